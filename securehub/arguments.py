@@ -1,0 +1,197 @@
+"""
+The types of arguments: each a function of one word, whose docstring is what HELP and errors say is expected.
+
+A type looks at its word alone. Whether bob exists, and whether 0.001 has too many decimals for his currency, are questions for a rule.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from securehub import clabe
+from securehub.money import Amount
+from securehub.refusals import BadArgument, shown
+
+_USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
+_KEY = re.compile(r"[ -~]{1,64}")
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+
+MAX_LISTED = 1_000
+
+
+class ArgumentType:
+    """
+    A function of a word, with what the wire forms need to know of it.
+
+    @ivar parse: word to value; raises L{BadArgument}.
+    @ivar accepts: the types of JSON values that it takes.
+    @ivar multiline: whether its strings may hold LF.
+    @ivar rest: whether, as a command's last parameter, it takes the rest of the line.
+    @ivar limit: the setting that bounds its length, if one does.
+    """
+
+    def __init__(
+        self,
+        parse: Callable[..., Any],
+        *,
+        accepts: Sequence[type] | None = None,
+        multiline: bool = False,
+        rest: bool = False,
+        limit: str | None = None,
+    ) -> None:
+        self.parse = parse
+        self.accepts = frozenset(accepts or [_JSON_TYPES.get(parse.__annotations__.get("return", "str"), str)])
+        self.multiline = multiline
+        self.rest = rest
+        self.limit = limit
+        self.name = parse.__name__.replace("_", " ").strip()
+        self.expected = " ".join((parse.__doc__ or self.name).split())
+
+    def __call__(self, word: str) -> Any:
+        return self.parse(word)
+
+    def limited(self, limit: int) -> ArgumentType:
+        """The same type with its length bounded by the setting's value."""
+
+        def parse(word: str) -> Any:
+            if len(word) > limit:
+                raise BadArgument(f"it has {len(word)} characters; {limit} are allowed")
+            return self.parse(word)
+
+        parse.__name__ = self.parse.__name__
+        parse.__doc__ = f"{self.expected}, of up to {limit} characters"
+        return ArgumentType(parse, accepts=tuple(self.accepts), multiline=self.multiline, rest=self.rest)
+
+    @classmethod
+    def of(cls, parse: Callable[..., Any]) -> ArgumentType:
+        """The type that a plain function makes; one that is a type already is left as it is."""
+        return parse if isinstance(parse, ArgumentType) else cls(parse)
+
+
+_JSON_TYPES: dict[Any, type] = {"int": int, int: int, "bool": bool, bool: bool}
+_Parse = TypeVar("_Parse", bound=Callable[..., Any])
+
+
+def argument(**facts: Any) -> Callable[[Callable[..., Any]], ArgumentType]:
+    """Declare what the function alone does not tell about an argument type; see L{ArgumentType}."""
+    return lambda parse: ArgumentType(parse, **facts)
+
+
+def username(word: str) -> str:
+    """a username: 2 to 32 of a-z 0-9 . _ -, starting with a letter, in any case"""
+    name = word.lower()
+    if not _USERNAME.fullmatch(name):
+        raise BadArgument(f"{shown(word)} is not a username (2 to 32 of a-z 0-9 . _ -, starting with a letter)")
+    return name
+
+
+def account(word: str) -> str:
+    """an account number of 18 digits"""
+    if not clabe.is_number(word):
+        raise BadArgument(f"{shown(word)} is not an account number (18 digits, of which the last must check)")
+    return word
+
+
+def party(word: str) -> str:
+    """a username, or an account number of 18 digits"""
+    return account(word) if word[:1].isdigit() else username(word)
+
+
+@argument(accepts=(str, int))
+def amount(word: str) -> Amount:
+    """an amount more than zero, such as 12 or 12.50"""
+    return Amount.parse(word)
+
+
+def currency(word: str) -> str:
+    """the code of a currency, such as USD"""
+    code = word.upper()
+    if not _CURRENCY.fullmatch(code):
+        raise BadArgument(f"{shown(word)} is not the code of a currency")
+    return code
+
+
+def new_password(word: str) -> str:
+    """a password of 8 to 256 characters"""
+    secret = password(word)
+    if not 8 <= len(secret) <= 256:
+        raise BadArgument(f"a password has 8 to 256 characters; this one has {len(secret)}")
+    return secret
+
+
+def password(word: str) -> str:
+    """a password"""
+    # One accented letter can be typed as one character or two; both must open the same door (RFC 8265 says NFC as well).
+    return unicodedata.normalize("NFC", word)
+
+
+def token(word: str) -> str:
+    """a resume token, as a login answers it"""
+    return word
+
+
+def word(word: str) -> str:
+    """a word"""
+    if not word:
+        raise BadArgument("it is empty")
+    return word
+
+
+@argument(rest=True, multiline=True)
+def text(word: str) -> str:
+    """a text"""
+    return word
+
+
+@argument(rest=True, multiline=True, limit="memo_characters")
+def memo(word: str) -> str:
+    """a text that both sides see"""
+    return word
+
+
+@argument(limit="name_characters")
+def name(word: str) -> str:
+    """a name"""
+    stripped = word.strip()
+    if not stripped:
+        raise BadArgument("a name has at least one character")
+    return stripped
+
+
+def whole(word: str) -> int:
+    """a whole number from 0 on"""
+    if not _WHOLE.fullmatch(word):
+        raise BadArgument(f"{shown(word)} is not a whole number")
+    return int(word)
+
+
+def listed(word: str) -> int:
+    """how many to list, 1 to 1000"""
+    count = whole(word)
+    if not 1 <= count <= MAX_LISTED:
+        raise BadArgument(f"{count} is not between 1 and {MAX_LISTED}")
+    return count
+
+
+def switch(word: str) -> bool:
+    """on or off"""
+    if word.lower() not in _SWITCH:
+        raise BadArgument(f"{shown(word)} is neither on nor off")
+    return _SWITCH[word.lower()]
+
+
+_SWITCH = {"on": True, "true": True, "off": False, "false": False}
+
+
+def key(word: str) -> str:
+    """1 to 64 printable ASCII characters of your own: a repeat with the same key is answered again, and does nothing more"""
+    if not _KEY.fullmatch(word):
+        raise BadArgument(f"{shown(word)} is not a key (1 to 64 printable ASCII characters)")
+    return word
+
+
+KEY = ArgumentType(key)

@@ -1,0 +1,31 @@
+"""
+Wall-clock time for records, which never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+class Clock:
+    """
+    Tells the time that records carry: the later of now and the last time told.
+
+    @param source: the time in UTC; a test gives its own.
+    """
+
+    def __init__(self, source: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._source = source
+        self._last = datetime.fromtimestamp(0, UTC)
+
+    def now(self) -> datetime:
+        now = self._source()
+        if now < self._last:
+            return self._last
+        self._last = now
+        return now
+
+    def not_before(self, instant: datetime) -> None:
+        """Never tell a time before this one, which a record already has."""
+        self._last = max(self._last, instant)

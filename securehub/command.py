@@ -1,0 +1,236 @@
+"""
+What a command declares: its verb, who may use it, its parameters, whether it writes.
+
+One declaration has many readers: the text form, the JSON form, the access check, HELP, the reference, the OpenRPC document, the
+tests. So whatever they need to know stands here, and nothing about a command is written down twice.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from securehub.arguments import KEY, ArgumentType
+from securehub.refusals import Forbidden, NotLoggedIn, Refusal
+
+ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
+"""What a member may be granted; every member is C{member} besides."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """
+    Who may use a command.
+
+    @ivar login: a login is needed, or the admin door.
+    @ivar own_account: it is about the caller's own account, so the operator, who has none, may not.
+    @ivar role: the role that is needed besides.
+    @ivar text: for HELP and the reference.
+    """
+
+    login: bool
+    own_account: bool
+    role: str | None
+    text: str
+
+    def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
+        """
+        @param roles: what the caller has been granted; None for whoever is not logged in. The operator needs none.
+
+        @raise NotLoggedIn: only those who are logged in may.
+        @raise Forbidden: the caller lacks the role, or an account.
+        """
+        if not self.login:
+            return
+        if operator:
+            if self.own_account:
+                raise Forbidden("the operator has no account; log in as a member on the TLS port")
+        elif roles is None:
+            raise NotLoggedIn("log in first: LOGIN name, or CREATE name if you are new")
+        elif self.role is not None and self.role not in roles:
+            raise Forbidden(f"this needs the role {self.role}")
+
+    def allows(self, roles: tuple[str, ...] | None, operator: bool) -> bool:
+        """The same as a question."""
+        try:
+            self.check(roles, operator)
+        except Refusal:
+            return False
+        return True
+
+
+ANYONE = Access(False, False, None, "anyone")
+LOGGED_IN = Access(True, False, None, "whoever is logged in")
+MEMBER = Access(True, True, None, "members")
+
+
+def role(name: str) -> Access:
+    """Access for those who have been granted a role, and the operator."""
+    assert name in ROLES, name
+    return Access(True, False, name, f"role {name}")
+
+
+TREASURER = role("treasurer")
+ADMIN = role("admin")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """
+    One parameter of a command.
+
+    @ivar name: as on the wire.
+    @ivar required: whether it has to be given.
+    @ivar by_name: whether it can be given by name only.
+    @ivar prompt: what a person is asked for when it is left out of a line of text, the answer being hidden from view.
+    """
+
+    name: str
+    type: ArgumentType
+    required: bool = True
+    by_name: bool = False
+    prompt: str | None = None
+
+    @property
+    def usage(self) -> str:
+        """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
+        word = f"{self.name}=..." if self.by_name else self.name
+        return word if self.required and not self.prompt else f"[{word}]"
+
+
+def optional(parse: Callable[..., Any]) -> Parameter:
+    """A parameter that may be left out."""
+    return Parameter("", ArgumentType.of(parse), required=False)
+
+
+def named(parse: Callable[..., Any]) -> Parameter:
+    """A parameter that may be left out, and is given by name only."""
+    return Parameter("", ArgumentType.of(parse), required=False, by_name=True)
+
+
+def prompted(parse: Callable[..., Any], prompt: str) -> Parameter:
+    """A parameter for which a person is asked when the line lacks it."""
+    return Parameter("", ArgumentType.of(parse), prompt=prompt)
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """
+    A command, as declared, and later as the hub runs it.
+
+    @ivar name: the method name, C{ledger.transfer}; before the hub has bound it, the function's own name.
+    @ivar verb: the short verb for people, or None where only the full name is used.
+    @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
+    @ivar keyed: whether it takes a C{key}, and so applies once.
+    @ivar function: called with the session and one value for each parameter.
+    @ivar result: the type of its reply; None for a reply without fields.
+    """
+
+    name: str
+    verb: str | None
+    access: Access
+    writes: bool
+    keyed: bool
+    parameters: tuple[Parameter, ...]
+    function: Callable[..., Any]
+    result: Any
+    summary: str
+    manual: str
+
+    def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
+        """This command as a method of a service of a running hub, its parameters bounded by the settings."""
+        parameters = tuple(
+            replace(each, type=each.type.limited(settings[each.type.limit])) if each.type.limit else each for each in self.parameters
+        )
+        return replace(self, name=f"{name}.{self.name}", function=getattr(service, self.function.__name__), parameters=parameters)
+
+    @property
+    def wire_parameters(self) -> tuple[Parameter, ...]:
+        """All that a request may give, the key included."""
+        return (*self.parameters, KEY_PARAMETER) if self.keyed else self.parameters
+
+    @property
+    def usage(self) -> str:
+        """How it is typed: C{TRANSFER to amount [memo] [from=...] [key=...]}."""
+        ordered = sorted(self.wire_parameters, key=lambda parameter: parameter.by_name)
+        return " ".join([self.verb or self.name, *(parameter.usage for parameter in ordered)])
+
+
+KEY_PARAMETER = Parameter("key", KEY, required=False, by_name=True)
+
+
+def command(
+    verb: str | None, *, access: Access, writes: bool = False, keyed: bool | None = None, **declared: Callable[..., Any] | Parameter
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """
+    Declare a method of a service to be a command.
+
+    @param verb: the short verb, in capitals, or None.
+    @param access: who may use it.
+    @param writes: whether it changes anything.
+    @param keyed: whether it takes a key; by default, if it writes.
+    @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
+        underscore is not on the wire.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
+        _check_signature(function, list(declared), parameters)
+        summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
+        function.declaration = Command(  # type: ignore[attr-defined]
+            name=function.__name__.rstrip("_"),
+            verb=verb,
+            access=access,
+            writes=writes,
+            keyed=writes if keyed is None else keyed,
+            parameters=parameters,
+            function=function,
+            result=_result(function),
+            summary=summary,
+            manual=manual.strip(),
+        )
+        return function
+
+    return declare
+
+
+def declared_by(service: object) -> list[Command]:
+    """The commands of a service, in the order in which its class and what it is made of declare them."""
+    commands: dict[str, Command] = {}
+    for cls in reversed(type(service).__mro__):
+        for name, value in vars(cls).items():
+            if isinstance(getattr(value, "declaration", None), Command):
+                commands[name] = value.declaration
+    return list(commands.values())
+
+
+def _parameter(name: str, parse: Callable[..., Any] | Parameter) -> Parameter:
+    parameter = parse if isinstance(parse, Parameter) else Parameter("", ArgumentType.of(parse))
+    return replace(parameter, name=name.rstrip("_"))
+
+
+def _check_signature(function: Callable[..., Any], names: list[str], parameters: tuple[Parameter, ...]) -> None:
+    """
+    A command whose function disagrees with its declaration is found when its module is imported, not when somebody uses it.
+    """
+    taken = list(inspect.signature(function).parameters.values())[2:]
+    where = function.__qualname__
+    if [each.name for each in taken] != names:
+        raise TypeError(f"{where} declares the parameters {names}, but its function takes {[each.name for each in taken]}")
+    for parameter, each in zip(parameters, taken, strict=True):
+        if parameter.required != (each.default is each.empty):
+            raise TypeError(f"{where}: {parameter.name} must have a default if it is optional, and none if it is not")
+    rest = [parameter for parameter in parameters if parameter.type.rest and not parameter.by_name]
+    positional = [parameter for parameter in parameters if not parameter.by_name]
+    if rest and rest != positional[-1:]:
+        raise TypeError(f"{where}: a text that takes the rest of the line can only be the last parameter")
+    if not function.__doc__:
+        raise TypeError(f"{where} has no docstring, which is what HELP says")
+
+
+def _result(function: Callable[..., Any]) -> Any:
+    result = typing.get_type_hints(function).get("return")
+    return None if result is type(None) else result

@@ -1,0 +1,163 @@
+"""
+Every setting there is, with its default and its meaning; C{etc/securehub.ini} is made from this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from securehub.money import Currencies
+
+Settings = Mapping[str, Any]
+
+
+class BadSetting(Exception):
+    """The configuration cannot be used; the text says which setting, and what is expected."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    @ivar section: of the configuration file.
+    @ivar default: as it would be written there.
+    @ivar parse: text to value; raises ValueError with what is expected.
+    """
+
+    section: str
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    meaning: str
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e9:
+        raise ValueError("expected a number of seconds")
+    return seconds
+
+
+def _digits(count: int) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if len(text) != count or not text.isdecimal() or not text.isascii():
+            raise ValueError(f"expected {count} digits")
+        return text
+
+    return parse
+
+
+def _directory(text: str) -> Path:
+    return Path(text).expanduser().absolute() if text else user_data_path("securehub")
+
+
+def _currencies(text: str) -> str:
+    Currencies.parse(text, text.split(":")[0].strip())
+    return text
+
+
+SETTINGS = (
+    Setting("hub", "state", "", _directory, "The state directory; empty for securehub in the user's data directory."),
+    Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
+    Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
+    Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
+    Setting(
+        "money",
+        "currencies",
+        "USD:2 MXN:2 EUR:2 JPY:0 HOURS:2",
+        _currencies,
+        "The currencies that accounts may have, each with its decimals.",
+    ),
+    Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
+    Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
+    Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
+    Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
+    Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
+    Setting("limits", "sessions_per_member", "16", _whole(1, 1000), "Sessions that a member may have open."),
+    Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
+    Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
+    Setting(
+        "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
+    ),
+    Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
+    Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake."),
+    Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
+    Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
+    Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def settings(file: Path | None = None, options: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+    """
+    All settings: the options, or else the file, or else the defaults.
+
+    @raise BadSetting: the file cannot be read, or a setting is unknown or malformed.
+    """
+    texts = {setting.name: setting.default for setting in SETTINGS}
+    if file is not None:
+        texts.update(_read(file))
+    texts.update({name: text for name, text in (options or {}).items() if text is not None})
+    values = {}
+    for name, text in texts.items():
+        try:
+            values[name] = _BY_NAME[name].parse(text)
+        except ValueError as error:
+            raise BadSetting(f"{name} = {text}: {error}") from None
+    try:
+        Currencies.parse(values["currencies"], values["currency"])
+    except ValueError as error:
+        raise BadSetting(f"currency = {values['currency']}: {error}") from None
+    return values
+
+
+def example() -> str:
+    """The configuration file with every setting at its default, as a comment."""
+    return "\n".join(_example_lines())
+
+
+def _example_lines() -> Iterator[str]:
+    yield "# SecureHub's settings, each with its default and meaning. Remove the ; in front of those you change."
+    section = None
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            yield ""
+            yield f"[{section}]"
+        yield f"# {setting.meaning}"
+        yield f";{setting.name} = {setting.default}".rstrip()
+    yield ""
+
+
+def _read(file: Path) -> Iterator[tuple[str, str]]:
+    parser = ConfigParser(interpolation=None)
+    try:
+        with open(file, encoding="utf-8") as opened:
+            parser.read_file(opened)
+    except (OSError, UnicodeDecodeError, ConfigParserError) as error:
+        raise BadSetting(f"{file} cannot be read: {error}") from None
+    for section in parser.sections():
+        for name, text in parser[section].items():
+            setting = _BY_NAME.get(name)
+            if setting is None or setting.section != section:
+                raise BadSetting(f"{file}: there is no setting {name} in section [{section}]")
+            yield name, text

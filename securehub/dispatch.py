@@ -1,0 +1,211 @@
+"""
+From a line to its answer: find the command, check access, bind the arguments, run it, turn a refusal into a reply.
+
+The order of refusals is fixed (section 6 of the protocol): unknown command, login, role, form of the arguments, key, meaning.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from typing import Any
+
+from msgspec import UNSET
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from securehub.binding import MISSING, Binder, Bound
+from securehub.command import Command
+from securehub.once import Key, digest
+from securehub.refusals import BadCredentials, Internal, Refusal, UnknownCommand, shown
+from securehub.session import Gone, Session
+from securehub.wire import characters, jsonrpc, text, words
+
+_log = Logger()
+
+
+class Clash(Exception):
+    """Two commands have the same name or verb."""
+
+
+class _Entry:
+    """A command ready to run."""
+
+    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function")
+
+    def __init__(self, command: Command) -> None:
+        binder = Binder(command)
+        self.command = command
+        self.access = command.access
+        self.asks = any(parameter.prompt for parameter in command.parameters)
+        self.binder = binder
+        self.bind_params = binder.from_params
+        self.bind_text = binder.from_text
+        self.function = command.function
+
+
+class Dispatch:
+    """
+    Answers requests.
+    """
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        self._incidents = 0
+        self._methods: dict[str, _Entry] = {}
+        self._verbs: dict[str, _Entry] = {}
+        for command in commands:
+            self._add(command)
+
+    def request(self, session: Session, line: bytes) -> Deferred[None] | None:
+        """
+        Answer one line.
+
+        @return: None if it has been answered, or a Deferred which fires when it has.
+        """
+        try:
+            source, plain = characters.decode(line)
+        except Refusal as refusal:
+            session.answer(self.refuse(session, refusal))
+            return None
+        if source[0] == "{":
+            session.speaks_json = True
+            answer = self._answer_json(session, source, plain)
+        elif source[0] == "[":
+            session.speaks_json = True
+            answer = self._answer_batch(session, source)
+        elif not source.strip():
+            return None
+        else:
+            session.speaks_json = False
+            answer = self._answer_text(session, source, plain)
+        session.hold_events()
+        try:
+            waited = answer.send(None)
+        except StopIteration as stop:
+            session.answer(stop.value)
+            return None
+        return Deferred.fromCoroutine(_rest(answer, waited)).addCallback(session.answer)
+
+    def refuse(self, session: Session, refusal: Refusal) -> bytes:
+        """The answer to a line that is no request, in the session's current form."""
+        if session.speaks_json:
+            return jsonrpc.error(None, refusal) + b"\n"
+        return text.refusal(refusal)
+
+    async def _answer_text(self, session: Session, line: str, plain: bool) -> bytes:
+        try:
+            verb, rest = words.split_verb(line)
+            entry = self._verbs.get(verb) or self._verbs.get(verb.lower())
+            if entry is None:
+                raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
+            result = await self._run(session, entry, entry.bind_text, rest, plain)
+            return text.reply(result, status_alone=entry.command.writes)
+        except Exception as error:
+            return text.refusal(self._refusal(session, error))
+
+    async def _answer_json(self, session: Session, line: str, plain: bool) -> bytes | None:
+        try:
+            request = jsonrpc.read(line, plain)
+        except Refusal as refusal:
+            return jsonrpc.error(None, refusal) + b"\n"
+        answer = await self._answer_request(session, request, plain and "\\" not in line)
+        return None if answer is None else answer + b"\n"
+
+    async def _answer_batch(self, session: Session, line: str) -> bytes | None:
+        try:
+            requests = jsonrpc.read_batch(line)
+        except Refusal as refusal:
+            return jsonrpc.error(None, refusal) + b"\n"
+        answers = []
+        for request in requests:
+            if isinstance(request, Refusal):
+                answers.append(jsonrpc.error(None, request))
+            else:
+                answer = await self._answer_request(session, request, False)
+                if answer is not None:
+                    answers.append(answer)
+        return b"[%b]\n" % b",".join(answers) if answers else None
+
+    async def _answer_request(self, session: Session, request: jsonrpc.Request, plain: bool) -> bytes | None:
+        id = request.id
+        try:
+            entry = self._methods.get(request.method)
+            if entry is None:
+                raise UnknownCommand(f"unknown method {shown(request.method)}; rpc.discover lists them")
+            result = await self._run(session, entry, entry.bind_params, request.params, plain)
+            if id is UNSET:
+                return None
+            return jsonrpc.reply(id, {} if result is None else result)
+        except Exception as error:
+            refusal = self._refusal(session, error)
+            return None if id is UNSET else jsonrpc.error(id, refusal)
+
+    async def _run(self, session: Session, entry: _Entry, bind: Callable[[Any, bool], Bound], source: Any, plain: bool) -> Any:
+        access = entry.access
+        if access.login:
+            access.check(await session.roles(), session.operator)
+        values, key = bind(source, plain)
+        command = entry.command
+        if entry.asks:
+            await self._ask(session, entry, values)
+        if key is not None:
+            assert session.user is not None, f"{command.name} takes a key but needs no login"
+            session.begin(True, Key(session.user, key, digest(command.name, values), command.result))
+        else:
+            session.begin(command.writes, None)
+        result = entry.function(session, *values)
+        if result.__class__ is types.CoroutineType:
+            result = await result
+        return result
+
+    async def _ask(self, session: Session, entry: _Entry, values: list[Any]) -> None:
+        """Ask the person for what the line lacks, and put it into the values."""
+        for place, parameter in enumerate(entry.command.parameters):
+            if values[place] is MISSING:
+                assert parameter.prompt
+                answer = await session.ask(parameter.prompt)
+                if not answer:
+                    raise BadCredentials("cancelled")
+                values[place] = entry.binder.parse_prompted(parameter, answer, answer.isprintable() and answer.isascii())
+
+    def _refusal(self, session: Session, error: Exception) -> Refusal:
+        """What to answer when a command has ended with an exception."""
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, Gone):
+            raise error
+        self._incidents += 1
+        _log.failure("Incident {incident} in {user}'s request", incident=self._incidents, user=session.user)
+        if session.committed:
+            # It was carried out, so 'nothing happened' would be a lie. Like a lost connection, this leaves the truth to the key.
+            session.cut()
+        return Internal(f"a fault of ours; nothing happened (incident {self._incidents})")
+
+    def _add(self, command: Command) -> None:
+        entry = _Entry(command)
+        if command.name in self._methods:
+            raise Clash(f"two commands are named {command.name}")
+        self._methods[command.name] = entry
+        for verb in {command.name, *([command.verb.lower()] if command.verb else [])}:
+            if verb in self._verbs:
+                raise Clash(f"{command.name} and {self._verbs[verb].command.name} both have the verb {verb.upper()}")
+            self._verbs[verb] = entry
+        if command.verb:
+            # In any case; but capitals are how it is mostly typed, and are found at once.
+            self._verbs[command.verb] = entry
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, bytes | None], waited: Any) -> Generator[Any, Any, bytes | None]:
+    """What is left of a coroutine that has come to its first real wait."""
+    while True:
+        try:
+            value = yield waited
+        except BaseException as error:
+            step, argument = coroutine.throw, error
+        else:
+            step, argument = coroutine.send, value
+        try:
+            waited = step(argument)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]

@@ -1,0 +1,33 @@
+"""
+Events: what those who listen are told, after the commit that it belongs to.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """
+    The base of all events; the fields are the params of the notification.
+
+    @cvar method: its name in the JSON form, C{ledger.received}.
+    """
+
+    method: ClassVar[str]
+
+    def text(self) -> str:
+        """What a person reads, without the C{* } in front; may have several lines."""
+        raise NotImplementedError
+
+
+class Bye(Event):
+    """The hub ends the connection."""
+
+    method = "hub.bye"
+    reason: str
+
+    def text(self) -> str:
+        return f"Bye: {self.reason}"

@@ -1,0 +1,137 @@
+"""
+The gate: nothing leaves the hub that a crash could still take back.
+
+Every output notes the journal position at which it was made, and leaves when the store says that this position is settled. As positions
+only go forward, the outputs of a connection keep their order by themselves. What leaves together, leaves in one write: that, more than
+anything else, decides the throughput of the hub.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from securehub.store.journal import Position
+
+
+class Outlet(Protocol):
+    """Where the outputs of a connection go."""
+
+    def release(self, content: bytes, event_bytes: int) -> None:
+        """
+        Write to the peer.
+
+        @param event_bytes: how many of the bytes belong to events.
+        """
+
+    def cut(self) -> None:
+        """Close the connection without an answer: what it waited for is lost."""
+
+
+class _Held:
+    """What one connection has waiting for one position."""
+
+    __slots__ = ("chunks", "event_bytes", "outbox", "replies")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.chunks: list[bytes] = []
+        self.event_bytes = 0
+        self.replies = 0
+
+
+class Outbox:
+    """
+    The outputs of one connection on their way to the gate.
+
+    @ivar waiting: replies that the gate keeps back; a connection with many of them is read no further.
+    @ivar waiting_bytes: the bytes of what the gate keeps back.
+    """
+
+    __slots__ = ("_gate", "_held", "_position", "outlet", "waiting", "waiting_bytes")
+
+    def __init__(self, gate: Gate, outlet: Outlet) -> None:
+        self._gate = gate
+        self._held: _Held | None = None
+        self._position: Position | None = None
+        self.outlet = outlet
+        self.waiting = 0
+        self.waiting_bytes = 0
+
+    def reply(self, chunk: bytes) -> None:
+        """Answer a request, with one chunk of whole lines."""
+        held = self._here()
+        held.chunks.append(chunk)
+        held.replies += 1
+        self.waiting += 1
+        self.waiting_bytes += len(chunk)
+
+    def event(self, chunk: bytes) -> None:
+        """Send an event, with one chunk of whole lines."""
+        held = self._here()
+        held.chunks.append(chunk)
+        held.event_bytes += len(chunk)
+        self.waiting_bytes += len(chunk)
+
+    def _here(self) -> _Held:
+        position = self._gate.position
+        held = self._held
+        if held is None or self._position is not position:
+            held = self._held = _Held(self)
+            self._position = position
+            self._gate.hold(held, position)
+        return held
+
+    def release(self, held: _Held) -> None:
+        """Let out what has settled."""
+        if self._held is held:
+            self._held = None
+        chunks = held.chunks
+        content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.waiting -= held.replies
+        self.waiting_bytes -= len(content)
+        self.outlet.release(content, held.event_bytes)
+
+
+class Gate:
+    """
+    Keeps outputs back until the store has settled them.
+
+    @ivar position: what outputs made now have to wait for; kept up to date by the store.
+    @ivar in_turn: whether whoever works now will call L{flush} at the end.
+    """
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        self._reactor = reactor
+        self._now: list[_Held] = []
+        self.position: Position | None = None
+        self.in_turn = False
+
+    def hold(self, held: _Held, position: Position | None) -> None:
+        if position is not None:
+            position.waiting.append(held)
+            return
+        if not self._now and not self.in_turn:
+            self._reactor.callLater(0, self.flush)
+        self._now.append(held)
+
+    def flush(self) -> None:
+        """Let out what waits for nothing but the end of this turn."""
+        self.in_turn = False
+        if self._now:
+            now, self._now = self._now, []
+            for held in now:
+                held.outbox.release(held)
+
+    def settled(self, position: Position) -> None:
+        """The store has synced up to here."""
+        self.flush()
+        for held in position.waiting:
+            held.outbox.release(held)
+
+    def lost(self, position: Position) -> None:
+        """What was done up to here has been undone; who waited for it is cut off, and asks again with its keys."""
+        self.flush()
+        for held in position.waiting:
+            held.outbox.outlet.cut()

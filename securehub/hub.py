@@ -1,0 +1,165 @@
+"""
+The hub: all parts, put together.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from securehub.clock import Clock
+from securehub.command import Command, declared_by
+from securehub.config import Settings
+from securehub.dispatch import Clash, Dispatch
+from securehub.gate import Gate
+from securehub.hashing import Hashing
+from securehub.members import Joined, Member
+from securehub.money import Currencies
+from securehub.once import Once
+from securehub.protocol import HubFactory
+from securehub.service import BadServices, records_of
+from securehub.services.auth.tokens import Random
+from securehub.services.ledger.accounts import Numbering
+from securehub.store.files import Directory
+from securehub.store.journal import JournalStore
+from securehub.store.worker import Worker
+from securehub.switchboard import Switchboard
+
+_log = Logger()
+
+STOPPING_SECONDS = 5.0
+"""How long a stop waits for a disk that stands still, or for clients that do not close."""
+
+
+class Hub:
+    """
+    A hub, with everything that it needs of the world given to it: so a whole one runs in a test, in virtual time.
+
+    What services may take from it in their C{__init__}:
+
+    @ivar settings: see L{securehub.config}.
+    @ivar reactor: for timers; its C{seconds} is monotonic.
+    @ivar clock: the time for records.
+    @ivar random: the source of tokens.
+    @ivar hashing: passwords.
+    @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
+    @ivar switchboard: who hears what.
+    @ivar currencies: those that accounts may have.
+    @ivar numbering: how account numbers are made.
+    @ivar commands: all commands; filled once all services are made.
+    @ivar service_names: likewise.
+    """
+
+    core_records = (Member, Joined, Once)
+
+    def __init__(
+        self,
+        settings: Settings,
+        factories: Sequence[Any],
+        *,
+        directory: Directory,
+        worker: Worker,
+        reactor: IReactorTime,
+        clock: Clock,
+        random: Random,
+        hashing: Hashing,
+        make_store: Callable[..., JournalStore] = JournalStore,
+    ) -> None:
+        self.settings = settings
+        self.reactor = reactor
+        self.clock = clock
+        self.random = random
+        self.hashing = hashing
+        self.switchboard = Switchboard()
+        self.gate = Gate(reactor)
+        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
+        self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.commands: list[Command] = []
+        self.service_names: list[str] = []
+        self._add_services(factories)
+        self.dispatch = _dispatch(self.commands)
+        self.members_door = self._door(secure=True, operator=False)
+        self.admin_door = self._door(secure=False, operator=True)
+
+    def open(self) -> None:
+        """
+        Load what is stored. Nobody may connect before.
+
+        @raise CannotStart: acknowledged commits are missing.
+        """
+        found = self.store.open()
+        # Millions of records are here to stay; the collector need not look at them again, nor run as often as for a short script.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        _log.info(
+            "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
+            number=found.number,
+            replayed=found.replayed,
+        )
+
+    def stop(self) -> Deferred[None]:
+        """
+        Take no new commands, sync what was acknowledged, say goodbye, close the store.
+
+        @return: fires when all that is done, or has taken too long.
+        """
+        doors = (self.members_door, self.admin_door)
+        for door in doors:
+            door.stopping = True
+        stopped = _at_most(self.reactor, self.store.drain())
+        for door in doors:
+            stopped.addCallback(lambda _, door=door: _at_most(self.reactor, door.say_bye("the hub is stopping.")))
+        return stopped.addCallback(lambda _: self.store.close())
+
+    def count_connections(self) -> int:
+        """How many connections are open."""
+        return len(self.members_door.open) + len(self.admin_door.open)
+
+    def _add_services(self, factories: Iterable[Any]) -> None:
+        for factory in factories:
+            service = factory(self)
+            declared = declared_by(service)
+            if not declared:
+                raise BadServices(f"the service {factory.name} declares no command")
+            self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
+            self.service_names.append(factory.name)
+
+    def _door(self, *, secure: bool, operator: bool) -> HubFactory:
+        return HubFactory(
+            self.dispatch, self.gate, self.store, self.switchboard, self.settings, self.reactor, secure=secure, operator=operator
+        )
+
+
+def _dispatch(commands: Iterable[Command]) -> Dispatch:
+    try:
+        return Dispatch(commands)
+    except Clash as clash:
+        raise BadServices(str(clash)) from None
+
+
+def _at_most(reactor: IReactorTime, waited: Deferred[None]) -> Deferred[None]:
+    """Wait, but not for ever: at a stop, going on is better than waiting for what never comes."""
+    if waited.called:
+        return succeed(None)
+    either: Deferred[None] = Deferred()
+
+    def go_on(_: object = None) -> None:
+        if not either.called:
+            either.callback(None)
+
+    timer = reactor.callLater(STOPPING_SECONDS, go_on)
+
+    def done(result: object) -> None:
+        if timer.active():
+            timer.cancel()
+        go_on()
+
+    waited.addBoth(done)
+    return either

@@ -1,0 +1,73 @@
+"""
+Members, as far as every command needs to know them: who they are, what they may do, whether they are locked out.
+
+Their passwords and tokens are the business of the auth service.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from securehub.refusals import Locked, NotFound
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction
+
+OPERATOR = "operator"
+"""Whoever speaks through the admin door. Not a member; nobody can take the name."""
+
+
+class Member(Record, frozen=True):
+    """
+    A member, by username.
+
+    @ivar number: in the order in which they joined.
+    @ivar name: how they like to be called; may be empty.
+    @ivar roles: what they were granted, sorted; C{member} is not among them.
+    @ivar locked: why they are locked out; empty if they are not.
+    @ivar last_address: from where they last logged in.
+    """
+
+    collection: ClassVar[str] = "member"
+
+    number: int
+    name: str
+    created: datetime
+    roles: tuple[str, ...] = ()
+    locked: str = ""
+    last_login: datetime | None = None
+    last_address: str = ""
+
+
+class Joined(Record, frozen=True):
+    """Usernames in the order of joining, by a number of fixed width."""
+
+    collection: ClassVar[str] = "joined"
+
+    username: str
+
+
+def joined_key(number: int) -> str:
+    return f"{number:012d}"
+
+
+def fetch(tx: ReadTransaction, username: str) -> Member:
+    """
+    @raise NotFound: there is no such member.
+    """
+    member = tx.get(Member, username)
+    if member is None:
+        raise NotFound(f"there is no member {username}")
+    return member
+
+
+def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
+    """
+    What a logged-in member may do at this moment; asked before every command.
+
+    @raise Locked: nothing, as the account is locked.
+    """
+    member = fetch(tx, username)
+    if member.locked:
+        raise Locked(f"the account is locked: {member.locked}")
+    return member.roles

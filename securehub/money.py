@@ -1,0 +1,130 @@
+"""
+Amounts and currencies: exact, in whole units of the smallest coin, never a float.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from securehub.refusals import BadArgument, shown
+
+MAX_WHOLE_DIGITS = 15
+_AMOUNT = re.compile(r"([0-9]{1,%d})(?:\.([0-9]{1,18}))?" % MAX_WHOLE_DIGITS, re.ASCII)
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+
+
+class Amount:
+    """
+    An amount as it was written, of no currency yet: C{12.5} is digits 125, decimals 1.
+
+    Two that are worth the same are equal, and have the same C{canonical} form.
+    """
+
+    __slots__ = ("decimals", "digits")
+
+    def __init__(self, digits: int, decimals: int) -> None:
+        self.digits = digits
+        self.decimals = decimals
+
+    @classmethod
+    def parse(cls, word: str) -> Amount:
+        """
+        @raise BadArgument: it is not a positive decimal number, or is too large.
+        """
+        found = _AMOUNT.fullmatch(word)
+        if found is None:
+            raise BadArgument(
+                f"{shown(word)} is not an amount such as 12 or 12.50 (more than zero, up to {MAX_WHOLE_DIGITS} digits before the point)"
+            )
+        whole, fraction = found.groups()
+        amount = cls(int(whole + fraction), len(fraction)) if fraction else cls(int(whole), 0)
+        if not amount.digits:
+            raise BadArgument("an amount is more than zero")
+        return amount
+
+    def canonical(self) -> str:
+        """The same text for all ways of writing one amount."""
+        text = f"{self.digits:0{self.decimals + 1}d}"
+        whole, fraction = text[: len(text) - self.decimals], text[len(text) - self.decimals :].rstrip("0")
+        return f"{whole.lstrip('0') or '0'}.{fraction}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Amount) and self.canonical() == other.canonical()
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())
+
+    def __repr__(self) -> str:
+        return f"Amount({self.canonical()})"
+
+
+class Currency(msgspec.Struct, frozen=True):
+    """
+    A currency, or any other unit that accounts are kept in.
+
+    @ivar code: as ISO 4217 has it, or the community's own (C{HOURS}).
+    @ivar digits: decimals after the point, from 0 to 6; 100 units are 1.00 where it is 2.
+    """
+
+    code: str
+    digits: int = 2
+
+    def units(self, amount: Amount) -> int:
+        """
+        @raise BadArgument: the amount has more decimals than the currency.
+        """
+        missing = self.digits - amount.decimals
+        if missing < 0:
+            raise BadArgument(f"amount: {self.code} has {self.digits} decimals, and this has {amount.decimals}")
+        return amount.digits * _POWERS[missing]
+
+    def text(self, units: int) -> str:
+        """Units as a decimal number with all the currency's digits: C{-0.05}."""
+        if not self.digits:
+            return str(units)
+        whole, fraction = divmod(abs(units), _POWERS[self.digits])
+        return f"{'-' if units < 0 else ''}{whole}.{fraction:0{self.digits}d}"
+
+    def priced(self, units: int) -> str:
+        """The same with the currency's code, for people: C{12.50 USD}."""
+        return f"{self.text(units)} {self.code}"
+
+
+_POWERS = tuple(10**digits for digits in range(7))
+
+
+class Currencies(dict[str, Currency]):
+    """
+    The currencies that a hub knows, by code.
+
+    @ivar default: the one that a new member's account has.
+    """
+
+    default: Currency
+
+    @classmethod
+    def parse(cls, text: str, default: str) -> Currencies:
+        """
+        @param text: C{USD:2 MXN:2 HOURS:1}.
+        @param default: the code of the hub's own currency.
+
+        @raise ValueError: the text is not of that form, or lacks the default.
+        """
+        currencies = cls((currency.code, currency) for currency in map(_currency, text.split()))
+        if default not in currencies:
+            raise ValueError(f"the hub's currency {default!r} is not among {text!r}")
+        currencies.default = currencies[default]
+        return currencies
+
+    def codes(self) -> Iterable[str]:
+        return sorted(self)
+
+
+def _currency(word: str) -> Currency:
+    code, _, digits = word.partition(":")
+    if not _CURRENCY.fullmatch(code) or digits not in set("0123456"):
+        raise ValueError(f"{word!r} is not a currency with its digits, such as USD:2")
+    return Currency(code, int(digits))

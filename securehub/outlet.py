@@ -1,0 +1,108 @@
+"""
+The way out of a connection: what the gate has released goes to the transport, as fast as the peer reads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime, ITransport
+from twisted.logger import Logger
+from zope.interface import implementer
+
+_log = Logger()
+
+CLOSING_SECONDS = 5.0
+"""How long a peer that does not read may keep a connection which we have closed."""
+
+
+@implementer(IPushProducer)
+class TransportOutlet:
+    """
+    Writes to a transport while that takes it, and queues while it does not.
+
+    Events that pile up in front of a peer who does not read are what the limit is for. Replies are not counted: while the peer does
+    not read, neither do we, so no more than were asked for can be there, however long they are.
+
+    @param limit: bytes of events that may wait.
+    @param ready: called when the transport takes more again.
+
+    @ivar paused: whether the transport is full.
+    """
+
+    def __init__(self, transport: ITransport, reactor: IReactorTime, *, limit: int, ready: Callable[[], None], peer: str) -> None:
+        self._transport = transport
+        self._reactor = reactor
+        self._limit = limit
+        self._ready = ready
+        self._peer = peer
+        self._queue: deque[bytes] = deque()
+        self._event_bytes = 0
+        self._closing: IDelayedCall | None = None
+        self._lost = False
+        self.paused = False
+        transport.registerProducer(self, True)
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait here."""
+        return sum(map(len, self._queue))
+
+    def release(self, content: bytes, event_bytes: int) -> None:
+        if self._lost:
+            return
+        if not self.paused:
+            self._transport.write(content)
+            return
+        self._queue.append(content)
+        self._event_bytes += event_bytes
+        if self._event_bytes > self._limit:
+            _log.warn("slow-reader: {peer} has {waiting} bytes of events waiting, and is cut.", peer=self._peer, waiting=self._event_bytes)
+            self.cut()
+
+    def cut(self) -> None:
+        """Close at once; what waits is dropped."""
+        self._queue.clear()
+        self._event_bytes = 0
+        if not self._lost:
+            self._transport.abortConnection()
+
+    def lost(self) -> None:
+        """The connection is gone; whatever still comes goes nowhere."""
+        self._lost = True
+        self._queue.clear()
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+
+    def close(self) -> None:
+        """Close when all has been written, or the peer has had its time to read it."""
+        if self._closing is not None or self._lost:
+            return
+        self._closing = self._reactor.callLater(CLOSING_SECONDS, self.cut)
+        if not self._queue:
+            self._finish()
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        # Writing may fill the transport again, which calls pauseProducing in the middle of this.
+        while self._queue and not self.paused:
+            self._transport.write(self._queue.popleft())
+        if self.paused:
+            return
+        self._event_bytes = 0
+        if self._closing is not None:
+            self._finish()
+        else:
+            self._ready()
+
+    def stopProducing(self) -> None:
+        self._queue.clear()
+
+    def _finish(self) -> None:
+        # A transport with a producer never closes.
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()

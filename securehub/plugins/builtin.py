@@ -1,0 +1,11 @@
+"""
+The services that come with SecureHub.
+"""
+
+from securehub.services.admin import Admin
+from securehub.services.auth import Auth
+from securehub.services.hub import HubService
+from securehub.services.ledger import Ledger
+from securehub.services.rpc import RPC
+
+__all__ = ["RPC", "Admin", "Auth", "HubService", "Ledger"]

@@ -1,0 +1,344 @@
+"""
+Bytes in, bytes out: lines, their limits, the order of requests, timeouts.
+
+The one place that knows the network. What a line means is the dispatch's business, when an answer may leave the gate's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securehub import __version__
+from securehub.event import Bye
+from securehub.gate import Gate, Outbox
+from securehub.outlet import TransportOutlet
+from securehub.refusals import LineTooLong, Refusal
+from securehub.session import Gone, Session
+from securehub.wire import characters
+
+if TYPE_CHECKING:
+    from securehub.config import Settings
+    from securehub.dispatch import Dispatch
+    from securehub.session import Store
+    from securehub.switchboard import Switchboard
+
+_log = Logger()
+
+TURN = 32
+"""Requests of one connection in one turn; 400 fit into one packet, and others want their turn."""
+
+HELD_BYTES = 64 * 1024
+"""With so much at the gate, a connection is read no further."""
+
+_TOO_LONG = b"\n"
+"""Stands in the queue for a line that was too long; no line holds an LF."""
+
+
+@implementer(IHandshakeListener)
+class HubProtocol(LineReceiver):
+    """
+    One connection.
+
+    C{dataReceived} is our own: LineReceiver's costs five times as much for each line, and its time grows with the square of what
+    waits when it is paused (docs/decisions/0003-lines.md). Everything else about it is LineReceiver.
+    """
+
+    delimiter = b"\n"
+    factory: HubFactory
+    session: Session | None = None
+
+    def connectionMade(self) -> None:
+        self._lines: deque[bytes] = deque()
+        self._partial = b""
+        self._skipping = False
+        self._waiting = False
+        self._reading = True
+        self._continuing = False
+        self._timer: Any = None
+        self.MAX_LENGTH = self.factory.settings["line_bytes"]
+        refusal = self.factory.connected(self)
+        if refusal:
+            self.transport.abortConnection()
+            return
+        if self.factory.secure:
+            # Whatever is written before the handshake is over is kept without bound; so nothing is, and it must be over soon.
+            self._expire_in(self.factory.settings["handshake_seconds"])
+        else:
+            self._begin()
+
+    def handshakeCompleted(self) -> None:
+        self._begin()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_timer()
+        self._lines.clear()
+        self.factory.lost(self)
+        if self.session is not None:
+            self.outlet.lost()
+            self.session.end()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.session is None:
+            return
+        gate = self.factory.gate
+        gate.in_turn = True
+        try:
+            self._split(data)
+            self._work()
+        finally:
+            gate.flush()
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Take one request, or the answer to what a person was asked for.
+        """
+        session = self.session
+        assert session is not None
+        if session.asking is not None:
+            self._answer(session, line)
+            return
+        if line is _TOO_LONG or len(line) >= self.MAX_LENGTH:
+            session.answer(self.factory.dispatch.refuse(session, self._too_long()))
+            return
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if not line:
+            return
+        if self._timer is not None:
+            self._stop_timer()
+        waited = self.factory.dispatch.request(session, line)
+        if waited is not None:
+            self._waiting = True
+            waited.addErrback(_log_unless_gone).addBoth(self._answered)
+        if session.leaving:
+            self._close_when_released()
+
+    def release(self, content: bytes, event_bytes: int) -> None:
+        """Write what the gate has let out."""
+        self.outlet.release(content, event_bytes)
+        assert self.session is not None
+        if self._lines and not self._continuing:
+            self._continue_soon()
+        elif self.session.leaving:
+            self._close_when_released()
+
+    def cut(self) -> None:
+        """Close at once, without an answer."""
+        self._lines.clear()
+        self.outlet.cut()
+
+    def say_bye(self, reason: str) -> None:
+        """Close, telling why."""
+        if self.session is None:
+            self.transport.abortConnection()
+            return
+        self._lines.clear()
+        self.session.leaving = True
+        self.session.tell(Bye(reason))
+
+    def _begin(self) -> None:
+        """The connection is ready to be spoken on."""
+        self._stop_timer()
+        factory = self.factory
+        peer = self.transport.getPeer()
+        address = getattr(peer, "host", None) or "local"
+        self.outlet = TransportOutlet(
+            self.transport, factory.reactor, limit=factory.settings["outbound_bytes"], ready=self._continue_soon, peer=str(address)
+        )
+        self.outbox = Outbox(factory.gate, self)
+        factory.connections += 1
+        self.session = Session(
+            factory.store, factory.switchboard, self.outbox, number=factory.connections, address=address, operator=factory.operator
+        )
+        set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            # What leaves is already one write a turn; Nagle would only make it wait for the peer's ACK.
+            set_no_delay(True)
+        self.outbox.event(f"* SecureHub {__version__} ready. HELP lists the commands.\n".encode())
+        if not factory.operator:
+            self._expire_in(factory.settings["first_request_seconds"])
+
+    def _split(self, data: bytes) -> None:
+        if self._skipping:
+            end = data.find(b"\n")
+            if end < 0:
+                return
+            self._skipping = False
+            data = data[end + 1 :]
+        lines = data.split(b"\n")
+        if self._partial:
+            lines[0] = self._partial + lines[0]
+        self._partial = lines.pop()
+        self._lines.extend(lines)
+        if len(self._partial) >= self.MAX_LENGTH:
+            self._partial = b""
+            self._skipping = True
+            self._lines.append(_TOO_LONG)
+
+    def _work(self) -> None:
+        """Handle the lines that are there, as far as this connection may go in one turn."""
+        session, outbox, outlet, lines = self.session, self.outbox, self.outlet, self._lines
+        assert session is not None
+        most = self.factory.settings["waiting_requests"]
+        left = TURN
+        while lines and left:
+            if (
+                (self._waiting and session.asking is None)
+                or outbox.waiting >= most
+                or outbox.waiting_bytes >= HELD_BYTES
+                or outlet.paused
+                or session.leaving
+                or self.factory.stopping
+            ):
+                break
+            left -= 1
+            self.lineReceived(lines.popleft())
+        if session.leaving:
+            lines.clear()
+        if lines:
+            if self._reading:
+                self._reading = False
+                self.transport.pauseProducing()
+            if not left:
+                self._continue_soon()
+        elif not self._reading and not session.leaving:
+            self._reading = True
+            self.transport.resumeProducing()
+
+    def _continue_soon(self) -> None:
+        if not self._continuing:
+            self._continuing = True
+            self.factory.reactor.callLater(0, self._continue)
+
+    def _continue(self) -> None:
+        self._continuing = False
+        if self.connected:
+            self.dataReceived(b"")
+
+    def _answer(self, session: Session, line: bytes) -> None:
+        """Give a line to the command that asked for it. Whatever it looks like, it is not a request."""
+        asking, session.asking = session.asking, None
+        assert asking is not None
+        try:
+            if line is _TOO_LONG or len(line) >= self.MAX_LENGTH:
+                raise self._too_long()
+            text, _ = characters.decode(line[:-1] if line.endswith(b"\r") else line)
+        except Refusal as refusal:
+            asking.errback(Failure(refusal))
+        else:
+            asking.callback(text)
+
+    def _answered(self, _: object) -> None:
+        """The command that the connection waited for is done."""
+        self._waiting = False
+        if self.session is not None and self.session.leaving:
+            self._close_when_released()
+        if self._lines or not self._reading:
+            self._continue_soon()
+
+    def _close_when_released(self) -> None:
+        if not self.outbox.waiting_bytes:
+            self.outlet.close()
+
+    def _too_long(self) -> LineTooLong:
+        return LineTooLong(f"a line has at most {self.MAX_LENGTH} bytes with its end; nothing of it was used")
+
+    def _expire_in(self, seconds: float) -> None:
+        self._timer = self.factory.reactor.callLater(seconds, self._expired)
+
+    def _expired(self) -> None:
+        self._timer = None
+        if self.session is None:
+            self.transport.abortConnection()
+        else:
+            self.say_bye("nothing was asked in time.")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            timer, self._timer = self._timer, None
+            timer.cancel()
+
+
+def _log_unless_gone(failure: Failure) -> None:
+    if not failure.check(Gone):
+        _log.failure("A request ended in a fault", failure)
+
+
+class HubFactory(ServerFactory):
+    """
+    Makes the protocols of one way in: the TLS port, or the admin door.
+
+    @ivar secure: whether a TLS handshake comes before the first line.
+    @ivar operator: whether whoever connects is the operator.
+    @ivar stopping: whether no new commands are taken.
+    """
+
+    protocol = HubProtocol
+    noisy = False
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        gate: Gate,
+        store: Store,
+        switchboard: Switchboard,
+        settings: Settings,
+        reactor: IReactorTime,
+        *,
+        secure: bool,
+        operator: bool,
+    ) -> None:
+        self.dispatch = dispatch
+        self.gate = gate
+        self.store = store
+        self.switchboard = switchboard
+        self.settings = settings
+        self.reactor = reactor
+        self.secure = secure
+        self.operator = operator
+        self.stopping = False
+        self.connections = 0
+        self.open: dict[HubProtocol, None] = {}
+        self._emptied: Deferred[None] | None = None
+
+    def connected(self, protocol: HubProtocol) -> bool:
+        """
+        Note a new connection.
+
+        @return: whether there are too many.
+        """
+        self.open[protocol] = None
+        return len(self.open) > self.settings["connections"]
+
+    def lost(self, protocol: HubProtocol) -> None:
+        self.open.pop(protocol, None)
+        if self._emptied is not None and not self.open:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def say_bye(self, reason: str) -> Deferred[None]:
+        """
+        End all connections.
+
+        @return: fires when the last one is closed.
+        """
+        self.stopping = True
+        emptied: Deferred[None] = Deferred()
+        if not self.open:
+            emptied.callback(None)
+            return emptied
+        self._emptied = emptied
+        self.gate.in_turn = True
+        for protocol in list(self.open):
+            protocol.say_bye(reason)
+        self.gate.flush()
+        return emptied

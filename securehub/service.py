@@ -1,0 +1,82 @@
+"""
+What a service is, and how services are found.
+
+A service is a class in a module of the C{securehub.plugins} package, in whatever distribution. Called with the hub, it gives the
+service; the methods that are declared as commands are its commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.plugin import getPlugins
+from twisted.python.modules import getModule
+from zope.interface import Attribute, Interface
+
+from securehub.store.records import Record
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+class IServiceFactory(Interface):
+    """Makes a service; mostly the service's class itself."""
+
+    name = Attribute("The name of the service, which is the first part of its commands' names.")
+
+    def __call__(hub: Hub) -> Any:
+        """
+        Make the service for a hub that is being put together. It takes what it uses from the hub and does not keep it.
+        """
+
+
+class BadServices(Exception):
+    """The services that are there do not fit together, or with the configuration; the text says which."""
+
+
+def find(wanted: Sequence[str] = ()) -> list[Any]:
+    """
+    The service factories of all plugins.
+
+    @param wanted: the names of the services to run; empty for all that are found.
+
+    @raise BadServices: one of them is missing, is there twice, or its module cannot be imported.
+    """
+    from securehub import plugins
+
+    _import_all(plugins.__name__)
+    # A class that one plugin module imports from another is found in both; it is the same one.
+    found = list(dict.fromkeys(getPlugins(IServiceFactory, plugins)))
+    by_name: dict[str, Any] = {}
+    for factory in sorted(found, key=lambda factory: (factory.name, str(factory))):
+        if factory.name in by_name:
+            raise BadServices(f"two services are named {factory.name}: {by_name[factory.name]} and {factory}")
+        by_name[factory.name] = factory
+    missing = [name for name in wanted if name not in by_name]
+    if missing:
+        raise BadServices(f"no plugin provides the service {missing[0]!r}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in (wanted or by_name)]
+
+
+def records_of(factories: Iterable[Any], core: Iterable[type[Record]]) -> list[type[Record]]:
+    """
+    All record classes, those of the hub itself first.
+
+    @raise BadServices: two of them want one collection.
+    """
+    owners: dict[str, type[Record]] = {}
+    for record in [*core, *(record for factory in factories for record in getattr(factory, "records", ()))]:
+        other = owners.setdefault(record.collection, record)
+        if other is not record:
+            raise BadServices(f"{other.__qualname__} and {record.__qualname__} are both kept as {record.collection!r}")
+    return list(owners.values())
+
+
+def _import_all(package: str) -> None:
+    """getPlugins passes over a module that cannot be imported, with a line in the log; a hub without one of its services must not start."""
+    for module in getModule(package).iterModules():
+        try:
+            module.load()
+        except Exception as error:
+            raise BadServices(f"the plugin {module.filePath.path} cannot be imported: {error!r}") from error

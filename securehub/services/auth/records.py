@@ -1,0 +1,42 @@
+"""
+What the auth service keeps: password hashes, and the resume tokens of each login. Never a password, never a token.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from securehub.store.records import Record
+
+
+class Credential(Record, frozen=True):
+    """A member's password hash, by username."""
+
+    collection: ClassVar[str] = "credential"
+
+    hash: str
+
+
+class Family(Record, frozen=True):
+    """
+    The resume tokens of one login, by an identifier that is part of each of them.
+
+    @ivar used: the digest of the token that was used last, or of the first one.
+    @ivar fresh: the digests of those given out since. The first of them that is used takes the place of C{used}, and all others die.
+    """
+
+    collection: ClassVar[str] = "family"
+
+    username: str
+    since: datetime
+    used: bytes
+    fresh: tuple[bytes, ...] = ()
+
+
+class Logins(Record, frozen=True):
+    """The families of a member, by username, the oldest first."""
+
+    collection: ClassVar[str] = "logins"
+
+    families: tuple[str, ...]

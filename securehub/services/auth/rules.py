@@ -1,0 +1,159 @@
+"""
+Rules that make members and let them in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub import members
+from securehub.members import Joined, Member, joined_key
+from securehub.money import Currency
+from securehub.refusals import BadCredentials, Exists, Locked
+from securehub.reply import Reply, when
+from securehub.services.auth import tokens
+from securehub.services.auth.records import Credential
+from securehub.services.auth.tokens import Token
+from securehub.services.ledger.accounts import Numbering, open_account
+from securehub.store.transaction import ReadTransaction, Transaction
+
+FIRST_ACCOUNT = "main"
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """
+    What a login has to know besides the name and the password.
+
+    @ivar token: the first one of its family.
+    @ivar address: from where.
+    @ivar live: the family of each session that the member has open.
+    @ivar limit: how many sessions a member may have.
+    """
+
+    token: Token
+    address: str
+    live: tuple[str, ...]
+    limit: int
+
+
+class Created(Reply, frozen=True):
+    """A new member, who is logged in."""
+
+    username: str
+    account: str
+    resume: str
+
+    def status(self) -> str:
+        return f"Welcome, {self.username}. Your account is {self.account}."
+
+
+class LoggedIn(Reply, frozen=True):
+    """
+    A login.
+
+    @ivar last_login: the one before; null for the first.
+    @ivar last_address: from where that was.
+    @ivar resume: the token with which to resume.
+    """
+
+    username: str
+    roles: tuple[str, ...]
+    last_login: datetime | None
+    last_address: str
+    resume: str
+
+    def status(self) -> str:
+        last = f" Last login {when(self.last_login)} from {self.last_address}." if self.last_login else ""
+        return f"Welcome back, {self.username}.{last}"
+
+
+def refuse_taken(tx: ReadTransaction, username: str) -> None:
+    """
+    @raise Exists: the name is a member's, or reserved.
+    """
+    if username == members.OPERATOR or tx.get(Member, username) is not None:
+        raise Exists(f"the name {username} is taken")
+
+
+def create(
+    tx: Transaction,
+    username: str,
+    name: str,
+    password_hash: str,
+    welcome: Welcome,
+    currency: Currency,
+    numbering: Numbering,
+    *,
+    at: datetime,
+) -> Created:
+    """
+    Make a member, with an account that holds nothing, and log them in.
+
+    @raise Exists: the name is taken.
+    """
+    refuse_taken(tx, username)
+    account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
+    tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
+    number = tx.number("member")
+    tx.put(joined_key(number), Joined(username))
+    tx.put(username, Member(number, name, at, last_login=at, last_address=welcome.address))
+    tx.put(username, Credential(password_hash))
+    return Created(username, account, welcome.token.text)
+
+
+def log_in(tx: Transaction, username: str, verified: str, newer: str | None, welcome: Welcome, *, at: datetime) -> LoggedIn:
+    """
+    Let a member in whose password has been verified.
+
+    @param verified: the hash against which it was verified; another may have taken its place since.
+    @param newer: a hash of the same password of a better kind, if there is one.
+
+    @raise BadCredentials: the password has been changed in the meantime.
+    @raise Locked: the account is locked.
+    """
+    credential = tx.get(Credential, username)
+    if credential is None or credential.hash != verified:
+        raise wrong()
+    logged_in = _admit(tx, username, welcome.token, welcome.address, at)
+    tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
+    if newer:
+        tx.put(username, Credential(newer))
+    return logged_in
+
+
+def resume(tx: Transaction, token: Token, welcome: Welcome, *, at: datetime) -> LoggedIn | None:
+    """
+    Let a member in who has a good token.
+
+    @return: None if the token is not good; what that ends is kept.
+
+    @raise Locked: the account is locked.
+    @raise LimitExceeded: so many sessions are open.
+    """
+    username = tokens.rotate(tx, token, welcome.token)
+    if username is None:
+        return None
+    tokens.refuse_many(welcome.live, welcome.limit)
+    return _admit(tx, username, welcome.token, welcome.address, at)
+
+
+def hash_of(tx: ReadTransaction, username: str) -> str | None:
+    """A member's password hash; None if there is no such member."""
+    credential = tx.get(Credential, username)
+    return None if credential is None else credential.hash
+
+
+def wrong() -> BadCredentials:
+    """What every failed login is answered."""
+    return BadCredentials("wrong name or password")
+
+
+def _admit(tx: Transaction, username: str, token: Token, address: str, at: datetime) -> LoggedIn:
+    member = members.fetch(tx, username)
+    if member.locked:
+        raise Locked(f"the account is locked: {member.locked}")
+    tx.put(username, replace(member, last_login=at, last_address=address))
+    return LoggedIn(username, ("member", *member.roles), member.last_login, member.last_address, token.text)

@@ -1,0 +1,122 @@
+"""
+Resume tokens: a session that lost its connection goes on without a password.
+
+A token is C{family.secret}. RESUME answers a fresh one, and the old one dies when the fresh one is first used: so a client that lost the
+answer may ask again, and a token that somebody copied shows itself. Whoever uses a dead token ends the whole family, the thief's
+tokens and the owner's.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from securehub.refusals import BadCredentials, LimitExceeded
+from securehub.services.auth.records import Family, Logins
+from securehub.store.transaction import ReadTransaction, Transaction
+
+MAX_FRESH = 8
+"""Tokens given out and not yet used; whoever asks more often without using one loses the oldest."""
+
+
+class Random(Protocol):
+    """Where tokens come from."""
+
+    def randbytes(self, n: int, /) -> bytes: ...
+
+
+class Token(NamedTuple):
+    """
+    @ivar family: 16 characters.
+    @ivar text: all of it, for the client alone.
+    @ivar digest: what is kept.
+    """
+
+    family: str
+    text: str
+    digest: bytes
+
+    @classmethod
+    def fresh(cls, random: Random, family: str | None = None) -> Token:
+        """A new token, of a new family if none is given."""
+        family = family or _letters(random, 12)
+        return cls.parse(f"{family}.{_letters(random, 24)}")
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        return cls(text.partition(".")[0], text, sha256(text.encode()).digest())
+
+
+def _letters(random: Random, count: int) -> str:
+    return urlsafe_b64encode(random.randbytes(count)).decode()
+
+
+def begin(tx: Transaction, username: str, token: Token, *, live: Sequence[str], limit: int, at: datetime) -> None:
+    """
+    Begin a family.
+
+    @param live: the family of each session that the member has open now.
+    @param limit: how many sessions a member may have.
+
+    @raise LimitExceeded: so many are open. Of those that are not, the oldest makes room.
+    """
+    refuse_many(live, limit)
+    logins = tx.get(Logins, username) or Logins(())
+    kept = list(logins.families)
+    while len(kept) >= limit:
+        oldest = next(family for family in kept if family not in live)
+        kept.remove(oldest)
+        tx.delete(Family, oldest)
+    tx.put(token.family, Family(username, at, token.digest))
+    tx.put(username, Logins((*kept, token.family)))
+
+
+def refuse_many(live: Sequence[str], limit: int) -> None:
+    """
+    @raise LimitExceeded: the member has so many sessions open already.
+    """
+    if len(live) >= limit:
+        raise LimitExceeded(f"{len(live)} sessions are open; {limit} are allowed")
+
+
+def owner_of(tx: ReadTransaction, token: Token) -> str | None:
+    """Whose family a token is of, be it good or not; None if there is no such family."""
+    family = tx.get(Family, token.family)
+    return None if family is None else family.username
+
+
+def rotate(tx: Transaction, token: Token, fresh: Token) -> str | None:
+    """
+    Use a token.
+
+    @return: whose it is; None if it is nobody's, or dead. In that case its family is ended, which is why this is not a refusal: that must
+        be kept.
+    """
+    family = tx.get(Family, token.family)
+    if family is None:
+        return None
+    if token.digest in family.fresh:
+        tx.put(token.family, replace(family, used=token.digest, fresh=(fresh.digest,)))
+    elif token.digest == family.used:
+        tx.put(token.family, replace(family, fresh=(*family.fresh[1 - MAX_FRESH :], fresh.digest)))
+    else:
+        end(tx, family.username, token.family)
+        return None
+    return family.username
+
+
+def end(tx: Transaction, username: str, family: str) -> None:
+    """End a family: none of its tokens is good any more."""
+    logins = tx.get(Logins, username) or Logins(())
+    tx.delete(Family, family)
+    tx.put(username, Logins(tuple(each for each in logins.families if each != family)))
+
+
+def refused() -> BadCredentials:
+    """What a bad token is answered, whatever is bad about it."""
+    return BadCredentials("the token is not good, or not any more; log in with your password")

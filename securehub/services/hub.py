@@ -1,0 +1,185 @@
+"""
+The hub about itself: help, who you are, whether it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from twisted.plugin import IPlugin
+from zope.interface import provider
+
+from securehub import __version__, arguments, members
+from securehub.command import ANYONE, LOGGED_IN, ROLES, Access, Command, command, optional
+from securehub.refusals import NotFound, shown
+from securehub.reply import Reply, Row, table
+from securehub.service import IServiceFactory
+from securehub.services.ledger.accounts import first_account
+from securehub.session import Session
+from securehub.store.transaction import ReadTransaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+PROTOCOL = 1
+"""The version of the protocol that this speaks."""
+
+
+class HelpRow(Row, frozen=True):
+    """A command in one line."""
+
+    name: str
+    verb: str | None
+    usage: str
+    summary: str
+
+
+class Help(Reply, frozen=True):
+    """The commands there are."""
+
+    commands: list[HelpRow]
+    hint: str
+
+    def lines(self) -> Iterable[str]:
+        return table([(row.usage, row.summary) for row in self.commands])
+
+    def status(self) -> str:
+        return self.hint
+
+
+class ParameterRow(Row, frozen=True):
+    """A parameter of a command."""
+
+    name: str
+    expected: str
+    required: bool
+    by_name: bool
+
+
+class CommandHelp(Reply, frozen=True):
+    """One command in full."""
+
+    name: str
+    verb: str | None
+    usage: str
+    summary: str
+    manual: str
+    access: str
+    parameters: list[ParameterRow]
+
+    def lines(self) -> Iterable[str]:
+        yield self.usage
+        yield ""
+        yield self.summary
+        if self.manual:
+            yield from self.manual.split("\n")
+        if self.parameters:
+            yield ""
+            yield from table([(f"  {row.name}", row.expected) for row in self.parameters])
+        yield ""
+        yield f"For {self.access}. In JSON: {self.name}"
+
+
+class Pong(Reply, frozen=True):
+    """The text that came."""
+
+    text: str
+
+    def status(self) -> str:
+        return self.text
+
+    def lines(self) -> Iterable[str]:
+        return ()
+
+
+class WhoAmI(Reply, frozen=True):
+    """Who the caller is; the username is null before a login, the account number where there is no account."""
+
+    username: str | None
+    roles: list[str]
+    account: str | None
+
+
+class Version(Reply, frozen=True):
+    """What runs here."""
+
+    version: str
+    protocol: int
+    services: list[str]
+
+
+@provider(IPlugin, IServiceFactory)
+class HubService:
+    """What the hub says of itself."""
+
+    name = "hub"
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.commands = hub.commands
+        self.services = hub.service_names
+
+    @command("HELP", access=ANYONE, command_=optional(arguments.word))
+    async def help(self, session: Session, command_: str | None = None) -> Help | CommandHelp:
+        """
+        List the commands, or explain one.
+
+        The list has what you may use, and before you are logged in what any member may.
+        """
+        if command_ is not None:
+            return _explain(self._find(command_))
+        roles = await session.roles()
+        rows = [HelpRow(each.name, each.verb, each.usage, each.summary) for each in self.commands if _listed(each.access, roles, session)]
+        hint = "HELP command explains one." if session.user else "HELP command explains one. LOGIN, or CREATE an account, to use them."
+        return Help(rows, hint)
+
+    @command("PING", access=ANYONE, text=optional(arguments.text))
+    def ping(self, session: Session, text: str = "") -> Pong:
+        """Answer with the same text, to show that the hub is there."""
+        return Pong(text)
+
+    @command("WHOAMI", access=ANYONE)
+    async def whoami(self, session: Session) -> WhoAmI:
+        """Show who you are logged in as, and your roles."""
+        if session.user is None:
+            return WhoAmI(None, [], None)
+        if session.operator:
+            return WhoAmI(members.OPERATOR, list(ROLES), None)
+        return await self.store.read(_whoami, session.user)
+
+    @command("QUIT", access=ANYONE)
+    def quit(self, session: Session) -> None:
+        """End the connection."""
+        session.leave()
+
+    @command("VERSION", access=ANYONE)
+    def version(self, session: Session) -> Version:
+        """Show which version runs, and its services."""
+        return Version(__version__, PROTOCOL, list(self.services))
+
+    @command("EVENTS", access=LOGGED_IN, on=arguments.switch)
+    def events(self, session: Session, on: bool) -> None:
+        """Say whether you want to be sent events on this connection."""
+        session.hears = on
+
+    def _find(self, word: str) -> Command:
+        wanted = word.lower()
+        for each in self.commands:
+            if wanted in (each.name, (each.verb or "").lower()):
+                return each
+        raise NotFound(f"there is no command {shown(word)}; HELP lists them")
+
+
+def _listed(access: Access, roles: tuple[str, ...] | None, session: Session) -> bool:
+    """Whoever has not logged in yet is shown what members may do."""
+    return access.allows(() if roles is None else roles, session.operator)
+
+
+def _explain(command: Command) -> CommandHelp:
+    rows = [ParameterRow(each.name, each.type.expected, each.required, each.by_name) for each in command.wire_parameters]
+    return CommandHelp(command.name, command.verb, command.usage, command.summary, command.manual, command.access.text, rows)
+
+
+def _whoami(tx: ReadTransaction, username: str) -> WhoAmI:
+    return WhoAmI(username, ["member", *members.roles(tx, username)], first_account(tx, username))

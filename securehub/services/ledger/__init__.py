@@ -1,0 +1,131 @@
+"""
+The ledger: members' accounts, and money that moves between them, double entry by double entry.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from twisted.plugin import IPlugin
+from zope.interface import provider
+
+from securehub import arguments
+from securehub.command import MEMBER, TREASURER, command, named, optional
+from securehub.money import Amount, Currency
+from securehub.refusals import BadArgument
+from securehub.reply import Listing, Reply
+from securehub.service import IServiceFactory
+from securehub.services.ledger import accounts, books, movement, records
+from securehub.session import Session
+from securehub.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+class Opened(Reply, frozen=True):
+    """A new account."""
+
+    account: str
+
+    def status(self) -> str:
+        return f"Account {self.account} is open."
+
+
+@provider(IPlugin, IServiceFactory)
+class Ledger:
+    """Accounts and payments."""
+
+    name = "ledger"
+    records = (records.Account, records.Wallet, records.Transfer, records.Entry)
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.currencies = hub.currencies
+        self.numbering = hub.numbering
+        self.accounts_per_member = hub.settings["accounts_per_member"]
+
+    @command("ACCOUNTS", access=MEMBER)
+    async def accounts(self, session: Session) -> Listing[books.AccountRow]:
+        """List your accounts and what they hold."""
+        return await self.store.read(books.accounts_of, session.member)
+
+    @command("OPEN", access=MEMBER, writes=True, name=arguments.name, currency=optional(arguments.currency))
+    async def open(self, session: Session, name: str, currency: str | None = None) -> Opened:
+        """
+        Open one more account.
+
+        It holds nothing at first. Its currency is the hub's own if you do not say another that the hub knows.
+        """
+        code = currency or self.currencies.default.code
+        if code not in self.currencies:
+            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
+        return await session.transact(
+            _open, session.member, name, self.currencies[code], self.numbering, limit=self.accounts_per_member, at=self.clock.now()
+        )
+
+    @command("BALANCE", access=MEMBER, account=optional(arguments.account))
+    async def balance(self, session: Session, account: str | None = None) -> books.Balance:
+        """
+        Show what an account of yours has.
+
+        It is your first account if you do not say another. What is held is part of the balance, but cannot be spent.
+        """
+        return await self.store.read(books.balance_of, session.member, account)
+
+    @command(
+        "TRANSFER",
+        access=MEMBER,
+        writes=True,
+        to=arguments.party,
+        amount=arguments.amount,
+        memo=optional(arguments.memo),
+        from_=named(arguments.account),
+    )
+    async def transfer(self, session: Session, to: str, amount: Amount, memo: str = "", from_: str | None = None) -> movement.Transferred:
+        """
+        Move money from your account to another.
+
+        All of it moves, or none; the answer has what you have left. Give a member's username, and it goes to their first account in your
+        account's currency; or give an account number. It is paid from your first account if you do not say another.
+        """
+        return await session.transact(movement.pay, session.member, to, amount, memo, from_, at=self.clock.now())
+
+    @command("HISTORY", access=MEMBER, account=named(arguments.account), limit=named(arguments.listed), before=named(arguments.whole))
+    async def history(
+        self, session: Session, account: str | None = None, limit: int = 20, before: int | None = None
+    ) -> Listing[books.HistoryRow]:
+        """
+        List what came and went, newest first.
+
+        Amounts that went are negative; the balance is the one after each entry. For older entries give before= and the number of the
+        last transfer that you have seen.
+        """
+        return await self.store.read(books.history_of, session.member, account, limit=limit, before=before)
+
+    @command("DEPOSIT", access=TREASURER, writes=True, to=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
+    async def deposit(self, session: Session, to: str, amount: Amount, memo: str = "") -> movement.Booked:
+        """
+        Book money that a member has paid in, against @cash.
+        """
+        return await session.transact(movement.deposit, to, amount, memo, session.caller, at=self.clock.now())
+
+    @command("WITHDRAW", access=TREASURER, writes=True, from_=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
+    async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Booked:
+        """
+        Book money that a member has been paid out, against @cash.
+        """
+        return await session.transact(movement.withdraw, from_, amount, memo, session.caller, at=self.clock.now())
+
+    @command(None, access=TREASURER)
+    async def trial_balance(self, session: Session) -> Listing[books.CurrencySum]:
+        """
+        Add up all accounts, the counterparts among them; each sum must be zero.
+        """
+        return await self.store.read(books.trial_balance, self.currencies)
+
+
+def _open(tx: Transaction, owner: str, name: str, currency: Currency, numbering: accounts.Numbering, *, limit: int, at: datetime) -> Opened:
+    return Opened(accounts.open_account(tx, owner, name, currency, numbering, limit=limit, at=at))

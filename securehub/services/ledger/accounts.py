@@ -1,0 +1,114 @@
+"""
+Rules about accounts: opening them, and finding the one that is meant.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from securehub import clabe
+from securehub.money import Currency
+from securehub.refusals import Exists, LimitExceeded, NotFound
+from securehub.services.ledger.records import CASH, Account, Wallet
+from securehub.store.transaction import ReadTransaction, Transaction
+
+PARTS = 16
+"""Into so many parts a counterpart is divided, so that not all who pay in or out have to touch one record."""
+
+
+class Numbering(NamedTuple):
+    """
+    How account numbers are made.
+
+    @ivar bank: three digits, of no real bank.
+    @ivar branch: three digits.
+    """
+
+    bank: str
+    branch: str
+
+
+def open_account(tx: Transaction, owner: str, name: str, currency: Currency, numbering: Numbering, *, limit: int, at: datetime) -> str:
+    """
+    Open an account that holds nothing.
+
+    @param limit: how many accounts an owner may have.
+
+    @return: its number.
+
+    @raise Exists: the owner has one of that name.
+    @raise LimitExceeded: the owner has enough.
+    """
+    wallet = tx.get(Wallet, owner) or Wallet(())
+    if len(wallet.accounts) >= limit:
+        raise LimitExceeded(f"you have {len(wallet.accounts)} accounts; {limit} are allowed")
+    for number, _ in wallet.accounts:
+        if tx.fetch(Account, number).name == name:
+            raise Exists(f"you have an account named {name!r} already: {number}")
+    number = clabe.number(numbering.bank, numbering.branch, tx.number("account"))
+    tx.put(number, Account(owner, name, currency.code, at, digits=currency.digits))
+    tx.put(owner, replace(wallet, accounts=(*wallet.accounts, (number, currency.code))))
+    return number
+
+
+def first_account(tx: ReadTransaction, owner: str, currency: str | None = None) -> str:
+    """
+    The number of an owner's first account.
+
+    @param currency: only an account in this currency will do.
+
+    @raise NotFound: there is no such owner, or no such account.
+    """
+    wallet = tx.get(Wallet, owner)
+    if wallet is None:
+        raise NotFound(f"there is no member {owner}")
+    for number, code in wallet.accounts:
+        if currency is None or code == currency:
+            return number
+    raise NotFound(f"{owner} has no account in {currency}")
+
+
+def own_account(tx: ReadTransaction, owner: str, number: str | None) -> str:
+    """
+    The number of the account that an owner means.
+
+    @param number: None for the first one.
+
+    @raise NotFound: it is not the owner's, whether it exists or not.
+    """
+    if number is None:
+        return first_account(tx, owner)
+    wallet = tx.get(Wallet, owner)
+    if wallet is None or all(number != own for own, _ in wallet.accounts):
+        raise NotFound(f"you have no account {number}")
+    return number
+
+
+def party_account(tx: ReadTransaction, party: str, currency: str | None = None) -> str:
+    """
+    The number of the account that a username or an account number means. Whether there is an account of that number shows when it is
+    fetched.
+
+    @raise NotFound: there is no such member, or they have no such account.
+    """
+    return party if party[0].isdigit() else first_account(tx, party, currency)
+
+
+def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str, *, at: datetime) -> tuple[str, Account]:
+    """
+    The part of a counterpart that moves money with an account; made when it is first needed.
+
+    @param name: C{@cash}, say.
+    @param beside: the number of the member's account.
+    """
+    number = f"{name}.{currency.code}.{int(beside[-6:-1]) % PARTS:02d}"
+    account = tx.get(Account, number)
+    return number, account or Account(name, name, currency.code, at, digits=currency.digits, floor=None)
+
+
+def shown_number(number: str) -> str:
+    """An account number as clients see it: which part of C{@cash} it was is nobody's business."""
+    return CASH if number.startswith(f"{CASH}.") else number

@@ -1,0 +1,123 @@
+"""
+Rules that look into the books: an account's history, and whether all of it adds up.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from securehub.money import Currencies, Currency
+from securehub.reply import Listing, Reply, Row
+from securehub.services.ledger.accounts import own_account
+from securehub.services.ledger.records import Account, Entry, Transfer, Wallet, entry_key, transfer_key
+from securehub.store.transaction import ReadTransaction
+
+
+class AccountRow(Row, frozen=True):
+    """One of the caller's accounts."""
+
+    account: str
+    name: str
+    currency: str
+    balance: str
+
+
+class Balance(Reply, frozen=True):
+    """What an account has; what is held is in the balance."""
+
+    account: str
+    currency: str
+    balance: str
+    held: str
+
+
+class HistoryRow(Row, frozen=True):
+    """
+    One entry of an account, as its owner sees it.
+
+    @ivar amount: signed.
+    @ivar balance: after it.
+    """
+
+    transfer: int
+    at: datetime
+    kind: str
+    amount: str
+    currency: str
+    balance: str
+    with_: str = msgspec.field(name="with")
+    memo: str
+
+
+class CurrencySum(Row, frozen=True):
+    """The sum over all accounts of a currency, counterparts included; always zero."""
+
+    currency: str
+    sum: str
+
+
+def accounts_of(tx: ReadTransaction, owner: str) -> Listing[AccountRow]:
+    wallet = tx.get(Wallet, owner) or Wallet(())
+    rows = []
+    for number, _ in wallet.accounts:
+        account = tx.fetch(Account, number)
+        rows.append(AccountRow(number, account.name, account.currency, account.money.text(account.balance)))
+    return Listing(rows)
+
+
+def balance_of(tx: ReadTransaction, owner: str, number: str | None) -> Balance:
+    """
+    @raise NotFound: the owner has no such account.
+    """
+    number = own_account(tx, owner, number)
+    account = tx.fetch(Account, number)
+    money = account.money
+    return Balance(number, account.currency, money.text(account.balance), money.text(account.held))
+
+
+def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: int, before: int | None) -> Listing[HistoryRow]:
+    """
+    The entries of one of the owner's accounts, newest first.
+
+    @param before: only those of transfers with a smaller number.
+
+    @raise NotFound: the owner has no such account.
+    """
+    number = own_account(tx, owner, number)
+    money = tx.fetch(Account, number).money
+    end = None if before is None else entry_key(number, before)
+    rows = []
+    for key, entry in tx.scan(Entry, f"{number}/", end=end, limit=limit + 1, reverse=True):
+        if len(rows) == limit:
+            return Listing(rows, more=True)
+        rows.append(_row(tx, number, money, key, entry))
+    return Listing(rows)
+
+
+def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[CurrencySum]:
+    """The sum of all balances, by currency."""
+    sums = {currencies.default.code: 0}
+    moneys: dict[str, Currency] = {currencies.default.code: currencies.default}
+    for _, account in tx.scan(Account):
+        code = account.currency
+        sums[code] = sums.get(code, 0) + account.balance
+        moneys.setdefault(code, account.money)
+    return Listing([CurrencySum(code, moneys[code].text(units)) for code, units in sorted(sums.items())])
+
+
+def _row(tx: ReadTransaction, number: str, money: Currency, key: str, entry: Entry) -> HistoryRow:
+    transfer_number = int(key.rpartition("/")[2])
+    transfer = tx.fetch(Transfer, transfer_key(transfer_number))
+    other = tx.fetch(Account, transfer.target if transfer.source == number else transfer.source)
+    return HistoryRow(
+        transfer_number,
+        transfer.at,
+        transfer.kind,
+        money.text(entry.units),
+        money.code,
+        money.text(entry.balance),
+        other.owner,
+        transfer.memo,
+    )

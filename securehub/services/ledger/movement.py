@@ -1,0 +1,196 @@
+"""
+Rules that move money.
+
+C{move} is the only place where a balance changes, and it changes two at once by the same amount. So the sum over all accounts of a
+currency is zero, always.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub.event import Event
+from securehub.money import MAX_WHOLE_DIGITS, Amount
+from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
+from securehub.reply import Reply
+from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
+from securehub.services.ledger.records import CASH, Account, Entry, Transfer, entry_key, transfer_key
+from securehub.store.transaction import Transaction
+from securehub.switchboard import member
+
+# As many digits before the point as an amount may have. It also keeps units within the 64 bits of whoever reads them.
+_MOST_WHOLE = 10**MAX_WHOLE_DIGITS
+
+
+class InsufficientFunds(Refusal):
+    """The account has less than the payment needs."""
+
+    code = "insufficient-funds"
+
+
+class Received(Event, frozen=True):
+    """Somebody paid into an account of yours."""
+
+    method = "ledger.received"
+
+    transfer: int
+    entry: int
+    from_: str = msgspec.field(name="from")
+    from_name: str
+    to: str
+    amount: str
+    currency: str
+    memo: str
+    balance: str
+
+    def text(self) -> str:
+        memo = f": {self.memo}" if self.memo else ""
+        return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. Balance {self.balance} {self.currency}."
+
+
+class Transferred(Reply, frozen=True):
+    """A payment that was made; the balance is the payer's."""
+
+    transfer: int
+    from_: str = msgspec.field(name="from")
+    to: str
+    to_name: str
+    amount: str
+    currency: str
+    balance: str
+
+    def status(self) -> str:
+        return f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}. Balance {self.balance} {self.currency}."
+
+
+class Booked(Reply, frozen=True):
+    """Money that was paid in or out."""
+
+    transfer: int
+    amount: str
+    currency: str
+
+    def status(self) -> str:
+        return f"Transfer {self.transfer}: {self.amount} {self.currency}."
+
+
+def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source: str | None, *, at: datetime) -> Transferred:
+    """
+    A member pays somebody.
+
+    @param to: a username or an account number.
+    @param source: the number of one of the payer's accounts, None for the first.
+
+    @raise NotFound: there is no such payee or account.
+    @raise InsufficientFunds: the payer would fall below its floor.
+    """
+    source_number = own_account(tx, payer, source)
+    source_account = tx.fetch(Account, source_number)
+    target_number = party_account(tx, to, source_account.currency)
+    target_account = tx.fetch(Account, target_number)
+    number, left = move(tx, source_number, source_account, target_number, target_account, amount, "transfer", memo, at=at)
+    money = source_account.money
+    units = money.units(amount)
+    return Transferred(number, source_number, target_number, target_account.owner, money.text(units), money.code, money.text(left))
+
+
+def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+    """
+    Money comes in from outside, against C{@cash}.
+
+    @param to: a username or an account number.
+    @param by: the treasurer.
+    """
+    target = party_account(tx, to)
+    account = tx.fetch(Account, target)
+    cash, cash_account = counterpart(tx, CASH, account.money, target, at=at)
+    number, _ = move(tx, cash, cash_account, target, account, amount, "deposit", memo, by=by, at=at)
+    return Booked(number, account.money.text(account.money.units(amount)), account.currency)
+
+
+def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+    """
+    Money is paid out, against C{@cash}.
+
+    @param source: a username or an account number.
+    @param by: the treasurer.
+
+    @raise InsufficientFunds: the account would fall below its floor.
+    """
+    number = party_account(tx, source)
+    account = tx.fetch(Account, number)
+    cash, cash_account = counterpart(tx, CASH, account.money, number, at=at)
+    transfer, _ = move(tx, number, account, cash, cash_account, amount, "withdrawal", memo, by=by, at=at)
+    return Booked(transfer, account.money.text(account.money.units(amount)), account.currency)
+
+
+def move(
+    tx: Transaction,
+    source: str,
+    payer: Account,
+    target: str,
+    payee: Account,
+    amount: Amount,
+    kind: str,
+    memo: str,
+    *,
+    by: str = "",
+    at: datetime,
+) -> tuple[int, int]:
+    """
+    Move money between two accounts; the only place where a balance changes.
+
+    @param source: the number of the account that pays, C{payer}.
+    @param target: the number of the account that receives, C{payee}.
+
+    @return: the number of the transfer, and the payer's balance in units.
+
+    @raise BadArgument: the accounts are one and the same, or the amount has more decimals than the currency.
+    @raise Conflict: their currencies differ.
+    @raise InsufficientFunds: the payer would fall below its floor.
+    @raise LimitExceeded: a balance would have more digits than can be written.
+    """
+    if source == target:
+        raise BadArgument("payer and payee are the same account")
+    if payer.currency != payee.currency:
+        raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
+    money = payer.money
+    units = money.units(amount)
+    if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
+        raise InsufficientFunds(_lacking(payer, units))
+    most = _MOST_WHOLE * 10**money.digits
+    if payee.balance + units >= most or payer.balance - units <= -most:
+        raise LimitExceeded(f"no balance may have more than {MAX_WHOLE_DIGITS} digits before the point")
+    number = tx.number("transfer")
+    payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
+    payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
+    tx.put(source, payer)
+    tx.put(target, payee)
+    tx.put(transfer_key(number), Transfer(at, kind, source, target, units, memo, by))
+    tx.put(entry_key(source, number), Entry(payer.entries, -units, payer.balance))
+    tx.put(entry_key(target, number), Entry(payee.entries, units, payee.balance))
+    if payee.floor is not None:
+        tx.announce(
+            member(payee.owner),
+            Received(
+                number,
+                payee.entries,
+                shown_number(source),
+                payer.owner,
+                target,
+                money.text(units),
+                money.code,
+                memo,
+                money.text(payee.balance),
+            ),
+        )
+    return number, payer.balance
+
+
+def _lacking(account: Account, units: int) -> str:
+    money = account.money
+    held = f", of which {money.priced(account.held)} is held" if account.held else ""
+    return f"Balance is {money.priced(account.balance)}{held}, {money.priced(units)} is needed."

@@ -1,0 +1,100 @@
+"""
+What the ledger keeps: accounts, who has which, transfers, and their entries on both sides.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from securehub.money import Currency
+from securehub.store.records import Record
+
+CASH = "@cash"
+"""The world outside: what is paid in comes from here, what is paid out goes here."""
+
+
+class Account(Record, frozen=True):
+    """
+    An account, by its number.
+
+    @ivar owner: a username, or the name of a counterpart such as C{@cash}.
+    @ivar digits: the decimals of its currency.
+    @ivar balance: in units; what is held is in it.
+    @ivar held: units that are reserved and cannot be spent.
+    @ivar floor: below this balance no payment may take it; None for counterparts, which may fall without bound.
+    @ivar entries: how many entries it has; they count up from 1.
+    """
+
+    collection: ClassVar[str] = "account"
+
+    owner: str
+    name: str
+    currency: str
+    opened: datetime
+    digits: int = 2
+    balance: int = 0
+    held: int = 0
+    floor: int | None = 0
+    entries: int = 0
+
+    @property
+    def money(self) -> Currency:
+        return Currency(self.currency, self.digits)
+
+
+class Wallet(Record, frozen=True):
+    """
+    The accounts of an owner, by username, in the order in which they were opened.
+
+    @ivar accounts: number and currency of each.
+    """
+
+    collection: ClassVar[str] = "wallet"
+
+    accounts: tuple[tuple[str, str], ...]
+
+
+class Transfer(Record, frozen=True):
+    """
+    A movement of money, by number.
+
+    @ivar source: the account that paid.
+    @ivar target: the account that received.
+    @ivar by: who did it, where that is not the payer.
+    """
+
+    collection: ClassVar[str] = "transfer"
+
+    at: datetime
+    kind: str
+    source: str
+    target: str
+    units: int
+    memo: str = ""
+    by: str = ""
+
+
+class Entry(Record, frozen=True):
+    """
+    One side of a transfer, by account and transfer.
+
+    @ivar entry: the number of the entry in its account.
+    @ivar units: what was added to the account; negative where it paid.
+    @ivar balance: of the account after it.
+    """
+
+    collection: ClassVar[str] = "entry"
+
+    entry: int
+    units: int
+    balance: int
+
+
+def transfer_key(number: int) -> str:
+    return f"{number:015d}"
+
+
+def entry_key(account: str, transfer: int) -> str:
+    """Entries of an account are beneath it, in the order of their transfers."""
+    return f"{account}/{transfer:015d}"

@@ -1,0 +1,49 @@
+"""
+What JSON-RPC clients expect to find: C{rpc.discover}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.plugin import IPlugin
+from zope.interface import provider
+
+from securehub import openrpc
+from securehub.command import ANYONE, command
+from securehub.reply import Reply
+from securehub.service import IServiceFactory
+from securehub.session import Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+class Document(Reply, frozen=True):
+    """An OpenRPC document."""
+
+    openrpc: str
+    info: dict[str, Any]
+    methods: list[dict[str, Any]]
+    components: dict[str, Any]
+
+    def lines(self) -> Iterable[str]:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode().split("\n")
+
+
+@provider(IPlugin, IServiceFactory)
+class RPC:
+    """The description of the hub's methods."""
+
+    name = "rpc"
+
+    def __init__(self, hub: Hub) -> None:
+        self.commands = hub.commands
+
+    @command(None, access=ANYONE)
+    async def discover(self, session: Session) -> Document:
+        """Describe all methods that you may use, as an OpenRPC document."""
+        roles = await session.roles()
+        return Document(**openrpc.document(each for each in self.commands if each.access.allows(roles, session.operator)))

@@ -1,0 +1,182 @@
+"""
+A session: what one connection's commands have in common, and all that they see of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from securehub import members
+from securehub.command import ROLES
+from securehub.event import Event
+from securehub.gate import Outbox
+from securehub.once import Key, once
+from securehub.switchboard import Encoded, Switchboard, member
+from securehub.wire import text
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """The store, as far as a session uses it."""
+
+    async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
+    async def read(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
+
+
+class Gone(Exception):
+    """The connection was lost while its command waited."""
+
+
+class Session:
+    """
+    One connection, from its greeting to its end.
+
+    @ivar number: of the connection, for operators.
+    @ivar address: of the peer, as text.
+    @ivar user: who is logged in; C{operator} at the admin door; None before a login.
+    @ivar family: of the resume token of this login, see L{securehub.services.auth}.
+    @ivar speaks_json: the form of the latest request.
+    @ivar hears: whether events are sent.
+    @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
+    @ivar committed: whether the command that runs has changed something.
+    @ivar gone: whether the connection is lost.
+    @ivar leaving: whether the connection ends as soon as what was answered has left.
+    """
+
+    def __init__(
+        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, operator: bool = False
+    ) -> None:
+        self._store = store
+        self._switchboard = switchboard
+        self._outbox = outbox
+        self._later: list[bytes] = []
+        self._running = False
+        self._writes = False
+        self._key: Key | None = None
+        self.number = number
+        self.address = address
+        self.operator = operator
+        self.user: str | None = members.OPERATOR if operator else None
+        self.family: str | None = None
+        self.speaks_json = False
+        self.hears = True
+        self.asking: Deferred[str] | None = None
+        self.committed = False
+        self.gone = False
+        self.leaving = False
+
+    @property
+    def member(self) -> str:
+        """The member who is logged in; for commands whose access says that there is one."""
+        assert self.user is not None and not self.operator
+        return self.user
+
+    @property
+    def caller(self) -> str:
+        """Who is logged in, or C{operator}; for commands whose access needs a login."""
+        assert self.user is not None
+        return self.user
+
+    async def roles(self) -> tuple[str, ...] | None:
+        """
+        What the caller has been granted at this moment; what was so at the login does not count.
+
+        @return: None for whoever is not logged in.
+
+        @raise Locked: the member has been locked out since.
+        """
+        if self.user is None:
+            return None
+        return ROLES if self.operator else await self._store.read(members.roles, self.user)
+
+    async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """
+        Run C{rule(tx, ...)} in the transaction of the command that is running, which applies once if the request has a key.
+
+        A command with a key has one transaction, and answers with what that returned.
+        """
+        assert self._writes, "the command does not declare that it writes"
+        if self._key is None:
+            result = await self._store.transact(rule, *args, **kwargs)
+        else:
+            key, self._key = self._key, None
+            result = await self._store.transact(once, key, rule, *args, **kwargs)
+        self.committed = True
+        return result
+
+    def ask(self, prompt: str) -> Deferred[str]:
+        """
+        Ask the person for a line that is not a command.
+
+        @return: fires with the line; fails with a Refusal if it cannot be read.
+        """
+        self._outbox.event(text.event(f"{prompt}:"))
+        self.asking = Deferred()
+        return self.asking
+
+    def log_in(self, username: str, family: str) -> None:
+        """Let this session be a member's, unless it has ended while the password was being verified."""
+        if self.gone:
+            return
+        self.user = username
+        self.family = family
+        self._switchboard.listen(member(username), self)
+
+    def log_out(self) -> None:
+        """Let this session be nobody's."""
+        if self.user is not None and not self.operator:
+            self._switchboard.leave(member(self.user), self)
+            self.user = self.family = None
+
+    def leave(self) -> None:
+        """End the connection once what was answered has left."""
+        self.leaving = True
+
+    def cut(self) -> None:
+        """End the connection at once, with nothing more said."""
+        self._outbox.outlet.cut()
+
+    def begin(self, writes: bool, key: Key | None) -> None:
+        """A command is about to run."""
+        self._writes = writes
+        self._key = key
+        self.committed = False
+
+    def hold_events(self) -> None:
+        """From now on events wait for the reply."""
+        self._running = True
+
+    def answer(self, chunk: bytes | None) -> None:
+        """Send the reply, if the request wants one, and then the events that waited for it."""
+        self._running = False
+        if chunk is not None:
+            self._outbox.reply(chunk)
+        if self._later:
+            later, self._later = self._later, []
+            for event in later:
+                self._outbox.event(event)
+
+    def hear(self, event: bytes) -> None:
+        """Send an event, after the reply of the command that is running."""
+        if not self.hears:
+            return
+        if self._running:
+            self._later.append(event)
+        else:
+            self._outbox.event(event)
+
+    def tell(self, event: Event) -> None:
+        """Send an event of no commit to this session alone."""
+        self._outbox.event(Encoded(event).form(self.speaks_json))
+
+    def end(self) -> None:
+        """The connection is lost."""
+        self.log_out()
+        self.gone = True
+        if self.asking is not None:
+            asking, self.asking = self.asking, None
+            asking.errback(Gone())

@@ -1,0 +1,193 @@
+"""
+Records in memory: encoded, by key, in the order of their keys.
+
+A read decodes, a write replaces; nothing is shared that a caller could spoil, and undoing is putting the old bytes back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+# A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
+PARTS = 64
+_MASK = PARTS - 1
+
+
+class Collection:
+    """
+    The records of one class.
+
+    Keys may have a parent: what stands before the first slash. Keys of one parent are kept together in one sorted list, so that a new
+    one is mostly an append, and a scan beneath a parent touches nothing else.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self._families: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def get(self, key: str) -> bytes | None:
+        return self._parts[hash(key) & _MASK].get(key)
+
+    def replace(self, key: str, raw: bytes | None) -> bytes | None:
+        """
+        Put a record in place of what is there, or take it away.
+
+        @param raw: the encoded record; None takes it away.
+
+        @return: what was there before; putting that back undoes it.
+        """
+        part = self._parts[hash(key) & _MASK]
+        old = part.get(key)
+        if raw is None:
+            if old is not None:
+                del part[key]
+                self._forget(key)
+        else:
+            part[key] = raw
+            if old is None:
+                self._index(key)
+        return old
+
+    def load(self, key: str, raw: bytes | None) -> None:
+        """L{replace} for the start, without order; L{put_in_order} has to follow before anything is scanned."""
+        part = self._parts[hash(key) & _MASK]
+        if raw is None:
+            part.pop(key, None)
+        else:
+            part[key] = raw
+
+    def put_in_order(self) -> None:
+        """Order all keys at once, which after a start is far cheaper than one by one."""
+        families: dict[str, list[str]] = {}
+        for part in self._parts:
+            for key in part:
+                parent = key.partition("/")[0] if "/" in key else ""
+                family = families.get(parent)
+                if family is None:
+                    families[parent] = [key]
+                else:
+                    family.append(key)
+        for family in families.values():
+            family.sort()
+        self._families = families
+
+    def scan(self, start: str, end: str | None, limit: int | None, reverse: bool) -> Iterator[tuple[str, bytes]]:
+        """
+        Keys and records from C{start} (inclusive) up to C{end} (exclusive, None for no end), in the order of code points.
+        """
+        keys = self._keys(start, end, reverse)
+        for key in islice(keys, limit):
+            raw = self.get(key)
+            assert raw is not None, key
+            yield key, raw
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """All keys and records in order."""
+        return self.scan("", None, None, False)
+
+    def _keys(self, start: str, end: str | None, reverse: bool) -> Iterator[str]:
+        parent, slash, _ = start.partition("/")
+        if slash and end is not None and end <= f"{parent}0":  # "0" is the character after "/"
+            yield from _between(self._families.get(parent, ()), start, end, reverse)
+            return
+        # A parent has no slash in it, so families follow each other as wholes, in the order of the parents with their slashes.
+        for name in sorted(self._families, key=lambda parent: parent and f"{parent}/", reverse=reverse):
+            yield from _between(self._families[name], start, end, reverse)
+
+    def _index(self, key: str) -> None:
+        parent = key.partition("/")[0] if "/" in key else ""
+        family = self._families.get(parent)
+        if family is None:
+            self._families[parent] = [key]
+        elif key > family[-1]:
+            family.append(key)
+        else:
+            insort(family, key)
+
+    def _forget(self, key: str) -> None:
+        parent = key.partition("/")[0] if "/" in key else ""
+        family = self._families[parent]
+        del family[bisect_left(family, key)]
+        if not family:
+            del self._families[parent]
+
+
+def _between(keys: list[str] | tuple[()], start: str, end: str | None, reverse: bool) -> Iterable[str]:
+    low = bisect_left(keys, start)
+    high = len(keys) if end is None else bisect_left(keys, end)
+    places = range(high - 1, low - 1, -1) if reverse else range(low, high)
+    return (keys[place] for place in places)
+
+
+class ExpiringCollection:
+    """
+    Records that vanish by themselves, a generation at a time.
+
+    A generation lasts as long as a record must be kept; the current one and the one before it are there. So a record lives for one to two
+    lifetimes, no timer watches it, and no journal line says that it went.
+    """
+
+    def __init__(self, name: str, lifetime: int) -> None:
+        self.name = name
+        self._lifetime = lifetime
+        self._generation = 0
+        self._current: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self._previous: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self._expired: list[dict[str, bytes]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._current)) + sum(map(len, self._previous))
+
+    def get(self, key: str) -> bytes | None:
+        part = hash(key) & _MASK
+        raw = self._current[part].get(key)
+        return self._previous[part].get(key) if raw is None else raw
+
+    def replace(self, key: str, raw: bytes | None) -> bytes | None:
+        """As L{Collection.replace}. What was there before may lie in the previous generation, and is copied out of it."""
+        old = self.get(key)
+        part = hash(key) & _MASK
+        if raw is None:
+            self._current[part].pop(key, None)
+            self._previous[part].pop(key, None)
+        else:
+            self._current[part][key] = raw
+        return old
+
+    def load(self, key: str, raw: bytes | None) -> None:
+        self.replace(key, raw)
+
+    def put_in_order(self) -> None:
+        """Nothing to do: these are never scanned."""
+
+    def expire(self, seconds: float) -> None:
+        """
+        Tell what time it is, which only goes forward.
+
+        Called at every commit. The parts of a generation that has passed are let go one at a time, as freeing a million records at once
+        would be a pause that everybody feels.
+
+        @param seconds: since the epoch.
+        """
+        generation = int(seconds // self._lifetime)
+        if generation > self._generation:
+            self._expired += self._previous if generation == self._generation + 1 else self._previous + self._current
+            self._previous = self._current if generation == self._generation + 1 else [{} for _ in range(PARTS)]
+            self._current = [{} for _ in range(PARTS)]
+            self._generation = generation
+        elif self._expired:
+            self._expired.pop()
+
+    def items(self) -> Iterator[tuple[int, str, bytes]]:
+        """All records with the time (seconds since the epoch) at which their generation began, older ones first."""
+        for age, generation in ((1, self._previous), (0, self._current)):
+            began = (self._generation - age) * self._lifetime
+            for part in generation:
+                for key, raw in sorted(part.items()):
+                    yield began, key, raw

@@ -1,0 +1,372 @@
+"""
+The journal store: all records in memory, every commit a line of a chained journal, synced in groups.
+
+A rule is applied in memory at once, so that the next can go on; what it made visible leaves the hub only when its position is settled
+(see L{securehub.gate}). While one sync runs in the worker, the commits that happen meanwhile gather for the next one. So the number of
+commits a second is not bound by the latency of the disk.
+
+When a write or a sync fails, all that was not synced is undone, newest first, and what waited for it is told that it is lost. Nothing
+about that file is believed any more: the store goes on in a new segment from the last synced number, as soon as the disk lets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Raw
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from securehub.clock import Clock
+from securehub.event import Event
+from securehub.refusals import Unavailable
+from securehub.store import line as lines
+from securehub.store import snapshot
+from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.files import Appender, Directory
+from securehub.store.records import Record, decoder, encoder
+from securehub.store.recovery import AnyCollection, Recovered, recover, segment_name, snapshot_name, snapshot_names
+from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
+from securehub.store.worker import Worker
+
+_log = Logger()
+_T = TypeVar("_T")
+
+MAX_UNSYNCED = 16 * 1024 * 1024
+"""Bytes that may wait for a slow disk before writes are refused: some 20,000 commits."""
+
+RETRY_SECONDS = 1.0
+"""How often a store that cannot write tries to begin a new segment."""
+
+SNAPSHOT_AFTER = 1_000
+"""Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
+
+
+KEPT_SNAPSHOTS = 2
+"""The newest, and the one to go back to should it be damaged. The journal is kept whole in any case."""
+
+
+class Position:
+    """
+    A point in the journal. Opaque: that it can be waited for is all that is known about it.
+
+    @ivar waiting: what the gate keeps back until it is settled.
+    """
+
+    __slots__ = ("lines", "number", "size", "undo", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.lines: list[bytes] = []
+        self.undo: list[tuple[Any, str, bytes | None]] = []
+        self.number = 0
+        self.size = 0
+
+
+class Gate(Protocol):
+    """
+    What keeps outputs back until they may be seen.
+
+    @ivar position: what outputs made now have to wait for, None if everything is settled; kept up to date by the store.
+    """
+
+    position: Position | None
+
+    def settled(self, position: Position) -> None: ...
+    def lost(self, position: Position) -> None: ...
+
+
+class Announcer(Protocol):
+    """What takes the events of commits to those who listen."""
+
+    def prepare(self, announced: Sequence[tuple[str, Event]]) -> Any:
+        """Encode events. All that can go wrong with them goes wrong here, before the commit."""
+
+    def deliver(self, prepared: Any) -> None: ...
+
+
+class JournalStore:
+    """
+    Records in a state directory.
+
+    @param records: the record classes that the services use.
+    @param reactor: for timers.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        worker: Worker,
+        reactor: IReactorTime,
+        clock: Clock,
+        records: Iterable[type[Record]],
+        gate: Gate,
+        announcer: Announcer,
+    ) -> None:
+        self._directory = directory
+        self._worker = worker
+        self._reactor = reactor
+        self._clock = clock
+        self._gate = gate
+        self._announcer = announcer
+        self._records = list(records)
+        self._forms = {cls.collection: cls.version for cls in self._records}
+        self._places: Places = {}
+        self._reading = ReadTransaction(self._places)
+        self._collections: dict[str, AnyCollection] = {}
+        self._expiring: list[ExpiringCollection] = []
+        self._drawn: dict[str, int] = {}
+        self._segment: Appender | None = None
+        self._serial = 1
+        self._number = self._synced = self._snapshot_number = 0
+        self._head = self._synced_head = lines.FIRST_HASH
+        self._gathering: Position | None = None
+        self._in_flight: Position | None = None
+        self._unsynced_bytes = 0
+        self._trouble: str | None = None
+        self._closed = False
+        self._drained: list[Deferred[None]] = []
+
+    def open(self) -> Recovered:
+        """
+        Read the state directory and begin a new segment.
+
+        @raise CannotStart: see L{recover}.
+        @raise OSError: the new segment cannot be written.
+        """
+        found = recover(self._directory, self._fresh_collections, self._forms)
+        self._collections = found.collections
+        self._expiring = [each for each in found.collections.values() if isinstance(each, ExpiringCollection)]
+        for cls in self._records:
+            self._places[cls] = Place(found.collections[cls.collection], encoder(cls), decoder(cls), cls.collection)
+        self._drawn = found.drawn
+        self._number = self._synced = found.number
+        self._snapshot_number = found.number - found.replayed
+        self._synced_head = found.head
+        self._serial = found.serial
+        self._clock.not_before(found.at)
+        name, header, head = self._new_segment(found.snapshot)
+        self._segment = self._directory.create(name, header)
+        self._head = self._synced_head = head
+        return found
+
+    @property
+    def number(self) -> int:
+        """The number of the newest commit, be it synced or not."""
+        return self._number
+
+    @property
+    def head(self) -> str:
+        """The hash of the journal's newest synced line."""
+        return self._synced_head.decode()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written now, or None."""
+        return self._trouble
+
+    def counts(self) -> dict[str, int]:
+        """The number of records in each collection."""
+        return {name: len(collection) for name, collection in sorted(self._collections.items())}
+
+    async def transact(self, rule: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
+        """
+        Run C{rule(tx, ...)} in a transaction that is serial with all others.
+
+        @return: what the rule returned. Only the gate knows when it may be shown.
+
+        @raise Unavailable: nothing can be written now; the rule was not run.
+        """
+        self._refuse_if_unwritable()
+        tx = Transaction(self._places, self._drawn)
+        result = rule(tx, *args, **kwargs)
+        if tx.staged or tx.announced:
+            self._commit(tx)
+        return result
+
+    async def read(self, rule: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
+        """Run C{rule(tx, ...)}, which only looks, on one consistent state."""
+        return rule(self._reading, *args, **kwargs)
+
+    def drain(self) -> Deferred[None]:
+        """
+        Take no more writes.
+
+        @return: fires when all that was committed is synced, or undone.
+        """
+        self._closed = True
+        drained: Deferred[None] = Deferred()
+        self._drained.append(drained)
+        self._check_drained()
+        return drained
+
+    def close(self) -> Deferred[None]:
+        """
+        Drain, and leave a snapshot if that is worth it.
+
+        @return: fires when nothing is left to do.
+        """
+        return self.drain().addCallback(lambda _: self._leave_snapshot())
+
+    def _refuse_if_unwritable(self) -> None:
+        if self._trouble is not None:
+            raise Unavailable("the hub cannot write to its disk now; nothing was changed, try again later")
+        if self._unsynced_bytes > MAX_UNSYNCED:
+            raise Unavailable("the hub's disk is too slow now; nothing was changed, try again later")
+        if self._closed:
+            raise Unavailable("the hub is stopping; nothing was changed")
+
+    def _commit(self, tx: Transaction) -> None:
+        """
+        Make a transaction part of the journal and of the records.
+
+        Whatever can fail is done before the first record is touched.
+        """
+        number = self._number + 1
+        at = self._clock.now()
+        put: list[tuple[str, str, Raw]] = []
+        delete: list[tuple[str, str]] = []
+        for (collection, key), raw in tx.staged.items():
+            if raw is None:
+                delete.append((collection.name, key))
+            else:
+                put.append((collection.name, key, Raw(raw)))
+        line, head = lines.seal(lines.Commit(number, at, self._synced, put, delete, tx.drawn), self._head)
+        assert len(tx.staged) <= MAX_RECORDS and len(line) <= MAX_BYTES, (
+            f"too large a transaction: {len(tx.staged)} records, {len(line)} bytes"
+        )
+        prepared = self._announcer.prepare(tx.announced) if tx.announced else None
+
+        position = self._gathering or self._gather()
+        undo = position.undo
+        for expiring in self._expiring:
+            expiring.expire(at.timestamp())
+        for (collection, key), raw in tx.staged.items():
+            undo.append((collection, key, collection.replace(key, raw)))
+        if tx.drawn:
+            self._drawn.update(tx.drawn)
+        position.lines.append(line)
+        position.number = self._number = number
+        position.size += len(line)
+        self._unsynced_bytes += len(line)
+        self._head = head
+        if prepared is not None:
+            self._announcer.deliver(prepared)
+
+    def _gather(self) -> Position:
+        self._gathering = self._gate.position = position = Position()
+        if self._in_flight is None:
+            # Not at once: whoever else has something to commit in this turn of the reactor shares the sync.
+            self._reactor.callLater(0, self._submit)
+        return position
+
+    def _submit(self) -> None:
+        position = self._gathering
+        if position is None or self._in_flight is not None or self._trouble is not None:
+            return
+        assert self._segment is not None
+        self._in_flight, self._gathering = position, None
+        self._worker.run(partial(_append, self._segment, position.lines), partial(self._written, position, self._head))
+
+    def _written(self, position: Position, head: bytes, _: object, fault: BaseException | None) -> None:
+        if fault is not None:
+            self._roll_back(fault)
+            return
+        self._in_flight = None
+        self._synced = position.number
+        self._synced_head = head
+        self._unsynced_bytes -= position.size
+        self._gate.position = self._gathering
+        # The disk first: it works on the next group while the outputs of this one are written.
+        self._submit()
+        self._gate.settled(position)
+        self._check_drained()
+
+    def _roll_back(self, fault: BaseException) -> None:
+        """Take back all that was not synced, newest first, and tell who waited for it."""
+        lost = [position for position in (self._in_flight, self._gathering) if position is not None]
+        for position in reversed(lost):
+            for collection, key, old in reversed(position.undo):
+                collection.replace(key, old)
+        count = self._number - self._synced
+        self._number, self._head = self._synced, self._synced_head
+        self._in_flight = self._gathering = self._gate.position = None
+        self._unsynced_bytes = 0
+        self._stop_writing(fault)
+        _log.error(
+            "The journal could not be written: {fault}. {count} commits, of which nobody was told, are undone.", fault=fault, count=count
+        )
+        for position in lost:
+            self._gate.lost(position)
+        self._check_drained()
+
+    def _stop_writing(self, fault: BaseException) -> None:
+        self._trouble = str(fault) or type(fault).__name__
+        if not self._closed:
+            self._reactor.callLater(RETRY_SECONDS, self._begin_again)
+
+    def _begin_again(self) -> None:
+        """Try to go on in a new segment; what became of the tail of the old one is no longer of interest."""
+        if self._closed:
+            return
+        name, header, head = self._new_segment(None)
+        self._worker.run(partial(self._change_segment, name, header), partial(self._begun, head))
+
+    def _change_segment(self, name: str, header: bytes) -> Appender:
+        segment = self._directory.create(name, header)
+        if self._segment is not None:
+            self._segment.close()
+        return segment
+
+    def _begun(self, head: bytes, segment: Any, fault: BaseException | None) -> None:
+        if fault is not None:
+            self._stop_writing(fault)
+            return
+        self._segment = segment
+        self._head = self._synced_head = head
+        self._trouble = None
+        _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
+
+    def _new_segment(self, snapshot_digest: str | None) -> tuple[str, bytes, bytes]:
+        name = segment_name(self._synced, self._serial)
+        self._serial += 1
+        header = lines.Header(lines.FORMAT, self._synced, self._clock.now(), self._forms, snapshot_digest)
+        return (name, *lines.seal(header, self._synced_head))
+
+    def _fresh_collections(self) -> dict[str, AnyCollection]:
+        return {
+            cls.collection: Collection(cls.collection) if cls.lifetime is None else ExpiringCollection(cls.collection, cls.lifetime)
+            for cls in self._records
+        }
+
+    def _check_drained(self) -> None:
+        if self._in_flight is None and self._gathering is None:
+            drained, self._drained = self._drained, []
+            for each in drained:
+                each.callback(None)
+
+    def _leave_snapshot(self) -> Deferred[None]:
+        left: Deferred[None] = Deferred()
+
+        def done(_: object, fault: BaseException | None) -> None:
+            if fault is not None:
+                _log.warn("No snapshot was left ({fault}); the next start replays the journal.", fault=fault)
+            left.callback(None)
+
+        worthwhile = self._number - self._snapshot_number >= SNAPSHOT_AFTER
+        self._worker.run(self._write_snapshot if worthwhile else lambda: None, done)
+        left.addCallback(lambda _: self._worker.stop())
+        return left
+
+    def _write_snapshot(self) -> None:
+        head = snapshot.Head(lines.FORMAT, self._number, self._head.decode(), self._forms, self._drawn)
+        self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
+        for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
+            self._directory.remove(name)
+
+
+def _append(segment: Appender, group: list[bytes]) -> None:
+    segment.append(b"".join(group))

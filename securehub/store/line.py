@@ -1,0 +1,116 @@
+"""
+The lines of the journal: how a commit is written, chained and read back (docs/store.md tells it to those who want to check).
+
+A line is one JSON object whose last member is C{hash}: SHA-256, in hexadecimal, over the hash of the line before and this line's own
+bytes up to C{,"hash"}. So one field is checksum and chain.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+from msgspec import Raw
+
+FORMAT = 1
+FIRST_HASH = b"0" * 64
+
+_MARK = b',"hash":"'
+_END = b'"}\n'
+_TAIL = len(_MARK) + 64 + len(_END)
+
+
+class Damaged(Exception):
+    """A line is not what was once written."""
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    The first line of a segment.
+
+    @ivar format: the version of this format.
+    @ivar after: the number of the commit before the first of this segment. What an earlier segment holds beyond it is dead: it was never
+        acknowledged.
+    @ivar forms: collections and the versions of their records' forms, as the daemon that wrote it knew them.
+    @ivar snapshot: the digest of the snapshot from which the daemon started, if from one.
+    """
+
+    format: int
+    after: int
+    at: datetime
+    forms: dict[str, int]
+    snapshot: str | None = None
+
+
+class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    One commit.
+
+    @ivar n: its number; they count up by one.
+    @ivar synced: the number up to which the journal was known to be on the disk when this line was written.
+    @ivar put: collection, key and record of what was put.
+    @ivar delete: collection and key of what was deleted.
+    @ivar drawn: the highest number drawn for each name.
+    """
+
+    n: int
+    at: datetime
+    synced: int
+    put: list[tuple[str, str, Raw]] = []
+    delete: list[tuple[str, str]] = []
+    drawn: dict[str, int] = {}
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_header = msgspec.json.Decoder(Header).decode
+_decode_commit = msgspec.json.Decoder(Commit).decode
+
+
+def seal(content: Header | Commit, before: bytes) -> tuple[bytes, bytes]:
+    """
+    Write a line.
+
+    @param before: the hash of the line before.
+
+    @return: the line, and its hash.
+    """
+    body = _encode(content)[:-1]
+    digest = sha256(before + body).hexdigest().encode()
+    return b"%b%b%b%b" % (body, _MARK, digest, _END), digest
+
+
+def check(line: bytes, before: bytes) -> bytes:
+    """
+    Check a line against the hash of the one before.
+
+    @return: its own hash.
+
+    @raise Damaged: it is not the line that was written there.
+    """
+    if line[-_TAIL:-67] != _MARK or not line.endswith(_END):
+        raise Damaged("the line is not whole")
+    digest = line[-67:-3]
+    if sha256(before + line[:-_TAIL]).hexdigest().encode() != digest:
+        raise Damaged("the line's hash does not fit")
+    return digest
+
+
+def header(line: bytes) -> Header:
+    """
+    @raise Damaged: it is no header.
+    """
+    try:
+        return _decode_header(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(f"not the first line of a segment: {error}") from None
+
+
+def commit(line: bytes) -> Commit:
+    """
+    @raise Damaged: it is no commit.
+    """
+    try:
+        return _decode_commit(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(f"not a commit: {error}") from None

@@ -1,0 +1,71 @@
+"""
+Records: what the store keeps.
+
+A record is a frozen struct of plain values. It carries the name of its collection and the version of its form. A new field gets a
+default, so that older records still load; any other change raises the version and comes with a function from the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """
+    The base of all records.
+
+    @cvar collection: where records of this class are kept; one class each.
+    @cvar version: the version of the form. From version 2 on it is written in front of the fields.
+    @cvar upgrades: for each older version, a function from its fields to those of the next.
+    @cvar lifetime: seconds for which a record is surely kept; after it, it may vanish by itself. Such records cannot be scanned.
+    """
+
+    collection: ClassVar[str]
+    version: ClassVar[int] = 1
+    upgrades: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    lifetime: ClassVar[int | None] = None
+
+
+R = TypeVar("R", bound=Record)
+Encoder = Callable[[Record], bytes]
+Decoder = Callable[[bytes], Any]
+
+_encode = msgspec.json.Encoder().encode
+_VERSION = re.compile(rb'\{"v":([0-9]+),?')
+
+
+def encoder(cls: type[Record]) -> Encoder:
+    """The function that encodes records of a class as JSON."""
+    if cls.version == 1:
+        return _encode
+    version = b'{"v":%d' % cls.version
+
+    def encode(record: Record) -> bytes:
+        fields = _encode(record)
+        return version + (b"}" if fields == b"{}" else b"," + fields[1:])
+
+    return encode
+
+
+def decoder(cls: type[Record]) -> Decoder:
+    """The function that decodes records of a class, of this version of its form or an older one."""
+    decode = msgspec.json.Decoder(cls).decode
+    if cls.version == 1:
+        return decode
+
+    def decode_any(raw: bytes) -> Any:
+        found = _VERSION.match(raw)
+        version = int(found[1]) if found else 1
+        plain = b"{" + raw[found.end() :] if found else raw
+        if version == cls.version:
+            return decode(plain)
+        fields = msgspec.json.decode(plain)
+        for older in range(version, cls.version):
+            fields = cls.upgrades[older](fields)
+        return msgspec.convert(fields, cls)
+
+    return decode_any

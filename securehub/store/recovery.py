@@ -1,0 +1,262 @@
+"""
+The start: what the state directory says becomes the records in memory.
+
+The newest good snapshot is loaded and the journal's segments replayed after it. What may be cut, and what stops the start, is the
+whole point of this module:
+
+ - The lines of one group reach the disk in any order, so after a power cut one may be missing in front of one that is there. Each line
+   states up to which number the journal was synced when it was written. Damage after the highest number so stated was never
+   acknowledged to anybody: it is cut off there, and logged.
+ - Damage at or before that number means that acknowledged commits are lost, and stops the start.
+ - A segment begins where the daemon that wrote it found the journal to end. What an earlier segment holds beyond that is dead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import NamedTuple
+
+from twisted.logger import Logger
+
+from securehub.store import line as lines
+from securehub.store import snapshot
+from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.files import Directory
+from securehub.store.line import Damaged
+
+_log = Logger()
+
+_SEGMENT = re.compile(r"journal-([0-9]{15})-([0-9]{4})\.jsonl")
+_SNAPSHOT = re.compile(r"snapshot-([0-9]{15})\.jsonl")
+
+AnyCollection = Collection | ExpiringCollection
+
+
+class CannotStart(Exception):
+    """The state directory holds something that must not be passed over; the text says what, where and what to do."""
+
+
+def segment_name(after: int, serial: int) -> str:
+    """
+    @param after: the number of the last commit before it.
+    @param serial: counts the segments that begin there.
+    """
+    return f"journal-{after:015d}-{serial:04d}.jsonl"
+
+
+def snapshot_name(number: int) -> str:
+    return f"snapshot-{number:015d}.jsonl"
+
+
+def snapshot_names(names: list[str]) -> list[str]:
+    """The snapshots among the files, the newest last."""
+    return sorted(filter(_SNAPSHOT.fullmatch, names))
+
+
+class _Segment(NamedTuple):
+    name: str
+    header: lines.Header
+    first_line: bytes
+
+
+@dataclass
+class Recovered:
+    """
+    The state as it was found.
+
+    @ivar number: the last commit.
+    @ivar head: the hash of the last line, which the next one hangs on.
+    @ivar drawn: the highest number drawn for each name.
+    @ivar serial: of the next segment, should it begin at this number.
+    @ivar snapshot: the digest of the snapshot that was loaded.
+    @ivar replayed: how many commits were replayed after it.
+    @ivar at: the time of the last line; no later record may have an earlier one.
+    """
+
+    collections: dict[str, AnyCollection]
+    number: int = 0
+    head: bytes = lines.FIRST_HASH
+    drawn: dict[str, int] = field(default_factory=dict)
+    serial: int = 1
+    snapshot: str | None = None
+    replayed: int = 0
+    at: datetime = datetime.fromtimestamp(0, UTC)
+
+
+def recover(directory: Directory, fresh: Callable[[], dict[str, AnyCollection]], forms: dict[str, int]) -> Recovered:
+    """
+    Read all that is needed of a state directory.
+
+    @param fresh: makes empty collections for the records that the services declare. Those of services which are not there now are
+        kept as they are.
+    @param forms: the versions of the records' forms that this daemon knows.
+
+    @raise CannotStart: acknowledged commits are missing, or a newer daemon wrote here.
+    """
+    names = directory.names()
+    state = _load_snapshot(directory, names, fresh, forms)
+    segments = _segments(directory, names, state.number, forms)
+    state.serial = 1 + max((int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found), default=0)
+    # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
+    heads = {state.head}
+    for segment, following in pairwise([*segments, None]):
+        assert segment is not None
+        _replay(directory, segment, following.header.after if following else None, state, heads)
+    for collection in state.collections.values():
+        collection.put_in_order()
+    return state
+
+
+def _load_snapshot(
+    directory: Directory, names: list[str], fresh: Callable[[], dict[str, AnyCollection]], forms: dict[str, int]
+) -> Recovered:
+    """The newest good snapshot; a damaged one is passed over, as the journal behind it is still there."""
+    for name in reversed(snapshot_names(names)):
+        collections = fresh()
+        try:
+            head, digest = snapshot.load(directory.lines(name), _finder(collections))
+        except Damaged as damage:
+            _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
+            continue
+        _refuse_newer(name, head.forms, forms)
+        return Recovered(collections, head.number, head.hash.encode(), dict(head.drawn), snapshot=digest)
+    return Recovered(fresh())
+
+
+def _segments(directory: Directory, names: list[str], number: int, forms: dict[str, int]) -> list[_Segment]:
+    """The segments that begin at that number or later, in the order in which they were written."""
+    found = sorted(
+        (int(match[2]), name) for name, match in ((name, _SEGMENT.fullmatch(name)) for name in names) if match and int(match[1]) >= number
+    )
+    segments = []
+    for _, name in found:
+        content = directory.lines(name)
+        first = next(content, b"")
+        try:
+            header = lines.header(first)
+        except Damaged as damage:
+            if first.endswith(b"\n") or next(content, b""):
+                raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
+            _log.warn("Segment {name} was never begun; passed over.", name=name)
+            continue
+        if header.format > lines.FORMAT:
+            raise CannotStart(
+                f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."
+            )
+        _refuse_newer(name, header.forms, forms)
+        segments.append(_Segment(name, header, first))
+    return segments
+
+
+def _replay(directory: Directory, segment: _Segment, until: int | None, state: Recovered, heads: set[bytes]) -> None:
+    """
+    Apply the commits of a segment.
+
+    @param until: where the next segment begins; what this one holds beyond it is dead. None for the last segment.
+    @param heads: the hashes that the next segment may hang on; changed.
+    """
+    if segment.header.after != state.number:
+        raise CannotStart(
+            f"{segment.name} begins after commit {segment.header.after}, but the journal before it ends at {state.number}. {_RESTORE}"
+        )
+    before = _head_of(segment, heads)
+    state.head = before
+    heads.add(before)
+    content = directory.lines(segment.name)
+    next(content)
+    collection_of = _finder(state.collections)
+    place = 1
+    for raw in content:
+        place += 1
+        if until is not None and state.number >= until:
+            return
+        try:
+            before = lines.check(raw, before)
+            commit = lines.commit(raw)
+            if commit.n != state.number + 1:
+                raise Damaged(f"it has number {commit.n} where {state.number + 1} is expected")
+        except Damaged as damage:
+            _cut(segment, place, damage, raw, content, state.number, until)
+            return
+        _apply(commit, collection_of, state)
+        state.head = before
+        heads.clear()
+        heads.add(before)
+    if until is not None and state.number < until:
+        raise CannotStart(f"{segment.name} ends at commit {state.number}, but {until} was synced. {_RESTORE}")
+
+
+def _head_of(segment: _Segment, heads: set[bytes]) -> bytes:
+    """The hash of the segment's header, if that hangs on what came before."""
+    for head in heads:
+        try:
+            return lines.check(segment.first_line, head)
+        except Damaged:
+            continue
+    raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
+
+
+def _apply(commit: lines.Commit, collection_of: Callable[[str], AnyCollection], state: Recovered) -> None:
+    for name, key, record in commit.put:
+        collection = collection_of(name)
+        if collection.__class__ is ExpiringCollection:
+            collection.expire(commit.at.timestamp())  # type: ignore[union-attr]
+        collection.load(key, bytes(record))
+    for name, key in commit.delete:
+        collection_of(name).load(key, None)
+    if commit.drawn:
+        state.drawn.update(commit.drawn)
+    state.number = commit.n
+    state.at = commit.at
+    state.replayed += 1
+
+
+def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Iterator[bytes], number: int, until: int | None) -> None:
+    """
+    Decide about a damaged line: cut here, or refuse to start.
+    """
+    synced = until if until is not None else max(_stated(line) for line in (raw, *rest))
+    if synced > number:
+        raise CannotStart(
+            f"{segment.name}, line {place}: {damage}. Commit {number + 1} was synced and acknowledged (up to {synced} were), so it cannot be left out. {_RESTORE}"
+        )
+    _log.warn(
+        "{name} is cut at line {place} ({damage}): nothing from there on was ever acknowledged.",
+        name=segment.name,
+        place=place,
+        damage=damage,
+    )
+
+
+def _stated(line: bytes) -> int:
+    """Up to which number a line behind a damaged one states the journal to have been synced."""
+    try:
+        return lines.commit(line).synced
+    except Damaged:
+        return 0
+
+
+def _finder(collections: dict[str, AnyCollection]) -> Callable[[str], AnyCollection]:
+    def collection_of(name: str) -> AnyCollection:
+        found = collections.get(name)
+        if found is None:
+            # Of a service that is not configured now; it may be again.
+            found = collections[name] = Collection(name)
+        return found
+
+    return collection_of
+
+
+def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
+    for collection, version in written.items():
+        if version > known.get(collection, version):
+            raise CannotStart(
+                f"{name} holds {collection} records of version {version}; this SecureHub knows up to {known[collection]}. Start the newer version again."
+            )
+
+
+_RESTORE = "Restore the state directory from a backup; a copy of the damaged one is worth keeping."

@@ -1,0 +1,126 @@
+"""
+Snapshots: all records at one commit, in one file, so that a start need not replay all that ever happened.
+
+A file of JSON lines: a head, a line C{[collection, key, record]} for each record (with a fourth member, the time in seconds at which its
+generation began, where records expire), and a last line with their number and the SHA-256 of all bytes before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from itertools import islice
+
+import msgspec
+from msgspec import Raw
+
+from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.line import FORMAT, Damaged
+
+_BATCH = 1024
+
+
+class Head(msgspec.Struct, frozen=True):
+    """
+    The first line.
+
+    @ivar number: of the last commit that it covers.
+    @ivar hash: of the journal's newest line at that moment.
+    @ivar drawn: the highest number drawn for each name.
+    """
+
+    format: int
+    number: int
+    hash: str
+    forms: dict[str, int]
+    drawn: dict[str, int]
+
+
+class _End(msgspec.Struct, frozen=True):
+    records: int
+    digest: str
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    collection: str
+    key: str
+    record: Raw
+    began: int = 0
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_head = msgspec.json.Decoder(Head).decode
+_decode_end = msgspec.json.Decoder(_End).decode
+_decode_row = msgspec.json.Decoder(_Row).decode
+
+
+def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -> Iterator[bytes]:
+    """
+    The bytes of a snapshot file, in pieces of some hundred kilobytes.
+
+    The last one ends with the digest, which L{digest_of} gets out of it.
+    """
+    digest = sha256()
+    rows = (row for collection in collections for row in _rows(collection))
+    count = 0
+    piece = _encode(head) + b"\n"
+    while piece:
+        digest.update(piece)
+        yield piece
+        batch = list(islice(rows, _BATCH))
+        count += len(batch)
+        piece = b"".join(batch)
+    yield _encode(_End(count, digest.hexdigest())) + b"\n"
+
+
+def digest_of(last_chunk: bytes) -> str:
+    """The digest of a snapshot, out of its last line."""
+    return _decode_end(last_chunk).digest
+
+
+def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | ExpiringCollection]) -> tuple[Head, str]:
+    """
+    Read a snapshot into collections.
+
+    @return: its head, and its digest.
+
+    @raise Damaged: it is not whole. What has been loaded by then is of no use.
+    """
+    digest = sha256()
+    head = None
+    count = 0
+    end: _End | None = None
+    try:
+        for line in lines:
+            if end is not None:
+                raise Damaged("something follows its last line")
+            if line.startswith(b"["):
+                row = _decode_row(line)
+                collection = collection_of(row.collection)
+                if isinstance(collection, ExpiringCollection):
+                    collection.expire(row.began)
+                collection.load(row.key, bytes(row.record))
+                count += 1
+                digest.update(line)
+            elif head is None:
+                head = _decode_head(line)
+                digest.update(line)
+            else:
+                end = _decode_end(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(f"line {count + 2}: {error}") from None
+    if head is None or end is None or end.records != count or end.digest != digest.hexdigest():
+        raise Damaged("it is not whole")
+    if head.format > FORMAT:
+        raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
+    return head, end.digest
+
+
+def _rows(collection: Collection | ExpiringCollection) -> Iterator[bytes]:
+    name = _encode(collection.name)
+    if isinstance(collection, ExpiringCollection):
+        for began, key, raw in collection.items():
+            yield b"[%b,%b,%b,%d]\n" % (name, _encode(key), raw, began)
+    else:
+        for key, raw in collection.items():
+            yield b"[%b,%b,%b]\n" % (name, _encode(key), raw)

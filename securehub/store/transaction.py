@@ -1,0 +1,145 @@
+"""
+What a rule sees of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from securehub.refusals import NotFound
+
+if TYPE_CHECKING:
+    from securehub.event import Event
+    from securehub.store.records import Decoder, Encoder, R, Record
+
+MAX_RECORDS = 256
+MAX_BYTES = 1024 * 1024
+
+
+class AnyCollection(Protocol):
+    """What L{Collection} and L{ExpiringCollection} have in common."""
+
+    name: str
+
+    def get(self, key: str) -> bytes | None: ...
+    def replace(self, key: str, raw: bytes | None) -> bytes | None: ...
+    def load(self, key: str, raw: bytes | None) -> None: ...
+    def put_in_order(self) -> None: ...
+
+
+class Place:
+    """Where the records of one class are, and how they are encoded."""
+
+    __slots__ = ("collection", "decode", "encode", "noun")
+
+    def __init__(self, collection: Any, encode: Encoder, decode: Decoder, noun: str) -> None:
+        self.collection = collection
+        self.encode = encode
+        self.decode = decode
+        self.noun = noun
+
+
+Places = dict[type["Record"], Place]
+
+
+class ReadTransaction:
+    """
+    Looks, and changes nothing. What it sees is one state, whole.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def get(self, record: type[R], key: str) -> R | None:
+        """The record of that class and key, or None."""
+        place = self._places[record]
+        raw = place.collection.get(key)
+        return None if raw is None else place.decode(raw)
+
+    def fetch(self, record: type[R], key: str) -> R:
+        """
+        The record of that class and key.
+
+        @raise NotFound: there is none.
+        """
+        found = self.get(record, key)
+        if found is None:
+            raise NotFound(f"there is no {self._places[record].noun} {key}")
+        return found
+
+    def scan(
+        self,
+        record: type[R],
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, R]]:
+        """
+        Keys and records in the order of their keys (by code point).
+
+        @param prefix: only keys that start with it.
+        @param start: only keys from here on, inclusive.
+        @param end: only keys before here, exclusive.
+        @param limit: at most so many.
+        @param reverse: from the last to the first.
+        """
+        place = self._places[record]
+        start = max(prefix, start or "")
+        past = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None
+        end = past if end is None else end if past is None else min(past, end)
+        for key, raw in place.collection.scan(start, end, limit, reverse):
+            yield key, place.decode(raw)
+
+
+class Transaction(ReadTransaction):
+    """
+    Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
+
+    @ivar staged: what it puts (encoded) and deletes (None), by collection and key.
+    @ivar announced: events with their channels, in order.
+    @ivar drawn: the numbers that it drew, by name.
+    """
+
+    __slots__ = ("_numbers", "announced", "drawn", "staged")
+
+    def __init__(self, places: Places, numbers: dict[str, int]) -> None:
+        self._places = places
+        self._numbers = numbers
+        self.staged: dict[tuple[AnyCollection, str], bytes | None] = {}
+        self.announced: list[tuple[str, Event]] = []
+        self.drawn: dict[str, int] = {}
+
+    def get(self, record: type[R], key: str) -> R | None:
+        place = self._places[record]
+        if self.staged:
+            staged = (place.collection, key)
+            if staged in self.staged:
+                raw = self.staged[staged]
+                return None if raw is None else place.decode(raw)
+        raw = place.collection.get(key)
+        return None if raw is None else place.decode(raw)
+
+    def put(self, key: str, record: Record) -> None:
+        """Put a record in place of whatever its key has."""
+        place = self._places[record.__class__]
+        self.staged[place.collection, key] = place.encode(record)
+
+    def delete(self, record: type[Record], key: str) -> None:
+        """Take a record away; it need not be there."""
+        self.staged[self._places[record].collection, key] = None
+
+    def number(self, name: str) -> int:
+        """A number greater than all that were drawn under that name before; gaps are possible."""
+        number = (self.drawn.get(name) or self._numbers.get(name, 0)) + 1
+        self.drawn[name] = number
+        return number
+
+    def announce(self, channel: str, event: Event) -> None:
+        """Tell all who listen to the channel, once this is committed and synced, and not at all if it is not."""
+        self.announced.append((channel, event))

@@ -1,0 +1,99 @@
+"""
+Who hears which events.
+
+A channel is a name; sessions listen to it. An event is encoded once for each form that somebody listens in, and never once for each
+listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from securehub.event import Event
+from securehub.wire import jsonrpc, text
+
+MAX_EVENT = 16 * 1024
+"""Bytes of an event; it tells all that its receiver needs, and lists belong into replies."""
+
+
+class Listener(Protocol):
+    """
+    Who can listen.
+
+    @ivar speaks_json: the form in which it hears.
+    """
+
+    speaks_json: bool
+
+    def hear(self, event: bytes) -> None: ...
+
+
+def member(username: str) -> str:
+    """The channel of all sessions of a member."""
+    return f"member/{username}"
+
+
+class Encoded:
+    """An event in the forms that have been asked for."""
+
+    __slots__ = ("_event", "_json", "_text")
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._json: bytes | None = None
+        self._text: bytes | None = None
+
+    def form(self, json: bool) -> bytes:
+        """The event as it goes over the wire, with its line end."""
+        if json:
+            if self._json is None:
+                self._json = jsonrpc.notification(self._event.method, self._event) + b"\n"
+            return self._json
+        if self._text is None:
+            self._text = text.event(self._event.text())
+        return self._text
+
+
+Prepared = list[tuple[Listener, bytes]]
+
+
+class Switchboard:
+    """Channels and those who listen to them."""
+
+    def __init__(self) -> None:
+        # Dicts, not sets: the order in which listeners came is the order in which they are told, so that runs repeat.
+        self._channels: dict[str, dict[Listener, None]] = {}
+
+    def listen(self, channel: str, listener: Listener) -> None:
+        self._channels.setdefault(channel, {})[listener] = None
+
+    def leave(self, channel: str, listener: Listener) -> None:
+        """Hear no more from a channel; not to have listened is no error."""
+        listeners = self._channels.get(channel)
+        if listeners is not None:
+            listeners.pop(listener, None)
+            if not listeners:
+                del self._channels[channel]
+
+    def listeners(self, channel: str) -> list[Listener]:
+        return list(self._channels.get(channel, ()))
+
+    def prepare(self, announced: Sequence[tuple[str, Event]]) -> Prepared:
+        """Encode events for all who listen now."""
+        prepared: Prepared = []
+        for channel, event in announced:
+            listeners = self._channels.get(channel)
+            if not listeners:
+                continue
+            encoded = Encoded(event)
+            for listener in listeners:
+                form = encoded.form(listener.speaks_json)
+                assert len(form) <= MAX_EVENT, f"{event.method}: {len(form)} bytes"
+                prepared.append((listener, form))
+        return prepared
+
+    def deliver(self, prepared: Prepared) -> None:
+        """Hand out what was prepared in the same turn."""
+        for listener, form in prepared:
+            listener.hear(form)

@@ -1,0 +1,45 @@
+"""
+The text form: replies, refusals and events as lines for people (section 3 of the protocol).
+
+Data lines are indented by two spaces, status lines and events start in the first column; so nothing that a member wrote can be taken
+for either.
+"""
+
+from __future__ import annotations
+
+from securehub.refusals import Refusal
+from securehub.reply import Reply
+
+
+def reply(result: Reply | None, *, status_alone: bool) -> bytes:
+    """
+    A successful answer.
+
+    @param status_alone: leave out the data lines.
+    """
+    if result is None:
+        return b"OK\n"
+    status = result.status()
+    ended = f"OK {_one_line(status)}\n" if status else "OK\n"
+    if status_alone:
+        return ended.encode()
+    return f"{''.join(map(_indented, result.lines()))}{ended}".encode()
+
+
+def refusal(refused: Refusal) -> bytes:
+    """An unsuccessful answer."""
+    return f"ERR {refused.code} {_one_line(str(refused))}\n".encode()
+
+
+def event(text: str) -> bytes:
+    """An event; its further lines are indented."""
+    first, *rest = text.split("\n")
+    return f"* {first}\n{''.join(map(_indented, rest))}".encode()
+
+
+def _indented(line: str) -> str:
+    return f"  {line}\n" if "\n" not in line else "".join(f"  {part}\n" for part in line.split("\n"))
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " / ") if "\n" in text else text
