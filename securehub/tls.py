@@ -18,6 +18,8 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtoc
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from securehub.eager import EagerFactory
+
 ALPN = b"securehub/1"
 
 # Forward secrecy and authenticated encryption only; the defaults would offer CBC and CCM besides. TLS 1.3 has none but good ones.
@@ -67,7 +69,7 @@ def make_context(certificate: Path, key: Path) -> SSL.Context:
     return context
 
 
-def wrap(tls: ServerTLS, factory: IProtocolFactory) -> TLSMemoryBIOFactory:
+def wrap(tls: ServerTLS, factory: IProtocolFactory) -> EagerFactory:
     """
     A factory that speaks TLS in front of another.
 
@@ -75,7 +77,7 @@ def wrap(tls: ServerTLS, factory: IProtocolFactory) -> TLSMemoryBIOFactory:
     """
     wrapped = TLSMemoryBIOFactory(tls, False, factory)
     wrapped.protocol = TLSMemoryBIOProtocol
-    return wrapped
+    return EagerFactory(wrapped)
 
 
 def make_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> None:
