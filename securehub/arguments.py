@@ -84,7 +84,7 @@ def argument(**facts: Any) -> Callable[[Callable[..., Any]], ArgumentType]:
 def username(word: str) -> str:
     """a username: 2 to 32 of a-z 0-9 . _ -, starting with a letter, in any case"""
     name = word.lower()
-    if not _USERNAME.fullmatch(name):
+    if not word.isascii() or not _USERNAME.fullmatch(name):
         raise BadArgument(f"{shown(word)} is not a username (2 to 32 of a-z 0-9 . _ -, starting with a letter)")
     return name
 
@@ -110,7 +110,7 @@ def amount(word: str) -> Amount:
 def currency(word: str) -> str:
     """the code of a currency, such as USD"""
     code = word.upper()
-    if not _CURRENCY.fullmatch(code):
+    if not word.isascii() or not _CURRENCY.fullmatch(code):
         raise BadArgument(f"{shown(word)} is not the code of a currency")
     return code
 

@@ -6,6 +6,7 @@ Both give the same: one value for each parameter in the order of the declaration
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from msgspec import UNSET
@@ -21,35 +22,45 @@ class Missing:
 
 MISSING = Missing()
 
+Bound = tuple[list[Any], str | None]
+"""One value for each parameter, L{MISSING} where a person has to be asked for it; and the key."""
 
-class Bound(NamedTuple):
+
+class _Slot(NamedTuple):
     """
-    @ivar values: one for each parameter; L{MISSING} where a prompt has to ask for it.
+    Where the value of a parameter goes.
+
+    @ivar place: in the list of values; the key comes last.
+    @ivar mark: the bit that says that it has been given.
+    @ivar takes_rest: whether it takes the rest of a line.
     """
 
-    values: list[Any]
-    key: str | None
+    place: int
+    mark: int
+    parse: Callable[[str], Any]
+    takes_rest: bool
+    parameter: Parameter
 
 
 class Binder:
     """
     Binds the arguments of one command.
-
-    @ivar defaults: what a parameter is when it is left out, by parameter.
     """
 
     def __init__(self, command: Command) -> None:
         self._command = command
-        self._parameters = command.parameters
-        self._names = {parameter.name: parameter for parameter in command.wire_parameters}
-        self._positional = [parameter for parameter in command.parameters if not parameter.by_name]
-        defaults = command.function.__defaults__ or ()
-        optional = [parameter.name for parameter in command.parameters if not parameter.required]
-        self._defaults = dict(zip(optional, defaults, strict=True))
-        # One row for each parameter, so that binding an object of JSON is one loop without look-ups.
-        self._rows = [
-            (each, each.name, each.type.parse, each.type.accepts, self._defaults.get(each.name, MISSING)) for each in self._parameters
+        self._slots = [
+            _Slot(place, 1 << place, parameter.type.parse, parameter.type.rest and not parameter.by_name, parameter)
+            for place, parameter in enumerate(command.wire_parameters)
         ]
+        self._named = {slot.parameter.name: slot for slot in self._slots}
+        self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
+        self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
+        self._needed_in_text = sum(slot.mark for slot in self._slots if slot.parameter.required and not slot.parameter.prompt)
+        defaults = iter(command.function.__defaults__ or ())
+        self._blank = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
+        if command.keyed:
+            self._blank.append(None)
 
     def from_params(self, params: Any, plain: bool) -> Bound:
         """
@@ -63,40 +74,17 @@ class Binder:
             params = self._by_position(params)
         elif params is UNSET or params is None:
             params = {}
-        values = []
-        unseen = len(params)
-        for parameter, name, parse, accepts, default in self._rows:
-            value = params.get(name, MISSING)
-            if value is MISSING:
-                if default is MISSING:
-                    self._refuse_missing(parameter)
-                values.append(default)
-                continue
-            unseen -= 1
-            if value is None and not parameter.required:
-                values.append(default)
-                continue
-            if value.__class__ not in accepts:
-                raise BadArgument(f"{name}: expected {_json_types(parameter)}: {parameter.type.expected}")
-            try:
-                if value.__class__ is str:
-                    if not plain:
-                        characters.check(value, multiline=parameter.type.multiline)
-                elif value.__class__ is int:
-                    value = str(value)
-                elif value.__class__ is bool:
-                    value = "true" if value else "false"
-                values.append(parse(value))
-            except BadArgument as refusal:
-                raise BadArgument(f"{name}: {refusal}") from None
-        key = None
-        if unseen and self._command.keyed and "key" in params:
-            unseen -= 1
-            key = self._key(params["key"], plain)
-        if unseen:
-            unknown = next(name for name in params if name not in self._names)
-            raise BadArgument(f"{self._command.name} has no parameter {shown(unknown)}; usage: {self._command.usage}")
-        return Bound(values, key)
+        values = self._blank.copy()
+        given = 0
+        named = self._named
+        for name, value in params.items():
+            slot = named.get(name)
+            if slot is None:
+                raise BadArgument(f"{self._command.name} has no parameter {shown(name)}; usage: {self._command.usage}")
+            if value is not None or slot.parameter.required:
+                values[slot.place] = self._from_json(slot, value, plain)
+                given |= slot.mark
+        return self._complete(values, given, self._needed_in_json)
 
     def from_text(self, rest: str, plain: bool) -> Bound:
         """
@@ -104,75 +92,82 @@ class Binder:
 
         @raise BadArgument: naming the parameter, or saying how the command is used.
         """
-        given: dict[str, Any] = {}
+        values = self._blank.copy()
+        given = 0
         waiting = iter(self._positional)
-        parameter = next(waiting, None)
+        slot = next(waiting, None)
         while rest:
-            while parameter is not None and parameter.name in given:
-                parameter = next(waiting, None)
             word, remainder = words.take(rest)
             if "=" in word:
                 name, _, value = word.partition("=")
-                target = self._names.get(name)
-                if target is not None and name not in given:
-                    if value.startswith('"'):
+                named = self._named.get(name)
+                if named is not None and not given & named.mark:
+                    if value[:1] == '"':
                         value, remainder = words.unquote(rest[len(name) + 1 :])
-                    given[name] = self._parse(target, value, plain)
+                    values[named.place] = self._from_word(named, value, plain)
+                    given |= named.mark
                     rest = remainder
                     continue
-            if parameter is None:
+            while slot is not None and given & slot.mark:
+                slot = next(waiting, None)
+            if slot is None:
                 raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
-            if parameter.type.rest:
-                given[parameter.name] = self._parse(parameter, words.without_quotes(rest), plain)
-                break
-            if word[0] == '"':
+            if slot.takes_rest:
+                word, remainder = words.without_quotes(rest), ""
+            elif word[0] == '"':
                 word, remainder = words.unquote(rest)
-            given[parameter.name] = self._parse(parameter, word, plain)
+            values[slot.place] = self._from_word(slot, word, plain)
+            given |= slot.mark
             rest = remainder
-        return Bound(self._values(given), given.get("key"))
+        return self._complete(values, given, self._needed_in_text)
 
-    def parse_prompted(self, parameter: Parameter, answer: str, plain: bool) -> Any:
+    def from_answer(self, place: int, answer: str, plain: bool) -> Any:
         """The value of a parameter that a person was asked for."""
-        return self._parse(parameter, answer, plain)
+        return self._from_word(self._slots[place], answer, plain)
 
-    def _values(self, given: dict[str, Any]) -> list[Any]:
-        values = []
-        for parameter in self._parameters:
-            value = given.get(parameter.name, MISSING)
-            if value is MISSING:
-                value = self._defaults.get(parameter.name, MISSING)
-                if value is MISSING and not parameter.prompt:
-                    self._refuse_missing(parameter)
-            values.append(value)
-        return values
+    def _complete(self, values: list[Any], given: int, needed: int) -> Bound:
+        if given & needed != needed:
+            self._refuse_missing(needed & ~given)
+        if self._command.keyed:
+            key = values.pop()
+            return values, key
+        return values, None
 
-    def _parse(self, parameter: Parameter, word: str, plain: bool) -> Any:
+    def _from_word(self, slot: _Slot, word: str, plain: bool) -> Any:
         try:
             if not plain:
                 characters.check(word)
-            return parameter.type.parse(word)
+            return slot.parse(word)
         except BadArgument as refusal:
-            raise BadArgument(f"{parameter.name}: {refusal}") from None
+            raise BadArgument(f"{slot.parameter.name}: {refusal}") from None
 
-    def _key(self, value: Any, plain: bool) -> str | None:
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise BadArgument("key: expected a string")
-        key: str = self._parse(self._names["key"], value, plain)
-        return key
+    def _from_json(self, slot: _Slot, value: Any, plain: bool) -> Any:
+        """A value of JSON, parsed as the word that it would be in a line of text."""
+        kind = value.__class__
+        accepted = slot.parameter.type
+        if kind not in accepted.accepts:
+            kinds = " or ".join(sorted(_JSON_NAMES[each] for each in accepted.accepts))
+            raise BadArgument(f"{slot.parameter.name}: expected {kinds}: {accepted.expected}")
+        try:
+            if kind is str:
+                if not plain:
+                    characters.check(value, multiline=accepted.multiline)
+            elif kind is int:
+                value = str(value)
+            elif kind is bool:
+                value = "true" if value else "false"
+            return slot.parse(value)
+        except BadArgument as refusal:
+            raise BadArgument(f"{slot.parameter.name}: {refusal}") from None
 
     def _by_position(self, params: list[Any]) -> dict[str, Any]:
         if len(params) > len(self._positional):
-            raise BadArgument(f"{len(params)} arguments are too many; by position {self._command.name} takes {len(self._positional)}")
-        return {parameter.name: value for parameter, value in zip(self._positional, params, strict=False)}
+            raise BadArgument(f"by position {self._command.name} takes at most {len(self._positional)} arguments; there are {len(params)}")
+        return {slot.parameter.name: value for slot, value in zip(self._positional, params, strict=False)}
 
-    def _refuse_missing(self, parameter: Parameter) -> NoReturn:
+    def _refuse_missing(self, missing: int) -> NoReturn:
+        parameter = next(slot.parameter for slot in self._slots if missing & slot.mark)
         raise BadArgument(f"{parameter.name} is missing: {parameter.type.expected}; usage: {self._command.usage}")
-
-
-def _json_types(parameter: Parameter) -> str:
-    return " or ".join(sorted(_JSON_NAMES[kind] for kind in parameter.type.accepts))
 
 
 _JSON_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "an array", dict: "an object"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 
 class Clock:
@@ -15,8 +16,8 @@ class Clock:
     @param source: the time in UTC; a test gives its own.
     """
 
-    def __init__(self, source: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._source = source
+    def __init__(self, source: Callable[[], datetime] | None = None) -> None:
+        self._source = source or partial(datetime.now, UTC)
         self._last = datetime.fromtimestamp(0, UTC)
 
     def now(self) -> datetime:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from securehub.binding import MISSING, Binder, Bound
 from securehub.command import Command
-from securehub.once import Key, digest
+from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
@@ -31,7 +31,7 @@ class Clash(Exception):
 class _Entry:
     """A command ready to run."""
 
-    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function")
+    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function", "writes")
 
     def __init__(self, command: Command) -> None:
         binder = Binder(command)
@@ -42,6 +42,7 @@ class _Entry:
         self.bind_params = binder.from_params
         self.bind_text = binder.from_text
         self.function = command.function
+        self.writes = command.writes
 
 
 class Dispatch:
@@ -78,7 +79,6 @@ class Dispatch:
         else:
             session.speaks_json = False
             answer = self._answer_text(session, source, plain)
-        session.hold_events()
         try:
             waited = answer.send(None)
         except StopIteration as stop:
@@ -95,11 +95,11 @@ class Dispatch:
     async def _answer_text(self, session: Session, line: str, plain: bool) -> bytes:
         try:
             verb, rest = words.split_verb(line)
-            entry = self._verbs.get(verb) or self._verbs.get(verb.lower())
-            if entry is None:
-                raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
+            entry = self._verbs.get(verb) or (self._verbs.get(verb.lower()) if verb.isascii() else None)
+                if entry is None:
+                    raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
             result = await self._run(session, entry, entry.bind_text, rest, plain)
-            return text.reply(result, status_alone=entry.command.writes)
+            return text.reply(result, status_alone=entry.writes)
         except Exception as error:
             return text.refusal(self._refusal(session, error))
 
@@ -145,28 +145,26 @@ class Dispatch:
         if access.login:
             access.check(await session.roles(), session.operator)
         values, key = bind(source, plain)
-        command = entry.command
         if entry.asks:
             await self._ask(session, entry, values)
-        if key is not None:
-            assert session.user is not None, f"{command.name} takes a key but needs no login"
-            session.begin(True, Key(session.user, key, digest(command.name, values), command.result))
+        if key is None:
+            session.begin(entry.writes, None)
         else:
-            session.begin(command.writes, None)
+            session.begin(True, (place(session.caller, key), digest(entry.command.name, values), entry.command.result))
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
-            result = await result
+            return await result
         return result
 
     async def _ask(self, session: Session, entry: _Entry, values: list[Any]) -> None:
         """Ask the person for what the line lacks, and put it into the values."""
-        for place, parameter in enumerate(entry.command.parameters):
-            if values[place] is MISSING:
+        for index, parameter in enumerate(entry.command.parameters):
+            if values[index] is MISSING:
                 assert parameter.prompt
                 answer = await session.ask(parameter.prompt)
                 if not answer:
                     raise BadCredentials("cancelled")
-                values[place] = entry.binder.parse_prompted(parameter, answer, answer.isprintable() and answer.isascii())
+                values[index] = entry.binder.from_answer(index, answer, answer.isprintable() and answer.isascii())
 
     def _refusal(self, session: Session, error: Exception) -> Refusal:
         """What to answer when a command has ended with an exception."""

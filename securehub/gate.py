@@ -30,15 +30,19 @@ class Outlet(Protocol):
 
 
 class _Held:
-    """What one connection has waiting for one position."""
+    """
+    What one connection has waiting for one position.
 
-    __slots__ = ("chunks", "event_bytes", "outbox", "replies")
+    @ivar events: how many of the chunks are events, which nobody asked for.
+    """
+
+    __slots__ = ("chunks", "event_bytes", "events", "outbox")
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
         self.chunks: list[bytes] = []
+        self.events = 0
         self.event_bytes = 0
-        self.replies = 0
 
 
 class Outbox:
@@ -60,28 +64,23 @@ class Outbox:
         self.waiting_bytes = 0
 
     def reply(self, chunk: bytes) -> None:
-        """Answer a request, with one chunk of whole lines."""
-        held = self._here()
+        """Answer a request, with one chunk of whole lines; an empty one waits, too."""
+        held = self._held
+        if held is None or self._position is not self._gate.position:
+            held = self._hold()
         held.chunks.append(chunk)
-        held.replies += 1
         self.waiting += 1
         self.waiting_bytes += len(chunk)
 
     def event(self, chunk: bytes) -> None:
         """Send an event, with one chunk of whole lines."""
-        held = self._here()
+        held = self._held
+        if held is None or self._position is not self._gate.position:
+            held = self._hold()
         held.chunks.append(chunk)
+        held.events += 1
         held.event_bytes += len(chunk)
         self.waiting_bytes += len(chunk)
-
-    def _here(self) -> _Held:
-        position = self._gate.position
-        held = self._held
-        if held is None or self._position is not position:
-            held = self._held = _Held(self)
-            self._position = position
-            self._gate.hold(held, position)
-        return held
 
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
@@ -89,9 +88,27 @@ class Outbox:
             self._held = None
         chunks = held.chunks
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self.waiting -= held.replies
+        self.waiting -= len(chunks) - held.events
         self.waiting_bytes -= len(content)
         self.outlet.release(content, held.event_bytes)
+
+    def lose(self, held: _Held) -> None:
+        """
+        What this hung on is undone. Whoever asked for something is cut off, and asks again; whoever would only have been told of what
+        others did never hears of it.
+        """
+        if self._held is held:
+            self._held = None
+        if len(held.chunks) > held.events:
+            self.outlet.cut()
+        else:
+            self.waiting_bytes -= held.event_bytes
+
+    def _hold(self) -> _Held:
+        self._position = position = self._gate.position
+        self._held = held = _Held(self)
+        self._gate.hold(held, position)
+        return held
 
 
 class Gate:
@@ -131,7 +148,7 @@ class Gate:
             held.outbox.release(held)
 
     def lost(self, position: Position) -> None:
-        """What was done up to here has been undone; who waited for it is cut off, and asks again with its keys."""
+        """What was done up to here has been undone, and no output that hangs on it may leave."""
         self.flush()
         for held in position.waiting:
-            held.outbox.outlet.cut()
+            held.outbox.lose(held)

@@ -25,6 +25,9 @@ with warnings.catch_warnings():
 
 T = TypeVar("T")
 
+MAX_PASSWORD = 1024
+"""Characters; no password that was ever set is as long. passlib refuses to look at those of over 4,096."""
+
 SECONDS_EACH = 0.02
 """What one hash takes, for telling those who are turned away when to come back."""
 
@@ -70,6 +73,8 @@ class Hashing:
 
         @raise RateLimited: too many wait already.
         """
+        if len(password) > MAX_PASSWORD:
+            password, hashed = "", None
         verified = self._queued(self._passwords.verify_and_update, password, hashed or self._nobody)
         return verified if hashed else verified.addCallback(lambda _: (False, None))
 

@@ -18,7 +18,7 @@ from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
 from securehub.gate import Gate
 from securehub.hashing import Hashing
-from securehub.members import Joined, Member
+from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.protocol import HubFactory
@@ -55,7 +55,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Joined, Once)
+    core_records = (Member, Visits, Joined, Once)
 
     def __init__(
         self,

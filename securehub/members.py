@@ -25,18 +25,30 @@ class Member(Record, frozen=True):
     @ivar name: how they like to be called; may be empty.
     @ivar roles: what they were granted, sorted; C{member} is not among them.
     @ivar locked: why they are locked out; empty if they are not.
-    @ivar last_address: from where they last logged in.
     """
 
     collection: ClassVar[str] = "member"
 
     number: int
-    name: str
-    created: datetime
+    name: str = ""
     roles: tuple[str, ...] = ()
     locked: str = ""
-    last_login: datetime | None = None
-    last_address: str = ""
+
+
+class Visits(Record, frozen=True):
+    """
+    When a member came, by username. Apart from L{Member}, which every command reads.
+
+    @ivar created: when they joined.
+    @ivar last_login: the latest.
+    @ivar last_address: from where that was.
+    """
+
+    collection: ClassVar[str] = "visits"
+
+    created: datetime
+    last_login: datetime
+    last_address: str
 
 
 class Joined(Record, frozen=True):

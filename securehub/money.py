@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 
 from securehub.refusals import BadArgument, shown
 
 MAX_WHOLE_DIGITS = 15
-_AMOUNT = re.compile(r"([0-9]{1,%d})(?:\.([0-9]{1,18}))?" % MAX_WHOLE_DIGITS, re.ASCII)
+_AMOUNT = re.compile(rf"([0-9]{{1,{MAX_WHOLE_DIGITS}}})(?:\.([0-9]{{1,18}}))?")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
 
@@ -46,10 +47,12 @@ class Amount:
         return amount
 
     def canonical(self) -> str:
-        """The same text for all ways of writing one amount."""
-        text = f"{self.digits:0{self.decimals + 1}d}"
-        whole, fraction = text[: len(text) - self.decimals], text[len(text) - self.decimals :].rstrip("0")
-        return f"{whole.lstrip('0') or '0'}.{fraction}"
+        """The same text for all ways of writing one amount: C{125e-1}, without zeros at the end."""
+        digits, decimals = self.digits, self.decimals
+        while digits % 10 == 0:
+            digits //= 10
+            decimals -= 1
+        return f"{digits}e{-decimals}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Amount) and self.canonical() == other.canonical()
@@ -83,14 +86,23 @@ class Currency(msgspec.Struct, frozen=True):
 
     def text(self, units: int) -> str:
         """Units as a decimal number with all the currency's digits: C{-0.05}."""
-        if not self.digits:
+        digits = self.digits
+        if units >= 0 and digits == 2:
+            return f"{units // 100}.{units % 100:02d}"
+        if not digits:
             return str(units)
-        whole, fraction = divmod(abs(units), _POWERS[self.digits])
-        return f"{'-' if units < 0 else ''}{whole}.{fraction:0{self.digits}d}"
+        whole, fraction = divmod(abs(units), _POWERS[digits])
+        return f"{'-' if units < 0 else ''}{whole}.{fraction:0{digits}d}"
 
     def priced(self, units: int) -> str:
         """The same with the currency's code, for people: C{12.50 USD}."""
         return f"{self.text(units)} {self.code}"
+
+
+@cache
+def currency(code: str, digits: int) -> Currency:
+    """The one currency of that code and those digits."""
+    return Currency(code, digits)
 
 
 _POWERS = tuple(10**digits for digits in range(7))
@@ -127,4 +139,4 @@ def _currency(word: str) -> Currency:
     code, _, digits = word.partition(":")
     if not _CURRENCY.fullmatch(code) or digits not in set("0123456"):
         raise ValueError(f"{word!r} is not a currency with its digits, such as USD:2")
-    return Currency(code, int(digits))
+    return currency(code, int(digits))

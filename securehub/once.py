@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Raw
@@ -26,7 +26,7 @@ class Once(Record, frozen=True):
     What a request with a key did, by user and key.
 
     @ivar digest: of the method and its arguments, 16 bytes.
-    @ivar result: what it was answered, as JSON.
+    @ivar result: what it was answered: the values of the reply's fields, in their order, without their names.
     """
 
     collection: ClassVar[str] = "once"
@@ -36,18 +36,13 @@ class Once(Record, frozen=True):
     result: Raw
 
 
-class Key(NamedTuple):
-    """
-    The key of a request.
+Key = tuple[str, bytes, Any]
+"""Where the record of a request is kept (user and key), the digest of its method and arguments, and the type of its reply."""
 
-    @ivar digest: of the method and its arguments.
-    @ivar result: the type of the command's reply.
-    """
 
-    user: str
-    key: str
-    digest: bytes
-    result: Any
+def place(user: str, key: str) -> str:
+    """Where the record of a user's key is kept."""
+    return f"{user}/{key}"
 
 
 def digest(method: str, values: list[Any]) -> bytes:
@@ -63,16 +58,28 @@ def once(tx: Transaction, key: Key, rule: Callable[..., Any], /, *args: Any, **k
 
     @raise KeyReused: the key was used for another method or with other arguments.
     """
-    place = f"{key.user}/{key.key}"
-    found = tx.get(Once, place)
+    kept_at, digest, reply = key
+    found = tx.get(Once, kept_at)
     if found is not None:
-        if found.digest != key.digest:
-            raise KeyReused(f"the key {key.key!r} was used for another request; take a new key for a new request")
-        return msgspec.json.decode(found.result, type=key.result)
+        if found.digest != digest:
+            raise KeyReused(f"the key {kept_at.partition('/')[2]!r} was used for another request; take a new key for a new request")
+        return _restored(found.result, reply)
     result = rule(tx, *args, **kwargs)
-    assert key.result is None or isinstance(result, key.result), f"{rule.__qualname__} returned {type(result)}, which is not the reply"
-    tx.put(place, Once(key.digest, Raw(_encode_json(result))))
+    assert reply is None or isinstance(result, reply), f"{rule.__qualname__} returned {type(result)}, which is not the reply"
+    tx.put(kept_at, Once(digest, _kept(result)))
     return result
+
+
+def _kept(result: Any) -> Raw:
+    return Raw(_encode_json(None if result is None else msgspec.structs.astuple(result)))
+
+
+def _restored(kept: Raw, reply: Any) -> Any:
+    values = msgspec.json.decode(kept)
+    if values is None:
+        return None
+    fields = dict(zip(reply.__struct_encode_fields__, values, strict=True))
+    return msgspec.convert(fields, reply)
 
 
 def _canonical(value: Any) -> Any:

@@ -5,7 +5,8 @@ The OpenRPC document of a hub's commands, made from their declarations (https://
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 
@@ -18,27 +19,40 @@ _SCHEMAS = {str: "string", int: "integer", bool: "boolean", list: "array", dict:
 def document(commands: Iterable[Command]) -> dict[str, Any]:
     """The whole document, as plain values."""
     commands = list(commands)
-    results = [command.result for command in commands if command.result is not None]
-    schemas, components = msgspec.json.schema_components(results, ref_template="#/components/schemas/{name}")
-    schema_of = dict(zip(map(repr, results), schemas, strict=True))
+    replies = list(dict.fromkeys(reply for command in commands for reply in _replies(command)))
+    schemas, components = msgspec.json.schema_components(replies, ref_template="#/components/schemas/{name}")
+    schema_of = dict(zip(replies, schemas, strict=True))
     return {
         "openrpc": "1.3.2",
         "info": {"title": "SecureHub", "version": __version__},
-        "methods": [_method(command, schema_of.get(repr(command.result), {"type": "object"})) for command in commands],
+        "methods": [_method(command, [schema_of[reply] for reply in _replies(command)]) for command in commands],
         "components": {"schemas": components},
     }
 
 
-def _method(command: Command, result: dict[str, Any]) -> dict[str, Any]:
+def _replies(command: Command) -> tuple[Any, ...]:
+    """The types of a command's replies: one mostly, several for a union, none for a reply without fields."""
+    if command.result is None:
+        return ()
+    return get_args(command.result) if isinstance(command.result, UnionType) else (command.result,)
+
+
+def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": command.name,
         "summary": command.summary,
         "description": command.manual,
         "paramStructure": "either" if not any(each.by_name and each.required for each in command.parameters) else "by-name",
         "params": [_param(parameter) for parameter in command.wire_parameters],
-        "result": {"name": "result", "schema": result},
+        "result": {"name": "result", "schema": _either(replies)},
         "x-access": command.access.text,
     }
+
+
+def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    if not schemas:
+        return {"type": "object"}
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _param(parameter: Parameter) -> dict[str, Any]:

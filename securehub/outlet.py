@@ -50,7 +50,7 @@ class TransportOutlet:
         return sum(map(len, self._queue))
 
     def release(self, content: bytes, event_bytes: int) -> None:
-        if self._lost:
+        if self._lost or not content:
             return
         if not self.paused:
             self._transport.write(content)

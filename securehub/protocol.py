@@ -64,6 +64,8 @@ class HubProtocol(LineReceiver):
         self._reading = True
         self._continuing = False
         self._timer: Any = None
+        self._request = self.factory.dispatch.request
+        self._most_waiting = self.factory.settings["waiting_requests"]
         self.MAX_LENGTH = self.factory.settings["line_bytes"]
         refusal = self.factory.connected(self)
         if refusal:
@@ -98,29 +100,11 @@ class HubProtocol(LineReceiver):
             gate.flush()
 
     def lineReceived(self, line: bytes) -> None:
-        """
-        Take one request, or the answer to what a person was asked for.
-        """
-        session = self.session
-        assert session is not None
-        if session.asking is not None:
-            self._answer(session, line)
-            return
-        if line is _TOO_LONG or len(line) >= self.MAX_LENGTH:
-            session.answer(self.factory.dispatch.refuse(session, self._too_long()))
-            return
-        if line.endswith(b"\r"):
-            line = line[:-1]
-        if not line:
-            return
-        if self._timer is not None:
-            self._stop_timer()
-        waited = self.factory.dispatch.request(session, line)
+        """Take one request. Whoever calls this has seen that it may be handled now."""
+        waited = self._request(self.session, line)
         if waited is not None:
             self._waiting = True
             waited.addErrback(_log_unless_gone).addBoth(self._answered)
-        if session.leaving:
-            self._close_when_released()
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """Write what the gate has let out."""
@@ -168,6 +152,7 @@ class HubProtocol(LineReceiver):
             self._expire_in(factory.settings["first_request_seconds"])
 
     def _split(self, data: bytes) -> None:
+        """Take lines out of the bytes, without their ends."""
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
@@ -177,40 +162,47 @@ class HubProtocol(LineReceiver):
         lines = data.split(b"\n")
         if self._partial:
             lines[0] = self._partial + lines[0]
-        self._partial = lines.pop()
-        self._lines.extend(lines)
-        if len(self._partial) >= self.MAX_LENGTH:
-            self._partial = b""
+        partial = lines.pop()
+        if len(partial) >= self.MAX_LENGTH:
             self._skipping = True
-            self._lines.append(_TOO_LONG)
+            lines.append(partial)
+            partial = b""
+        self._partial = partial
+        if len(data) >= self.MAX_LENGTH or (lines and len(lines[0]) >= self.MAX_LENGTH):
+            lines = [line if len(line) < self.MAX_LENGTH else _TOO_LONG for line in lines]
+        self._lines.extend(lines)
 
     def _work(self) -> None:
         """Handle the lines that are there, as far as this connection may go in one turn."""
-        session, outbox, outlet, lines = self.session, self.outbox, self.outlet, self._lines
+        session, outbox, lines = self.session, self.outbox, self._lines
         assert session is not None
-        most = self.factory.settings["waiting_requests"]
-        left = TURN
-        while lines and left:
-            if (
-                (self._waiting and session.asking is None)
-                or outbox.waiting >= most
-                or outbox.waiting_bytes >= HELD_BYTES
-                or outlet.paused
-                or session.leaving
-                or self.factory.stopping
-            ):
-                break
-            left -= 1
-            self.lineReceived(lines.popleft())
+        if lines and self._timer is not None:
+            self._stop_timer()
+        room = TURN
+        while lines and room and outbox.waiting < self._most_waiting and outbox.waiting_bytes < HELD_BYTES:
+            if self._waiting or session.leaving or self.outlet.paused or self.factory.stopping:
+                if session.asking is None or not self._waiting:
+                    break
+                self._answer(session, lines.popleft())
+                continue
+            room -= 1
+            line = lines.popleft()
+            if line[-1:] == b"\r":
+                line = line[:-1]
+            if line is _TOO_LONG:
+                session.answer(self.factory.dispatch.refuse(session, self._too_long()))
+            elif line:
+                self.lineReceived(line)
         if session.leaving:
             lines.clear()
-        if lines:
+            self._close_when_released()
+        elif lines:
             if self._reading:
                 self._reading = False
                 self.transport.pauseProducing()
-            if not left:
+            if not room:
                 self._continue_soon()
-        elif not self._reading and not session.leaving:
+        elif not self._reading:
             self._reading = True
             self.transport.resumeProducing()
 
@@ -229,7 +221,7 @@ class HubProtocol(LineReceiver):
         asking, session.asking = session.asking, None
         assert asking is not None
         try:
-            if line is _TOO_LONG or len(line) >= self.MAX_LENGTH:
+            if line is _TOO_LONG:
                 raise self._too_long()
             text, _ = characters.decode(line[:-1] if line.endswith(b"\r") else line)
         except Refusal as refusal:
@@ -246,7 +238,7 @@ class HubProtocol(LineReceiver):
             self._continue_soon()
 
     def _close_when_released(self) -> None:
-        if not self.outbox.waiting_bytes:
+        if not self.outbox.waiting_bytes and not self.outbox.waiting:
             self.outlet.close()
 
     def _too_long(self) -> LineTooLong:

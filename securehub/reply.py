@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Generic, TypeVar
 
 import msgspec
@@ -24,7 +25,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
     def lines(self) -> Iterable[str]:
         """The data lines, without their indentation; not asked for where a command writes."""
-        return table([(field.encode_name, shown(getattr(self, field.name))) for field in msgspec.structs.fields(self)])
+        return [f"{head}  {shown(value)}" for head, value in zip(_heads(self.__class__), msgspec.structs.astuple(self), strict=True)]
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -44,14 +45,25 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
     def lines(self) -> Iterable[str]:
         if not self.items:
             return []
-        names = msgspec.structs.fields(self.items[0])  # type: ignore[arg-type]
-        heads = [name.encode_name for name in names]
-        rows = [[shown(getattr(item, name.name)) for name in names] for item in self.items]
-        right = {place for place, name in enumerate(names) if name.name in RIGHT_ALIGNED}
-        return table([heads, *rows], right)
+        names = _names(self.items[0].__class__)
+        rows = [[shown(value) for value in msgspec.structs.astuple(item)] for item in self.items]
+        return table([names, *rows], {place for place, name in enumerate(names) if name in RIGHT_ALIGNED})
 
     def status(self) -> str:
         return "there is more; ask with before= the last one shown" if self.more else ""
+
+
+@cache
+def _names(cls: type[msgspec.Struct]) -> list[str]:
+    """The names of a struct's fields, as they are on the wire."""
+    return [field.encode_name for field in msgspec.structs.fields(cls)]
+
+
+@cache
+def _heads(cls: type[msgspec.Struct]) -> list[str]:
+    """The same, all as wide as the widest."""
+    width = max(map(len, _names(cls)))
+    return [name.ljust(width) for name in _names(cls)]
 
 
 RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
@@ -59,12 +71,16 @@ RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
 
 def shown(value: object) -> str:
     """A field as people read it."""
-    if value is None or value == "":
+    if value.__class__ is str:
+        return value or "-"  # type: ignore[return-value]
+    if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return when(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(each)}" for name, each in value.items())
     if isinstance(value, (list, tuple, frozenset)):
         return ", ".join(map(str, value)) or "-"
     return str(value)

@@ -14,7 +14,7 @@ from securehub.command import ROLES
 from securehub.event import Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.switchboard import Encoded, Switchboard, member
+from securehub.switchboard import Switchboard, encode, member
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -100,10 +100,11 @@ class Session:
         A command with a key has one transaction, and answers with what that returned.
         """
         assert self._writes, "the command does not declare that it writes"
-        if self._key is None:
+        key = self._key
+        if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
         else:
-            key, self._key = self._key, None
+            self._key = None
             result = await self._store.transact(once, key, rule, *args, **kwargs)
         self.committed = True
         return result
@@ -114,7 +115,8 @@ class Session:
 
         @return: fires with the line; fails with a Refusal if it cannot be read.
         """
-        self._outbox.event(text.event(f"{prompt}:"))
+        # It is an answer, not an event: should it be lost, so is the connection.
+        self._outbox.reply(text.event(f"{prompt}:"))
         self.asking = Deferred()
         return self.asking
 
@@ -141,20 +143,20 @@ class Session:
         self._outbox.outlet.cut()
 
     def begin(self, writes: bool, key: Key | None) -> None:
-        """A command is about to run."""
+        """A command is about to run; from now on events wait for its reply."""
+        self._running = True
         self._writes = writes
         self._key = key
         self.committed = False
-
-    def hold_events(self) -> None:
-        """From now on events wait for the reply."""
-        self._running = True
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
+        elif self.committed:
+            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go.
+            self._outbox.reply(b"")
         if self._later:
             later, self._later = self._later, []
             for event in later:
@@ -171,7 +173,7 @@ class Session:
 
     def tell(self, event: Event) -> None:
         """Send an event of no commit to this session alone."""
-        self._outbox.event(Encoded(event).form(self.speaks_json))
+        self._outbox.event(encode(event, self.speaks_json))
 
     def end(self) -> None:
         """The connection is lost."""

@@ -34,25 +34,11 @@ def member(username: str) -> str:
     return f"member/{username}"
 
 
-class Encoded:
-    """An event in the forms that have been asked for."""
-
-    __slots__ = ("_event", "_json", "_text")
-
-    def __init__(self, event: Event) -> None:
-        self._event = event
-        self._json: bytes | None = None
-        self._text: bytes | None = None
-
-    def form(self, json: bool) -> bytes:
-        """The event as it goes over the wire, with its line end."""
-        if json:
-            if self._json is None:
-                self._json = jsonrpc.notification(self._event.method, self._event) + b"\n"
-            return self._json
-        if self._text is None:
-            self._text = text.event(self._event.text())
-        return self._text
+def encode(event: Event, json: bool) -> bytes:
+    """An event as it goes over the wire, with its line end."""
+    form = jsonrpc.notification(event.method, event) + b"\n" if json else text.event(event.text())
+    assert len(form) <= MAX_EVENT, f"{event.method}: {len(form)} bytes"
+    return form
 
 
 Prepared = list[tuple[Listener, bytes]]
@@ -86,10 +72,12 @@ class Switchboard:
             listeners = self._channels.get(channel)
             if not listeners:
                 continue
-            encoded = Encoded(event)
+            as_json = as_text = None
             for listener in listeners:
-                form = encoded.form(listener.speaks_json)
-                assert len(form) <= MAX_EVENT, f"{event.method}: {len(form)} bytes"
+                if listener.speaks_json:
+                    form = as_json = as_json or encode(event, True)
+                else:
+                    form = as_text = as_text or encode(event, False)
                 prepared.append((listener, form))
         return prepared
 

@@ -13,7 +13,7 @@ from zope.interface import provider
 
 from securehub import __version__, arguments, members
 from securehub.command import ADMIN, ROLES, command, named
-from securehub.members import Joined, joined_key
+from securehub.members import Joined, Visits, joined_key
 from securehub.refusals import BadArgument, shown
 from securehub.reply import Listing, Reply, Row
 from securehub.service import IServiceFactory
@@ -36,7 +36,7 @@ class UserRow(Row, frozen=True):
     roles: tuple[str, ...]
     locked: bool
     created: datetime
-    last_login: datetime | None
+    last_login: datetime
 
 
 class Granted(Reply, frozen=True):
@@ -77,7 +77,7 @@ class Status(Reply, frozen=True):
 def granted_role(word: str) -> str:
     """treasurer, seller, agent, moderator or admin"""
     role = word.lower()
-    if role not in ROLES:
+    if not word.isascii() or role not in ROLES:
         raise BadArgument(f"{shown(word)} is not one of {', '.join(ROLES)}")
     return role
 
@@ -144,9 +144,9 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
         if len(rows) == limit:
             return Listing(rows, more=True)
         member = members.fetch(tx, joined.username)
-        rows.append(
-            UserRow(joined.username, member.name, ("member", *member.roles), bool(member.locked), member.created, member.last_login)
-        )
+        visits = tx.fetch(Visits, joined.username)
+        roles = ("member", *member.roles)
+        rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login))
     return Listing(rows)
 
 

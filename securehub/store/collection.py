@@ -15,18 +15,25 @@ PARTS = 64
 _MASK = PARTS - 1
 
 
+# New keys are put in order a few thousand at a time, which takes about a millisecond.
+_UNORDERED = 4096
+
+
 class Collection:
     """
     The records of one class.
 
     Keys may have a parent: what stands before the first slash. Keys of one parent are kept together in one sorted list, so that a new
-    one is mostly an append, and a scan beneath a parent touches nothing else.
+    one is mostly an append, and a scan beneath a parent touches nothing else. All keys of a collection have a parent, or none has.
+
+    New keys wait to be put in order until somebody scans, or many have gathered; most are written far more often than scanned.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._families: dict[str, list[str]] = {}
+        self._unordered: list[str] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
@@ -43,15 +50,14 @@ class Collection:
         @return: what was there before; putting that back undoes it.
         """
         part = self._parts[hash(key) & _MASK]
-        old = part.get(key)
         if raw is None:
-            if old is not None:
-                del part[key]
+            if key in part:
                 self._forget(key)
-        else:
-            part[key] = raw
-            if old is None:
-                self._index(key)
+            return part.pop(key, None)
+        old = part.get(key)
+        part[key] = raw
+        if old is None:
+            self._unordered.append(key)
         return old
 
     def load(self, key: str, raw: bytes | None) -> None:
@@ -67,20 +73,25 @@ class Collection:
         families: dict[str, list[str]] = {}
         for part in self._parts:
             for key in part:
-                parent = key.partition("/")[0] if "/" in key else ""
-                family = families.get(parent)
+                family = families.get(_parent(key))
                 if family is None:
-                    families[parent] = [key]
+                    families[_parent(key)] = [key]
                 else:
                     family.append(key)
         for family in families.values():
             family.sort()
         self._families = families
 
+    def tidy(self) -> None:
+        """Put new keys in order if many have gathered; called now and then, outside of anybody's request."""
+        if len(self._unordered) >= _UNORDERED:
+            self._order()
+
     def scan(self, start: str, end: str | None, limit: int | None, reverse: bool) -> Iterator[tuple[str, bytes]]:
         """
         Keys and records from C{start} (inclusive) up to C{end} (exclusive, None for no end), in the order of code points.
         """
+        self._order()
         keys = self._keys(start, end, reverse)
         for key in islice(keys, limit):
             raw = self.get(key)
@@ -100,22 +111,28 @@ class Collection:
         for name in sorted(self._families, key=lambda parent: parent and f"{parent}/", reverse=reverse):
             yield from _between(self._families[name], start, end, reverse)
 
-    def _index(self, key: str) -> None:
-        parent = key.partition("/")[0] if "/" in key else ""
-        family = self._families.get(parent)
-        if family is None:
-            self._families[parent] = [key]
-        elif key > family[-1]:
-            family.append(key)
-        else:
-            insort(family, key)
+    def _order(self) -> None:
+        """Put the new keys where they belong."""
+        unordered, self._unordered = self._unordered, []
+        for key in unordered:
+            family = self._families.get(_parent(key))
+            if family is None:
+                self._families[_parent(key)] = [key]
+            elif key > family[-1]:
+                family.append(key)
+            else:
+                insort(family, key)
 
     def _forget(self, key: str) -> None:
-        parent = key.partition("/")[0] if "/" in key else ""
-        family = self._families[parent]
+        self._order()
+        family = self._families[_parent(key)]
         del family[bisect_left(family, key)]
         if not family:
-            del self._families[parent]
+            del self._families[_parent(key)]
+
+
+def _parent(key: str) -> str:
+    return key.partition("/")[0] if "/" in key else ""
 
 
 def _between(keys: list[str] | tuple[()], start: str, end: str | None, reverse: bool) -> Iterable[str]:
@@ -150,9 +167,9 @@ class ExpiringCollection:
         return self._previous[part].get(key) if raw is None else raw
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
-        """As L{Collection.replace}. What was there before may lie in the previous generation, and is copied out of it."""
-        old = self.get(key)
+        """As L{Collection.replace}. What was there before may lie in the previous generation."""
         part = hash(key) & _MASK
+        old = self._current[part].get(key) or self._previous[part].get(key)
         if raw is None:
             self._current[part].pop(key, None)
             self._previous[part].pop(key, None)
@@ -163,26 +180,34 @@ class ExpiringCollection:
     def load(self, key: str, raw: bytes | None) -> None:
         self.replace(key, raw)
 
+    def tidy(self) -> None:
+        """Nothing to do: there is no order."""
+
     def put_in_order(self) -> None:
         """Nothing to do: these are never scanned."""
 
-    def expire(self, seconds: float) -> None:
+    def expire(self, seconds: float) -> float:
         """
         Tell what time it is, which only goes forward.
 
-        Called at every commit. The parts of a generation that has passed are let go one at a time, as freeing a million records at once
-        would be a pause that everybody feels.
+        The parts of a generation that has passed are let go one at a time, as freeing a million records at once would be a pause that
+        everybody feels.
 
         @param seconds: since the epoch.
+
+        @return: in how many seconds this has to be called again.
         """
         generation = int(seconds // self._lifetime)
         if generation > self._generation:
-            self._expired += self._previous if generation == self._generation + 1 else self._previous + self._current
-            self._previous = self._current if generation == self._generation + 1 else [{} for _ in range(PARTS)]
+            next_one = generation == self._generation + 1
+            self._expired += self._previous if next_one else self._previous + self._current
+            self._previous = self._current if next_one else [{} for _ in range(PARTS)]
             self._current = [{} for _ in range(PARTS)]
             self._generation = generation
-        elif self._expired:
+        if self._expired:
             self._expired.pop()
+            return 0.01
+        return (generation + 1) * self._lifetime - seconds
 
     def items(self) -> Iterator[tuple[int, str, bytes]]:
         """All records with the time (seconds since the epoch) at which their generation began, older ones first."""

@@ -12,8 +12,9 @@ about that file is believed any more: the store goes on in a new segment from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from msgspec import Raw
 from twisted.internet.defer import Deferred
@@ -37,6 +38,8 @@ _T = TypeVar("_T")
 
 MAX_UNSYNCED = 16 * 1024 * 1024
 """Bytes that may wait for a slow disk before writes are refused: some 20,000 commits."""
+
+DAY = 24 * 60 * 60
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
@@ -118,6 +121,7 @@ class JournalStore:
         self._reading = ReadTransaction(self._places)
         self._collections: dict[str, AnyCollection] = {}
         self._expiring: list[ExpiringCollection] = []
+        self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
         self._segment: Appender | None = None
         self._serial = 1
@@ -143,6 +147,7 @@ class JournalStore:
         for cls in self._records:
             self._places[cls] = Place(found.collections[cls.collection], encoder(cls), decoder(cls), cls.collection)
         self._drawn = found.drawn
+        self._forms = found.forms | self._forms
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._synced_head = found.head
@@ -180,10 +185,11 @@ class JournalStore:
 
         @raise Unavailable: nothing can be written now; the rule was not run.
         """
-        self._refuse_if_unwritable()
+        if self._trouble is not None or self._closed or self._unsynced_bytes > MAX_UNSYNCED:
+            self._refuse()
         tx = Transaction(self._places, self._drawn)
         result = rule(tx, *args, **kwargs)
-        if tx.staged or tx.announced:
+        if tx.staged or tx.announced or tx.drawn:
             self._commit(tx)
         return result
 
@@ -211,13 +217,12 @@ class JournalStore:
         """
         return self.drain().addCallback(lambda _: self._leave_snapshot())
 
-    def _refuse_if_unwritable(self) -> None:
+    def _refuse(self) -> NoReturn:
         if self._trouble is not None:
             raise Unavailable("the hub cannot write to its disk now; nothing was changed, try again later")
-        if self._unsynced_bytes > MAX_UNSYNCED:
-            raise Unavailable("the hub's disk is too slow now; nothing was changed, try again later")
         if self._closed:
             raise Unavailable("the hub is stopping; nothing was changed")
+        raise Unavailable("the hub's disk is too slow now; nothing was changed, try again later")
 
     def _commit(self, tx: Transaction) -> None:
         """
@@ -227,34 +232,36 @@ class JournalStore:
         """
         number = self._number + 1
         at = self._clock.now()
-        put: list[tuple[str, str, Raw]] = []
-        delete: list[tuple[str, str]] = []
-        for (collection, key), raw in tx.staged.items():
-            if raw is None:
-                delete.append((collection.name, key))
-            else:
-                put.append((collection.name, key, Raw(raw)))
+        staged = tx.staged
+        if None in staged.values():
+            put = [(collection.name, key, Raw(raw)) for (collection, key), raw in staged.items() if raw is not None]
+            delete = [(collection.name, key) for (collection, key), raw in staged.items() if raw is None]
+        else:
+            put = [(collection.name, key, Raw(raw)) for (collection, key), raw in staged.items()]  # type: ignore[arg-type]
+            delete = []
         line, head = lines.seal(lines.Commit(number, at, self._synced, put, delete, tx.drawn), self._head)
-        assert len(tx.staged) <= MAX_RECORDS and len(line) <= MAX_BYTES, (
-            f"too large a transaction: {len(tx.staged)} records, {len(line)} bytes"
-        )
+        size = len(line)
+        assert len(staged) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(staged)} records, {size} bytes"
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
 
+        if at >= self._next_expiry:
+            self._expire(at)
         position = self._gathering or self._gather()
-        undo = position.undo
-        for expiring in self._expiring:
-            expiring.expire(at.timestamp())
-        for (collection, key), raw in tx.staged.items():
-            undo.append((collection, key, collection.replace(key, raw)))
-        if tx.drawn:
-            self._drawn.update(tx.drawn)
+        position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in staged.items()]
         position.lines.append(line)
         position.number = self._number = number
-        position.size += len(line)
-        self._unsynced_bytes += len(line)
+        position.size += size
+        self._unsynced_bytes += size
         self._head = head
-        if prepared is not None:
+        if tx.drawn:
+            self._drawn.update(tx.drawn)
+        if prepared:
             self._announcer.deliver(prepared)
+
+    def _expire(self, at: datetime) -> None:
+        """Let go what has lived long enough, a little at a time."""
+        pauses = [expiring.expire(at.timestamp()) for expiring in self._expiring]
+        self._next_expiry = at + timedelta(seconds=min(pauses, default=DAY))
 
     def _gather(self) -> Position:
         self._gathering = self._gate.position = position = Position()
@@ -283,6 +290,8 @@ class JournalStore:
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
         self._gate.settled(position)
+        for collection in self._collections.values():
+            collection.tidy()
         self._check_drained()
 
     def _roll_back(self, fault: BaseException) -> None:
@@ -362,7 +371,7 @@ class JournalStore:
         return left
 
     def _write_snapshot(self) -> None:
-        head = snapshot.Head(lines.FORMAT, self._number, self._head.decode(), self._forms, self._drawn)
+        head = snapshot.Head(lines.FORMAT, self._number, self._head.decode(), self._clock.now(), self._forms, self._drawn)
         self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
         for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
             self._directory.remove(name)

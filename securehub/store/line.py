@@ -102,7 +102,7 @@ def header(line: bytes) -> Header:
     """
     try:
         return _decode_header(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"not the first line of a segment: {error}") from None
 
 
@@ -112,5 +112,5 @@ def commit(line: bytes) -> Commit:
     """
     try:
         return _decode_commit(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"not a commit: {error}") from None

@@ -30,7 +30,7 @@ from securehub.store.line import Damaged
 
 _log = Logger()
 
-_SEGMENT = re.compile(r"journal-([0-9]{15})-([0-9]{4})\.jsonl")
+_SEGMENT = re.compile(r"journal-([0-9]{15})-([0-9]{4,})\.jsonl")
 _SNAPSHOT = re.compile(r"snapshot-([0-9]{15})\.jsonl")
 
 AnyCollection = Collection | ExpiringCollection
@@ -57,6 +57,9 @@ def snapshot_names(names: list[str]) -> list[str]:
     return sorted(filter(_SNAPSHOT.fullmatch, names))
 
 
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
 class _Segment(NamedTuple):
     name: str
     header: lines.Header
@@ -75,6 +78,7 @@ class Recovered:
     @ivar snapshot: the digest of the snapshot that was loaded.
     @ivar replayed: how many commits were replayed after it.
     @ivar at: the time of the last line; no later record may have an earlier one.
+    @ivar forms: collections and the versions of their records' forms, those included that no service declares now.
     """
 
     collections: dict[str, AnyCollection]
@@ -84,7 +88,8 @@ class Recovered:
     serial: int = 1
     snapshot: str | None = None
     replayed: int = 0
-    at: datetime = datetime.fromtimestamp(0, UTC)
+    at: datetime = LONG_AGO
+    forms: dict[str, int] = field(default_factory=dict)
 
 
 def recover(directory: Directory, fresh: Callable[[], dict[str, AnyCollection]], forms: dict[str, int]) -> Recovered:
@@ -123,7 +128,9 @@ def _load_snapshot(
             _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
             continue
         _refuse_newer(name, head.forms, forms)
-        return Recovered(collections, head.number, head.hash.encode(), dict(head.drawn), snapshot=digest)
+        return Recovered(
+            collections, head.number, head.hash.encode(), dict(head.drawn), snapshot=digest, at=head.at, forms=dict(head.forms)
+        )
     return Recovered(fresh())
 
 
@@ -136,13 +143,14 @@ def _segments(directory: Directory, names: list[str], number: int, forms: dict[s
     for _, name in found:
         content = directory.lines(name)
         first = next(content, b"")
+        if not first.endswith(b"\n") and not next(content, b""):
+            # A header is synced before anything else is written: so nothing ever was.
+            _log.warn("Segment {name} was never begun; passed over.", name=name)
+            continue
         try:
             header = lines.header(first)
         except Damaged as damage:
-            if first.endswith(b"\n") or next(content, b""):
-                raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
-            _log.warn("Segment {name} was never begun; passed over.", name=name)
-            continue
+            raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
         if header.format > lines.FORMAT:
             raise CannotStart(
                 f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."
@@ -165,6 +173,8 @@ def _replay(directory: Directory, segment: _Segment, until: int | None, state: R
         )
     before = _head_of(segment, heads)
     state.head = before
+    state.at = max(state.at, segment.header.at)
+    state.forms.update(segment.header.forms)
     heads.add(before)
     content = directory.lines(segment.name)
     next(content)

@@ -8,6 +8,7 @@ generation began, where records expire), and a last line with their number and t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
@@ -26,12 +27,14 @@ class Head(msgspec.Struct, frozen=True):
 
     @ivar number: of the last commit that it covers.
     @ivar hash: of the journal's newest line at that moment.
+    @ivar at: the newest time that any record can have.
     @ivar drawn: the highest number drawn for each name.
     """
 
     format: int
     number: int
     hash: str
+    at: datetime
     forms: dict[str, int]
     drawn: dict[str, int]
 
@@ -107,7 +110,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 digest.update(line)
             else:
                 end = _decode_end(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"line {count + 2}: {error}") from None
     if head is None or end is None or end.records != count or end.digest != digest.hexdigest():
         raise Damaged("it is not whole")

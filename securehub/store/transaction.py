@@ -26,18 +26,20 @@ class AnyCollection(Protocol):
     def replace(self, key: str, raw: bytes | None) -> bytes | None: ...
     def load(self, key: str, raw: bytes | None) -> None: ...
     def put_in_order(self) -> None: ...
+    def tidy(self) -> None: ...
 
 
 class Place:
     """Where the records of one class are, and how they are encoded."""
 
-    __slots__ = ("collection", "decode", "encode", "noun")
+    __slots__ = ("collection", "decode", "encode", "noun", "read")
 
     def __init__(self, collection: Any, encode: Encoder, decode: Decoder, noun: str) -> None:
         self.collection = collection
         self.encode = encode
         self.decode = decode
         self.noun = noun
+        self.read = collection.get
 
 
 Places = dict[type["Record"], Place]
@@ -56,7 +58,7 @@ class ReadTransaction:
     def get(self, record: type[R], key: str) -> R | None:
         """The record of that class and key, or None."""
         place = self._places[record]
-        raw = place.collection.get(key)
+        raw = place.read(key)
         return None if raw is None else place.decode(raw)
 
     def fetch(self, record: type[R], key: str) -> R:
@@ -91,10 +93,16 @@ class ReadTransaction:
         """
         place = self._places[record]
         start = max(prefix, start or "")
-        past = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None
+        past = _past(prefix)
         end = past if end is None else end if past is None else min(past, end)
         for key, raw in place.collection.scan(start, end, limit, reverse):
             yield key, place.decode(raw)
+
+
+def _past(prefix: str) -> str | None:
+    """The first key that is behind all that start with a prefix; None if there is no such key."""
+    prefix = prefix.rstrip("\U0010ffff")
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None
 
 
 class Transaction(ReadTransaction):
@@ -117,12 +125,10 @@ class Transaction(ReadTransaction):
 
     def get(self, record: type[R], key: str) -> R | None:
         place = self._places[record]
-        if self.staged:
-            staged = (place.collection, key)
-            if staged in self.staged:
-                raw = self.staged[staged]
-                return None if raw is None else place.decode(raw)
-        raw = place.collection.get(key)
+        if self.staged and (place.collection, key) in self.staged:
+            raw = self.staged[place.collection, key]
+        else:
+            raw = place.read(key)
         return None if raw is None else place.decode(raw)
 
     def put(self, key: str, record: Record) -> None:

@@ -58,7 +58,7 @@ def read(text: str, plain: bool) -> Request:
         return _request(_read_strictly(text))
     if request.jsonrpc != "2.0":
         raise BadRequest('"jsonrpc" must be "2.0"')
-    if request.id.__class__ is str and not plain:
+    if request.id.__class__ is str and not (plain and "\\" not in text):
         _check_id(request.id)
     return request
 

@@ -33,6 +33,8 @@ def refusal(refused: Refusal) -> bytes:
 
 def event(text: str) -> bytes:
     """An event; its further lines are indented."""
+    if "\n" not in text:
+        return f"* {text}\n".encode()
     first, *rest = text.split("\n")
     return f"* {first}\n{''.join(map(_indented, rest))}".encode()
 

@@ -11,24 +11,23 @@ import re
 from securehub.refusals import BadArgument
 
 _BLANKS = " \t"
+_BLANK = re.compile(r"[ \t]+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"(?=[ \t]|$)')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def split_verb(line: str) -> tuple[str, str]:
     """The first word of a line, and what follows it without leading blanks."""
-    return take(line.lstrip(_BLANKS))
+    return take(line.lstrip(_BLANKS) if line[0] in _BLANKS else line)
 
 
 def take(rest: str) -> tuple[str, str]:
     """The first word of what is left of a line as it stands, and what follows it without leading blanks."""
+    if "\t" in rest:
+        word, *more = _BLANK.split(rest, 1)
+        return word, more[0] if more else ""
     word, _, rest = rest.partition(" ")
-    if "\t" in word:
-        word, _, more = word.partition("\t")
-        rest = f"{more} {rest}"
-    if rest[:1] in _BLANKS:
-        rest = rest.lstrip(_BLANKS)
-    return word, rest
+    return word, rest.lstrip(" ") if rest[:1] == " " else rest
 
 
 def unquote(rest: str) -> tuple[str, str]:

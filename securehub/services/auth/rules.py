@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub import members
-from securehub.members import Joined, Member, joined_key
+from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
 from securehub.refusals import BadCredentials, Exists, Locked
 from securehub.reply import Reply, when
@@ -54,20 +54,19 @@ class LoggedIn(Reply, frozen=True):
     """
     A login.
 
-    @ivar last_login: the one before; null for the first.
+    @ivar last_login: the one before, or the moment of joining.
     @ivar last_address: from where that was.
     @ivar resume: the token with which to resume.
     """
 
     username: str
     roles: tuple[str, ...]
-    last_login: datetime | None
+    last_login: datetime
     last_address: str
     resume: str
 
     def status(self) -> str:
-        last = f" Last login {when(self.last_login)} from {self.last_address}." if self.last_login else ""
-        return f"Welcome back, {self.username}.{last}"
+        return f"Welcome back, {self.username}. Last login {when(self.last_login)} from {self.last_address}."
 
 
 def refuse_taken(tx: ReadTransaction, username: str) -> None:
@@ -95,11 +94,12 @@ def create(
     @raise Exists: the name is taken.
     """
     refuse_taken(tx, username)
-    account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
+    account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     number = tx.number("member")
     tx.put(joined_key(number), Joined(username))
-    tx.put(username, Member(number, name, at, last_login=at, last_address=welcome.address))
+    tx.put(username, Member(number, name))
+    tx.put(username, Visits(at, at, welcome.address))
     tx.put(username, Credential(password_hash))
     return Created(username, account, welcome.token.text)
 
@@ -155,5 +155,6 @@ def _admit(tx: Transaction, username: str, token: Token, address: str, at: datet
     member = members.fetch(tx, username)
     if member.locked:
         raise Locked(f"the account is locked: {member.locked}")
-    tx.put(username, replace(member, last_login=at, last_address=address))
-    return LoggedIn(username, ("member", *member.roles), member.last_login, member.last_address, token.text)
+    visits = tx.fetch(Visits, username)
+    tx.put(username, replace(visits, last_login=at, last_address=address))
+    return LoggedIn(username, ("member", *member.roles), visits.last_login, visits.last_address, token.text)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import clabe
 from securehub.money import Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
-from securehub.services.ledger.records import CASH, Account, Wallet
+from securehub.services.ledger.records import CASH, Account, Title, Wallet
 from securehub.store.transaction import ReadTransaction, Transaction
 
 PARTS = 16
@@ -46,10 +46,11 @@ def open_account(tx: Transaction, owner: str, name: str, currency: Currency, num
     if len(wallet.accounts) >= limit:
         raise LimitExceeded(f"you have {len(wallet.accounts)} accounts; {limit} are allowed")
     for number, _ in wallet.accounts:
-        if tx.fetch(Account, number).name == name:
+        if tx.fetch(Title, number).name == name:
             raise Exists(f"you have an account named {name!r} already: {number}")
     number = clabe.number(numbering.bank, numbering.branch, tx.number("account"))
-    tx.put(number, Account(owner, name, currency.code, at, digits=currency.digits))
+    tx.put(number, Account(owner, currency.code, currency.digits))
+    tx.put(number, Title(name, at))
     tx.put(owner, replace(wallet, accounts=(*wallet.accounts, (number, currency.code))))
     return number
 
@@ -97,7 +98,7 @@ def party_account(tx: ReadTransaction, party: str, currency: str | None = None) 
     return party if party[0].isdigit() else first_account(tx, party, currency)
 
 
-def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str, *, at: datetime) -> tuple[str, Account]:
+def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str) -> tuple[str, Account]:
     """
     The part of a counterpart that moves money with an account; made when it is first needed.
 
@@ -105,8 +106,7 @@ def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str,
     @param beside: the number of the member's account.
     """
     number = f"{name}.{currency.code}.{int(beside[-6:-1]) % PARTS:02d}"
-    account = tx.get(Account, number)
-    return number, account or Account(name, name, currency.code, at, digits=currency.digits, floor=None)
+    return number, tx.get(Account, number) or Account(name, currency.code, currency.digits, floor=None)
 
 
 def shown_number(number: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from securehub.money import Currencies, Currency
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import own_account
-from securehub.services.ledger.records import Account, Entry, Transfer, Wallet, entry_key, transfer_key
+from securehub.services.ledger.records import Account, Entry, Title, Transfer, Wallet, entry_key, transfer_key
 from securehub.store.transaction import ReadTransaction
 
 
@@ -63,7 +63,7 @@ def accounts_of(tx: ReadTransaction, owner: str) -> Listing[AccountRow]:
     rows = []
     for number, _ in wallet.accounts:
         account = tx.fetch(Account, number)
-        rows.append(AccountRow(number, account.name, account.currency, account.money.text(account.balance)))
+        rows.append(AccountRow(number, tx.fetch(Title, number).name, account.currency, account.money.text(account.balance)))
     return Listing(rows)
 
 

@@ -91,10 +91,7 @@ def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source:
     source_account = tx.fetch(Account, source_number)
     target_number = party_account(tx, to, source_account.currency)
     target_account = tx.fetch(Account, target_number)
-    number, left = move(tx, source_number, source_account, target_number, target_account, amount, "transfer", memo, at=at)
-    money = source_account.money
-    units = money.units(amount)
-    return Transferred(number, source_number, target_number, target_account.owner, money.text(units), money.code, money.text(left))
+    return move(tx, source_number, source_account, target_number, target_account, amount, "transfer", memo, at=at)
 
 
 def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
@@ -106,9 +103,9 @@ def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at:
     """
     target = party_account(tx, to)
     account = tx.fetch(Account, target)
-    cash, cash_account = counterpart(tx, CASH, account.money, target, at=at)
-    number, _ = move(tx, cash, cash_account, target, account, amount, "deposit", memo, by=by, at=at)
-    return Booked(number, account.money.text(account.money.units(amount)), account.currency)
+    cash, cash_account = counterpart(tx, CASH, account.money, target)
+    moved = move(tx, cash, cash_account, target, account, amount, "deposit", memo, by=by, at=at)
+    return Booked(moved.transfer, moved.amount, moved.currency)
 
 
 def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
@@ -122,9 +119,9 @@ def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *
     """
     number = party_account(tx, source)
     account = tx.fetch(Account, number)
-    cash, cash_account = counterpart(tx, CASH, account.money, number, at=at)
-    transfer, _ = move(tx, number, account, cash, cash_account, amount, "withdrawal", memo, by=by, at=at)
-    return Booked(transfer, account.money.text(account.money.units(amount)), account.currency)
+    cash, cash_account = counterpart(tx, CASH, account.money, number)
+    moved = move(tx, number, account, cash, cash_account, amount, "withdrawal", memo, by=by, at=at)
+    return Booked(moved.transfer, moved.amount, moved.currency)
 
 
 def move(
@@ -139,14 +136,12 @@ def move(
     *,
     by: str = "",
     at: datetime,
-) -> tuple[int, int]:
+) -> Transferred:
     """
     Move money between two accounts; the only place where a balance changes.
 
     @param source: the number of the account that pays, C{payer}.
     @param target: the number of the account that receives, C{payee}.
-
-    @return: the number of the transfer, and the payer's balance in units.
 
     @raise BadArgument: the accounts are one and the same, or the amount has more decimals than the currency.
     @raise Conflict: their currencies differ.
@@ -169,25 +164,16 @@ def move(
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
     tx.put(source, payer)
     tx.put(target, payee)
-    tx.put(transfer_key(number), Transfer(at, kind, source, target, units, memo, by))
+    tx.put(transfer_key(number), Transfer(at, source, target, units, kind, memo, by))
     tx.put(entry_key(source, number), Entry(payer.entries, -units, payer.balance))
     tx.put(entry_key(target, number), Entry(payee.entries, units, payee.balance))
+    moved = money.text(units)
     if payee.floor is not None:
-        tx.announce(
-            member(payee.owner),
-            Received(
-                number,
-                payee.entries,
-                shown_number(source),
-                payer.owner,
-                target,
-                money.text(units),
-                money.code,
-                memo,
-                money.text(payee.balance),
-            ),
+        received = Received(
+            number, payee.entries, shown_number(source), payer.owner, target, moved, money.code, memo, money.text(payee.balance)
         )
-    return number, payer.balance
+        tx.announce(member(payee.owner), received)
+    return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance))
 
 
 def _lacking(account: Account, units: int) -> str:

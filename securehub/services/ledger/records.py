@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from securehub.money import Currency
+from securehub.money import Currency, currency
 from securehub.store.records import Record
 
 CASH = "@cash"
@@ -16,7 +16,7 @@ CASH = "@cash"
 
 class Account(Record, frozen=True):
     """
-    An account, by its number.
+    What every payment reads and writes of an account, by its number.
 
     @ivar owner: a username, or the name of a counterpart such as C{@cash}.
     @ivar digits: the decimals of its currency.
@@ -29,9 +29,7 @@ class Account(Record, frozen=True):
     collection: ClassVar[str] = "account"
 
     owner: str
-    name: str
     currency: str
-    opened: datetime
     digits: int = 2
     balance: int = 0
     held: int = 0
@@ -40,7 +38,16 @@ class Account(Record, frozen=True):
 
     @property
     def money(self) -> Currency:
-        return Currency(self.currency, self.digits)
+        return currency(self.currency, self.digits)
+
+
+class Title(Record, frozen=True):
+    """What stays as it was when an account was opened, by its number."""
+
+    collection: ClassVar[str] = "title"
+
+    name: str
+    opened: datetime
 
 
 class Wallet(Record, frozen=True):
@@ -67,10 +74,10 @@ class Transfer(Record, frozen=True):
     collection: ClassVar[str] = "transfer"
 
     at: datetime
-    kind: str
     source: str
     target: str
     units: int
+    kind: str = "transfer"
     memo: str = ""
     by: str = ""
 

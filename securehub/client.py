@@ -1,0 +1,226 @@
+"""
+A small line client: C{python -m securehub.client}, or C{securehub-client}.
+
+Lines from the standard input go to a hub, one at a time, and what it says comes to the standard output. Without HOST it goes through the
+admin door. It knows just enough of the protocol to wait for each answer, so that C{echo "DEPOSIT alice 100" | securehub-client} prints the
+answer and ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import socket
+import ssl
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from getpass import getpass
+from hashlib import sha256
+from pathlib import Path
+
+from securehub import config
+
+PORT = 5555
+STDIN = 0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_PROMPT = re.compile(rb"\* (Password|Code):")
+_ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+
+
+class CannotConnect(Exception):
+    """There is no hub to talk to, or not the one that is meant; the text says why."""
+
+
+class Client:
+    """
+    One conversation with a hub.
+
+    @ivar refused: whether any answer was a refusal.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._heard = b""
+        self._typed = b""
+        self._ended = False
+        self._waiting = False
+        self._broken = False
+        self.refused = False
+
+    def talk(self) -> bool:
+        """
+        Pass lines to and fro until the standard input has ended and everything is answered, or the hub ends the connection.
+
+        @return: whether nothing was left unanswered.
+        """
+        while self._waiting or not self._ended or self._typed:
+            if not self._waiting and self._send_next():
+                continue
+            sources: list[socket.socket | int] = [self._connection] if self._waiting or self._ended else [self._connection, STDIN]
+            ready, _, _ = select.select(sources, [], [])
+            if STDIN in ready:
+                self._read_typed()
+            if self._connection in ready:
+                self._hear(self._receive())
+                if self._broken:
+                    return not self._waiting
+        return True
+
+    def _send_next(self) -> bool:
+        """Send the next line that was typed, if there is a whole one."""
+        line, end, rest = self._typed.partition(b"\n")
+        if not end and not (self._ended and line):
+            return False
+        self._typed = rest
+        self._send(line)
+        self._waiting = _is_answered(line)
+        return True
+
+    def _read_typed(self) -> None:
+        content = os.read(STDIN, 65536)
+        self._ended = not content
+        self._typed += content
+
+    def _receive(self) -> bytes:
+        """All that is there; C{_broken} is set when no more will come."""
+        # What makes the socket readable may be part of a TLS record, or no data at all (a session ticket): so never wait for more.
+        self._connection.setblocking(False)
+        received = []
+        try:
+            while content := self._connection.recv(65536):
+                received.append(content)
+            self._broken = True
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            self._broken = True
+        return b"".join(received)
+
+    def _hear(self, content: bytes) -> None:
+        *lines, self._heard = (self._heard + content).split(b"\n")
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.flush()
+            if not self._waiting:
+                continue
+            if _PROMPT.fullmatch(line):
+                self._send(self._secret())
+            elif line.startswith((b"OK", b"ERR ")) or (line.startswith((b"{", b"[")) and b'"method":' not in line[:40]):
+                self._waiting = False
+                self.refused = self.refused or line.startswith(b"ERR ") or b'"error":{"code":' in line
+
+    def _secret(self) -> bytes:
+        """What a person is asked for: hidden on a terminal, else the next line of the input."""
+        if os.isatty(STDIN):
+            return getpass("").encode()
+        while b"\n" not in self._typed and not self._ended:
+            self._read_typed()
+        line, _, self._typed = self._typed.partition(b"\n")
+        return line
+
+    def _send(self, line: bytes) -> None:
+        self._connection.setblocking(True)
+        self._connection.sendall(line + b"\n")
+
+
+def _is_answered(line: bytes) -> bool:
+    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else."""
+    if not line.strip():
+        return False
+    if line[:1] not in b"{[":
+        return True
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return True
+    if isinstance(found, dict):
+        return "id" in found or "method" not in found
+    return not found or any(not isinstance(each, dict) or "id" in each or "method" not in each for each in found)
+
+
+def open_admin_door(state: Path) -> socket.socket:
+    """
+    @raise CannotConnect: no hub runs on that state directory, or it is not ours.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(state / "admin.sock"))
+    except OSError as error:
+        raise CannotConnect(f"{state / 'admin.sock'}: {error.strerror or error}; does a hub run with --state {state}?") from None
+    return connection
+
+
+def open_port(host: str, port: int, fingerprint: str | None) -> socket.socket:
+    """
+    Connect over TLS.
+
+    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, except on this
+    machine itself.
+
+    @param fingerprint: SHA-256, in hexadecimal, with or without colons.
+
+    @raise CannotConnect: nobody listens there, or it is not the hub that is meant.
+    """
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["securehub/1"])
+    if fingerprint or host in LOOPBACK:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        connection = context.wrap_socket(socket.create_connection((host, port), timeout=30), server_hostname=host)
+    except OSError as error:
+        raise CannotConnect(f"{host}:{port}: {error}") from None
+    found = sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+    if fingerprint and fingerprint.replace(":", "").lower() != found:
+        raise CannotConnect(f"{host}:{port} has the certificate {found}, which is not the one that was asked for")
+    return connection
+
+
+def _address(text: str) -> tuple[str, int]:
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        raise ValueError
+    return found["six"] or found["host"], int(found["port"] or PORT)
+
+
+_address.__name__ = "address"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    @return: the exit status: 0; 1 if a request was refused; 2 if the connection could not be made, or broke off.
+    """
+    parser = ArgumentParser("securehub-client", description="Talk to a hub, line by line. Without HOST, through its admin door.")
+    parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=_address, help="connect over TLS; the port is 5555 by default")
+    parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
+    parser.add_argument("--fingerprint", help="the SHA-256 fingerprint that the hub's certificate must have")
+    given = parser.parse_args(arguments)
+    if given.address and given.state:
+        parser.error("HOST and --state exclude each other")
+    try:
+        with _connect(given.address, given.state, given.fingerprint) as connection:
+            client = Client(connection)
+            complete = client.talk()
+    except (CannotConnect, ConnectionError) as error:
+        print(f"securehub-client: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 2
+    if not complete:
+        print("securehub-client: the connection ended before the answer came", file=sys.stderr)
+        return 2
+    return int(client.refused)
+
+
+def _connect(address: tuple[str, int] | None, state: Path | None, fingerprint: str | None) -> socket.socket:
+    if address is None:
+        return open_admin_door(state or config.settings()["state"])
+    return open_port(*address, fingerprint)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,215 @@
+"""
+The reference, made from the declarations: C{python -m securehub.reference} writes docs/reference.md and etc/securehub.ini.
+
+It is called in a checkout. With C{--check} it writes nothing, and fails if what is there is not what it would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from securehub import config, service
+from securehub.command import Command, Parameter, declared_by
+from securehub.event import Event
+from securehub.refusals import Refusal
+from securehub.reply import Listing
+
+_HEAD = """\
+# Reference
+
+Made from the declarations in the code by `python -m securehub.reference`; do not edit it by hand. How requests, answers and events are
+written is told in [protocol.md](protocol.md).
+
+- [Commands](#commands)
+- [Events](#events)
+- [Errors](#errors)
+- [Settings](#settings)
+
+## Commands
+
+Parameters stand in the order in which words or a JSON array are bound to them. Those that are marked *by name* are given by name only.
+Optional ones may also be null in JSON.
+"""
+_PLAIN = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    bytes: "string (base64)",
+    datetime: "time",
+    type(None): "null",
+    Any: "any",
+}
+_IVAR = re.compile(r"^@[ci]var (\w+): (.*(?:\n[ ]+.*)*)", re.MULTILINE)
+_MARKUP = re.compile(r"[CL]\{([^}]*)\}")
+
+Table = Iterable[Sequence[str]]
+
+
+def commands() -> dict[str, list[Command]]:
+    """The commands of the services that come with SecureHub, by service, as a hub with default settings has them."""
+    settings = config.settings()
+    found: dict[str, list[Command]] = {}
+    for factory in service.find():
+        if factory.__module__.startswith("securehub.services."):
+            # Declarations are the class's; there is no hub to make a whole service for.
+            unmade = factory.__new__(factory)
+            found[factory.name] = [command.bound(unmade, factory.name, settings) for command in declared_by(unmade)]
+    return found
+
+
+def reference() -> str:
+    """docs/reference.md."""
+    return "\n".join([_HEAD, *_commands(commands()), *_events(), *_errors(), *_settings()]) + "\n"
+
+
+def files() -> dict[Path, str]:
+    """All files that are made here, with their content."""
+    return {Path("docs", "reference.md"): reference(), Path("etc", "securehub.ini"): config.example()}
+
+
+def _commands(found: dict[str, list[Command]]) -> Iterator[str]:
+    for name, declared in found.items():
+        yield f"### {name}\n"
+        for command in declared:
+            yield from _command(command)
+
+
+def _command(command: Command) -> Iterator[str]:
+    yield f"#### {command.name}\n"
+    yield f"    {command.usage}\n"
+    yield _prose(command.summary) + "\n"
+    if command.manual:
+        yield _prose(command.manual) + "\n"
+    yield f"For {command.access.text}. It {'writes' if command.writes else 'only reads'}.\n"
+    if command.wire_parameters:
+        rows = [
+            (
+                f"`{each.name}`",
+                _needed(each),
+                " or ".join(sorted(_PLAIN[kind] for kind in each.type.accepts)),
+                each.type.expected,
+            )
+            for each in command.wire_parameters
+        ]
+        yield from _table(("parameter", "", "in JSON", "what it is"), rows)
+    yield from _result(command.result)
+
+
+def _needed(parameter: Parameter) -> str:
+    if parameter.prompt:
+        return "required; asked for in text"
+    needed = "required" if parameter.required else "optional"
+    return f"{needed}, by name" if parameter.by_name else needed
+
+
+def _result(result: Any) -> Iterator[str]:
+    if result is None:
+        yield "Result: an empty object.\n"
+        return
+    for one in typing.get_args(result) if isinstance(result, types.UnionType) else (result,):
+        if typing.get_origin(one) is Listing:
+            (row,) = typing.get_args(one)
+            yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
+            yield from _fields(row)
+        else:
+            yield f"Result: {_about(one)}\n"
+            yield from _fields(one)
+
+
+def _events() -> Iterator[str]:
+    yield "## Events\n"
+    for event in sorted(_below(Event), key=lambda each: each.method):
+        yield f"### {event.method}\n"
+        yield _about(event) + "\n"
+        yield from _fields(event)
+
+
+def _errors() -> Iterator[str]:
+    yield "## Errors\n"
+    yield "The code stands after `ERR` in text, and in `error.data.code` in JSON; the number is JSON-RPC's `error.code`.\n"
+    refusals = sorted({(each.code, str(each.number), _about(each)) for each in _below(Refusal)})
+    yield from _table(("code", "number", "meaning"), [(f"`{code}`", number, meaning) for code, number, meaning in refusals])
+
+
+def _settings() -> Iterator[str]:
+    yield "## Settings\n"
+    yield "A file in the form of `etc/securehub.ini` is given with `--config`; options on the command line win over it.\n"
+    rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
+    yield from _table(("section", "setting", "default", "meaning"), rows)
+
+
+def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:
+    """A struct's fields, with what its docstring says about each."""
+    told = {name: _prose(" ".join(meaning.split())) for name, meaning in _IVAR.findall(inspect.getdoc(struct) or "")}
+    rows = [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
+    if rows:
+        yield from _table(("field", "type", "") if told else ("field", "type"), rows if told else [row[:2] for row in rows])
+
+
+def _type(hint: Any) -> str:
+    """A type as a reader of JSON knows it."""
+    arguments = typing.get_args(hint)
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(_type, arguments))
+    if origin in (list, tuple, frozenset):
+        return f"array of {_type(arguments[0])}s" if arguments[0] in _PLAIN else f"array of {_type(arguments[0])}"
+    if origin is dict or hint is dict:
+        return "object"
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return "objects: " + ", ".join(f"`{each.encode_name}` ({_type(each.type)})" for each in msgspec.structs.fields(hint))
+    return _PLAIN[hint]
+
+
+def _about(documented: type) -> str:
+    """What a docstring says before its first field."""
+    return " ".join(_prose(inspect.cleandoc(documented.__doc__ or "").partition("\n@")[0]).split())
+
+
+def _prose(text: str) -> str:
+    return _MARKUP.sub(r"`\1`", text)
+
+
+def _below(base: Any) -> Iterator[Any]:
+    for each in base.__subclasses__():
+        if each.__module__.startswith("securehub."):
+            yield each
+            yield from _below(each)
+
+
+def _table(heads: Sequence[str], rows: Table) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    @return: the exit status: 0, or with --check the number of files that are not up to date.
+    """
+    checking = "--check" in arguments
+    stale = {path: content for path, content in files().items() if not path.exists() or path.read_text() != content}
+    for path, content in stale.items():
+        if checking:
+            print(f"{path} is not up to date; run: python -m securehub.reference", file=sys.stderr)
+        else:
+            path.write_text(content)
+            print(f"wrote {path}")
+    return len(stale) if checking else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
