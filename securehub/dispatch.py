@@ -96,8 +96,8 @@ class Dispatch:
         try:
             verb, rest = words.split_verb(line)
             entry = self._verbs.get(verb) or (self._verbs.get(verb.lower()) if verb.isascii() else None)
-                if entry is None:
-                    raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
+            if entry is None:
+                raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
             result = await self._run(session, entry, entry.bind_text, rest, plain)
             return text.reply(result, status_alone=entry.writes)
         except Exception as error:

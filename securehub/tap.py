@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -32,7 +32,7 @@ _log = Logger()
 class Options(BaseOptions):
     """The command line. What is not given here comes from the configuration file, or is the default."""
 
-    optParameters = [
+    optParameters: ClassVar = [
         ["state", "s", None, "The state directory [default: securehub in the user's data directory]"],
         ["port", "p", None, "The TCP port to listen on [default: 5555]"],
         ["interface", "i", None, "The address to listen on [default: 127.0.0.1]"],

@@ -232,7 +232,8 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
     synced = until if until is not None else max(_stated(line) for line in (raw, *rest))
     if synced > number:
         raise CannotStart(
-            f"{segment.name}, line {place}: {damage}. Commit {number + 1} was synced and acknowledged (up to {synced} were), so it cannot be left out. {_RESTORE}"
+            f"{segment.name}, line {place}: {damage}. "
+            f"Commit {number + 1} was synced and acknowledged (up to {synced} were), so it cannot be left out. {_RESTORE}"
         )
     _log.warn(
         "{name} is cut at line {place} ({damage}): nothing from there on was ever acknowledged.",
@@ -265,7 +266,8 @@ def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> 
     for collection, version in written.items():
         if version > known.get(collection, version):
             raise CannotStart(
-                f"{name} holds {collection} records of version {version}; this SecureHub knows up to {known[collection]}. Start the newer version again."
+                f"{name} holds {collection} records of version {version}; this SecureHub knows up to {known[collection]}. "
+                "Start the newer version again."
             )
 
 

@@ -99,6 +99,10 @@ class ReadTransaction:
             yield key, place.decode(raw)
 
 
+UNTOUCHED: Any = object()
+"""Stands for what a transaction has neither put nor deleted."""
+
+
 def _past(prefix: str) -> str | None:
     """The first key that is behind all that start with a prefix; None if there is no such key."""
     prefix = prefix.rstrip("\U0010ffff")
@@ -125,9 +129,8 @@ class Transaction(ReadTransaction):
 
     def get(self, record: type[R], key: str) -> R | None:
         place = self._places[record]
-        if self.staged and (place.collection, key) in self.staged:
-            raw = self.staged[place.collection, key]
-        else:
+        raw = self.staged.get((place.collection, key), UNTOUCHED) if self.staged else UNTOUCHED
+        if raw is UNTOUCHED:
             raw = place.read(key)
         return None if raw is None else place.decode(raw)
 

@@ -41,7 +41,8 @@ def unquote(rest: str) -> tuple[str, str]:
     found = _QUOTED.match(rest)
     if found is None:
         raise BadArgument(
-            'wrong quoting: a word that starts with a quote ends with one, followed by a space; inside, write \\" for a quote and \\\\ for a backslash'
+            "wrong quoting: a word that starts with a quote ends with one, followed by a space; "
+            'inside, write \\" for a quote and \\\\ for a backslash'
         )
     word = found[1]
     if "\\" in word:
