@@ -33,6 +33,7 @@ class Directory(Protocol):
 
     def names(self) -> list[str]: ...
     def lines(self, name: str) -> Iterator[bytes]: ...
+    def sync(self, name: str) -> None: ...
     def create(self, name: str, content: bytes) -> Appender: ...
     def write(self, name: str, chunks: Iterable[bytes]) -> None: ...
     def remove(self, name: str) -> None: ...
@@ -94,6 +95,14 @@ class RealDirectory:
     def lines(self, name: str) -> Iterator[bytes]:
         with open(self.path / name, "rb", buffering=1024 * 1024) as file:
             yield from file
+
+    def sync(self, name: str) -> None:
+        """Sync a file that somebody else may have written."""
+        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _sync_file(descriptor)
+        finally:
+            os.close(descriptor)
 
     def create(self, name: str, content: bytes) -> RealAppender:
         """Make a new file; on return it is on the disk under its name."""

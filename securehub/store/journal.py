@@ -124,7 +124,7 @@ class JournalStore:
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
         self._segment: Appender | None = None
-        self._serial = 1
+        self._serial = 0
         self._number = self._synced = self._snapshot_number = 0
         self._head = self._synced_head = lines.FIRST_HASH
         self._gathering: Position | None = None
@@ -340,8 +340,8 @@ class JournalStore:
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
 
     def _new_segment(self, snapshot_digest: str | None) -> tuple[str, bytes, bytes]:
-        name = segment_name(self._synced, self._serial)
         self._serial += 1
+        name = segment_name(self._synced, self._serial)
         header = lines.Header(lines.FORMAT, self._synced, self._clock.now(), self._forms, snapshot_digest)
         return (name, *lines.seal(header, self._synced_head))
 
@@ -371,7 +371,7 @@ class JournalStore:
         return left
 
     def _write_snapshot(self) -> None:
-        head = snapshot.Head(lines.FORMAT, self._number, self._head.decode(), self._clock.now(), self._forms, self._drawn)
+        head = snapshot.Head(lines.FORMAT, self._number, self._serial, self._head.decode(), self._clock.now(), self._forms, self._drawn)
         self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
         for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
             self._directory.remove(name)

@@ -74,7 +74,7 @@ class Recovered:
     @ivar number: the last commit.
     @ivar head: the hash of the last line, which the next one hangs on.
     @ivar drawn: the highest number drawn for each name.
-    @ivar serial: of the next segment, should it begin at this number.
+    @ivar serial: of the newest segment that is there.
     @ivar snapshot: the digest of the snapshot that was loaded.
     @ivar replayed: how many commits were replayed after it.
     @ivar at: the time of the last line; no later record may have an earlier one.
@@ -85,7 +85,7 @@ class Recovered:
     number: int = 0
     head: bytes = lines.FIRST_HASH
     drawn: dict[str, int] = field(default_factory=dict)
-    serial: int = 1
+    serial: int = 0
     snapshot: str | None = None
     replayed: int = 0
     at: datetime = LONG_AGO
@@ -104,13 +104,16 @@ def recover(directory: Directory, fresh: Callable[[], dict[str, AnyCollection]],
     """
     names = directory.names()
     state = _load_snapshot(directory, names, fresh, forms)
-    segments = _segments(directory, names, state.number, forms)
-    state.serial = 1 + max((int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found), default=0)
+    segments = _segments(directory, names, state.serial, forms)
+    state.serial = max((int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found), default=state.serial)
     # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
     heads = {state.head}
     for segment, following in pairwise([*segments, None]):
         assert segment is not None
         _replay(directory, segment, following.header.after if following else None, state, heads)
+    if segments:
+        # Its last lines may never have been synced. Nobody may be shown what a power cut could still take.
+        directory.sync(segments[-1].name)
     for collection in state.collections.values():
         collection.put_in_order()
     return state
@@ -129,16 +132,15 @@ def _load_snapshot(
             continue
         _refuse_newer(name, head.forms, forms)
         return Recovered(
-            collections, head.number, head.hash.encode(), dict(head.drawn), snapshot=digest, at=head.at, forms=dict(head.forms)
+            collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, digest, at=head.at, forms=dict(head.forms)
         )
     return Recovered(fresh())
 
 
-def _segments(directory: Directory, names: list[str], number: int, forms: dict[str, int]) -> list[_Segment]:
-    """The segments that begin at that number or later, in the order in which they were written."""
-    found = sorted(
-        (int(match[2]), name) for name, match in ((name, _SEGMENT.fullmatch(name)) for name in names) if match and int(match[1]) >= number
-    )
+def _segments(directory: Directory, names: list[str], covered: int, forms: dict[str, int]) -> list[_Segment]:
+    """The segments after those that the snapshot covers, in the order in which they were written."""
+    matches = filter(None, map(_SEGMENT.fullmatch, names))
+    found = sorted((int(match[2]), match[0]) for match in matches if int(match[2]) > covered)
     segments = []
     for _, name in found:
         content = directory.lines(name)

@@ -26,6 +26,7 @@ class Head(msgspec.Struct, frozen=True):
     The first line.
 
     @ivar number: of the last commit that it covers.
+    @ivar serial: of the last segment that it covers; only later ones are replayed.
     @ivar hash: of the journal's newest line at that moment.
     @ivar at: the newest time that any record can have.
     @ivar drawn: the highest number drawn for each name.
@@ -33,6 +34,7 @@ class Head(msgspec.Struct, frozen=True):
 
     format: int
     number: int
+    serial: int
     hash: str
     at: datetime
     forms: dict[str, int]
