@@ -93,11 +93,12 @@ class Hub:
 
         @raise CannotStart: acknowledged commits are missing.
         """
+        # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
+        gc.disable()
         found = self.store.open()
-        # Millions of records are here to stay; the collector need not look at them again, nor run as often as for a short script.
-        gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,

@@ -28,6 +28,7 @@ class Member(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "member"
+    scanned: ClassVar[bool] = False
 
     number: int
     name: str = ""
@@ -45,6 +46,7 @@ class Visits(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "visits"
+    scanned: ClassVar[bool] = False
 
     created: datetime
     last_login: datetime

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 # A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
 PARTS = 64
-_MASK = PARTS - 1
-
+MASK = PARTS - 1
+"""C{hash(key) & MASK} is the part that a key is in."""
 
 # New keys are put in order a few thousand at a time, which takes about a millisecond.
 _UNORDERED = 4096
@@ -27,19 +27,24 @@ class Collection:
     one is mostly an append, and a scan beneath a parent touches nothing else. All keys of a collection have a parent, or none has.
 
     New keys wait to be put in order until somebody scans, or many have gathered; most are written far more often than scanned.
+
+    @param scanned: whether an order is kept at all.
+
+    @ivar parts: the records. A start puts them here directly, and then calls L{put_in_order}.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, scanned: bool = True) -> None:
         self.name = name
-        self._parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self._scanned = scanned
         self._families: dict[str, list[str]] = {}
         self._unordered: list[str] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self.parts))
 
     def get(self, key: str) -> bytes | None:
-        return self._parts[hash(key) & _MASK].get(key)
+        return self.parts[hash(key) & MASK].get(key)
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
         """
@@ -49,35 +54,33 @@ class Collection:
 
         @return: what was there before; putting that back undoes it.
         """
-        part = self._parts[hash(key) & _MASK]
+        part = self.parts[hash(key) & MASK]
         if raw is None:
-            if key in part:
+            if key in part and self._scanned:
                 self._forget(key)
             return part.pop(key, None)
         old = part.get(key)
         part[key] = raw
-        if old is None:
+        if old is None and self._scanned:
             self._unordered.append(key)
         return old
 
-    def load(self, key: str, raw: bytes | None) -> None:
-        """L{replace} for the start, without order; L{put_in_order} has to follow before anything is scanned."""
-        part = self._parts[hash(key) & _MASK]
-        if raw is None:
-            part.pop(key, None)
-        else:
-            part[key] = raw
+    def drop(self, key: str) -> None:
+        """Take a record away while there is no order yet."""
+        self.parts[hash(key) & MASK].pop(key, None)
 
     def put_in_order(self) -> None:
         """Order all keys at once, which after a start is far cheaper than one by one."""
+        if not self._scanned:
+            return
         families: dict[str, list[str]] = {}
-        for part in self._parts:
-            for key in part:
-                family = families.get(_parent(key))
-                if family is None:
-                    families[_parent(key)] = [key]
-                else:
-                    family.append(key)
+        for key in chain.from_iterable(self.parts):
+            parent = key.partition("/")[0] if "/" in key else ""
+            family = families.get(parent)
+            if family is None:
+                families[parent] = [key]
+            else:
+                family.append(key)
         for family in families.values():
             family.sort()
         self._families = families
@@ -91,6 +94,7 @@ class Collection:
         """
         Keys and records from C{start} (inclusive) up to C{end} (exclusive, None for no end), in the order of code points.
         """
+        assert self._scanned, f"{self.name} records are declared not to be scanned"
         self._order()
         keys = self._keys(start, end, reverse)
         for key in islice(keys, limit):
@@ -99,8 +103,10 @@ class Collection:
             yield key, raw
 
     def items(self) -> Iterator[tuple[str, bytes]]:
-        """All keys and records in order."""
-        return self.scan("", None, None, False)
+        """All keys and records; in order, if there is one."""
+        if self._scanned:
+            return self.scan("", None, None, False)
+        return chain.from_iterable(sorted(part.items()) for part in self.parts)
 
     def _keys(self, start: str, end: str | None, reverse: bool) -> Iterator[str]:
         parent, slash, _ = start.partition("/")
@@ -148,40 +154,44 @@ class ExpiringCollection:
 
     A generation lasts as long as a record must be kept; the current one and the one before it are there. So a record lives for one to two
     lifetimes, no timer watches it, and no journal line says that it went.
+
+    @param lifetime: seconds.
+
+    @ivar parts: the current generation.
     """
 
     def __init__(self, name: str, lifetime: int) -> None:
         self.name = name
         self._lifetime = lifetime
         self._generation = 0
-        self._current: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
+        self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._previous: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._expired: list[dict[str, bytes]] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._current)) + sum(map(len, self._previous))
+        return sum(map(len, self.parts)) + sum(map(len, self._previous))
 
     def get(self, key: str) -> bytes | None:
-        part = hash(key) & _MASK
-        raw = self._current[part].get(key)
+        part = hash(key) & MASK
+        raw = self.parts[part].get(key)
         return self._previous[part].get(key) if raw is None else raw
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
         """As L{Collection.replace}. What was there before may lie in the previous generation."""
-        part = hash(key) & _MASK
-        old = self._current[part].get(key) or self._previous[part].get(key)
+        part = hash(key) & MASK
+        old = self.parts[part].get(key) or self._previous[part].get(key)
         if raw is None:
-            self._current[part].pop(key, None)
+            self.parts[part].pop(key, None)
             self._previous[part].pop(key, None)
         else:
-            self._current[part][key] = raw
+            self.parts[part][key] = raw
         return old
-
-    def load(self, key: str, raw: bytes | None) -> None:
-        self.replace(key, raw)
 
     def tidy(self) -> None:
         """Nothing to do: there is no order."""
+
+    def drop(self, key: str) -> None:
+        self.replace(key, None)
 
     def put_in_order(self) -> None:
         """Nothing to do: these are never scanned."""
@@ -200,9 +210,9 @@ class ExpiringCollection:
         generation = int(seconds // self._lifetime)
         if generation > self._generation:
             next_one = generation == self._generation + 1
-            self._expired += self._previous if next_one else self._previous + self._current
-            self._previous = self._current if next_one else [{} for _ in range(PARTS)]
-            self._current = [{} for _ in range(PARTS)]
+            self._expired += self._previous if next_one else self._previous + self.parts
+            self._previous = self.parts if next_one else [{} for _ in range(PARTS)]
+            self.parts = [{} for _ in range(PARTS)]
             self._generation = generation
         if self._expired:
             self._expired.pop()
@@ -211,7 +221,7 @@ class ExpiringCollection:
 
     def items(self) -> Iterator[tuple[int, str, bytes]]:
         """All records with the time (seconds since the epoch) at which their generation began, older ones first."""
-        for age, generation in ((1, self._previous), (0, self._current)):
+        for age, generation in ((1, self._previous), (0, self.parts)):
             began = (self._generation - age) * self._lifetime
             for part in generation:
                 for key, raw in sorted(part.items()):

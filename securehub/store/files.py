@@ -93,8 +93,7 @@ class RealDirectory:
         return sorted(os.listdir(self.path))
 
     def lines(self, name: str) -> Iterator[bytes]:
-        with open(self.path / name, "rb", buffering=1024 * 1024) as file:
-            yield from file
+        return open(self.path / name, "rb", buffering=1024 * 1024)
 
     def sync(self, name: str) -> None:
         """Sync a file that somebody else may have written."""

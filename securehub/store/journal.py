@@ -29,7 +29,7 @@ from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.files import Appender, Directory
 from securehub.store.records import Record, decoder, encoder
-from securehub.store.recovery import AnyCollection, Recovered, recover, segment_name, snapshot_name, snapshot_names
+from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, segment_name, snapshot_name, snapshot_names
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 
@@ -119,7 +119,7 @@ class JournalStore:
         self._forms = {cls.collection: cls.version for cls in self._records}
         self._places: Places = {}
         self._reading = ReadTransaction(self._places)
-        self._collections: dict[str, AnyCollection] = {}
+        self._collections = Collections()
         self._expiring: list[ExpiringCollection] = []
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
@@ -345,11 +345,8 @@ class JournalStore:
         header = lines.Header(lines.FORMAT, self._synced, self._clock.now(), self._forms, snapshot_digest)
         return (name, *lines.seal(header, self._synced_head))
 
-    def _fresh_collections(self) -> dict[str, AnyCollection]:
-        return {
-            cls.collection: Collection(cls.collection) if cls.lifetime is None else ExpiringCollection(cls.collection, cls.lifetime)
-            for cls in self._records
-        }
+    def _fresh_collections(self) -> Collections:
+        return Collections((cls.collection, _collection(cls)) for cls in self._records)
 
     def _check_drained(self) -> None:
         if self._in_flight is None and self._gathering is None:
@@ -375,6 +372,12 @@ class JournalStore:
         self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
         for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
             self._directory.remove(name)
+
+
+def _collection(cls: type[Record]) -> AnyCollection:
+    if cls.lifetime is None:
+        return Collection(cls.collection, scanned=cls.scanned)
+    return ExpiringCollection(cls.collection, cls.lifetime)
 
 
 def _append(segment: Appender, group: list[bytes]) -> None:

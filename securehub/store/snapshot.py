@@ -15,7 +15,7 @@ from itertools import islice
 import msgspec
 from msgspec import Raw
 
-from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.collection import MASK, Collection, ExpiringCollection
 from securehub.store.line import FORMAT, Damaged
 
 _BATCH = 1024
@@ -104,7 +104,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 collection = collection_of(row.collection)
                 if isinstance(collection, ExpiringCollection):
                     collection.expire(row.began)
-                collection.load(row.key, bytes(row.record))
+                collection.parts[hash(row.key) & MASK][row.key] = bytes(row.record)
                 count += 1
                 digest.update(line)
             elif head is None:

@@ -14,6 +14,7 @@ class Credential(Record, frozen=True):
     """A member's password hash, by username."""
 
     collection: ClassVar[str] = "credential"
+    scanned: ClassVar[bool] = False
 
     hash: str
 
@@ -27,6 +28,7 @@ class Family(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "family"
+    scanned: ClassVar[bool] = False
 
     username: str
     since: datetime
@@ -38,5 +40,6 @@ class Logins(Record, frozen=True):
     """The families of a member, by username, the oldest first."""
 
     collection: ClassVar[str] = "logins"
+    scanned: ClassVar[bool] = False
 
     families: tuple[str, ...]

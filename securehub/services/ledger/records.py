@@ -45,6 +45,7 @@ class Title(Record, frozen=True):
     """What stays as it was when an account was opened, by its number."""
 
     collection: ClassVar[str] = "title"
+    scanned: ClassVar[bool] = False
 
     name: str
     opened: datetime
@@ -58,6 +59,7 @@ class Wallet(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "wallet"
+    scanned: ClassVar[bool] = False
 
     accounts: tuple[tuple[str, str], ...]
 
@@ -72,6 +74,7 @@ class Transfer(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "transfer"
+    scanned: ClassVar[bool] = False
 
     at: datetime
     source: str
