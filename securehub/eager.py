@@ -15,18 +15,16 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import implementer
 
 
-@implementer(IPullProducer)
 class EagerTransport(ProtocolWrapper):
     """
     A transport that writes at once, around one that has C{writeSomeData}; around any other, it just passes everything on.
 
-    While something waits, it is the TCP transport's pull producer, and the producer above is paused: so that one knows the moment at
-    which the socket is full, and not only the one at which 64 KiB more are waiting.
+    While something waits, the producer above is paused: so that one knows the moment at which the socket is full, and not only the one
+    at which 64 KiB more are waiting.
     """
 
     def makeConnection(self, transport: Any) -> None:
-        self._waiting: list[bytes] = []
-        self._registered = False
+        self._rest: _Rest | None = None
         self._producer: Any = None
         self._write_some = getattr(transport, "writeSomeData", None)
         super().makeConnection(transport)
@@ -34,8 +32,8 @@ class EagerTransport(ProtocolWrapper):
         self.dataReceived = self.wrappedProtocol.dataReceived  # type: ignore[method-assign]
 
     def write(self, data: bytes) -> None:
-        if self._waiting or self._registered:
-            self._waiting.append(data)
+        if self._rest is not None:
+            self._rest.chunks.append(data)
             return
         transport = self.transport
         if self._write_some is None or not transport.connected or transport.disconnecting:
@@ -55,7 +53,7 @@ class EagerTransport(ProtocolWrapper):
         """Only push producers come here: TLS makes one of whatever is registered with it."""
         assert streaming
         self._producer = producer
-        if self._registered:
+        if self._rest is not None:
             producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
@@ -63,43 +61,66 @@ class EagerTransport(ProtocolWrapper):
 
     def loseConnection(self) -> None:
         self.disconnecting = True
-        if not self._registered:
+        if self._rest is None:
             self.transport.loseConnection()
 
     def abortConnection(self) -> None:
-        self._waiting.clear()
+        self.forget()
         self.transport.abortConnection()
 
-    def resumeProducing(self) -> None:
-        """The socket has taken all that the TCP transport had; called by that."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self.transport.write(b"".join(waiting))
-            return
-        self._registered = False
+    def connectionLost(self, reason: Any) -> None:
+        self.forget()
+        super().connectionLost(reason)
+
+    def forget(self) -> None:
+        """What waits will never be written."""
+        if self._rest is not None:
+            self._rest.chunks.clear()
+
+    def stop(self) -> None:
+        """The connection is lost while something waits."""
+        self.forget()
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    def drained(self) -> None:
+        """The socket has taken all that waited."""
+        self._rest = None
         self.transport.unregisterProducer()
         if self.disconnecting:
             self.transport.loseConnection()
         elif self._producer is not None:
             self._producer.resumeProducing()
 
-    def stopProducing(self) -> None:
-        """The connection is lost."""
-        self._waiting.clear()
-        if self._producer is not None:
-            self._producer.stopProducing()
-
-    def connectionLost(self, reason: Any) -> None:
-        self._waiting.clear()
-        super().connectionLost(reason)
-
     def _wait(self, rest: bytes) -> None:
-        self._waiting.append(rest)
-        self._registered = True
+        self._rest = _Rest(self, rest)
         if self._producer is not None:
             self._producer.pauseProducing()
-        # This calls resumeProducing at once, which hands the rest to Twisted.
-        self.transport.registerProducer(self, False)
+        # This asks for the rest at once.
+        self.transport.registerProducer(self._rest, False)
+
+
+@implementer(IPullProducer)
+class _Rest:
+    """
+    What the socket has not taken yet, as the TCP transport's pull producer.
+
+    Not the eager transport itself: C{resumeProducing} of a transport is called by those who read from it, and means something else.
+    """
+
+    def __init__(self, eager: EagerTransport, rest: bytes) -> None:
+        self._eager = eager
+        self.chunks = [rest]
+
+    def resumeProducing(self) -> None:
+        if self.chunks:
+            chunks, self.chunks = self.chunks, []
+            self._eager.transport.write(b"".join(chunks))
+        else:
+            self._eager.drained()
+
+    def stopProducing(self) -> None:
+        self._eager.stop()
 
 
 class EagerFactory(WrappingFactory):

@@ -11,8 +11,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from securehub.store.journal import Position
+
+_log = Logger()
 
 
 class Outlet(Protocol):
@@ -138,17 +141,23 @@ class Gate:
         self.in_turn = False
         if self._now:
             now, self._now = self._now, []
-            for held in now:
-                held.outbox.release(held)
+            self._release(now)
 
     def settled(self, position: Position) -> None:
         """The store has synced up to here."""
         self.flush()
-        for held in position.waiting:
-            held.outbox.release(held)
+        self._release(position.waiting)
 
     def lost(self, position: Position) -> None:
         """What was done up to here has been undone, and no output that hangs on it may leave."""
         self.flush()
         for held in position.waiting:
             held.outbox.lose(held)
+
+    def _release(self, waiting: list[_Held]) -> None:
+        for held in waiting:
+            try:
+                held.outbox.release(held)
+            except Exception:
+                # One broken connection must not keep back what others wait for.
+                _log.failure("A connection failed to take its output")

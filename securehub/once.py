@@ -78,7 +78,8 @@ def _restored(kept: Raw, reply: Any) -> Any:
     values = msgspec.json.decode(kept)
     if values is None:
         return None
-    fields = dict(zip(reply.__struct_encode_fields__, values, strict=True))
+    # A newer version may have more fields; they come last, and have defaults.
+    fields = dict(zip(reply.__struct_encode_fields__, values, strict=False))
     return msgspec.convert(fields, reply)
 
 

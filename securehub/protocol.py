@@ -67,8 +67,7 @@ class HubProtocol(LineReceiver):
         self._request = self.factory.dispatch.request
         self._most_waiting = self.factory.settings["waiting_requests"]
         self.MAX_LENGTH = self.factory.settings["line_bytes"]
-        refusal = self.factory.connected(self)
-        if refusal:
+        if not self.factory.admit(self):
             self.transport.abortConnection()
             return
         if self.factory.secure:
@@ -202,7 +201,7 @@ class HubProtocol(LineReceiver):
                 self.transport.pauseProducing()
             if not room:
                 self._continue_soon()
-        elif not self._reading:
+        elif not self._reading and not self.outlet.paused:
             self._reading = True
             self.transport.resumeProducing()
 
@@ -302,14 +301,14 @@ class HubFactory(ServerFactory):
         self.open: dict[HubProtocol, None] = {}
         self._emptied: Deferred[None] | None = None
 
-    def connected(self, protocol: HubProtocol) -> bool:
+    def admit(self, protocol: HubProtocol) -> bool:
         """
         Note a new connection.
 
-        @return: whether there are too many.
+        @return: whether it may stay; there are not too many.
         """
         self.open[protocol] = None
-        return len(self.open) > self.settings["connections"]
+        return len(self.open) <= self.settings["connections"]
 
     def lost(self, protocol: HubProtocol) -> None:
         self.open.pop(protocol, None)

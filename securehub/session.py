@@ -56,6 +56,7 @@ class Session:
         self._later: list[bytes] = []
         self._running = False
         self._writes = False
+        self._wrote = False
         self._key: Key | None = None
         self.number = number
         self.address = address
@@ -106,7 +107,7 @@ class Session:
         else:
             self._key = None
             result = await self._store.transact(once, key, rule, *args, **kwargs)
-        self.committed = True
+        self.committed = self._wrote = True
         return result
 
     def ask(self, prompt: str) -> Deferred[str]:
@@ -154,9 +155,10 @@ class Session:
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
-        elif self.committed:
+        elif self._wrote:
             # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go.
             self._outbox.reply(b"")
+        self._wrote = False
         if self._later:
             later, self._later = self._later, []
             for event in later:

@@ -1,0 +1,3 @@
+"""
+Rules on a bare transaction, without a hub, a session or a network.
+"""

@@ -1,0 +1,74 @@
+"""
+The store on which rules are tried, and what most of them need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import Any, TypeVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.hub import Hub
+from securehub.money import Amount, Currencies
+from securehub.refusals import Refusal
+from securehub.services.auth import Auth
+from securehub.services.auth.tokens import Token
+from securehub.services.ledger import Ledger
+from securehub.services.ledger.accounts import Numbering, open_account
+from securehub.store.suspicious import SuspiciousStore
+from tests.store.setting import BEGIN, Setting
+
+T = TypeVar("T")
+
+RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records)
+NUMBERING = Numbering("999", "000")
+CURRENCIES = Currencies.parse("USD:2 HOURS:1 YEN:0 GOLD:6", "USD")
+
+
+class Rules(SynchronousTestCase):
+    """
+    Rules on a suspicious store in memory.
+
+    @ivar at: the time that rules are given.
+    """
+
+    def setUp(self) -> None:
+        self.setting = Setting(SuspiciousStore, records=RECORDS)
+        self.random = Random(1)
+        self.at: datetime = BEGIN
+
+    def do(self, rule: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a rule that changes something."""
+        return self.setting.transact(rule, *args, **kwargs)
+
+    def ask(self, rule: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a rule that only looks."""
+        return self.setting.read(rule, *args, **kwargs)
+
+    def refused(self, refusal: type[Refusal], text: str, rule: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """The rule is refused with that text in it, and nothing has changed."""
+        before = self.setting.store.number
+        raised = self.assertRaises(refusal, self.setting.transact, rule, *args, **kwargs)
+        self.assertIn(text, str(raised))
+        self.assertEqual(self.setting.store.number, before)
+
+    def open(self, owner: str, name: str = "main", currency: str = "USD", limit: int = 16) -> str:
+        """Open an account; gives its number."""
+        return self.do(open_account, owner, name, CURRENCIES[currency], NUMBERING, limit=limit, at=self.at)
+
+    def token(self, family: str | None = None) -> Token:
+        """A token that nobody has seen."""
+        return Token.fresh(self.random, family)
+
+    def heard(self) -> list[tuple[str, Any]]:
+        """What was announced since this was asked last."""
+        heard = list(self.setting.announcer.heard)
+        self.setting.announcer.heard.clear()
+        return heard
+
+
+def amount(text: str) -> Amount:
+    return Amount.parse(text)

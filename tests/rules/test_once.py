@@ -1,0 +1,182 @@
+"""
+Exactly once: what a key does to a rule.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from securehub.money import Amount
+from securehub.once import DAY, digest, once, place
+from securehub.refusals import Conflict, KeyReused
+from securehub.reply import Reply
+from tests.rules.setting import RECORDS, Rules
+from tests.store.setting import BEGIN, Room, Said
+
+
+class Counted(Reply, frozen=True):
+    """A reply with fields of many kinds."""
+
+    count: int
+    from_: str = msgspec.field(name="from")
+    at: datetime = BEGIN
+    names: tuple[str, ...] = ()
+    last: datetime | None = None
+
+
+class Grown(Counted, frozen=True):
+    """The same reply in a later version."""
+
+    further: str = "new"
+
+
+def count(tx: Any, name: str) -> Counted:
+    """Count up, which shows how often the rule took effect."""
+    room = tx.get(Room, name) or Room()
+    tx.put(name, Room(seq=room.seq + 1))
+    tx.announce(name, Said(room.seq + 1))
+    return Counted(room.seq + 1, 'é "quoted"', names=("a", "b"))
+
+
+def nothing(tx: Any, name: str) -> None:
+    count(tx, name)
+
+
+class Keys(Rules):
+    """A rule that counts how often it took effect."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.setting = self.setting.reopened(records=(*RECORDS, Room))
+
+    def once(self, key: str, *, user: str = "alice", method: str = "test.count", name: str = "lobby", rule: Any = count) -> Any:
+        reply = Counted if rule is count else None
+        return self.do(once, (place(user, key), digest(method, [name]), reply), rule, name)
+
+    def counted(self, name: str = "lobby") -> int:
+        room = self.setting.get(Room, name)
+        return room.seq if room else 0
+
+    def test_once(self) -> None:
+        """The first request takes effect; the others are answered with the same reply, and announce nothing."""
+        first = self.once("k")
+        self.assertEqual(len(self.heard()), 1)
+        for _ in range(3):
+            self.assertEqual(self.once("k"), first)
+        self.assertEqual((self.counted(), self.heard()), (1, []))
+
+    def test_other_keys(self) -> None:
+        """Another key, or another user's, is another request."""
+        self.once("k")
+        self.once("K")
+        self.once("k ")
+        self.once("k", user="bob")
+        self.assertEqual(self.counted(), 4)
+
+    def test_keys_with_slashes(self) -> None:
+        """A key may have any printable characters."""
+        for key in ("/", "a/b", "//", "alice/k", "~!*"):
+            self.once(key)
+            self.once(key)
+        self.assertEqual(self.counted(), 5)
+
+    def test_reused(self) -> None:
+        """With another method or other arguments the key is refused, and neither request is disturbed."""
+        first = self.once("k")
+        self.heard()
+        for changed in ({"method": "test.other"}, {"name": "attic"}):
+            self.assertIn("'k' was used", str(self.assertRaises(KeyReused, self.once, "k", **changed)))
+        self.assertEqual((self.counted(), self.counted("attic"), self.heard()), (1, 0, []))
+        self.assertEqual(self.once("k"), first)
+
+    def test_refused_may_be_tried_again(self) -> None:
+        """Only successes are kept."""
+
+        def refuse(tx: Any, name: str) -> None:
+            count(tx, name)
+            raise Conflict("not now")
+
+        for _ in range(2):
+            self.assertRaises(Conflict, self.once, "k", rule=refuse)
+        self.assertEqual(self.counted(), 0)
+        self.assertEqual(self.once("k").count, 1)
+
+    def test_no_result(self) -> None:
+        """A command that answers nothing answers nothing again."""
+        for _ in range(2):
+            self.assertIsNone(self.once("k", rule=nothing))
+        self.assertEqual(self.counted(), 1)
+
+    def test_restarts(self) -> None:
+        """A key is known after a crash and after a close."""
+        first = self.once("k")
+        self.setting.settle()
+        for _ in range(2):
+            self.setting = self.setting.crashed()
+            self.assertEqual(self.once("k"), first)
+            self.setting = self.setting.reopened()
+            self.assertEqual(self.once("k"), first)
+        self.assertEqual(self.counted(), 1)
+
+    def test_reply_that_grew(self) -> None:
+        """A reply that was kept by an older daemon is given again by one whose reply has a further field."""
+        first = self.once("k")
+        grown = self.do(once, (place("alice", "k"), digest("test.count", ["lobby"]), Grown), count, "lobby")
+        self.assertEqual((grown.count, grown.from_, grown.further), (first.count, first.from_, "new"))
+
+    def test_lost_together(self) -> None:
+        """When the effect is lost with the disk, so is the key; asked again, it takes effect."""
+        self.setting.disk.fail(OSError(5, "Input/output error"))
+        self.once("k")
+        self.setting.settle()
+        self.assertEqual(self.counted(), 0)
+        self.setting.time.advance(1)
+        self.setting.settle()
+        self.assertEqual(self.once("k").count, 1)
+
+    def test_a_day(self) -> None:
+        """A key is kept for a day at least, and no longer than two."""
+        first = self.once("k")
+        self.setting.settle()
+        self.setting.time.advance(DAY - 1)
+        self.once("other")
+        self.assertEqual(self.once("k"), first)
+        self.setting.time.advance(DAY + 2)
+        self.once("another")
+        self.assertEqual(self.once("k").count, 4)
+
+
+class Digests(Rules):
+    """What counts as the same request."""
+
+    def test_same(self) -> None:
+        """The same values are the same, and amounts that are worth the same, however they were written."""
+        for one, other in (("1.50", "1.5"), ("0001.5", "1.500"), ("10", "10.00"), ("0.10", "0.1"), ("100", "100")):
+            self.assertEqual(digest("m", ["bob", Amount.parse(one), ""]), digest("m", ["bob", Amount.parse(other), ""]))
+
+    def test_different(self) -> None:
+        """Whatever differs is different: method, values, their order, their types, and where one ends and the next begins."""
+        amounts = [Amount.parse(text) for text in ("1", "10", "100", "0.1", "0.01", "1.1")]
+        requests: list[tuple[str, list[Any]]] = [
+            ("m", []),
+            ("n", []),
+            ("m", [None]),
+            ("m", [""]),
+            ("m", ["", ""]),
+            ("m", ["ab", "c"]),
+            ("m", ["a", "bc"]),
+            ("m", ["c", "ab"]),
+            ("m", [1]),
+            ("m", ["1"]),
+            ("m", [True]),
+            ("m", [["1"]]),
+            *(("m", [each]) for each in amounts),
+        ]
+        self.assertEqual(len({digest(*request) for request in requests}), len(requests))
+
+    def test_unknown_types(self) -> None:
+        """An argument of a type that cannot be compared is our fault, not a key that fits everything."""
+        self.assertRaises(NotImplementedError, digest, "m", [object()])

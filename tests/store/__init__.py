@@ -1,0 +1,3 @@
+"""
+The store: what every store promises, and what the journal store does to keep it.
+"""

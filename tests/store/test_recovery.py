@@ -1,0 +1,307 @@
+"""
+The start after something went wrong: what was acknowledged is there, or the store says that it is not and touches nothing.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.store import line as lines
+from securehub.store.recovery import CannotStart
+from tests.disk import MemoryDirectory
+from tests.store.setting import FULL, Room, Setting, everything
+
+FIRST = "journal-000000000000000-0001.jsonl"
+GROUPS = (1, 3, 2, 4)
+"""How many commits were synced together, each time."""
+
+
+def write(groups: tuple[int, ...] = GROUPS) -> MemoryDirectory:
+    """A journal of commits that put the rooms 1, 2, 3, ...; a line states what was synced before its group."""
+    setting = Setting()
+    number = 0
+    for count in groups:
+        for _ in range(count):
+            number += 1
+            setting.put(f"{number:03d}", Room(str(number)))
+        setting.step()
+    return setting.disk.crashed()
+
+
+def split(content: bytes) -> list[bytes]:
+    return content.splitlines(keepends=True)
+
+
+class Recovery(SynchronousTestCase):
+    """The start on a disk that is given."""
+
+    def expect(self, disk: MemoryDirectory, count: int, case: object = None) -> Setting:
+        """The store starts with that many commits; goes on; and the same is there at the next start."""
+        setting = Setting(disk=disk)
+        rooms = [f"{number:03d}" for number in range(1, count + 1)]
+        self.assertEqual(list(setting.topics()), rooms, case)
+        self.assertEqual(setting.store.number, count, case)
+        setting.put("later", Room())
+        setting.settle()
+        again = setting.crashed()
+        self.assertEqual(list(again.topics()), [*rooms, "later"], case)
+        return again
+
+    def refuse(self, disk: MemoryDirectory, *told: str) -> None:
+        """The store does not start, says why, and leaves everything as it was."""
+        before = dict(disk.files)
+        refusal = str(self.assertRaises(CannotStart, Setting, disk=disk))
+        for text in told:
+            self.assertIn(text, refusal)
+        self.assertEqual(disk.files, before)
+
+    def damaged(self, content: bytes, name: str = FIRST, groups: tuple[int, ...] = GROUPS) -> MemoryDirectory:
+        """The journal of L{write} with one file changed."""
+        disk = write(groups)
+        disk.files[name] = content
+        disk.settle()
+        return disk
+
+    # The file ends early
+
+    def test_cut_at_every_byte(self) -> None:
+        """
+        Wherever a crash stops the writing of the journal, each whole line is there and nothing else.
+
+        What was acknowledged by then was synced, so it is among them.
+        """
+        content = write().files[FIRST]
+        for end in range(len(content) + 1):
+            whole = content[:end].count(b"\n")
+            self.expect(self.damaged(content[:end]), max(whole - 1, 0), end)
+
+    def test_cut_and_zeros(self) -> None:
+        """So it is when the file has its length already, and zeros where nothing has been written."""
+        content = write().files[FIRST]
+        header = content.index(b"\n") + 1
+        for end in range(header, len(content), 3):
+            whole = content[:end].count(b"\n")
+            self.expect(self.damaged(content[:end] + bytes(len(content) - end)), whole - 1, end)
+
+    def test_zeros_at_the_end(self) -> None:
+        """A file that was written ahead ends in zeros; they are no damage."""
+        self.expect(self.damaged(write().files[FIRST] + bytes(4096)), sum(GROUPS))
+
+    def test_header_of_zeros(self) -> None:
+        """A segment that was never begun is passed over, whatever its first bytes are."""
+        for content in (b"", bytes(300), b"{"):
+            disk = write()
+            disk.files["journal-000000000000010-0002.jsonl"] = content
+            self.expect(disk, sum(GROUPS), content)
+
+    # Something in the middle is lost
+
+    def test_every_byte_is_damaged(self) -> None:
+        """
+        Wherever a byte is another than was written: if a later line states that it was synced, the start is refused and the line named;
+        if none does, the store starts with what is before it.
+        """
+        content = write().files[FIRST]
+        synced = sum(GROUPS[:-1])
+        for number, line in enumerate(split(content)[1:], 1):
+            begin = content.index(line)
+            for place in range(begin, begin + len(line)):
+                damaged = self.damaged(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+                if number <= synced:
+                    self.refuse(damaged, FIRST, f"line {number + 1}:")
+                else:
+                    self.start_or_refuse(damaged, number - 1)
+
+    def start_or_refuse(self, disk: MemoryDirectory, count: int) -> None:
+        """
+        The store starts with that many commits, or is over-careful.
+
+        A damaged line may by chance state that more was synced; to believe that is on the safe side.
+        """
+        try:
+            self.expect(disk, count)
+        except CannotStart as refusal:
+            self.assertIn(f"line {count + 2}:", str(refusal))
+
+    def test_damaged_header(self) -> None:
+        """A damaged first line in front of commits stops the start."""
+        content = write().files[FIRST]
+        for place in range(content.index(b"\n")):
+            damaged = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+            self.refuse(self.damaged(damaged), FIRST)
+
+    def test_lines_of_the_last_group(self) -> None:
+        """The lines of the group that was being synced may be missing in any choice; those before the first gap are kept."""
+        content = split(write().files[FIRST])
+        last = range(len(content) - GROUPS[-1], len(content))
+        for count in range(1, GROUPS[-1] + 1):
+            for lost in combinations(last, count):
+                for blank in (b"\0", b"x"):
+                    pieces = [blank * len(line) if place in lost else line for place, line in enumerate(content)]
+                    self.expect(self.damaged(b"".join(pieces)), lost[0] - 1, lost)
+
+    def test_lines_of_an_earlier_group(self) -> None:
+        """A line that a later one states to have been synced is missed, and named, whatever else is lost with it."""
+        content = split(write().files[FIRST])
+        for first in range(1, len(content) - GROUPS[-1]):
+            for second in range(first, len(content) - 1):
+                pieces = [b"\0" * len(line) if place in (first, second) else line for place, line in enumerate(content)]
+                self.refuse(self.damaged(b"".join(pieces)), f"{FIRST}, line {first + 1}: ", f"Commit {first} was synced")
+
+    def test_missing_and_doubled_lines(self) -> None:
+        """Lines that were taken out, doubled or put in another order stop the start if they were synced."""
+        content = split(write().files[FIRST])
+        for place in range(1, len(content) - GROUPS[-1]):
+            self.refuse(self.damaged(b"".join(content[:place] + content[place + 1 :])), f"line {place + 1}: ")
+            swapped = [*content[:place], content[place + 1], content[place], *content[place + 2 :]]
+            self.refuse(self.damaged(b"".join(swapped)), f"line {place + 1}: ")
+            if place < sum(GROUPS[:-1]):
+                self.refuse(self.damaged(b"".join([*content[: place + 1], *content[place:]])), f"line {place + 2}: ")
+
+    def test_forged(self) -> None:
+        """A line with another content and a hash that fits it breaks the chain at the next one."""
+        content = split(write().files[FIRST])
+        before = lines.check(content[0], lines.FIRST_HASH)
+        forged, _ = lines.seal(lines.Commit(1, lines.commit(content[1]).at, 0), before)
+        self.refuse(self.damaged(b"".join([content[0], forged, *content[2:]])), FIRST, "line 3: ")
+
+    # Many segments
+
+    def several(self) -> MemoryDirectory:
+        """Three segments: of 2, 3 and 1 commits."""
+        disk, number = MemoryDirectory(), 0
+        for count in (2, 3, 1):
+            setting = Setting(disk=disk)
+            for _ in range(count):
+                number += 1
+                setting.put(f"{number:03d}", Room(str(number)))
+                setting.settle()
+            disk = setting.disk.crashed()
+        return disk
+
+    def test_several(self) -> None:
+        """Each start begins a segment, and hangs it on the one before."""
+        disk = self.several()
+        self.assertEqual(
+            disk.names(),
+            [FIRST, "journal-000000000000002-0002.jsonl", "journal-000000000000005-0003.jsonl"],
+        )
+        self.expect(disk, 6)
+
+    def test_a_segment_is_missing(self) -> None:
+        """A segment that is not there is missed; of the last one nobody can know."""
+        for name in self.several().names()[:-1]:
+            disk = self.several()
+            del disk.files[name]
+            self.refuse(disk, "journal-0000000000000")
+
+    def test_a_segment_ends_early(self) -> None:
+        """A segment behind which another begins must have everything up to there."""
+        for name in self.several().names()[:-1]:
+            content = self.several().files[name]
+            for end in range(content.index(b"\n") + 1, len(content)):
+                disk = self.several()
+                disk.files[name] = content[:end]
+                self.refuse(disk, name)
+
+    def test_a_segment_of_another_journal(self) -> None:
+        """A segment of the same numbers, but of another history, is none of this journal."""
+        disk, other = self.several(), self.several_later()
+        for name in disk.names()[1:]:
+            mixed = MemoryDirectory({**disk.files, name: other.files[name]})
+            self.refuse(mixed, name)
+
+    def several_later(self) -> MemoryDirectory:
+        """As L{several}, with other records."""
+        disk = MemoryDirectory()
+        for count in (2, 3, 1):
+            setting = Setting(disk=disk, wall=60)
+            for number in range(count):
+                setting.put(f"other{number}", Room())
+                setting.settle()
+            disk = setting.disk.crashed()
+        return disk
+
+    def test_cut_tail_stays_dead(self) -> None:
+        """What was cut off is not replayed by later starts, even if it turns out to be whole after all."""
+        whole = write().files[FIRST]
+        content = split(whole)
+        first_of_last = len(content) - GROUPS[-1]
+        content[first_of_last] = b"\0" * len(content[first_of_last])
+        setting = self.expect(self.damaged(b"".join(content)), first_of_last - 1)
+        setting.disk.files[FIRST] = whole
+        setting.disk.settle()
+        again = setting.crashed()
+        self.assertEqual(len(again.topics()), first_of_last)
+        self.assertIn("later", again.topics())
+
+    def test_crashes_in_a_row(self) -> None:
+        """Starts that crash before anything is committed leave headers behind each other, which is fine."""
+        disk = write()
+        for _ in range(5):
+            disk = Setting(disk=disk).disk.crashed()
+        self.expect(disk, sum(GROUPS))
+
+    def test_cannot_begin(self) -> None:
+        """A store that cannot write its first line does not open; at whichever byte that stops, the next start is well."""
+        length = len(Setting().disk.files[FIRST])
+        for kept in range(length + 1):
+            disk = write()
+            disk.fail(FULL, kept=kept)
+            self.assertRaises(OSError, Setting, disk=disk)
+            self.expect(disk.crashed(), sum(GROUPS), kept)
+
+    def test_killed_before_the_sync(self) -> None:
+        """
+        What a killed daemon had written and not synced may be lost, or be there; once a start has shown it, it is there for good.
+        """
+        setting = Setting(disk=write())
+        setting.disk.fail(FULL, kept=0)
+        setting.put("written", Room())
+        setting.step()
+        after_kill = Setting(disk=setting.disk)
+        shown = after_kill.topics()
+        self.assertEqual(after_kill.crashed().topics(), shown)
+
+    def test_many_segments(self) -> None:
+        """However often the store has started, its newest segment is found."""
+        disk = write()
+        disk.files["journal-000000000000000-9998.jsonl"] = b""
+        for number in range(3):
+            setting = Setting(disk=disk)
+            setting.put(f"more{number}", Room())
+            setting.settle()
+            disk = setting.disk.crashed()
+        self.assertEqual(len(Setting(disk=disk).topics()), sum(GROUPS) + 3)
+
+    # Other files
+
+    def test_newer_format(self) -> None:
+        """A journal of a newer format stops the start."""
+        header, head = lines.seal(lines.Header(lines.FORMAT + 1, 0, Setting().now(), {}), lines.FIRST_HASH)
+        commit, _ = lines.seal(lines.Commit(1, Setting().now(), 0), head)
+        self.refuse(MemoryDirectory({FIRST: header + commit}), FIRST, "newer version")
+
+    def test_strangers(self) -> None:
+        """Files that are none of the store's are left alone."""
+        strangers = {"lock": b"", "admin.sock": b"", "journal-1.jsonl": b"x", f"{FIRST}.bak": b"x", "notes.txt": b"mine"}
+        setting = self.expect(MemoryDirectory({**write().files, **strangers}), sum(GROUPS))
+        self.assertEqual({name: setting.disk.files[name] for name in strangers}, strangers)
+
+    def test_what_was_found(self) -> None:
+        """The start tells how much it replayed, and that is all of it."""
+        setting = Setting(disk=write())
+        self.assertEqual((setting.found.number, setting.found.replayed), (sum(GROUPS), sum(GROUPS)))
+        self.assertEqual(setting.found.snapshot, None)
+        self.assertEqual(len(setting.read(everything, Room)), sum(GROUPS))
+        self.assertEqual(setting.store.counts()["room"], sum(GROUPS))
+
+    def test_time_goes_on(self) -> None:
+        """No record may have an earlier time than those in the journal."""
+        setting = Setting(wall=3600)
+        setting.put("001", Room())
+        setting.settle()
+        later = Setting(disk=setting.disk.crashed(), wall=0)
+        self.assertEqual(later.clock.now(), setting.now())

@@ -1,0 +1,178 @@
+"""
+Declarations of commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import arguments
+from securehub.arguments import argument
+from securehub.command import ADMIN, ANYONE, LOGGED_IN, MEMBER, ROLES, TREASURER, command, declared_by, named, optional, prompted, role
+from securehub.refusals import Forbidden, NotLoggedIn
+from securehub.reply import Reply
+
+
+class Told(Reply, frozen=True):
+    """A reply."""
+
+    text: str
+
+
+class Example:
+    """A service."""
+
+    @command("SAY", access=MEMBER, writes=True, room=arguments.word, text=arguments.text, from_=named(arguments.username))
+    def say(self, session: object, room: str, text: str, from_: str | None = None) -> Told:
+        """
+        Say something.
+
+        Everybody
+        hears it.
+        """
+        return Told(text)
+
+    @command(None, access=ANYONE, writes=True, keyed=False, secret=prompted(arguments.password, "Secret"), word_=optional(arguments.word))
+    async def import_(self, session: object, secret: str, word_: str = "") -> None:
+        """Import."""
+
+
+class DeclarationTests(SynchronousTestCase):
+    """From one declaration comes all that is known about a command."""
+
+    def setUp(self) -> None:
+        self.service = Example()
+        self.say, self.imports = (each.bound(self.service, "example", {}) for each in declared_by(self.service))
+
+    def test_what_is_declared(self) -> None:
+        self.assertEqual((self.say.name, self.say.verb, self.say.access), ("example.say", "SAY", MEMBER))
+        self.assertEqual((self.say.summary, self.say.manual), ("Say something.", "Everybody\nhears it."))
+        self.assertEqual((self.say.result, self.imports.result), (Told, None))
+        self.assertEqual([each.name for each in self.say.parameters], ["room", "text", "from"])
+        self.assertEqual(self.imports.name, "example.import")
+        self.assertEqual([each.name for each in self.imports.parameters], ["secret", "word"])
+
+    def test_usage(self) -> None:
+        self.assertEqual(self.say.usage, "SAY room text [from=...] [key=...]")
+        self.assertEqual(self.imports.usage, "example.import [secret] [word]")
+
+    def test_keys(self) -> None:
+        """What writes takes one, unless it says that it does not."""
+        self.assertEqual((self.say.keyed, self.imports.keyed), (True, False))
+        self.assertEqual(self.say.wire_parameters[-1].name, "key")
+        self.assertEqual(self.imports.wire_parameters, self.imports.parameters)
+
+    def test_bound(self) -> None:
+        """The function is the service's own."""
+        self.assertEqual(self.say.function(None, "lobby", "hello"), Told("hello"))
+
+    def test_limits_are_settings(self) -> None:
+        class Limited:
+            @command("NAME", access=ANYONE, name=arguments.name)
+            def name(self, session: object, name: str) -> None:
+                """Name."""
+
+        bound = declared_by(Limited())[0].bound(Limited(), "example", {"name_characters": 3})
+        self.assertIn("up to 3 characters", bound.parameters[0].type.expected)
+
+    def test_not_every_method_is_a_command(self) -> None:
+        """Nor is what is declared and then overridden by something else."""
+
+        class Silent(Example):
+            say = None
+
+        self.assertEqual([each.name for each in declared_by(self.service)], ["say", "import"])
+        self.assertEqual(declared_by(object()), [])
+
+
+class DisagreementTests(SynchronousTestCase):
+    """A function that disagrees with its declaration is found when its module is imported."""
+
+    def refused(self, function: Callable[..., Any], **declared: Any) -> None:
+        self.assertRaises(TypeError, command("X", access=ANYONE, **declared), function)
+
+    def test_other_parameters(self) -> None:
+        def one(self: Any, session: object, a: str) -> None:
+            """One."""
+
+        self.refused(one)
+        self.refused(one, b=arguments.word)
+        self.refused(one, a=arguments.word, b=arguments.word)
+
+    def test_another_order(self) -> None:
+        def two(self: Any, session: object, a: str, b: str) -> None:
+            """Two."""
+
+        self.refused(two, b=arguments.word, a=arguments.word)
+
+    def test_defaults(self) -> None:
+        """What is optional has one, what is not has none."""
+
+        def needs(self: Any, session: object, a: str) -> None:
+            """Needs."""
+
+        def takes(self: Any, session: object, a: str = "") -> None:
+            """Takes."""
+
+        self.refused(needs, a=optional(arguments.word))
+        self.refused(needs, a=named(arguments.word))
+        self.refused(takes, a=arguments.word)
+        self.refused(takes, a=prompted(arguments.word, "Word"))
+
+    def test_a_text_in_the_middle(self) -> None:
+        """It would take the words of those behind it."""
+
+        def two(self: Any, session: object, a: str, b: str) -> None:
+            """Two."""
+
+        self.refused(two, a=arguments.text, b=arguments.word)
+
+    def test_no_docstring(self) -> None:
+        """It is what HELP says."""
+
+        def silent(self: Any, session: object) -> None:
+            pass
+
+        self.refused(silent)
+
+
+class AccessTests(SynchronousTestCase):
+    """Who may use what."""
+
+    def test_nobody(self) -> None:
+        ANYONE.check(None, False)
+        for access in (LOGGED_IN, MEMBER, TREASURER, ADMIN):
+            self.assertRaises(NotLoggedIn, access.check, None, False)
+
+    def test_members(self) -> None:
+        for access in (ANYONE, LOGGED_IN, MEMBER):
+            access.check((), False)
+        self.assertRaises(Forbidden, TREASURER.check, (), False)
+        self.assertRaises(Forbidden, TREASURER.check, ("admin", "seller"), False)
+        TREASURER.check(("admin", "treasurer"), False)
+
+    def test_the_operator(self) -> None:
+        """Every role, and no account."""
+        for access in (ANYONE, LOGGED_IN, *map(role, ROLES)):
+            access.check(ROLES, True)
+        self.assertRaises(Forbidden, MEMBER.check, ROLES, True)
+
+    def test_as_a_question(self) -> None:
+        self.assertTrue(ADMIN.allows(("admin",), False))
+        self.assertFalse(ADMIN.allows((), False))
+        self.assertFalse(ADMIN.allows(None, False))
+
+
+class TypeTests(SynchronousTestCase):
+    """Types of arguments that say more than their function does."""
+
+    def test_argument(self) -> None:
+        @argument(accepts=(list,), multiline=True)
+        def things(value: Any) -> list[str]:
+            """some things"""
+            return list(value)
+
+        self.assertEqual((things.accepts, things.multiline, things.expected), ({list}, True, "some things"))

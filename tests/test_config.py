@@ -1,0 +1,88 @@
+"""
+Settings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import config
+from securehub.config import BadSetting
+
+EXAMPLE = Path(__file__).parent.parent / "etc" / "securehub.ini"
+
+
+class ConfigTests(SynchronousTestCase):
+    """Options win over the file, the file over the defaults; what is wrong is named."""
+
+    def file(self, content: str) -> Path:
+        path = Path(self.mktemp())
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    def test_defaults(self) -> None:
+        """Those that the protocol promises."""
+        settings = config.settings()
+        promised = {
+            "port": 5555,
+            "interface": "127.0.0.1",
+            "line_bytes": 16384,
+            "memo_characters": 256,
+            "name_characters": 64,
+            "sessions_per_member": 16,
+            "waiting_requests": 100,
+            "outbound_bytes": 1024 * 1024,
+            "connections": 10_000,
+            "handshake_seconds": 10,
+            "first_request_seconds": 30,
+            "bank": "999",
+            "branch": "000",
+        }
+        self.assertEqual({name: settings[name] for name in promised}, promised)
+
+    def test_who_wins(self) -> None:
+        file = self.file("[hub]\nport = 6000\ninterface = 0.0.0.0\n")
+        settings = config.settings(file, {"port": "7000", "interface": None})
+        self.assertEqual((settings["port"], settings["interface"], settings["bank"]), (7000, "0.0.0.0", "999"))
+
+    def test_a_percent_sign_is_one(self) -> None:
+        self.assertEqual(config.settings(self.file("[hub]\nstate = /a%b\n"))["state"], Path("/a%b"))
+
+    def test_the_example_is_the_defaults(self) -> None:
+        """Each setting is in it, and with the comments taken off it changes nothing."""
+        example = config.example()
+        uncommented = "\n".join(line.removeprefix(";") for line in example.split("\n"))
+        self.assertEqual(config.settings(self.file(uncommented)), config.settings())
+        self.assertEqual(config.settings(self.file(example)), config.settings())
+        for setting in config.SETTINGS:
+            self.assertIn(setting.meaning, example)
+
+    def test_the_example_that_is_shipped(self) -> None:
+        """It is up to date."""
+        self.assertEqual(EXAMPLE.read_text(encoding="utf-8"), config.example())
+
+    def test_bad_settings(self) -> None:
+        """The text names the setting."""
+        bad = {
+            "port": ["-1", "65536", "x", "", "1.5"],
+            "bank": ["99", "9999", "x99", "٩٩٩"],
+            "currency": ["XXX"],
+            "currencies": ["", "USD", "USD:9"],
+            "line_bytes": ["1023"],
+            "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
+            "connections": ["0"],
+        }
+        for name, texts in bad.items():
+            for text in texts:
+                error = self.assertRaises(BadSetting, config.settings, None, {name: text})
+                self.assertIn(name, str(error), text)
+
+    def test_bad_files(self) -> None:
+        for content in ("port = 1\n", "[hub]\nprot = 1\n", "[limits]\nport = 1\n", "[hub]\nport = 1\nport = 2\n", "[hub\n"):
+            self.assertRaises(BadSetting, config.settings, self.file(content))
+        self.assertRaises(BadSetting, config.settings, Path(self.mktemp()))
+        latin = Path(self.mktemp())
+        latin.write_bytes(b"[hub]\nstate = \xe9\n")
+        self.assertRaises(BadSetting, config.settings, latin)

@@ -1,0 +1,131 @@
+"""
+The gate.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.gate import Gate, Outbox
+from securehub.store.journal import Position
+
+
+class MemoryOutlet:
+    """Notes what is let out."""
+
+    def __init__(self) -> None:
+        self.released: list[tuple[bytes, int]] = []
+        self.was_cut = False
+
+    def release(self, content: bytes, event_bytes: int) -> None:
+        self.released.append((content, event_bytes))
+
+    def cut(self) -> None:
+        self.was_cut = True
+
+
+class GateTests(SynchronousTestCase):
+    """Nothing leaves before it is settled, and what leaves together leaves in one write."""
+
+    def setUp(self) -> None:
+        self.time = Clock()
+        self.gate = Gate(self.time)
+        self.outlet = MemoryOutlet()
+        self.outbox = Outbox(self.gate, self.outlet)
+
+    def test_nothing_to_wait_for(self) -> None:
+        """It leaves at the end of the turn, all of it at once."""
+        self.gate.in_turn = True
+        self.outbox.reply(b"a\n")
+        self.outbox.event(b"b\n")
+        self.outbox.reply(b"c\n")
+        self.assertEqual(self.outlet.released, [])
+        self.gate.flush()
+        self.assertEqual(self.outlet.released, [(b"a\nb\nc\n", 2)])
+        self.assertEqual((self.outbox.waiting, self.outbox.waiting_bytes), (0, 0))
+
+    def test_nobody_ends_the_turn(self) -> None:
+        """Then the gate does it itself, soon."""
+        self.outbox.event(b"a\n")
+        self.outbox.event(b"b\n")
+        self.assertEqual(len(self.time.getDelayedCalls()), 1)
+        self.time.advance(0)
+        self.assertEqual(self.outlet.released, [(b"a\nb\n", 4)])
+
+    def test_waits_for_its_position(self) -> None:
+        """A read, too, if what it saw could still be lost."""
+        self.gate.in_turn = True
+        first, second = Position(), Position()
+        self.gate.position = first
+        self.outbox.reply(b"a\n")
+        self.gate.position = second
+        self.outbox.reply(b"b\n")
+        self.gate.flush()
+        self.assertEqual((self.outlet.released, self.outbox.waiting, self.outbox.waiting_bytes), ([], 2, 4))
+        self.gate.settled(first)
+        self.assertEqual(self.outlet.released, [(b"a\n", 0)])
+        self.gate.position = None
+        self.gate.settled(second)
+        self.assertEqual(self.outlet.released, [(b"a\n", 0), (b"b\n", 0)])
+
+    def test_order(self) -> None:
+        """What waits for nothing was made before what waits, and leaves before it."""
+        self.gate.in_turn = True
+        self.outbox.reply(b"a\n")
+        self.gate.position = position = Position()
+        self.outbox.reply(b"b\n")
+        self.gate.position = None
+        self.gate.settled(position)
+        self.assertEqual(b"".join(content for content, _ in self.outlet.released), b"a\nb\n")
+
+    def test_after_a_position_is_settled(self) -> None:
+        """What comes then does not go where the old was."""
+        self.gate.position = position = Position()
+        self.outbox.reply(b"a\n")
+        self.gate.position = None
+        self.gate.settled(position)
+        self.outbox.reply(b"b\n")
+        self.gate.flush()
+        self.assertEqual(self.outlet.released, [(b"a\n", 0), (b"b\n", 0)])
+
+    def test_lost(self) -> None:
+        """Whoever waited for an answer is cut off, and hears nothing of what was undone."""
+        self.gate.in_turn = True
+        self.outbox.reply(b"a\n")
+        self.gate.position = position = Position()
+        self.outbox.reply(b"b\n")
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertEqual((self.outlet.released, self.outlet.was_cut), ([(b"a\n", 0)], True))
+
+    def test_lost_events(self) -> None:
+        """Whoever would only have been told lives on, as if there had been nothing."""
+        self.gate.position = position = Position()
+        self.outbox.event(b"a\n")
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertFalse(self.outlet.was_cut)
+        self.outbox.reply(b"b\n")
+        self.gate.flush()
+        self.assertEqual(self.outlet.released, [(b"b\n", 0)])
+        self.assertEqual((self.outbox.waiting, self.outbox.waiting_bytes), (0, 0))
+
+    def test_a_reply_without_words(self) -> None:
+        """It says that somebody hangs on the commit, though nobody is to be answered."""
+        self.gate.position = position = Position()
+        self.outbox.reply(b"")
+        self.assertEqual(self.outbox.waiting, 1)
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertTrue(self.outlet.was_cut)
+
+    def test_each_its_own(self) -> None:
+        """Several connections wait for one position."""
+        others = [MemoryOutlet() for _ in range(3)]
+        outboxes = [Outbox(self.gate, outlet) for outlet in others]
+        self.gate.position = position = Position()
+        for number, outbox in enumerate(outboxes):
+            outbox.reply(b"%d\n" % number)
+        self.gate.settled(position)
+        self.assertEqual([outlet.released for outlet in others], [[(b"0\n", 0)], [(b"1\n", 0)], [(b"2\n", 0)]])

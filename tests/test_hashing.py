@@ -1,0 +1,125 @@
+"""
+Password hashes, and what a failed login costs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.hashing import Hashing, context
+from securehub.refusals import RateLimited
+from tests.world import CHEAP, PASSWORD, World
+
+
+class HashingTests(SynchronousTestCase):
+    """One computation each, and not too many at once."""
+
+    def hashing(self, limit: int = 10) -> Hashing:
+        return Hashing(CHEAP, execute, limit)
+
+    def test_argon2id(self) -> None:
+        """With 19 MiB and two passes; nothing weaker is accepted."""
+        passwords = context()
+        self.assertIn("$argon2id$v=19$m=19456,t=2,p=1$", passwords.hash("secret"))
+        self.assertEqual(passwords.schemes(), ("argon2",))
+
+    def test_verify(self) -> None:
+        hashing = self.hashing()
+        hashed = self.successResultOf(hashing.hash("secret"))
+        self.assertNotIn("secret", hashed)
+        self.assertEqual(self.successResultOf(hashing.verify("secret", hashed)), (True, None))
+        self.assertFalse(self.successResultOf(hashing.verify("Secret", hashed))[0])
+        self.assertEqual(hashing.computed, 3)
+
+    def test_nobody(self) -> None:
+        """For a member whom there is not, one hash is computed as well, and nothing fits."""
+        hashing = self.hashing()
+        for password in ("secret", "nobody has this password"):
+            before = hashing.computed
+            self.assertEqual(self.successResultOf(hashing.verify(password, None)), (False, None))
+            self.assertEqual(hashing.computed - before, 1)
+
+    def test_an_older_hash_is_raised(self) -> None:
+        """Whoever logs in with a hash of a weaker kind gets one of today's."""
+        hashed = CHEAP.copy(argon2__time_cost=3).hash("secret")
+        stronger = Hashing(CHEAP.copy(argon2__time_cost=4), execute, 10)
+        fits, newer = self.successResultOf(stronger.verify("secret", hashed))
+        self.assertTrue(fits)
+        assert newer is not None
+        self.assertIn("t=4", newer)
+
+    def test_bound(self) -> None:
+        """Whoever is beyond it is told when to come back; room is made by whoever is done, however that ended."""
+        waiting: list[Deferred[Any]] = []
+
+        def later(*_: object) -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        hashing = Hashing(CHEAP, later, 2)
+        first, second = hashing.hash("a"), hashing.hash("b")
+        refusal = self.assertRaises(RateLimited, hashing.verify, "c", None)
+        self.assertGreaterEqual(refusal.retry_after, 1)
+        self.assertEqual(hashing.waiting, 2)
+        waiting[0].callback("hash")
+        self.assertEqual(self.successResultOf(first), "hash")
+        waiting[1].errback(RuntimeError("no memory"))
+        self.failureResultOf(second, RuntimeError)
+        self.assertEqual(hashing.waiting, 0)
+
+
+class FailedLoginTests(SynchronousTestCase):
+    """Every failed login has one text, and costs one computation."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.world.member("alice")
+        self.guest = self.world.connect()
+        self.guest.received()
+
+    def costs(self, *lines: str) -> tuple[list[str], int]:
+        before = self.world.hashing.computed
+        return self.guest.ask(*lines), self.world.hashing.computed - before
+
+    def test_text(self) -> None:
+        wrong = self.costs("LOGIN alice wrong-password")
+        self.assertEqual(wrong, (["ERR bad-credentials wrong name or password"], 1))
+        others = ("nobody wrong-password", "operator wrong-password", 'alice ""', "alice x", f"alice {'x' * 5000}", f"nobody {'x' * 5000}")
+        for other in others:
+            self.assertEqual(self.costs(f"LOGIN {other}"), wrong, other[:20])
+
+    def test_json(self) -> None:
+        def request(name: str, password: str) -> str:
+            return f'{{"jsonrpc":"2.0","id":1,"method":"auth.login","params":["{name}","{password}"]}}'
+
+        wrong = self.costs(request("alice", "wrong-password"))
+        self.assertIn("bad-credentials", wrong[0][0])
+        for name, password in (("nobody", "wrong-password"), ("operator", PASSWORD), ("alice", ""), ("alice", "x" * 5000)):
+            self.assertEqual(self.costs(request(name, password)), wrong, name)
+
+    def test_prompt(self) -> None:
+        for name in ("alice", "nobody"):
+            answer, computed = self.costs(f"LOGIN {name}", "x" * 5000)
+            self.assertEqual((answer, computed), (["* Password:", "ERR bad-credentials wrong name or password"], 1))
+
+    def test_too_many(self) -> None:
+        """They are told when to come back, and the connection lives."""
+        world = World(hashing_waiting=1)
+        world.hashing_waits = True
+        first, second = world.connect(), world.connect()
+        first.ask("LOGIN alice wrong-password")
+        answer = second.call("auth.login", username="alice", password="wrong-password")
+        self.assertEqual(answer["error"]["data"], {"code": "rate-limited", "retry_after": 1})
+        self.assertEqual(second.ask("PING here"), ["OK here"])
+
+    def test_no_hash_for_what_is_refused_anyway(self) -> None:
+        """A taken name, a bad password, a login in a session that has one: none of them makes work. Nor does a token."""
+        alice = self.world.connect()
+        token = alice.call("auth.login", username="alice", password=PASSWORD)["result"]["resume"]
+        before = self.world.hashing.computed
+        self.guest.ask("CREATE alice long-enough", "CREATE carol short", "CREATE operator long-enough", f"RESUME {token}", "RESUME x")
+        alice.ask(f"LOGIN alice {PASSWORD}", "CREATE dora long-enough")
+        self.assertEqual(self.world.hashing.computed, before)

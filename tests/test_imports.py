@@ -1,0 +1,226 @@
+"""
+Who may import whom.
+
+The shape of the hub is a promise that no reader could keep an eye on: here it is a table. A module is looked up by its own name, or by
+the package that it is in; what it is not allowed to import, it may not import anywhere, in no function and for no type.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import securehub
+
+ROOT = Path(securehub.__file__).parent
+
+PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command"}
+"""They know values, and nothing of the network, the disk or the services."""
+
+ALLOWED: dict[str, set[str]] = {
+    # pure
+    "refusals": set(),
+    "clabe": set(),
+    "clock": set(),
+    "event": set(),
+    "reply": set(),
+    "money": {"refusals"},
+    "wire": {"refusals", "reply", "wire"},
+    "arguments": {"refusals", "clabe", "money"},
+    "command": {"refusals", "arguments"},
+    # declarations and their readers
+    "binding": {"refusals", "command", "wire"},
+    "openrpc": {"", "command"},
+    "config": {"money"},
+    # the disk
+    "store": {"refusals", "event", "clock", "store"},
+    # what every command needs
+    "members": {"refusals", "store.records", "store.transaction"},
+    "once": {"refusals", "money", "store.records", "store.transaction"},
+    "hashing": {"refusals"},
+    "switchboard": {"event", "wire"},
+    "gate": {"store.journal"},
+    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
+    # services
+    "service": {"store.records", "plugins", "hub"},
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
+    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    "plugins": {"services"},
+    # the network
+    "outlet": set(),
+    "eager": set(),
+    "tls": {"eager"},
+    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    # all of it
+    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    # tools beside the hub
+    "client": {"", "config"},
+    "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
+}
+
+FOR_TYPES_ALONE = {
+    ("services", "hub"),
+    ("service", "hub"),
+    ("protocol", "config"),
+    ("protocol", "dispatch"),
+    ("protocol", "switchboard"),
+}
+"""What may be named in annotations, though it is above."""
+
+OTHERS: dict[str, set[str]] = {
+    "OpenSSL": {"tls"},
+    "cryptography": {"tls"},
+    "passlib": {"hashing"},
+    "socket": {"client"},
+    "ssl": {"client"},
+    "os": {"store", "tls", "tap", "client"},
+    "fcntl": {"store"},
+    "threading": {"store"},
+    "queue": {"store"},
+    "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
+    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "twisted.protocols": {"protocol", "eager", "tls"},
+    "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
+    "random": {"tap"},
+    "secrets": set(),
+    "time": {"tap", "client"},
+}
+"""Of what comes from elsewhere, that which only some may use."""
+
+
+class Import:
+    """
+    One import.
+
+    @ivar target: the whole name of the module, or of what is taken from it.
+    @ivar for_types: whether it is there for annotations alone.
+    """
+
+    def __init__(self, module: str, target: str, line: int, for_types: bool) -> None:
+        self.module = module
+        self.target = target
+        self.for_types = for_types
+        self.place = f"securehub.{module} imports {target} (line {line})"
+
+
+def imports() -> Iterator[Import]:
+    """All imports of all modules."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        guarded = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.If) and _is_guard(node) for inner in ast.walk(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(module, alias.name, node.lineno, id(node) in guarded)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: imports are absolute"
+                for alias in node.names:
+                    yield Import(module, f"{node.module}.{alias.name}", node.lineno, id(node) in guarded)
+
+
+def _is_guard(node: ast.If) -> bool:
+    return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _own(target: str) -> str | None:
+    """The module of ours that an import means, empty for the package itself; None if it is not ours."""
+    parts = target.split(".")
+    if parts[0] != "securehub":
+        return None
+    while len(parts) > 1:
+        path = ROOT.joinpath(*parts[1:])
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists() or path.is_dir():
+            return ".".join(parts[1:])
+        parts.pop()
+    return ""
+
+
+def _within(name: str, packages: set[str]) -> bool:
+    """Whether a module is among those, or in one of them."""
+    return name in packages or any(name.startswith(f"{package}.") for package in packages if package)
+
+
+def _row(module: str) -> str:
+    """The row of the table that a module has to keep."""
+    return module if module in ALLOWED else module.split(".")[0]
+
+
+class ImportTests(SynchronousTestCase):
+    """The table is kept."""
+
+    def test_every_module_has_a_row(self) -> None:
+        """A new one states its place first."""
+        modules = {each.module for each in imports()} - {""}
+        self.assertEqual(sorted(module for module in modules if _row(module) not in ALLOWED), [])
+
+    def test_ours(self) -> None:
+        """Nothing imports what is above it, or beside it without need."""
+        wrong = []
+        for each in imports():
+            target = _own(each.target)
+            if target is None or not each.module:
+                continue
+            row = _row(each.module)
+            if target != each.module and not _within(target, ALLOWED[row]):
+                wrong.append(each.place)
+        self.assertEqual(wrong, [])
+
+    def test_types_alone(self) -> None:
+        """Where the table lets somebody name what is above it, that is for annotations."""
+        wrong = [
+            each.place
+            for each in imports()
+            if (_row(each.module), _own(each.target)) in FOR_TYPES_ALONE and not each.for_types and each.module != "hub"
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_others(self) -> None:
+        """The network, the disk, threads, chance and time belong to those few."""
+        wrong = []
+        for each in imports():
+            for name, users in OTHERS.items():
+                if _within(each.target, {name}) and not each.for_types and not _within(each.module, users):
+                    wrong.append(each.place)
+        self.assertEqual(wrong, [])
+
+    def test_the_pure_are_pure(self) -> None:
+        """They import nothing of Twisted at all, and each other alone."""
+        for each in imports():
+            if _within(each.module, PURE):
+                self.assertFalse(_within(each.target, {"twisted", "zope"}), each.place)
+                target = _own(each.target)
+                self.assertTrue(target is None or _within(target, PURE), each.place)
+
+    def test_transports(self) -> None:
+        """Those that carry bytes know nothing of commands."""
+        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"store.journal"}}
+        self.assertEqual({name: ALLOWED[name] for name in known}, known)
+
+    def test_services_know_records_and_transactions(self) -> None:
+        """And nothing else of the store, so that it can be another one; nor who speaks to them."""
+        for each in imports():
+            target = _own(each.target)
+            if _within(each.module, {"services"}) and target is not None:
+                self.assertFalse(_within(target, {"protocol", "dispatch", "outlet", "gate", "tls", "tap", "once"}), each.place)
+                if _within(target, {"store"}):
+                    self.assertIn(target, ("store.records", "store.transaction"), each.place)
+
+    def test_open_is_the_stores(self) -> None:
+        """Whoever opens a file is among those who may touch the disk."""
+        for path in ROOT.rglob("*.py"):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            calls = [
+                node
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+            ]
+            if calls:
+                self.assertTrue(_within(module, {"store", "tls", "config", "reference"}), module)

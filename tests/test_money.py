@@ -1,0 +1,77 @@
+"""
+Amounts and currencies.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.money import Amount, Currencies, Currency
+from securehub.refusals import BadArgument
+
+USD = Currency("USD", 2)
+JPY = Currency("JPY", 0)
+
+
+class AmountTests(SynchronousTestCase):
+    """An amount is read exactly as it was written, or not at all."""
+
+    def test_what_is_an_amount(self) -> None:
+        for word, units in {"12": 1200, "12.5": 1250, "12.50": 1250, "0.01": 1, "007": 700, "999999999999999.99": 10**17 - 1}.items():
+            self.assertEqual(USD.units(Amount.parse(word)), units, word)
+
+    def test_what_is_none(self) -> None:
+        plausible = "0 0.00 -5 +5 1e3 1E3 NaN nan Infinity inf 0x10 1,50 1_000 .5 5. 1.2.3 ١٢ \uff11 ² ½ $1"
+        words = [*plausible.split(), "", " 1", "1 ", "1\n", "1" * 16, "1" * 5000, "0." + "1" * 19, "1 USD"]
+        for word in words:
+            self.assertRaises(BadArgument, Amount.parse, word)
+
+    def test_more_decimals_than_the_currency_has(self) -> None:
+        """They are refused even where they are zeros, as who writes them means another currency."""
+        for currency, word in ((USD, "0.001"), (USD, "1.000"), (JPY, "1.0"), (JPY, "0.5")):
+            self.assertRaises(BadArgument, currency.units, Amount.parse(word))
+
+    def test_worth_the_same(self) -> None:
+        """However they are written, so that a key may be repeated in another form."""
+        same = [Amount.parse(word) for word in ("12", "12.0", "12.00", "012")]
+        self.assertEqual(len(set(same)), 1)
+        self.assertEqual(len({amount.canonical() for amount in same}), 1)
+        self.assertNotEqual(Amount.parse("1.2"), Amount.parse("12"))
+        self.assertNotEqual(Amount.parse("0.12"), Amount.parse("0.012"))
+
+    @given(st.integers(1, 10**17 - 1), st.sampled_from([0, 1, 2, 6]))
+    @settings(derandomize=True, deadline=None)
+    def test_there_and_back(self, units: int, digits: int) -> None:
+        """What a currency writes is read as the same."""
+        currency = Currency("XXX", digits)
+        units = min(units, 10 ** (15 + digits) - 1)
+        self.assertEqual(currency.units(Amount.parse(currency.text(units))), units)
+
+
+class CurrencyTests(SynchronousTestCase):
+    """How money is written."""
+
+    def test_text(self) -> None:
+        for units, text in {0: "0.00", 5: "0.05", -5: "-0.05", 100: "1.00", -12345: "-123.45"}.items():
+            self.assertEqual(USD.text(units), text)
+        self.assertEqual(JPY.text(-300), "-300")
+        self.assertEqual(USD.priced(1250), "12.50 USD")
+
+    def test_currencies_of_a_setting(self) -> None:
+        currencies = Currencies.parse("USD:2 JPY:0 HOURS:1", "JPY")
+        self.assertEqual(currencies.default, JPY)
+        self.assertEqual(list(currencies.codes()), ["HOURS", "JPY", "USD"])
+
+    def test_bad_settings(self) -> None:
+        for text, default in (
+            ("", "USD"),
+            ("USD", "USD"),
+            ("USD:7", "USD"),
+            ("usd:2", "usd"),
+            ("USD:2", "EUR"),
+            ("U:2", "U"),
+            ("USD:22", "USD"),
+        ):
+            self.assertRaises(ValueError, Currencies.parse, text, default)

@@ -1,0 +1,63 @@
+"""
+What is made from the declarations is up to date, and complete.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import config, reference
+from securehub.command import Command
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ReferenceTests(SynchronousTestCase):
+    """docs/reference.md and etc/securehub.ini."""
+
+    def test_up_to_date(self) -> None:
+        """Both are what C{python -m securehub.reference} writes."""
+        for path, content in reference.files().items():
+            self.assertEqual((ROOT / path).read_text(), content, f"{path}: run python -m securehub.reference")
+
+    def test_complete(self) -> None:
+        """Every command, and each of its parameters, is told."""
+        text = reference.reference()
+        for command in self._commands():
+            _, _, part = text.partition(f"\n#### {command.name}\n")
+            part = part.partition("\n#### ")[0]
+            self.assertIn(command.usage, part)
+            self.assertIn(command.summary, part)
+            for parameter in command.wire_parameters:
+                self.assertIn(f"| `{parameter.name}` |", part)
+
+    def test_no_markup(self) -> None:
+        """Nothing of the docstrings' own markup is left over."""
+        self.assertNotRegex(reference.reference(), r"[CLB]\{|@[ci]var|@param")
+
+    def test_settings(self) -> None:
+        """The example of a configuration is one, in which every default stands."""
+        example = self.mktemp()
+        Path(example).write_text(config.example().replace("\n;", "\n"))
+        self.assertEqual(config.settings(Path(example)), config.settings())
+
+    def test_check(self) -> None:
+        """C{--check} tells by its exit status whether the files are up to date, and touches none."""
+        directory = Path(self.mktemp())
+        for path, content in reference.files().items():
+            (directory / path).parent.mkdir(parents=True)
+            (directory / path).write_text(content)
+        run = [sys.executable, "-m", "securehub.reference", "--check"]
+        self.assertEqual(subprocess.run(run, cwd=directory).returncode, 0)
+        (directory / "etc" / "securehub.ini").write_text("[hub]\n")
+        stale = subprocess.run(run, cwd=directory, capture_output=True, text=True)
+        self.assertEqual(stale.returncode, 1)
+        self.assertIn("etc/securehub.ini is not up to date", stale.stderr)
+        self.assertEqual((directory / "etc" / "securehub.ini").read_text(), "[hub]\n")
+
+    def _commands(self) -> list[Command]:
+        return [command for declared in reference.commands().values() for command in declared]

@@ -1,0 +1,345 @@
+"""
+Services: how they are found, and when a hub refuses to start.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import arguments, plugins, service
+from securehub.command import ANYONE, command
+from securehub.money import Amount
+from securehub.reply import Reply
+from securehub.service import BadServices, records_of
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+from tests.world import World, installed
+
+DICE = '''
+"""Dice, from somebody else."""
+
+from twisted.plugin import IPlugin
+from zope.interface import provider
+
+from securehub import arguments
+from securehub.command import MEMBER, command
+from securehub.reply import Reply
+from securehub.service import IServiceFactory
+
+
+class Roll(Reply, frozen=True):
+    """What was rolled."""
+
+    number: int
+
+    def status(self) -> str:
+        return f"You rolled {self.number}."
+
+
+@provider(IPlugin, IServiceFactory)
+class Dice:
+    """Roll dice in front of witnesses."""
+
+    name = "dice"
+
+    def __init__(self, hub):
+        self.below = hub.random.randrange
+
+    @command("ROLL", access=MEMBER, sides=arguments.whole)
+    def roll(self, session, sides) -> Roll:
+        """
+        Roll a die.
+
+        It has as many sides as you like.
+        """
+        return Roll(self.below(max(1, sides)) + 1)
+'''
+
+
+class DistributionCase(SynchronousTestCase):
+    """Another distribution, which has nothing but plugin modules."""
+
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp()).absolute()
+        self.directory = self.root / "securehub" / "plugins"
+        self.directory.mkdir(parents=True)
+        self.patch(sys, "path", [*sys.path, str(self.root)])
+        self.patch(plugins, "__path__", [*plugins.__path__, str(self.directory)])
+        known = set(sys.modules)
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - known if name.startswith("securehub.plugins.")])
+
+    def ship(self, module: str, content: str) -> None:
+        (self.directory / f"{module}.py").write_text(dedent(content), encoding="utf-8")
+
+
+class ThirdPartyTests(DistributionCase):
+    """One file in another distribution adds a service."""
+
+    def test_found(self) -> None:
+        """Its commands work in both forms, and HELP knows them."""
+        self.ship("dice", DICE)
+        world = World(factories=service.find())
+        alice = world.member("alice")
+        self.assertEqual(alice.ask("ROLL 1"), ["  number  1", "OK You rolled 1."])
+        self.assertEqual(alice.call("dice.roll", sides=1)["result"], {"number": 1})
+        self.assertIn("  Roll a die.", alice.ask("HELP roll"))
+        self.assertTrue(any("ROLL sides" in line for line in alice.ask("HELP")))
+        self.assertIn("dice.roll", {method["name"] for method in alice.call("rpc.discover")["result"]["methods"]})
+        self.assertIn("dice", alice.call("hub.version")["result"]["services"])
+        self.assertTrue(world.connect().ask("ROLL 1")[-1].startswith("ERR not-logged-in"))
+
+    def test_found_where_its_distribution_is(self) -> None:
+        """The directory has no C{__init__.py}, so it becomes a part of ours by itself."""
+        from twisted.plugin import pluginPackagePaths
+
+        self.assertIn(str(self.directory), pluginPackagePaths("securehub.plugins"))
+
+    def test_only_those_wanted(self) -> None:
+        """In the order of the setting."""
+        self.ship("dice", DICE)
+        self.assertEqual([each.name for each in service.find(["hub", "dice"])], ["hub", "dice"])
+
+    def test_imported_in_another_module(self) -> None:
+        """It is found twice, and is the same one."""
+        self.ship("dice", DICE)
+        self.ship("games", "from securehub.plugins.dice import Dice\n")
+        self.assertEqual([each.name for each in service.find()].count("dice"), 1)
+
+    def test_broken(self) -> None:
+        """A module that cannot be imported stops the start, and is named."""
+        for content in ("import there_is_no_such_module\n", "def (:\n", "1 / 0\n"):
+            self.ship("broken", content)
+            error = self.assertRaises(BadServices, service.find)
+            self.assertIn("broken", str(error))
+
+    def test_a_command_that_disagrees_with_its_function(self) -> None:
+        """Also stops the start, and does not wait for somebody to use it."""
+        self.ship("dice", DICE.replace("def roll(self, session, sides)", "def roll(self, session, faces)"))
+        self.assertRaises(BadServices, service.find)
+
+    def test_two_of_one_name(self) -> None:
+        self.ship("dice", DICE)
+        self.ship("dice2", DICE)
+        error = self.assertRaises(BadServices, service.find)
+        self.assertIn("dice", str(error))
+
+    def test_one_that_has_the_name_of_ours(self) -> None:
+        self.ship("dice", DICE.replace('name = "dice"', 'name = "ledger"'))
+        self.assertRaises(BadServices, service.find)
+
+
+class FindTests(SynchronousTestCase):
+    """What is installed."""
+
+    def test_ours(self) -> None:
+        self.assertLessEqual({"admin", "auth", "hub", "ledger", "rpc"}, {each.name for each in service.find()})
+
+    def test_missing(self) -> None:
+        """The text says which there are."""
+        error = self.assertRaises(BadServices, service.find, ["hub", "casino"])
+        self.assertIn("casino", str(error))
+        self.assertIn("ledger", str(error))
+
+
+class Said(Reply, frozen=True):
+    """A reply."""
+
+    text: str = "x"
+
+
+class One:
+    """A service."""
+
+    name = "one"
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+
+    @command("ONE", access=ANYONE)
+    def say(self, session: object) -> Said:
+        """Say."""
+        return Said()
+
+
+class Mute:
+    """A service without commands."""
+
+    name = "mute"
+
+    def __init__(self, hub: Any) -> None:
+        pass
+
+
+class SameVerb(One):
+    """Has a verb that another has."""
+
+    name = "two"
+
+
+class LikeOurs(One):
+    """Has a verb of ours."""
+
+    name = "three"
+
+    @command("ping", access=ANYONE)
+    def say(self, session: object) -> Said:
+        """Say."""
+        return Said()
+
+
+class LikeAName:
+    """Has a verb that is another's full name."""
+
+    name = "four"
+
+    def __init__(self, hub: Any) -> None:
+        pass
+
+    @command("HUB.PING", access=ANYONE)
+    def say(self, session: object) -> Said:
+        """Say."""
+        return Said()
+
+
+class Box(Record, frozen=True):
+    """A record."""
+
+    collection: ClassVar[str] = "box"
+    size: int = 0
+
+
+class OtherBox(Record, frozen=True):
+    """Another that wants its place."""
+
+    collection: ClassVar[str] = "box"
+
+
+class LikeAMember(Record, frozen=True):
+    """One that wants the place of the hub's own."""
+
+    collection: ClassVar[str] = "member"
+
+
+class ClashTests(SynchronousTestCase):
+    """Two that want the same thing: the hub does not start, rather than choose."""
+
+    def refused(self, *factories: Any) -> str:
+        return str(self.assertRaises(BadServices, World, factories=[*installed(), *factories]))
+
+    def test_fits(self) -> None:
+        self.assertEqual(World(factories=[*installed(), One]).connect().ask("ONE")[-1], "OK")
+
+    def test_names(self) -> None:
+        self.assertIn("one.say", self.refused(One, One))
+
+    def test_verbs(self) -> None:
+        """In whatever case; and a full name is a verb as well."""
+        self.assertIn("ONE", self.refused(One, SameVerb))
+        self.assertIn("PING", self.refused(LikeOurs))
+        self.assertIn("HUB.PING", self.refused(LikeAName))
+
+    def test_no_commands(self) -> None:
+        self.assertIn("mute", self.refused(Mute))
+
+    def test_collections(self) -> None:
+        class WithBox(One):
+            records = (Box,)
+
+        class WithOtherBox(SameVerb):
+            records = (OtherBox,)
+
+        class WithMembers(One):
+            records = (LikeAMember,)
+
+        self.assertIn("box", self.refused(WithBox, WithOtherBox))
+        self.assertIn("member", self.refused(WithMembers))
+        self.assertEqual(records_of([WithBox, WithBox], []), [Box])
+
+
+class Faulty:
+    """A service with faults."""
+
+    name = "faulty"
+    records = (Box,)
+
+    def __init__(self, hub: Any) -> None:
+        self.store = hub.store
+
+    @command("BREAK", access=ANYONE)
+    def break_(self, session: object) -> Said:
+        """Break."""
+        raise ZeroDivisionError("the secret is 12345")
+
+    @command("BREAKLATER", access=ANYONE, writes=True, keyed=False)
+    async def break_later(self, session: Any) -> Said:
+        """Break in a rule."""
+        return await session.transact(_spoil)
+
+    @command("BREAKAFTER", access=ANYONE, writes=True, keyed=False, amount=arguments.amount)
+    async def break_after(self, session: Any, amount: Amount) -> Said:
+        """Break after the commit."""
+        await session.transact(_fill)
+        raise ZeroDivisionError
+
+    @command("SNEAK", access=ANYONE)
+    async def sneak(self, session: Any) -> None:
+        """Write, without having declared it."""
+        await session.transact(_fill)
+
+    @command("COUNT", access=ANYONE)
+    async def count(self, session: object) -> Said:
+        """Count boxes."""
+        return await self.store.read(_count)
+
+
+def _spoil(tx: Transaction) -> Said:
+    tx.put("a", Box(1))
+    raise KeyError("the secret is 12345")
+
+
+def _fill(tx: Transaction) -> Said:
+    tx.put("a", Box(1))
+    return Said()
+
+
+def _count(tx: ReadTransaction) -> Said:
+    return Said(str(tx.get(Box, "a")))
+
+
+class FaultTests(SynchronousTestCase):
+    """A fault of ours is logged under a number, says nothing of itself, and has changed nothing."""
+
+    def setUp(self) -> None:
+        self.world = World(factories=[*installed(), Faulty])
+        self.client = self.world.connect()
+        self.client.received()
+
+    def test_internal(self) -> None:
+        self.assertEqual(self.client.ask("BREAK"), ["ERR internal a fault of ours; nothing happened (incident 1)"])
+        answer = self.client.call("faulty.break")["error"]
+        self.assertEqual((answer["code"], answer["data"]), (-32603, {"code": "internal"}))
+        self.assertIn("incident 2", answer["message"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_in_a_rule(self) -> None:
+        """Nothing of its transaction stays."""
+        self.assertTrue(self.client.ask("BREAKLATER")[0].startswith("ERR internal"))
+        self.assertIn("None", self.client.ask("COUNT")[0])
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_after_the_commit(self) -> None:
+        """To say that nothing happened would be a lie, so nothing is said."""
+        self.assertEqual(self.client.ask("BREAKAFTER 1"), [])
+        self.assertTrue(self.client.closed)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_undeclared_writing(self) -> None:
+        """What a command does not declare, it does not do."""
+        self.assertTrue(self.client.ask("SNEAK")[0].startswith("ERR internal"))
+        self.assertIn("None", self.client.ask("COUNT")[0])
+        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)

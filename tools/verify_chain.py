@@ -1,0 +1,43 @@
+"""
+Checks the journal of a state directory from outside: python verify_chain.py DIR. See docs/store.md.
+
+It shares no code with SecureHub, on purpose: what it finds does not depend on what it checks.
+"""
+
+import json
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+MARK = b',"hash":"'
+
+
+def main(directory):
+    number, heads, head = 0, {"0" * 64}, "0" * 64
+    segments = sorted(Path(directory).glob("journal-*.jsonl"), key=lambda path: int(path.stem.split("-")[2]))
+    # One without a whole first line was never begun.
+    segments = [path for path in segments if path.open("rb").readline().endswith(b"\n")]
+    starts = [int(path.stem.split("-")[1]) for path in segments]
+    for place, path in enumerate(segments):
+        # What a segment holds beyond the start of the next one was never acknowledged, and is dead.
+        last = starts[place + 1] if place + 1 < len(segments) else None
+        for row, line in enumerate(path.open("rb"), 1):
+            if row > 1 and number == last:
+                break
+            body, mark, tail = line.rpartition(MARK)
+            before = [each for each in (heads if row == 1 else {head}) if sha256(each.encode() + body).hexdigest() == tail[:64].decode()]
+            if not mark or not before or tail[64:] != b'"}\n':
+                return f"{path.name}, line {row}: the chain is broken after commit {number}"
+            found, head = json.loads(line), tail[:64].decode()
+            if found.get("n", found.get("after")) != number + (row > 1):
+                return f"{path.name}, line {row}: expected commit {number + 1}"
+            heads = heads | {head} if row == 1 else {head}
+            number += row > 1
+        if last is not None and number < last:
+            return f"{path.name} ends at commit {number}, but the next segment begins after {last}"
+    print(f"{len(segments)} segments, {number} commits, head {head}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
