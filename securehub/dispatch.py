@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET
@@ -200,10 +201,10 @@ def _rest(coroutine: Coroutine[Any, Any, bytes | None], waited: Any) -> Generato
         try:
             value = yield waited
         except BaseException as error:
-            step, argument = coroutine.throw, error
+            resume = partial(coroutine.throw, error)
         else:
-            step, argument = coroutine.send, value
+            resume = partial(coroutine.send, value)
         try:
-            waited = step(argument)
+            waited = resume()
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]

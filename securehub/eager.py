@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.interfaces import IPullProducer
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 
@@ -22,6 +24,8 @@ class EagerTransport(ProtocolWrapper):
     While something waits, the producer above is paused: so that one knows the moment at which the socket is full, and not only the one
     at which 64 KiB more are waiting.
     """
+
+    transport: Any
 
     def makeConnection(self, transport: Any) -> None:
         self._rest: _Rest | None = None
@@ -68,7 +72,7 @@ class EagerTransport(ProtocolWrapper):
         self.forget()
         self.transport.abortConnection()
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.forget()
         super().connectionLost(reason)
 

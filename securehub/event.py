@@ -23,7 +23,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         raise NotImplementedError
 
 
-class Bye(Event):
+class Bye(Event, frozen=True):
     """The hub ends the connection."""
 
     method = "hub.bye"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
@@ -48,7 +48,7 @@ class Hashing:
     @param limit: how many may wait; whoever is beyond it is told when to come back.
     """
 
-    def __init__(self, passwords: CryptContext, defer: Callable[..., Deferred[T]], limit: int) -> None:
+    def __init__(self, passwords: CryptContext, defer: Callable[..., Deferred[Any]], limit: int) -> None:
         self._passwords = passwords
         self._defer = defer
         self._limit = limit

@@ -116,7 +116,7 @@ class Hub:
             door.stopping = True
         stopped = _at_most(self.reactor, self.store.drain())
         for door in doors:
-            stopped.addCallback(lambda _, door=door: _at_most(self.reactor, door.say_bye("the hub is stopping.")))
+            stopped.addCallback(self._say_bye, door)
         return stopped.addCallback(lambda _: self.store.close())
 
     def count_connections(self) -> int:
@@ -131,6 +131,9 @@ class Hub:
                 raise BadServices(f"the service {factory.name} declares no command")
             self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
             self.service_names.append(factory.name)
+
+    def _say_bye(self, _: object, door: HubFactory) -> Deferred[None]:
+        return _at_most(self.reactor, door.say_bye("the hub is stopping."))
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(

@@ -105,7 +105,7 @@ def currency(code: str, digits: int) -> Currency:
     return Currency(code, digits)
 
 
-_POWERS = tuple(10**digits for digits in range(7))
+_POWERS: tuple[int, ...] = tuple(10**digits for digits in range(7))
 
 
 class Currencies(dict[str, Currency]):

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime, ITransport
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -31,7 +32,7 @@ class TransportOutlet:
     @ivar paused: whether the transport is full.
     """
 
-    def __init__(self, transport: ITransport, reactor: IReactorTime, *, limit: int, ready: Callable[[], None], peer: str) -> None:
+    def __init__(self, transport: Any, reactor: IReactorTime, *, limit: int, ready: Callable[[], None], peer: str) -> None:
         self._transport = transport
         self._reactor = reactor
         self._limit = limit

@@ -54,6 +54,7 @@ class HubProtocol(LineReceiver):
 
     delimiter = b"\n"
     factory: HubFactory
+    transport: Any
     session: Session | None = None
 
     def connectionMade(self) -> None:
@@ -100,6 +101,7 @@ class HubProtocol(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Take one request. Whoever calls this has seen that it may be handled now."""
+        assert self.session is not None
         waited = self._request(self.session, line)
         if waited is not None:
             self._waiting = True
@@ -273,7 +275,7 @@ class HubFactory(ServerFactory):
     @ivar stopping: whether no new commands are taken.
     """
 
-    protocol = HubProtocol
+    protocol: Any = HubProtocol
     noisy = False
 
     def __init__(
@@ -308,7 +310,7 @@ class HubFactory(ServerFactory):
         @return: whether it may stay; there are not too many.
         """
         self.open[protocol] = None
-        return len(self.open) <= self.settings["connections"]
+        return len(self.open) <= int(self.settings["connections"])
 
     def lost(self, protocol: HubProtocol) -> None:
         self.open.pop(protocol, None)

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -71,8 +71,8 @@ RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
 
 def shown(value: object) -> str:
     """A field as people read it."""
-    if value.__class__ is str:
-        return value or "-"  # type: ignore[return-value]
+    if isinstance(value, str):
+        return value or "-"
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -137,7 +137,7 @@ class HubService(Service):
 
     def _listening(self, port: IListeningPort, fingerprint: str) -> None:
         self._ports.append(port)
-        address = port.getHost()
+        address: Any = port.getHost()
         host = f"[{address.host}]" if ":" in address.host else address.host
         _log.info(
             "SecureHub is listening on {host}:{port} (TLS), state in {state}.",

@@ -139,7 +139,7 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
     @raise NotFound: there is no such member.
     """
     end = None if before is None else joined_key(members.fetch(tx, before).number)
-    rows = []
+    rows: list[UserRow] = []
     for _, joined in tx.scan(Joined, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
             return Listing(rows, more=True)

@@ -8,6 +8,7 @@ standard library with hooks that know the reason; so strictness costs the honest
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -108,23 +109,24 @@ def _surely_strict(request: Request, text: str) -> bool:
     name, no name was given twice.
     """
     names = 2 + (request.id is not UNSET)
-    if request.id.__class__ is int and not -_TOO_LARGE < request.id < _TOO_LARGE:  # type: ignore[operator]
+    if request.id.__class__ is int and not -_TOO_LARGE < request.id < _TOO_LARGE:
         return False
     params = request.params
+    values: Iterable[Any] = ()
     if params is not UNSET:
         names += 1
-        if params.__class__ is dict:
-            names += len(params)  # type: ignore[arg-type]
-            values = params.values()  # type: ignore[union-attr]
+        if isinstance(params, dict):
+            names += len(params)
+            values = params.values()
         else:
-            values = params or ()  # type: ignore[assignment]
-        for value in values:
-            kind = value.__class__
-            if kind is int:
-                if not -_TOO_LARGE < value < _TOO_LARGE:
-                    return False
-            elif kind is dict or kind is list:
+            values = params or ()
+    for value in values:
+        kind = value.__class__
+        if kind is int:
+            if not -_TOO_LARGE < value < _TOO_LARGE:
                 return False
+        elif kind is dict or kind is list:
+            return False
     return text.count('":') == names and '" :' not in text and '"\t' not in text
 
 

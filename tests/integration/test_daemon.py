@@ -10,7 +10,9 @@ import shutil
 import signal
 import ssl
 import stat
+import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.real import Daemon, Program, Talk, connect, program
+
+VERIFY = Path(__file__).resolve().parents[2] / "tools" / "verify_chain.py"
 
 PASSWORD = "correct-horse-battery"
 
@@ -27,14 +31,9 @@ class DaemonCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         # Not trial's own directory: the path of a UNIX socket has at most 107 characters.
-        self.state = Path(self.mktemp_short()) / "state"
-
-    def mktemp_short(self) -> str:
-        import tempfile
-
         directory = tempfile.mkdtemp(prefix="securehub-")
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
-        return directory
+        self.state = Path(directory) / "state"
 
     def start(self, **how: Any) -> Daemon:
         daemon = Daemon(self.state, **how)
@@ -238,6 +237,7 @@ class KillTests(DaemonCase):
         self.assertEqual({key: answers[key] for key in before}, before)
         self.assertEqual(len({answer["transfer"] for answer in answers.values()}), self.TRANSFERS)
         self._check_books(daemon)
+        self._check_chain(daemon)
 
     def _stream(self, daemon: Daemon, answers: dict[str, Any], kill_after: int | None) -> None:
         """
@@ -274,6 +274,17 @@ class KillTests(DaemonCase):
             more = page.get("more", False)
         self.assertEqual(memos, {f"no. {number}" for number in range(self.TRANSFERS)})
         self.assertEqual(self.operator().ask("ledger.trial_balance")[1:-1], ["  USD       0.00"])
+
+    def _check_chain(self, daemon: Daemon) -> None:
+        """The chain is whole after all that, and one changed digit breaks it; by the script that shares no code with the hub."""
+        daemon.terminate()
+        verify = [sys.executable, str(VERIFY), str(self.state)]
+        self.assertEqual(subprocess.run(verify, capture_output=True).returncode, 0)
+        journal = min(self.state.glob("journal-*"))
+        journal.write_bytes(journal.read_bytes().replace(b'"n":2,', b'"n":3,', 1))
+        broken = subprocess.run(verify, capture_output=True, text=True)
+        self.assertEqual(broken.returncode, 1)
+        self.assertIn(f"{journal.name}, line 3: the chain is broken after commit 1", broken.stderr)
 
 
 class ProgramTests(DaemonCase):

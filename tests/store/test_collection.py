@@ -8,7 +8,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.collection import MASK, Collection, ExpiringCollection
 
 
 def keys(found: Collection, start: str = "", end: str | None = None) -> list[str]:
@@ -46,17 +46,29 @@ class Plain(SynchronousTestCase):
             self.assertEqual(list(rooms.items()), before)
             self.assertEqual(len(rooms), len(before))
 
-    def test_load(self) -> None:
-        """What was loaded without order is in order afterwards, and new keys find their place in it."""
+    def test_put_in_order(self) -> None:
+        """What a start has put there without order is in order afterwards, and new keys find their place in it."""
         rooms = Collection("room")
         for key in ("b/2", "a/1", "b/1", "c/1"):
-            rooms.load(key, b"1")
-        rooms.load("c/1", None)
-        rooms.load("d/1", None)
+            rooms.parts[hash(key) & MASK][key] = b"1"
+        rooms.drop("c/1")
+        rooms.drop("d/1")
         rooms.put_in_order()
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/2"])
         rooms.replace("b/15", b"1")
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/15", "b/2"])
+
+    def test_never_scanned(self) -> None:
+        """A collection without an order has the same records, and says so when it is scanned all the same."""
+        families = Collection("family", scanned=False)
+        for key in ("b", "a", "c"):
+            families.replace(key, key.encode())
+        self.assertEqual(families.replace("b", None), b"b")
+        families.put_in_order()
+        families.tidy()
+        self.assertEqual(families.get("a"), b"a")
+        self.assertEqual(sorted(families.items()), [("a", b"a"), ("c", b"c")])
+        self.assertRaises(AssertionError, keys, families)
 
     def test_no_parent_is_another(self) -> None:
         """A scan beneath a parent that is not there finds nothing."""
@@ -173,6 +185,6 @@ class Expiring(SynchronousTestCase):
         again = ExpiringCollection("receipt", 10)
         for began, key, raw in items:
             again.expire(began)
-            again.load(key, raw)
+            again.replace(key, raw)
         again.put_in_order()
         self.assertEqual(list(again.items()), items)

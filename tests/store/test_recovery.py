@@ -213,6 +213,20 @@ class Recovery(SynchronousTestCase):
             mixed = MemoryDirectory({**disk.files, name: other.files[name]})
             self.refuse(mixed, name)
 
+    def test_a_segment_hangs_too_early(self) -> None:
+        """A segment has to hang on the last line before it; on an earlier one, it is a forgery."""
+        disk = self.several()
+        first, second, third = disk.names()
+        early = lines.check(split(disk.files[first])[0], lines.FIRST_HASH)
+        header = lines.header(split(disk.files[second])[0])
+        forged, _ = lines.seal(header, early)
+        disk.files[second] = forged + b"".join(split(disk.files[second])[1:])
+        self.refuse(disk, f"{second}, line 1: ")
+        for serial in (second, third):
+            disk.files.pop(serial)
+        disk.files[second] = forged
+        self.refuse(disk, f"{second}, line 1: ")
+
     def several_later(self) -> MemoryDirectory:
         """As L{several}, with other records."""
         disk = MemoryDirectory()

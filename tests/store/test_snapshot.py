@@ -20,7 +20,7 @@ from tests.disk import MemoryDirectory
 from tests.store.contract import RoomTwo
 from tests.store.setting import BEGIN, FULL, LIFETIME, RECORDS, Message, Receipt, Room, Setting, everything
 
-HEAD = Head(format=1, number=7, hash="ab" * 32, at=BEGIN, forms={"room": 1}, drawn={"transfer": 3})
+HEAD = Head(format=1, number=7, serial=2, hash="ab" * 32, at=BEGIN, forms={"room": 1}, drawn={"transfer": 3})
 
 
 def split(content: bytes) -> list[bytes]:
@@ -35,10 +35,10 @@ class Files(SynchronousTestCase):
         self.receipts = ExpiringCollection("receipt", LIFETIME)
         self.receipts.expire(5 * LIFETIME)
         for number in range(5):
-            self.rooms.load(f'é"{number}', b'{"topic":"a\\nb"}')
-            self.receipts.load(f"{number}", b'{"text":""}')
+            self.rooms.replace(f'é"{number}', b'{"topic":"a\\nb"}')
+            self.receipts.replace(f"{number}", b'{"text":""}')
         self.receipts.expire(6 * LIFETIME)
-        self.receipts.load("late", b"{}")
+        self.receipts.replace("late", b"{}")
         self.rooms.put_in_order()
 
     def write(self, *collections: Collection | ExpiringCollection, head: Head = HEAD) -> bytes:
@@ -69,7 +69,7 @@ class Files(SynchronousTestCase):
     def test_pieces(self) -> None:
         """A large one comes in pieces, of whole lines, and is the same."""
         for number in range(3000):
-            self.rooms.load(f"{number}", b"{}")
+            self.rooms.replace(f"{number}", b"{}")
         self.rooms.put_in_order()
         pieces = list(snapshot.chunks(HEAD, [self.rooms]))
         self.assertGreater(len(pieces), 4)

@@ -88,7 +88,7 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
     end = None if before is None else entry_key(number, before)
-    rows = []
+    rows: list[HistoryRow] = []
     for key, entry in tx.scan(Entry, f"{number}/", end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
             return Listing(rows, more=True)
