@@ -92,6 +92,8 @@ class Binder:
 
         @raise BadArgument: naming the parameter, or saying how the command is used.
         """
+        if plain and '"' not in rest and "  " not in rest:
+            return self._from_plain_words(rest)
         values = self._blank.copy()
         given = 0
         waiting = iter(self._positional)
@@ -119,6 +121,34 @@ class Binder:
             values[slot.place] = self._from_word(slot, word, plain)
             given |= slot.mark
             rest = remainder
+        return self._complete(values, given, self._needed_in_text)
+
+    def _from_plain_words(self, rest: str) -> Bound:
+        """The same where no word is quoted and single blanks part them, as programs write; in half of the time."""
+        values = self._blank.copy()
+        given = 0
+        waiting = iter(self._positional)
+        words = rest.split(" ")
+        for place, word in enumerate(words):
+            if "=" in word:
+                name, _, value = word.partition("=")
+                slot = self._named.get(name)
+                if slot is not None and not given & slot.mark:
+                    values[slot.place] = self._from_word(slot, value, True)
+                    given |= slot.mark
+                    continue
+            if not word:
+                continue
+            slot = next(waiting, None)
+            while slot is not None and given & slot.mark:
+                slot = next(waiting, None)
+            if slot is None:
+                raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
+            given |= slot.mark
+            if slot.takes_rest:
+                values[slot.place] = self._from_word(slot, " ".join(words[place:]), True)
+                break
+            values[slot.place] = self._from_word(slot, word, True)
         return self._complete(values, given, self._needed_in_text)
 
     def from_answer(self, place: int, answer: str, plain: bool) -> Any:

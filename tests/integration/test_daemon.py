@@ -8,11 +8,13 @@ import json
 import re
 import shutil
 import signal
+import socket
 import ssl
 import stat
 import subprocess
 import sys
 import tempfile
+import warnings
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -199,10 +201,18 @@ class HandshakeTests(DaemonCase):
             self.assertRaises(ssl.SSLError, connect, port, *offered)
 
     def test_old_tls(self) -> None:
-        """TLS older than 1.2 is not spoken."""
+        """TLS older than 1.2 is refused by the hub, not only by this client."""
         port = self.start().started().port
-        with connect(port) as connection:
-            self.assertIn(connection.version(), ("TLSv1.2", "TLSv1.3"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            refused = self.assertRaises(ssl.SSLError, context.wrap_socket, plain)
+        self.assertIn("alert", str(refused).lower())
 
 
 class PipeliningTests(DaemonCase):

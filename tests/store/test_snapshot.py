@@ -39,7 +39,6 @@ class Files(SynchronousTestCase):
             self.receipts.replace(f"{number}", b'{"text":""}')
         self.receipts.expire(6 * LIFETIME)
         self.receipts.replace("late", b"{}")
-        self.rooms.put_in_order()
 
     def write(self, *collections: Collection | ExpiringCollection, head: Head = HEAD) -> bytes:
         return b"".join(snapshot.chunks(head, collections or (self.rooms, self.receipts)))
@@ -70,7 +69,6 @@ class Files(SynchronousTestCase):
         """A large one comes in pieces, of whole lines, and is the same."""
         for number in range(3000):
             self.rooms.replace(f"{number}", b"{}")
-        self.rooms.put_in_order()
         pieces = list(snapshot.chunks(HEAD, [self.rooms]))
         self.assertGreater(len(pieces), 4)
         self.assertTrue(all(piece.endswith(b"\n") for piece in pieces))
