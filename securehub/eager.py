@@ -13,7 +13,6 @@ from typing import Any
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 
@@ -72,7 +71,7 @@ class EagerTransport(ProtocolWrapper):
         self.forget()
         self.transport.abortConnection()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def connectionLost(self, reason: Any = connectionDone) -> None:
         self.forget()
         super().connectionLost(reason)
 
