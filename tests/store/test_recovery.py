@@ -319,3 +319,8 @@ class Recovery(SynchronousTestCase):
         setting.settle()
         later = Setting(disk=setting.disk.crashed(), wall=0)
         self.assertEqual(later.clock.now(), setting.now())
+
+    def test_time_of_a_start(self) -> None:
+        """Nor an earlier one than that of a start after which nothing was committed."""
+        later = Setting(disk=Setting(wall=3600).disk.crashed(), wall=0)
+        self.assertEqual(later.clock.now(), Setting(wall=3600).now())

@@ -1,0 +1,32 @@
+"""
+A check of the journal's chain that shares no code with the store, as anybody could write it.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+
+def verify(files: dict[str, bytes]) -> int:
+    """
+    An independent check of a journal: every line that counts hangs on the one before.
+
+    @return: how many commits there are.
+    """
+    begun = [name for name, content in files.items() if name.startswith("journal") and b"\n" in content]
+    segments = sorted((int(name[:-6].split("-")[2]), name) for name in begun)
+    headers = [json.loads(files[name].split(b"\n")[0]) for _, name in segments]
+    limits = [header["after"] for header in headers[1:]] + [float("inf")]
+    heads, number = {"0" * 64}, 0
+    for (_, name), limit in zip(segments, limits, strict=True):
+        for place, line in enumerate(files[name].splitlines()):
+            if place and number == limit:
+                break
+            body, _, tail = line.rpartition(b',"hash":"')
+            assert any(sha256(head.encode() + body).hexdigest() == tail[:64].decode() for head in heads), (name, place)
+            assert tail[64:] == b'"}', (name, place)
+            heads = {tail[:64].decode(), *(heads if not place else ())}
+            number += bool(place)
+            assert json.loads(line)["n" if place else "after"] == number, (name, place)
+    return number
