@@ -92,6 +92,8 @@ class Binder:
 
         @raise BadArgument: naming the parameter, or saying how the command is used.
         """
+        if not rest:
+            return self._complete(self._blank.copy(), 0, self._needed_in_text)
         if plain and '"' not in rest and "  " not in rest:
             return self._from_plain_words(rest)
         values = self._blank.copy()

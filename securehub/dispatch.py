@@ -69,13 +69,14 @@ class Dispatch:
         except Refusal as refusal:
             session.answer(self.refuse(session, refusal))
             return None
-        if source[0] == "{":
+        first = source[0]
+        if first == "{":
             session.speaks_json = True
             answer = self._answer_json(session, source, plain)
-        elif source[0] == "[":
+        elif first == "[":
             session.speaks_json = True
             answer = self._answer_batch(session, source)
-        elif not source.strip():
+        elif first in " \t" and not source.strip():
             return None
         else:
             session.speaks_json = False

@@ -160,18 +160,17 @@ class HubProtocol(LineReceiver):
                 return
             self._skipping = False
             data = data[end + 1 :]
-        lines = data.split(b"\n")
         if self._partial:
-            lines[0] = self._partial + lines[0]
-        partial = lines.pop()
-        if len(partial) >= self.MAX_LENGTH:
-            self._skipping = True
-            lines.append(partial)
-            partial = b""
-        self._partial = partial
-        if len(data) >= self.MAX_LENGTH or (lines and len(lines[0]) >= self.MAX_LENGTH):
+            data = self._partial + data
+        lines = data.split(b"\n")
+        self._partial = partial = lines.pop()
+        if len(data) >= self.MAX_LENGTH:
+            if len(partial) >= self.MAX_LENGTH:
+                self._skipping = True
+                self._partial = b""
+                lines.append(partial)
             lines = [line if len(line) < self.MAX_LENGTH else _TOO_LONG for line in lines]
-        self._lines.extend(lines)
+        self._lines += lines
 
     def _work(self) -> None:
         """Handle the lines that are there, as far as this connection may go in one turn."""

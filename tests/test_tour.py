@@ -105,9 +105,5 @@ class CommandTests(DaemonCase):
 
     def test_test(self) -> None:
         """The other is what .ci/run does, word for word."""
-        script = README.with_name(".ci") / "run"
-        if not script.exists():
-            self.skipTest("not in a checkout")
         (text,) = (block.text for block in blocks() if block.what == "test")
-        for command in text.strip().split(" && "):
-            self.assertIn(command.replace("install tox", "install --quiet tox"), script.read_text())
+        self.assertIn(text, (README.with_name(".ci") / "run").read_text().replace("    ", ""))

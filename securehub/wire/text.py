@@ -21,9 +21,10 @@ def reply(result: Reply | None, *, status_alone: bool) -> bytes:
         return b"OK\n"
     status = result.status()
     ended = f"OK {_one_line(status)}\n" if status else "OK\n"
-    if status_alone:
+    lines = () if status_alone else result.lines()
+    if lines == ():
         return ended.encode()
-    return f"{''.join(map(_indented, result.lines()))}{ended}".encode()
+    return f"{''.join(map(_indented, lines))}{ended}".encode()
 
 
 def refusal(refused: Refusal) -> bytes:

@@ -89,7 +89,9 @@ def built() -> Built:
     atexit.register(shutil.rmtree, base, ignore_errors=True)
     source, wheels = base / "source", base / "wheels"
     # A copy, so that nothing which an earlier build left behind gets in.
-    ignored = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "dropin.cache", "_trial_temp*", "build", "dist")
+    ignored = shutil.ignore_patterns(
+        ".git", ".tox", ".venv", ".*_cache", ".hypothesis", "*.egg-info", "__pycache__", "dropin.cache", "_trial_temp*", "build", "dist"
+    )
     shutil.copytree(CHECKOUT, source, ignore=ignored)
     run(sys.executable, "-m", "build", "--outdir", base / "dist", source, cwd=base)
     (wheel,) = (base / "dist").glob("*.whl")
