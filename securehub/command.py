@@ -28,6 +28,7 @@ class Access:
     @ivar login: a login is needed, or the admin door.
     @ivar own_account: it is about the caller's own account, so the operator, who has none, may not.
     @ivar role: the role that is needed besides.
+    @ivar stranger: it makes somebody of nobody, so whoever is logged in already meets a conflict.
     @ivar text: for HELP and the reference.
     """
 
@@ -35,6 +36,7 @@ class Access:
     own_account: bool
     role: str | None
     text: str
+    stranger: bool = False
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
@@ -63,6 +65,7 @@ class Access:
 
 
 ANYONE = Access(False, False, None, "anyone")
+STRANGER = Access(False, False, None, "whoever is not logged in", stranger=True)
 LOGGED_IN = Access(True, False, None, "whoever is logged in")
 MEMBER = Access(True, True, None, "members")
 

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from securehub.binding import MISSING, Binder, Bound
 from securehub.command import Command
 from securehub.once import digest, place
-from securehub.refusals import BadCredentials, Internal, Refusal, UnknownCommand, shown
+from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
 
@@ -147,6 +147,8 @@ class Dispatch:
         if access.login:
             access.check(await session.roles(), session.operator)
         values, key = bind(source, plain)
+        if access.stranger and session.user is not None:
+            raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
             await self._ask(session, entry, values)
         if key is None:

@@ -35,6 +35,9 @@ _log = Logger()
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
 
+SNAPSHOT_SECONDS = 80.0
+"""How long a stop may write its snapshot; a service manager gives it 90 s, and without it the next start only takes longer."""
+
 
 class Hub:
     """
@@ -114,10 +117,10 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
-        stopped = _at_most(self.reactor, self.store.drain())
+        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         for door in doors:
             stopped.addCallback(self._say_bye, door)
-        return stopped.addCallback(lambda _: self.store.close())
+        return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 
     def count_connections(self) -> int:
         """How many connections are open."""
@@ -133,7 +136,7 @@ class Hub:
             self.service_names.append(factory.name)
 
     def _say_bye(self, _: object, door: HubFactory) -> Deferred[None]:
-        return _at_most(self.reactor, door.say_bye("the hub is stopping."))
+        return _at_most(self.reactor, door.say_bye("the hub is stopping."), STOPPING_SECONDS)
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(
@@ -148,7 +151,7 @@ def _dispatch(commands: Iterable[Command]) -> Dispatch:
         raise BadServices(str(clash)) from None
 
 
-def _at_most(reactor: IReactorTime, waited: Deferred[None]) -> Deferred[None]:
+def _at_most(reactor: IReactorTime, waited: Deferred[None], seconds: float) -> Deferred[None]:
     """Wait, but not for ever: at a stop, going on is better than waiting for what never comes."""
     if waited.called:
         return succeed(None)
@@ -158,7 +161,7 @@ def _at_most(reactor: IReactorTime, waited: Deferred[None]) -> Deferred[None]:
         if not either.called:
             either.callback(None)
 
-    timer = reactor.callLater(STOPPING_SECONDS, go_on)
+    timer = reactor.callLater(seconds, go_on)
 
     def done(result: object) -> None:
         if timer.active():

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.usage import Options as BaseOptions
@@ -78,7 +81,7 @@ class HubService(Service):
         """
         try:
             self._start()
-        except (InUse, CannotStart, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, CannotListenError, service.BadServices, OSError) as error:
             raise SystemExit(f"SecureHub cannot start: {error}") from None
         super().startService()
 
@@ -94,6 +97,7 @@ class HubService(Service):
         settings, reactor = self._settings, self._reactor
         # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
         reactor.seconds = time.monotonic
+        _allow_many_files()
         self._directory = RealDirectory(settings["state"])
         self._directory.hold()
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
@@ -153,6 +157,13 @@ class HubService(Service):
         (self._settings["state"] / "admin.sock").unlink(missing_ok=True)
         self._directory.release()
         return result
+
+
+def _allow_many_files() -> None:
+    """Each connection needs a descriptor, and the soft limit is often 1,024."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _reachable(host: str) -> str:

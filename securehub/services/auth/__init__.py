@@ -10,8 +10,7 @@ from twisted.plugin import IPlugin
 from zope.interface import provider
 
 from securehub import arguments
-from securehub.command import ANYONE, MEMBER, command, named, prompted
-from securehub.refusals import Conflict
+from securehub.command import MEMBER, STRANGER, command, named, prompted
 from securehub.service import IServiceFactory
 from securehub.services.auth import records, rules, tokens
 from securehub.services.auth.tokens import Token
@@ -41,20 +40,21 @@ class Auth:
 
     @command(
         "CREATE",
-        access=ANYONE,
+        access=STRANGER,
         writes=True,
         keyed=False,
         username=arguments.username,
         password=prompted(arguments.new_password, "Password"),
         name=named(arguments.name),
+        invite=named(arguments.word),
     )
-    async def create(self, session: Session, username: str, password: str, name: str = "") -> rules.Created:
+    async def create(self, session: Session, username: str, password: str, name: str = "", invite: str | None = None) -> rules.Created:
         """
         Become a member, and log in.
 
-        You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it.
+        You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it. Anybody may
+        become a member of this hub, so an invitation is not looked at.
         """
-        self._refuse_logged_in(session)
         await self.store.read(rules.refuse_taken, username)
         hashed = await self.hashing.hash(password)
         created = await session.transact(
@@ -65,19 +65,19 @@ class Auth:
 
     @command(
         "LOGIN",
-        access=ANYONE,
+        access=STRANGER,
         writes=True,
         keyed=False,
         username=arguments.username,
         password=prompted(arguments.password, "Password"),
+        otp=named(arguments.word),
     )
-    async def login(self, session: Session, username: str, password: str) -> rules.LoggedIn:
+    async def login(self, session: Session, username: str, password: str, otp: str | None = None) -> rules.LoggedIn:
         """
         Log in.
 
-        If you leave the password out, you are asked for it.
+        If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
         """
-        self._refuse_logged_in(session)
         hashed = await self.store.read(rules.hash_of, username)
         fits, newer = await self.hashing.verify(password, hashed)
         if not fits or hashed is None:
@@ -86,14 +86,13 @@ class Auth:
         session.log_in(username, Token.parse(logged_in.resume).family)
         return logged_in
 
-    @command("RESUME", access=ANYONE, writes=True, keyed=False, token=arguments.token)
+    @command("RESUME", access=STRANGER, writes=True, keyed=False, token=arguments.token)
     async def resume(self, session: Session, token: str) -> rules.LoggedIn:
         """
         Log in again with the token of an earlier login.
 
         The answer has a fresh token; the old one dies when the fresh one is first used.
         """
-        self._refuse_logged_in(session)
         used = Token.parse(token)
         owner = await self.store.read(tokens.owner_of, used)
         if owner is None:
@@ -117,7 +116,3 @@ class Auth:
             raise Gone
         live = tuple(each.family for each in self.switchboard.listeners(member(username)) if isinstance(each, Session) and each.family)
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.sessions_per_member)
-
-    def _refuse_logged_in(self, session: Session) -> None:
-        if session.user is not None:
-            raise Conflict(f"you are logged in as {session.user}; LOGOUT first" if not session.operator else "the operator does not log in")
