@@ -20,9 +20,7 @@ WRITES = [(1, 1), (1, 16), (64, 1), (64, 16), (100, 1), (100, 16), (1000, 1), (1
 PING_JSON = '{"jsonrpc":"2.0","id":{n},"method":"hub.ping","params":{}}'
 # The payee is logged in on another connection and is told of it there: each transfer is a reply and an event.
 TRANSFER = "TRANSFER bench{o} 0.01 key={run}-{n}"
-TRANSFER_JSON = (
-    '{"jsonrpc":"2.0","id":{n},"method":"ledger.transfer","params":{"to":"bench{o}","amount":"0.01","key":"{run}-{n}"}}'
-)
+TRANSFER_JSON = '{"jsonrpc":"2.0","id":{n},"method":"ledger.transfer","params":{"to":"bench{o}","amount":"0.01","key":"{run}-{n}"}}'
 
 HEADINGS = "scenario", "conns", "in flight", "requests/s", "CPU us", "p50 ms", "p99 ms", "load CPU", "to bare", "goal"
 

@@ -154,6 +154,7 @@ class InstallTests(SynchronousTestCase):
         with tarfile.open(self.sdist) as archive:
             names = {name.partition("/")[2] for name in archive.getnames()}
         wanted = {
+            ".ci/run",
             "tox.ini",
             "LICENSE",
             "etc/securehub.ini",

@@ -1,0 +1,104 @@
+"""
+The line client that comes with SecureHub, as a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import time
+
+from tests.integration.real import SECONDS
+from tests.integration.test_daemon import PASSWORD, DaemonCase
+
+CLIENT = [sys.executable, "-m", "securehub.client"]
+
+
+class ClientTests(DaemonCase):
+    """What it sends, prints, and ends with."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.daemon = self.start().started()
+        self.address = f"localhost:{self.daemon.port}"
+
+    def run_client(self, typed: str, *arguments: str) -> tuple[int, list[str], str]:
+        """
+        Run it on an input that ends.
+
+        @return: its exit status, what it printed after the greeting, and what it complained of.
+        """
+        done = subprocess.run([*CLIENT, *arguments], input=typed, capture_output=True, text=True, timeout=SECONDS)
+        return done.returncode, done.stdout.splitlines()[1:], done.stderr
+
+    def test_pipe(self) -> None:
+        """One command through a pipe is answered before it ends; the last line needs no line end."""
+        for typed in ("PING there\n", "PING there"):
+            self.assertEqual(self.run_client(typed, "--state", str(self.state)), (0, ["OK there"], ""))
+
+    def test_refused(self) -> None:
+        """A script can tell that something was refused, in either form."""
+        refused = '{"jsonrpc":"2.0","id":1,"method":"hub.dance"}\n'
+        for typed in ("DANCE\nPING\n", f"{refused}PING\n"):
+            self.assertEqual(self.run_client(typed, self.address)[0], 1)
+
+    def test_prompt(self) -> None:
+        """What is asked for comes from the input, and what follows is a request again."""
+        status, said, _ = self.run_client(f"CREATE alice\n{PASSWORD}\nWHOAMI\n", self.address)
+        self.assertEqual((status, said[0], said[-1]), (0, "* Password:", "OK"))
+        self.assertIn("alice", said[-4])
+
+    def test_unanswered(self) -> None:
+        """It does not wait for answers that never come: to empty lines, notifications, and batches of them."""
+        ping = '{"jsonrpc":"2.0","method":"hub.ping"}'
+        status, said, _ = self.run_client(f"\n{ping}\n[{ping},{ping}]\n \nPING end\n", self.address)
+        self.assertEqual((status, said), (0, ["OK end"]))
+
+    def test_fingerprint(self) -> None:
+        """It talks to the hub that is meant, and to no other."""
+        printed = re.search(r"SHA-256\): (\S+)", "\n".join(self.daemon.log.seen))
+        assert printed is not None
+        self.assertEqual(self.run_client("PING\n", self.address, "--fingerprint", printed[1])[:2], (0, ["OK"]))
+        status, said, complaint = self.run_client("PING\n", self.address, "--fingerprint", "00" * 32)
+        self.assertEqual((status, said), (2, []))
+        self.assertIn("is not the one that was asked for", complaint)
+
+    def test_nobody_there(self) -> None:
+        """Without a hub it says so in one line."""
+        self.daemon.terminate()
+        for where in (["--state", str(self.state)], [self.address]):
+            status, _, complaint = self.run_client("PING\n", *where)
+            self.assertEqual(status, 2)
+            self.assertRegex(complaint, r"^securehub-client: [^\n]+\n$")
+
+    def test_hidden(self) -> None:
+        """On a terminal a password is not shown as it is typed."""
+        controller, terminal = pty.openpty()
+        self.addCleanup(os.close, controller)
+        client = subprocess.Popen([*CLIENT, self.address], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+        os.close(terminal)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        shown = self._until(controller, b"ready.")
+        os.write(controller, b"CREATE alice\n")
+        shown += self._until(controller, b"* Password:\r\n")
+        shown += self._until_hidden(controller, f"{PASSWORD}\n".encode(), b"Welcome, alice")
+        self.assertNotIn(PASSWORD.encode(), shown)
+
+    def _until(self, controller: int, wanted: bytes) -> bytes:
+        shown = b""
+        while wanted not in shown:
+            shown += os.read(controller, 1024)
+        return shown
+
+    def _until_hidden(self, controller: int, typed: bytes, wanted: bytes) -> bytes:
+        """Type once the terminal has been told to show nothing; a person is slower than that, too."""
+        began = time.monotonic()
+        while termios.tcgetattr(controller)[3] & termios.ECHO and time.monotonic() - began < SECONDS:
+            time.sleep(0.01)
+        os.write(controller, typed)
+        return self._until(controller, wanted)
