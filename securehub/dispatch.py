@@ -13,6 +13,8 @@ from typing import Any
 
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from securehub.binding import MISSING, Binder, Bound
@@ -23,6 +25,10 @@ from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
 
 _log = Logger()
+
+
+TURN_BYTES = 64 * 1024
+"""Of answers that one batch may make in one turn of the reactor."""
 
 
 class Clash(Exception):
@@ -49,9 +55,12 @@ class _Entry:
 class Dispatch:
     """
     Answers requests.
+
+    @param reactor: for giving it back in the middle of a long batch.
     """
 
-    def __init__(self, commands: Iterable[Command]) -> None:
+    def __init__(self, commands: Iterable[Command], reactor: IReactorTime) -> None:
+        self._reactor = reactor
         self._incidents = 0
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
@@ -119,13 +128,19 @@ class Dispatch:
         except Refusal as refusal:
             return jsonrpc.error(None, refusal) + b"\n"
         answers = []
+        unbroken = 0
         for request in requests:
             if isinstance(request, Refusal):
-                answers.append(jsonrpc.error(None, request))
+                answer: bytes | None = jsonrpc.error(None, request)
             else:
                 answer = await self._answer_request(session, request, False)
-                if answer is not None:
-                    answers.append(answer)
+            if answer is not None:
+                answers.append(answer)
+                unbroken += len(answer)
+            if unbroken > TURN_BYTES:
+                # Others want their turn.
+                unbroken = 0
+                await deferLater(self._reactor, 0)
         return b"[%b]\n" % b",".join(answers) if answers else None
 
     async def _answer_request(self, session: Session, request: jsonrpc.Request, plain: bool) -> bytes | None:

@@ -86,7 +86,7 @@ class Hub:
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands)
+        self.dispatch = _dispatch(self.commands, reactor)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -144,9 +144,9 @@ class Hub:
         )
 
 
-def _dispatch(commands: Iterable[Command]) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime) -> Dispatch:
     try:
-        return Dispatch(commands)
+        return Dispatch(commands, reactor)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

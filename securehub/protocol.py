@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
@@ -43,7 +43,7 @@ _TOO_LONG = b"\n"
 """Stands in the queue for a line that was too long; no line holds an LF."""
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
 class HubProtocol(LineReceiver):
     """
     One connection.
@@ -64,6 +64,7 @@ class HubProtocol(LineReceiver):
         self._waiting = False
         self._reading = True
         self._continuing = False
+        self._ended = False
         self._timer: Any = None
         self._request = self.factory.dispatch.request
         self._most_waiting = self.factory.settings["waiting_requests"]
@@ -87,6 +88,21 @@ class HubProtocol(LineReceiver):
         if self.session is not None:
             self.outlet.lost()
             self.session.end()
+
+    def readConnectionLost(self) -> None:
+        """
+        The peer will send no more, but still listens: C{echo HELP | socat ...} does so. What it has asked for is answered, then we close.
+
+        Only on the admin door; TLS ends both directions at once.
+        """
+        self._ended = True
+        if self.session is None:
+            self.transport.loseConnection()
+        else:
+            self._continue_soon()
+
+    def writeConnectionLost(self) -> None:
+        """We never close our side alone."""
 
     def dataReceived(self, data: bytes) -> None:
         if self.session is None:
@@ -193,6 +209,8 @@ class HubProtocol(LineReceiver):
                 session.answer(self.factory.dispatch.refuse(session, self._too_long()))
             elif line:
                 self.lineReceived(line)
+        if self._ended and not lines and not self._finish_waiting(session):
+            session.leave()
         if session.leaving:
             lines.clear()
             self._close_when_released()
@@ -202,7 +220,7 @@ class HubProtocol(LineReceiver):
                 self.transport.pauseProducing()
             if not room:
                 self._continue_soon()
-        elif not self._reading and not self.outlet.paused:
+        elif not self._reading and not self.outlet.paused and not self._ended:
             self._reading = True
             self.transport.resumeProducing()
 
@@ -234,8 +252,14 @@ class HubProtocol(LineReceiver):
         self._waiting = False
         if self.session is not None and self.session.leaving:
             self._close_when_released()
-        if self._lines or not self._reading:
+        if self._lines or self._ended or not self._reading:
             self._continue_soon()
+
+    def _finish_waiting(self, session: Session) -> bool:
+        """After the peer's last line: cancel what it was asked for. Tells whether a command is still at work."""
+        if session.asking is not None:
+            self._answer(session, b"")
+        return self._waiting
 
     def _close_when_released(self) -> None:
         if not self.outbox.waiting_bytes and not self.outbox.waiting:

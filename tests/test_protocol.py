@@ -208,6 +208,22 @@ class OrderTests(ProtocolCase):
         self.world.settle()
         self.assertEqual(self.client.received(), [f"OK {number}" for number in range(TURN, 3 * TURN)])
 
+    def test_a_batch_gives_others_their_turn(self) -> None:
+        """A batch whose answers are long is not answered in one turn, but in one line all the same."""
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hub.ping", "params": {"text": "x" * 150}})
+        other = self.greeted()
+        self.client.send("[" + ",".join([request] * 60) + "]", "PING behind it")
+        self.assertEqual(len(self.client.received()), 2)
+
+        long = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"})
+        self.client.send("[" + ",".join([long] * 60) + "]", "PING behind it")
+        self.assertEqual(self.client.received(), [])
+        other.send("PING meanwhile")
+        self.assertEqual(other.received(), ["OK meanwhile"])
+        self.world.settle()
+        answers = self.client.received()
+        self.assertEqual((len(json.loads(answers[0])), answers[1:]), (60, ["OK behind it"]))
+
     def test_reads_no_further_while_it_has_lines(self) -> None:
         """So no client can pile up requests."""
         self.client.ask(*(f"PING {number}" for number in range(TURN + 1)))
@@ -252,6 +268,29 @@ class OrderTests(ProtocolCase):
         self.assertEqual(operator.received(), ["OK Transfer 1: 5.00 USD."])
         self.assertEqual(alice.received()[0], "* You received 5.00 USD from @cash. Balance 5.00 USD.")
         self.assertEqual(bob.received(), ["OK behind"])
+
+
+class HalfClosedTests(ProtocolCase):
+    """A peer at the admin door who has said all, but still listens, as socat does at the end of its input."""
+
+    def half_closed(self, *lines: str) -> tuple[Client, list[str]]:
+        operator = self.world.operator()
+        operator.send(*lines)
+        operator.protocol.readConnectionLost()
+        self.world.settle()
+        return operator, operator.received()
+
+    def test_answers_come_first(self) -> None:
+        """What was asked is answered, be it still at the gate or not yet begun, and then we close."""
+        self.world.member("alice")
+        operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (TURN + 1), "DEPOSIT alice 6")
+        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (TURN + 1), "OK Transfer 2: 6.00 USD."])
+        self.assertTrue(operator.closed)
+
+    def test_nothing_was_asked(self) -> None:
+        operator, answers = self.half_closed()
+        self.assertEqual(answers, [])
+        self.assertTrue(operator.closed)
 
 
 class SlowReaderTests(ProtocolCase):

@@ -131,6 +131,8 @@ class JsonTests(SynchronousTestCase):
             '{"jsonrpc":"2.0","method":"m","params":{"a":1,"\\u0061":2}}',
             '{"jsonrpc":"2.0","method":"m","params":{"a" :1,"a" :2}}',
             '{"jsonrpc":"2.0","method":"m","params":{"a"\t:1,"a"\t:2}}',
+            '{"jsonrpc":"2.0","method":"m","params":{"a":1,"a"  :2}}',
+            '{"jsonrpc":"2.0","method":"m","method" \t :"n"}',
             '{"jsonrpc":"2.0","method":"m","params":{"b":"\\":","a":1,"a":2}}',
             '{"jsonrpc":"2.0","method":"m","params":[{"a":1,"a":2}]}',
             '{"jsonrpc":"2.0","method":"m","params":{"x":{"a":1,"a":2}}}',
