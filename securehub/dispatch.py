@@ -127,21 +127,27 @@ class Dispatch:
             requests = jsonrpc.read_batch(line)
         except Refusal as refusal:
             return jsonrpc.error(None, refusal) + b"\n"
-        answers = []
+        opening = b"["
         unbroken = 0
         for request in requests:
             if isinstance(request, Refusal):
                 answer: bytes | None = jsonrpc.error(None, request)
             else:
                 answer = await self._answer_request(session, request, False)
-            if answer is not None:
-                answers.append(answer)
+            # At once, not joined at the end: each answer has to wait at the gate for what was so when it was made.
+            if answer is None:
+                session.answer_in_part(b"")
+            else:
+                session.answer_in_part(opening + answer)
+                opening = b","
                 unbroken += len(answer)
             if unbroken > TURN_BYTES:
                 # Others want their turn.
                 unbroken = 0
                 await deferLater(self._reactor, 0)
-        return b"[%b]\n" % b",".join(answers) if answers else None
+            if session.gone:
+                raise Gone
+        return None if opening == b"[" else b"]\n"
 
     async def _answer_request(self, session: Session, request: jsonrpc.Request, plain: bool) -> bytes | None:
         id = request.id

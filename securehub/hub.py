@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -118,8 +118,7 @@ class Hub:
         for door in doors:
             door.stopping = True
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
-        for door in doors:
-            stopped.addCallback(self._say_bye, door)
+        stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 
     def count_connections(self) -> int:
@@ -135,8 +134,9 @@ class Hub:
             self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
             self.service_names.append(factory.name)
 
-    def _say_bye(self, _: object, door: HubFactory) -> Deferred[None]:
-        return _at_most(self.reactor, door.say_bye("the hub is stopping."), STOPPING_SECONDS)
+    def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
+        closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
+        return _at_most(self.reactor, closed, STOPPING_SECONDS)
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(
@@ -151,10 +151,8 @@ def _dispatch(commands: Iterable[Command], reactor: IReactorTime) -> Dispatch:
         raise BadServices(str(clash)) from None
 
 
-def _at_most(reactor: IReactorTime, waited: Deferred[None], seconds: float) -> Deferred[None]:
+def _at_most(reactor: IReactorTime, waited: Deferred[Any], seconds: float) -> Deferred[None]:
     """Wait, but not for ever: at a stop, going on is better than waiting for what never comes."""
-    if waited.called:
-        return succeed(None)
     either: Deferred[None] = Deferred()
 
     def go_on(_: object = None) -> None:

@@ -39,9 +39,6 @@ TURN = 32
 HELD_BYTES = 64 * 1024
 """With so much at the gate, a connection is read no further."""
 
-_TOO_LONG = b"\n"
-"""Stands in the queue for a line that was too long; no line holds an LF."""
-
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
 class HubProtocol(LineReceiver):
@@ -58,7 +55,8 @@ class HubProtocol(LineReceiver):
     session: Session | None = None
 
     def connectionMade(self) -> None:
-        self._lines: deque[bytes] = deque()
+        # None stands for a line that was too long.
+        self._lines: deque[bytes | None] = deque()
         self._partial = b""
         self._skipping = False
         self._waiting = False
@@ -96,6 +94,9 @@ class HubProtocol(LineReceiver):
         Only on the admin door; TLS ends both directions at once.
         """
         self._ended = True
+        if self._partial:
+            self._lines.append(self._partial)
+            self._partial = b""
         if self.session is None:
             self.transport.loseConnection()
         else:
@@ -122,6 +123,8 @@ class HubProtocol(LineReceiver):
         if waited is not None:
             self._waiting = True
             waited.addErrback(_log_unless_gone).addBoth(self._answered)
+        elif self._timer is not None:
+            self._stop_timer()
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """Write what the gate has let out."""
@@ -179,21 +182,20 @@ class HubProtocol(LineReceiver):
         if self._partial:
             data = self._partial + data
         lines = data.split(b"\n")
-        self._partial = partial = lines.pop()
-        if len(data) >= self.MAX_LENGTH:
-            if len(partial) >= self.MAX_LENGTH:
-                self._skipping = True
-                self._partial = b""
-                lines.append(partial)
-            lines = [line if len(line) < self.MAX_LENGTH else _TOO_LONG for line in lines]
-        self._lines += lines
+        self._partial = lines.pop()
+        if len(data) < self.MAX_LENGTH:
+            self._lines += lines
+            return
+        self._lines += [line if len(line) < self.MAX_LENGTH else None for line in lines]
+        if len(self._partial) >= self.MAX_LENGTH:
+            self._partial = b""
+            self._skipping = True
+            self._lines.append(None)
 
     def _work(self) -> None:
         """Handle the lines that are there, as far as this connection may go in one turn."""
         session, outbox, lines = self.session, self.outbox, self._lines
         assert session is not None
-        if lines and self._timer is not None:
-            self._stop_timer()
         room = TURN
         while lines and room and outbox.waiting < self._most_waiting and outbox.waiting_bytes < HELD_BYTES:
             if self._waiting or session.leaving or self.outlet.paused or self.factory.stopping:
@@ -203,13 +205,17 @@ class HubProtocol(LineReceiver):
                 continue
             room -= 1
             line = lines.popleft()
+            if line is None:
+                session.answer(self.factory.dispatch.refuse(session, self._too_long()))
+                continue
             if line[-1:] == b"\r":
                 line = line[:-1]
-            if line is _TOO_LONG:
-                session.answer(self.factory.dispatch.refuse(session, self._too_long()))
-            elif line:
+            if line:
                 self.lineReceived(line)
-        if self._ended and not lines and not self._finish_waiting(session):
+        if self._ended and session.asking is not None:
+            # Nobody is there who could answer.
+            self._answer(session, b"")
+        if self._ended and not lines and not self._waiting:
             session.leave()
         if session.leaving:
             lines.clear()
@@ -234,12 +240,12 @@ class HubProtocol(LineReceiver):
         if self.connected:
             self.dataReceived(b"")
 
-    def _answer(self, session: Session, line: bytes) -> None:
+    def _answer(self, session: Session, line: bytes | None) -> None:
         """Give a line to the command that asked for it. Whatever it looks like, it is not a request."""
         asking, session.asking = session.asking, None
         assert asking is not None
         try:
-            if line is _TOO_LONG:
+            if line is None:
                 raise self._too_long()
             text, _ = characters.decode(line[:-1] if line.endswith(b"\r") else line)
         except Refusal as refusal:
@@ -250,16 +256,11 @@ class HubProtocol(LineReceiver):
     def _answered(self, _: object) -> None:
         """The command that the connection waited for is done."""
         self._waiting = False
+        self._stop_timer()
         if self.session is not None and self.session.leaving:
             self._close_when_released()
         if self._lines or self._ended or not self._reading:
             self._continue_soon()
-
-    def _finish_waiting(self, session: Session) -> bool:
-        """After the peer's last line: cancel what it was asked for. Tells whether a command is still at work."""
-        if session.asking is not None:
-            self._answer(session, b"")
-        return self._waiting
 
     def _close_when_released(self) -> None:
         if not self.outbox.waiting_bytes and not self.outbox.waiting:

@@ -72,7 +72,7 @@ RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
 def shown(value: object) -> str:
     """A field as people read it."""
     if isinstance(value, str):
-        return value or "-"
+        return value.replace("\n", " / ") or "-"
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -150,6 +150,15 @@ class Session:
         self._key = key
         self.committed = False
 
+    def answer_in_part(self, chunk: bytes) -> None:
+        """
+        Send a part of a reply, which ends with L{answer}.
+
+        Whoever waits between having looked or written and answering must do this before, be it with nothing: if the position is lost,
+        so is the connection.
+        """
+        self._outbox.reply(chunk)
+
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
         self._running = False

@@ -82,6 +82,8 @@ class HubService(Service):
         try:
             self._start()
         except (InUse, CannotStart, CannotListenError, service.BadServices, OSError) as error:
+            for port in self._ports:
+                port.stopListening()
             raise SystemExit(f"SecureHub cannot start: {error}") from None
         super().startService()
 

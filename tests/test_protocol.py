@@ -11,6 +11,7 @@ import tracemalloc
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.protocol import TURN
+from securehub.store import journal
 from securehub.switchboard import member
 from tests.world import PASSWORD, SOCKET_BYTES, Client, World
 
@@ -169,9 +170,13 @@ class HandshakeTests(ProtocolCase):
         self.assertEqual((anonymous.ask("PING x"), logged_in.ask("PING y")), (["OK x"], ["OK y"]))
 
     def test_half_a_request_is_none(self) -> None:
+        """Nor is an empty line, nor a password that is asked for and never comes."""
+        empty, asked = self.greeted(), self.greeted()
         self.client.feed(b"PIN")
+        empty.feed(b"\r\n\n")
+        asked.send("LOGIN alice")
         self.world.elapse(31)
-        self.assertTrue(self.client.closed)
+        self.assertEqual((self.client.closed, empty.closed, asked.closed), (True, True, True))
 
     def test_the_operator_may_be_silent(self) -> None:
         operator = self.world.operator()
@@ -286,6 +291,22 @@ class HalfClosedTests(ProtocolCase):
         operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (TURN + 1), "DEPOSIT alice 6")
         self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (TURN + 1), "OK Transfer 2: 6.00 USD."])
         self.assertTrue(operator.closed)
+
+    def test_a_last_line_without_an_end(self) -> None:
+        operator = self.world.operator()
+        operator.feed(b"PING without an end")
+        operator.protocol.readConnectionLost()
+        self.world.settle()
+        self.assertEqual(operator.received(), ["OK without an end"])
+
+    def test_a_password_that_will_not_come(self) -> None:
+        """Nobody is there who could answer, so it is as if an empty line had come."""
+        client = self.greeted()
+        client.send("LOGIN alice")
+        client.protocol.readConnectionLost()
+        self.world.settle()
+        self.assertEqual(client.received(), ["* Password:", "ERR bad-credentials cancelled"])
+        self.assertTrue(client.closed)
 
     def test_nothing_was_asked(self) -> None:
         operator, answers = self.half_closed()
@@ -410,6 +431,26 @@ class DiskTests(ProtocolCase):
             self.assertTrue(client.closed, line)
             self.assertEqual(self.world.hub.switchboard.listeners(member("carol")), [])
             self.recover()
+
+    def test_a_batch_that_is_lost(self) -> None:
+        """However long it takes to answer a batch: none of its answers may tell of what was lost meanwhile."""
+        pay = '{"jsonrpc":"2.0","id":1,"method":"ledger.transfer","params":["bob","5"]}'
+        long = '{"jsonrpc":"2.0","id":2,"method":"rpc.discover"}'
+        self.fill_disk()
+        self.assertEqual(self.alice.ask("[" + ",".join([pay, *[long] * 60]) + "]"), [])
+        self.assertTrue(self.alice.closed)
+        self.assertEqual(self.bob.ask("BALANCE")[2], "  balance   0.00")
+
+        self.recover()
+        alice = self.greeted()
+        alice.ask(f"LOGIN alice {PASSWORD}")
+        self.fill_disk()
+        self.world.hashing_waits = True
+        out_and_in = (
+            f'{{"jsonrpc":"2.0","method":"auth.logout"}},{{"jsonrpc":"2.0","id":3,"method":"auth.login","params":["alice","{PASSWORD}"]}}'
+        )
+        self.assertEqual(alice.ask(f"[{pay},{out_and_in}]"), [])
+        self.assertTrue(alice.closed)
 
     def test_a_logout_that_is_lost(self) -> None:
         """The login is as it was: its token is good."""
@@ -544,6 +585,20 @@ class StopTests(ProtocolCase):
         self.world.settle()
         self.successResultOf(stopped)
         self.assertEqual(self.world.hub.store.counts()["account"], 2)
+
+    def test_leaves_a_snapshot(self) -> None:
+        """And does not end before that is written."""
+        self.patch(journal, "SNAPSHOT_AFTER", 1)
+        self.world.member("alice")
+        self.world.disk_waits = True
+        stopped = self.world.hub.stop()
+        self.world.settle()
+        self.assertNoResult(stopped)
+        self.assertFalse([name for name in self.world.directory.names() if "snapshot" in name])
+        self.world.disk_waits = False
+        self.world.settle()
+        self.successResultOf(stopped)
+        self.assertTrue([name for name in self.world.directory.names() if "snapshot" in name])
 
     def test_a_client_that_does_not_read(self) -> None:
         """It cannot hold up the stop."""

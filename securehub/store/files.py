@@ -11,6 +11,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +24,11 @@ class Appender(Protocol):
     """A file that grows at its end."""
 
     def append(self, content: bytes) -> None:
-        """Write at the end and sync; on return the content survives a power cut."""
+        """
+        Write at the end and sync; on return the content survives a power cut.
+
+        @raise OSError: it failed. As far as the disk allows, nothing of the content is left in the file.
+        """
 
     def close(self) -> None: ...
 
@@ -47,14 +52,27 @@ def _sync_file(descriptor: int) -> None:
 
 
 class RealAppender:
-    """A file opened for appending."""
+    """
+    A file opened for appending.
 
-    def __init__(self, descriptor: int) -> None:
+    @param size: what it has, all of it synced.
+    """
+
+    def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
+        self._size = size
 
     def append(self, content: bytes) -> None:
-        _write_all(self._descriptor, content)
-        _sync_file(self._descriptor)
+        try:
+            _write_all(self._descriptor, content)
+            _sync_file(self._descriptor)
+        except OSError:
+            # What is undone in memory must not be there at the next start. Shorter, a file can be made on a full disk, too.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+                _sync_file(self._descriptor)
+            raise
+        self._size += len(content)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -72,7 +90,7 @@ class RealDirectory:
 
     def hold(self) -> None:
         """
-        Keep all other daemons out, until this one ends in whatever way.
+        Keep all other daemons out, until this one ends in whatever way. What a killed one had begun to write as a whole is taken away.
 
         @raise InUse: another one is there.
         """
@@ -83,6 +101,8 @@ class RealDirectory:
             os.close(held)
             raise InUse(f"another SecureHub is running on the state directory {self.path}") from None
         self._held = held
+        for leftover in self.path.glob("*.new"):
+            leftover.unlink()
 
     def release(self) -> None:
         if self._held is not None:
@@ -112,8 +132,10 @@ class RealDirectory:
             self._sync_entries()
         except BaseException:
             os.close(descriptor)
+            with suppress(OSError):
+                (self.path / name).unlink()
             raise
-        return RealAppender(descriptor)
+        return RealAppender(descriptor, len(content))
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Put a whole file under its name, or leave what was there: never half of it."""

@@ -49,7 +49,7 @@ def read(text: str, plain: bool) -> Request:
     @param plain: whether the line is ASCII without control characters.
 
     @raise BadJSON: it is not strict JSON.
-    @raise BadRequest: it is not a request; a subclass of Refusal with the C{id} if that could be read.
+    @raise BadRequest: it is not a request. As JSON-RPC has it, the answer carries no C{id}, even if one could be read.
     """
     try:
         request = _decode(text)

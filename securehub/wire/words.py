@@ -13,6 +13,7 @@ from securehub.refusals import BadArgument
 _BLANKS = " \t"
 _BLANK = re.compile(r"[ \t]+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"(?=[ \t]|$)')
+_SURROUNDED = re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -53,7 +54,7 @@ def unquote(rest: str) -> tuple[str, str]:
 def without_quotes(rest: str) -> str:
     """The rest of a line as a text: as it stands, but for one pair of quotes around all of it."""
     if rest.startswith('"'):
-        found = _QUOTED.fullmatch(rest)
+        found = _SURROUNDED.fullmatch(rest)
         if found:
             return found[1]
     return rest

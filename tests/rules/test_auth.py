@@ -15,7 +15,7 @@ from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, No
 from securehub.services.auth import rules, tokens
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
-from securehub.services.auth.tokens import MAX_FRESH, Token
+from securehub.services.auth.tokens import MAX_DEAD, MAX_FRESH, Token
 from securehub.services.ledger import books
 from tests.rules.setting import CURRENCIES, NUMBERING, Rules
 from tests.store.setting import everything
@@ -259,11 +259,22 @@ class Logging(Rules):
         self.good(bob)
 
     def test_forged(self) -> None:
-        """A token with the right family and a wrong secret ends the family; one of no family does nothing."""
+        """A token that was never given out is good for nothing, and does nothing, whether there is such a family or not."""
         token = self.create()
         self.assertIsNone(self.resume(Token.parse("nobody's.secret")))
         self.assertEqual(self.families(), [token.family])
         self.assertIsNone(self.resume(Token.parse(f"{token.family}.secret")))
+        self.assertEqual(self.families(), [token.family])
+        self.good(token)
+
+    def test_dead_long_ago(self) -> None:
+        """So many dead tokens are known, and end the family; one that died before these is just not good."""
+        used = [self.create()]
+        for _ in range(MAX_DEAD + 2):
+            used.append(self.good(used[-1]))
+        self.assertIsNone(self.resume(used[0]))
+        self.assertEqual(len(self.families()), 1)
+        self.assertIsNone(self.resume(used[5]))
         self.assertEqual(self.families(), [])
 
     def test_many_lost_answers(self) -> None:

@@ -175,7 +175,9 @@ class Money(Rules):
         """A balance has at most fifteen digits before the point, the counterpart's as well."""
         self.deposit("alice", f"{LARGEST}.99")
         self.assertEqual(self.balance("alice"), f"{LARGEST}.99")
-        self.refused(LimitExceeded, "15 digits", movement.deposit, "alice", amount("0.01"), "", "t", at=self.at)
+        self.refused(
+            LimitExceeded, "no balance in USD may reach 1000000000000000.00", movement.deposit, "alice", amount("0.01"), "", "t", at=self.at
+        )
         self.pay("alice", "bob", f"{LARGEST}.99")
         self.assertEqual(self.balance("bob"), f"{LARGEST}.99")
         self.assertRaises(LimitExceeded, self.deposit, "alice", "0.01")
@@ -188,14 +190,14 @@ class Money(Rules):
         self.deposit("alice", f"{LARGEST}.98")
         self.deposit("bob", "0.02")
         self.pay("bob", "alice", "0.01")
-        self.refused_pay(LimitExceeded, "15 digits", "bob", "alice", "0.01")
+        self.refused_pay(LimitExceeded, "no balance in USD may reach 1000000000000000.00", "bob", "alice", "0.01")
         self.pay("bob", carol, "0.01")
 
     def test_largest_of_each_currency(self) -> None:
-        """The point, not the number of units, is what counts."""
-        for currency in ("GOLD", "YEN"):
+        """The digits before the point count, and where there are many behind it, the units: they have to fit into 64 bits."""
+        for currency, largest in (("GOLD", "999999999999.999999"), ("YEN", LARGEST)):
             number = self.open("alice", currency, currency)
-            self.deposit(number, LARGEST)
+            self.deposit(number, largest)
             self.assertRaises(LimitExceeded, self.deposit, number, "1")
 
     # Currencies

@@ -103,6 +103,29 @@ class Files(SynchronousTestCase):
         self.assertRaises(OSError, self.directory.create, "journal", b"one\n")
         after = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         self.assertEqual(after, before)
+        self.assertEqual(self.directory.names(), [])
+
+    def test_failed_append(self) -> None:
+        """What was written of an append that failed is taken away again, so that nobody finds it at the next start."""
+        file = self.directory.create("journal", b"one\n")
+        file.append(b"two\n")
+        with mock.patch("securehub.store.files._sync_file", side_effect=[OSError(5, "Input/output error"), None]):
+            self.assertRaises(OSError, file.append, b"three\n")
+        self.assertEqual(self.read("journal"), b"one\ntwo\n")
+        write = os.write
+        with mock.patch("os.write", side_effect=lambda descriptor, content: write(descriptor, content[:3]) and self.fill()):
+            self.assertRaises(OSError, file.append, b"three\n")
+        self.assertEqual(self.read("journal"), b"one\ntwo\n")
+
+    def fill(self) -> int:
+        raise OSError(28, "No space left on device")
+
+    def test_leftovers(self) -> None:
+        """What a killed daemon was writing as a whole is taken away by the next that holds the directory."""
+        (self.path / "snapshot.jsonl.new").write_bytes(b"half")
+        self.directory.hold()
+        self.addCleanup(self.directory.release)
+        self.assertEqual(self.directory.names(), ["lock"])
 
     def test_write_is_atomic(self) -> None:
         """While a file is written, and when that fails in the middle, its name has what it had before."""

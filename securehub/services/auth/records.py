@@ -25,6 +25,7 @@ class Family(Record, frozen=True):
 
     @ivar used: the digest of the token that was used last, or of the first one.
     @ivar fresh: the digests of those given out since. The first of them that is used takes the place of C{used}, and all others die.
+    @ivar dead: the beginnings of the digests of those that died last.
     """
 
     collection: ClassVar[str] = "family"
@@ -34,6 +35,7 @@ class Family(Record, frozen=True):
     since: datetime
     used: bytes
     fresh: tuple[bytes, ...] = ()
+    dead: tuple[bytes, ...] = ()
 
 
 class Logins(Record, frozen=True):

@@ -24,6 +24,10 @@ MAX_FRESH = 8
 """Tokens given out and not yet used; whoever asks more often without using one loses the oldest."""
 
 
+MAX_DEAD = 100
+"""Dead tokens that are recognized; one that died before these, or was never given out, is just not good."""
+
+
 class Random(Protocol):
     """Where tokens come from."""
 
@@ -101,13 +105,21 @@ def rotate(tx: Transaction, token: Token, fresh: Token) -> str | None:
     if family is None:
         return None
     if token.digest in family.fresh:
-        tx.put(token.family, replace(family, used=token.digest, fresh=(fresh.digest,)))
+        died = [_beginning(digest) for digest in (family.used, *family.fresh) if digest != token.digest]
+        dead = (*family.dead, *died)[-MAX_DEAD:]
+        tx.put(token.family, replace(family, used=token.digest, fresh=(fresh.digest,), dead=dead))
     elif token.digest == family.used:
         tx.put(token.family, replace(family, fresh=(*family.fresh[1 - MAX_FRESH :], fresh.digest)))
     else:
-        end(tx, family.username, token.family)
+        if _beginning(token.digest) in family.dead:
+            end(tx, family.username, token.family)
         return None
     return family.username
+
+
+def _beginning(digest: bytes) -> bytes:
+    """Enough of a digest to tell a dead token from one that was never given out."""
+    return digest[:8]
 
 
 def end(tx: Transaction, username: str, family: str) -> None:

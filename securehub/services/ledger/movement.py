@@ -21,8 +21,9 @@ from securehub.services.ledger.records import CASH, Account, Entry, Transfer, en
 from securehub.store.transaction import Transaction
 from securehub.switchboard import member
 
-# As many digits before the point as an amount may have. It also keeps units within the 64 bits of whoever reads them.
+# As many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the journal can hold.
 _MOST_WHOLE = 10**MAX_WHOLE_DIGITS
+_MOST_UNITS = 10**18
 
 
 class InsufficientFunds(Refusal):
@@ -47,8 +48,12 @@ class Received(Event, frozen=True):
     balance: str
 
     def text(self) -> str:
+        balance = f"Balance {self.balance} {self.currency}."
+        if "\n" in self.memo:
+            # Last, so that nothing of ours stands behind lines of a stranger's.
+            return f"You received {self.amount} {self.currency} from {self.from_name}. {balance}\n{self.memo}"
         memo = f": {self.memo}" if self.memo else ""
-        return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. Balance {self.balance} {self.currency}."
+        return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. {balance}"
 
 
 class Transferred(Reply, frozen=True):
@@ -89,9 +94,11 @@ def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source:
     """
     source_number = own_account(tx, payer, source)
     source_account = tx.fetch(Account, source_number)
+    # The form of the amount first: it can be told without the payee.
+    units = source_account.money.units(amount)
     target_number = party_account(tx, to, source_account.currency)
     target_account = tx.fetch(Account, target_number)
-    return move(tx, source_number, source_account, target_number, target_account, amount, "transfer", memo, at=at)
+    return move(tx, source_number, source_account, target_number, target_account, units, "transfer", memo, at=at)
 
 
 def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
@@ -104,7 +111,7 @@ def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at:
     target = party_account(tx, to)
     account = tx.fetch(Account, target)
     cash, cash_account = counterpart(tx, CASH, account.money, target)
-    moved = move(tx, cash, cash_account, target, account, amount, "deposit", memo, by=by, at=at)
+    moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at)
     return Booked(moved.transfer, moved.amount, moved.currency)
 
 
@@ -120,7 +127,7 @@ def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *
     number = party_account(tx, source)
     account = tx.fetch(Account, number)
     cash, cash_account = counterpart(tx, CASH, account.money, number)
-    moved = move(tx, number, account, cash, cash_account, amount, "withdrawal", memo, by=by, at=at)
+    moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at)
     return Booked(moved.transfer, moved.amount, moved.currency)
 
 
@@ -130,7 +137,7 @@ def move(
     payer: Account,
     target: str,
     payee: Account,
-    amount: Amount,
+    units: int,
     kind: str,
     memo: str,
     *,
@@ -143,22 +150,22 @@ def move(
     @param source: the number of the account that pays, C{payer}.
     @param target: the number of the account that receives, C{payee}.
 
-    @raise BadArgument: the accounts are one and the same, or the amount has more decimals than the currency.
+    @raise BadArgument: the accounts are one and the same.
     @raise Conflict: their currencies differ.
     @raise InsufficientFunds: the payer would fall below its floor.
     @raise LimitExceeded: a balance would have more digits than can be written.
     """
+    assert units > 0, units
     if source == target:
         raise BadArgument("payer and payee are the same account")
     if payer.currency != payee.currency:
         raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
     money = payer.money
-    units = money.units(amount)
     if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
         raise InsufficientFunds(_lacking(payer, units))
-    most = _MOST_WHOLE * 10**money.digits
+    most = min(_MOST_WHOLE * 10**money.digits, _MOST_UNITS)
     if payee.balance + units >= most or payer.balance - units <= -most:
-        raise LimitExceeded(f"no balance may have more than {MAX_WHOLE_DIGITS} digits before the point")
+        raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
