@@ -108,13 +108,8 @@ class HubProtocol(LineReceiver):
     def dataReceived(self, data: bytes) -> None:
         if self.session is None:
             return
-        gate = self.factory.gate
-        gate.in_turn = True
-        try:
-            self._split(data)
-            self._work()
-        finally:
-            gate.flush()
+        self._split(data)
+        self._work()
 
     def lineReceived(self, line: bytes) -> None:
         """Take one request. Whoever calls this has seen that it may be handled now."""
@@ -354,8 +349,6 @@ class HubFactory(ServerFactory):
             emptied.callback(None)
             return emptied
         self._emptied = emptied
-        self.gate.in_turn = True
         for protocol in list(self.open):
             protocol.say_bye(reason)
-        self.gate.flush()
         return emptied
