@@ -36,7 +36,6 @@ class GateTests(SynchronousTestCase):
 
     def test_nothing_to_wait_for(self) -> None:
         """It leaves at the end of the turn, all of it at once."""
-        self.gate.in_turn = True
         self.outbox.reply(b"a\n")
         self.outbox.event(b"b\n")
         self.outbox.reply(b"c\n")
@@ -55,7 +54,6 @@ class GateTests(SynchronousTestCase):
 
     def test_waits_for_its_position(self) -> None:
         """A read, too, if what it saw could still be lost."""
-        self.gate.in_turn = True
         first, second = Position(), Position()
         self.gate.position = first
         self.outbox.reply(b"a\n")
@@ -71,7 +69,6 @@ class GateTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """What waits for nothing was made before what waits, and leaves before it."""
-        self.gate.in_turn = True
         self.outbox.reply(b"a\n")
         self.gate.position = position = Position()
         self.outbox.reply(b"b\n")
@@ -91,7 +88,6 @@ class GateTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """Whoever waited for an answer is cut off, and hears nothing of what was undone."""
-        self.gate.in_turn = True
         self.outbox.reply(b"a\n")
         self.gate.position = position = Position()
         self.outbox.reply(b"b\n")
