@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from securehub import clabe
 from securehub.money import Amount
@@ -73,7 +73,6 @@ class ArgumentType:
 
 
 _JSON_TYPES: dict[Any, type] = {"int": int, int: int, "bool": bool, bool: bool}
-_Parse = TypeVar("_Parse", bound=Callable[..., Any])
 
 
 def argument(**facts: Any) -> Callable[[Callable[..., Any]], ArgumentType]:

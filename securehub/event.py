@@ -8,6 +8,9 @@ from typing import ClassVar
 
 import msgspec
 
+MAX_EVENT = 16 * 1024
+"""Bytes of an event; it tells all that its receiver needs, and lists belong into replies."""
+
 
 class Event(msgspec.Struct, frozen=True, gc=False):
     """

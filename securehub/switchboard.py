@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from securehub.event import Event
+from securehub.event import MAX_EVENT, Event
 from securehub.wire import jsonrpc, text
-
-MAX_EVENT = 16 * 1024
-"""Bytes of an event; it tells all that its receiver needs, and lists belong into replies."""
 
 
 class Listener(Protocol):

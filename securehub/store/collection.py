@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import chain, islice
 
 # A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
@@ -226,3 +227,17 @@ class ExpiringCollection:
             for part in generation:
                 for key, raw in sorted(part.items()):
                     yield began, key, raw
+
+
+def expire_all(collections: Iterable[Collection | ExpiringCollection], at: datetime) -> datetime:
+    """
+    Let go what has lived long enough, a little at a time.
+
+    @return: when this has to be called again.
+    """
+    pauses = [each.expire(at.timestamp()) for each in collections if isinstance(each, ExpiringCollection)]
+    return at + timedelta(seconds=min(pauses, default=_NOTHING_EXPIRES))
+
+
+_NOTHING_EXPIRES = 24 * 60 * 60
+"""Seconds until it is asked again, where nothing ever expires."""

@@ -12,7 +12,7 @@ about that file is believed any more: the store goes on in a new segment from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -26,7 +26,7 @@ from securehub.event import Event
 from securehub.refusals import Unavailable
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import Appender, Directory
 from securehub.store.records import Record, decoder, encoder
 from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, segment_name, snapshot_name, snapshot_names
@@ -38,8 +38,6 @@ _T = TypeVar("_T")
 
 MAX_UNSYNCED = 16 * 1024 * 1024
 """Bytes that may wait for a slow disk before writes are refused: some 20,000 commits."""
-
-DAY = 24 * 60 * 60
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
@@ -120,7 +118,6 @@ class JournalStore:
         self._places: Places = {}
         self._reading = ReadTransaction(self._places)
         self._collections = Collections()
-        self._expiring: list[ExpiringCollection] = []
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
         self._segment: Appender | None = None
@@ -143,7 +140,6 @@ class JournalStore:
         """
         found = recover(self._directory, self._fresh_collections, self._forms)
         self._collections = found.collections
-        self._expiring = [each for each in found.collections.values() if isinstance(each, ExpiringCollection)]
         for cls in self._records:
             self._places[cls] = Place(found.collections[cls.collection], encoder(cls), decoder(cls), cls.collection)
         self._drawn = found.drawn
@@ -245,7 +241,7 @@ class JournalStore:
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
 
         if at >= self._next_expiry:
-            self._expire(at)
+            self._next_expiry = expire_all(self._collections.values(), at)
         position = self._gathering or self._gather()
         position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in staged.items()]
         position.lines.append(line)
@@ -257,11 +253,6 @@ class JournalStore:
             self._drawn.update(tx.drawn)
         if prepared:
             self._announcer.deliver(prepared)
-
-    def _expire(self, at: datetime) -> None:
-        """Let go what has lived long enough, a little at a time."""
-        pauses = [expiring.expire(at.timestamp()) for expiring in self._expiring]
-        self._next_expiry = at + timedelta(seconds=min(pauses, default=DAY))
 
     def _gather(self) -> Position:
         self._gathering = self._gate.position = position = Position()

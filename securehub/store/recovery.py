@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from twisted.logger import Logger
 
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.collection import MASK, Collection, ExpiringCollection
+from securehub.store.collection import MASK, Collection, ExpiringCollection, expire_all
 from securehub.store.files import Directory
 from securehub.store.line import Damaged
 
@@ -212,7 +212,7 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
             break
         number, head, at = commit.n, following, commit.at
         if at >= state.next_expiry:
-            _expire(state, at)
+            state.next_expiry = expire_all(collections.values(), at)
         for name, key, record in commit.put:
             collections[name].parts[hash(key) & MASK][key] = bytes(record)
         for name, key in commit.delete:
@@ -231,11 +231,6 @@ def _head_of(segment: _Segment, heads: set[bytes]) -> bytes:
         except Damaged:
             continue
     raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
-
-
-def _expire(state: Recovered, at: datetime) -> None:
-    pauses = [each.expire(at.timestamp()) for each in state.collections.values() if isinstance(each, ExpiringCollection)]
-    state.next_expiry = at + timedelta(seconds=min(pauses, default=60))
 
 
 def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Iterator[bytes], number: int, until: int | None) -> None:

@@ -14,13 +14,11 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
-from securehub.event import Event
+from securehub.event import MAX_EVENT, Event
 from securehub.refusals import Refusal
 from securehub.store.journal import JournalStore
 from securehub.store.records import R, Record
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Places, ReadTransaction, Transaction
-
-MAX_EVENT = 16 * 1024
 
 _T = TypeVar("_T")
 
