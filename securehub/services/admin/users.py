@@ -1,0 +1,47 @@
+"""
+The members, as an admin sees them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from securehub import members
+from securehub.members import Joined, Visits, joined_key
+from securehub.reply import Listing, Row
+from securehub.store.transaction import ReadTransaction
+
+
+class UserRow(Row, frozen=True):
+    """
+    A member.
+
+    @ivar locked: whether they are locked out.
+    """
+
+    username: str
+    name: str
+    roles: tuple[str, ...]
+    locked: bool
+    created: datetime
+    last_login: datetime
+
+
+def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[UserRow]:
+    """
+    Members, the newest first.
+
+    @param before: only those who joined before this one.
+
+    @raise NotFound: there is no such member.
+    """
+    end = None if before is None else joined_key(members.fetch(tx, before).number)
+    rows: list[UserRow] = []
+    for _, joined in tx.scan(Joined, end=end, limit=limit + 1, reverse=True):
+        if len(rows) == limit:
+            return Listing(rows, more=True)
+        member = members.fetch(tx, joined.username)
+        visits = tx.fetch(Visits, joined.username)
+        roles = ("member", *member.roles)
+        rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login))
+    return Listing(rows)
