@@ -32,14 +32,14 @@ class AnyCollection(Protocol):
 class Place:
     """Where the records of one class are, and how they are encoded."""
 
-    __slots__ = ("collection", "decode", "encode", "noun", "read")
+    __slots__ = ("collection", "decode", "encode", "load", "noun")
 
     def __init__(self, collection: Any, encode: Encoder, decode: Decoder, noun: str) -> None:
         self.collection = collection
         self.encode = encode
         self.decode = decode
         self.noun = noun
-        self.read = collection.get
+        self.load = collection.loader(decode)
 
 
 Places = dict[type["Record"], Place]
@@ -57,9 +57,8 @@ class ReadTransaction:
 
     def get(self, record: type[R], key: str) -> R | None:
         """The record of that class and key, or None."""
-        place = self._places[record]
-        raw = place.read(key)
-        return None if raw is None else place.decode(raw)
+        found: R | None = self._places[record].load(key)
+        return found
 
     def fetch(self, record: type[R], key: str) -> R:
         """
@@ -98,6 +97,28 @@ class ReadTransaction:
         for key, raw in place.collection.scan(start, end, limit, reverse):
             yield key, place.decode(raw)
 
+    def beneath(
+        self,
+        record: type[R],
+        parent: str,
+        *,
+        start: str = "",
+        end: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, R]]:
+        """
+        Keys and records of a parent, in the order of their keys, for records that say what their parents are.
+
+        @param start: only keys from here on, inclusive.
+        @param end: only keys before here, exclusive.
+        @param limit: at most so many.
+        @param reverse: from the last to the first.
+        """
+        place = self._places[record]
+        for key, raw in place.collection.beneath(parent, start, end, limit, reverse):
+            yield key, place.decode(raw)
+
 
 UNTOUCHED: Any = object()
 """Stands for what a transaction has neither put nor deleted."""
@@ -129,10 +150,12 @@ class Transaction(ReadTransaction):
 
     def get(self, record: type[R], key: str) -> R | None:
         place = self._places[record]
-        raw = self.staged.get((place.collection, key), UNTOUCHED) if self.staged else UNTOUCHED
-        if raw is UNTOUCHED:
-            raw = place.read(key)
-        return None if raw is None else place.decode(raw)
+        if self.staged:
+            raw = self.staged.get((place.collection, key), UNTOUCHED)
+            if raw is not UNTOUCHED:
+                return None if raw is None else place.decode(raw)
+        found: R | None = place.load(key)
+        return found
 
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
@@ -148,6 +171,14 @@ class Transaction(ReadTransaction):
         number = (self.drawn.get(name) or self._numbers.get(name, 0)) + 1
         self.drawn[name] = number
         return number
+
+    def check_size(self) -> int:
+        """
+        The bytes that are put, keys included; asserts that they and the records are not too many for one transaction.
+        """
+        size = sum([len(key) + len(raw or b"") for (_, key), raw in self.staged.items()])
+        assert len(self.staged) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(self.staged)} records, {size} bytes"
+        return size
 
     def announce(self, channel: str, event: Event) -> None:
         """Tell all who listen to the channel, once this is committed and synced, and not at all if it is not."""

@@ -38,7 +38,7 @@ class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
-    records = (records.Account, records.Title, records.Wallet, records.Transfer, records.Entry)
+    records = (records.Account, records.Title, records.Wallet, records.Transfer)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
