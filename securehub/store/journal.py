@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from msgspec import Raw
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -30,7 +29,7 @@ from securehub.store.collection import Collection, ExpiringCollection, expire_al
 from securehub.store.files import Directory
 from securehub.store.records import Record, decoder, encoder, parents
 from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name, snapshot_names
-from securehub.store.transaction import Place, Places, ReadTransaction, Transaction
+from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
 
@@ -181,7 +180,7 @@ class JournalStore:
             self._refuse()
         tx = Transaction(self._places, self._drawn)
         result = rule(tx, *args, **kwargs)
-        if tx.staged or tx.announced or tx.drawn:
+        if tx.changes or tx.announced or tx.drawn:
             self._commit(tx)
         return result
 
@@ -222,25 +221,19 @@ class JournalStore:
 
         Whatever can fail is done before the first record is touched.
         """
-        staged = tx.staged
-        size = tx.check_size()
+        if len(tx.changes) != len(tx.staged):
+            tx.forget_overwritten()
+        size = tx.size
+        assert len(tx.changes) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(tx.changes)} records, {size} bytes"
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
             self._next_expiry = expire_all(self._collections.values(), at)
         position = self._gathering or self._gather()
-        undo = position.undo
-        put = []
-        delete = []
-        for (collection, key), raw in staged.items():
-            undo.append((collection, key, collection.replace(key, raw)))
-            if raw is None:
-                delete.append((collection.name, key))
-            else:
-                put.append((collection.name, key, Raw(raw)))
+        position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in tx.staged.items()]
         self._number = number = self._number + 1
         position.number = number
-        position.commits.append(lines.Commit(number, at, self._synced, put, delete, tx.drawn))
+        position.commits.append(lines.Commit(number, at, self._synced, tx.changes, tx.drawn))
         position.size += size
         self._unsynced_bytes += size
         if tx.drawn:

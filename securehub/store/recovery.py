@@ -197,9 +197,9 @@ def _replay(directory: Directory, segment: _Segment, until: int | None, state: R
 def _apply(directory: Directory, segment: _Segment, until: int | None, state: Recovered) -> None:
     """Make the changes of a segment's commits, without order. Its loop runs a million times at a start."""
     collections, number, head, at = state.collections, state.number, state.head, state.at
-    content = directory.lines(segment.name)
-    next(content)
-    for raw in content:
+    rest = directory.lines(segment.name)
+    next(rest)
+    for raw in rest:
         if number == until:
             break
         try:
@@ -208,15 +208,17 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
             if commit.n != number + 1:
                 raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
         except Damaged as damage:
-            _cut(segment, 2 + number - segment.header.after, damage, raw, content, number, until)
+            _cut(segment, 2 + number - segment.header.after, damage, raw, rest, number, until)
             break
         number, head, at = commit.n, following, commit.at
         if at >= state.next_expiry:
             state.next_expiry = expire_all(collections.values(), at)
-        for name, key, record in commit.put:
-            collections[name].parts[hash(key) & MASK][key] = bytes(record)
-        for name, key in commit.delete:
-            collections[name].drop(key)
+        for name, key, record in commit.changes:
+            encoded = bytes(record)
+            if encoded != b"null":
+                collections[name].parts[hash(key) & MASK][key] = encoded
+            else:
+                collections[name].drop(key)
         if commit.drawn:
             state.drawn.update(commit.drawn)
     state.replayed += number - state.number

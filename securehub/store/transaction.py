@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Raw
+
 from securehub.refusals import NotFound
+from securehub.store.line import DELETED
 
 if TYPE_CHECKING:
     from securehub.event import Event
@@ -32,13 +35,13 @@ class AnyCollection(Protocol):
 class Place:
     """Where the records of one class are, and how they are encoded."""
 
-    __slots__ = ("collection", "decode", "encode", "load", "noun")
+    __slots__ = ("collection", "decode", "encode", "load", "name")
 
-    def __init__(self, collection: Any, encode: Encoder, decode: Decoder, noun: str) -> None:
+    def __init__(self, collection: Any, encode: Encoder, decode: Decoder, name: str) -> None:
         self.collection = collection
         self.encode = encode
         self.decode = decode
-        self.noun = noun
+        self.name = name
         self.load = collection.loader(decode)
 
 
@@ -68,7 +71,7 @@ class ReadTransaction:
         """
         found = self.get(record, key)
         if found is None:
-            raise NotFound(f"there is no {self._places[record].noun} {key}")
+            raise NotFound(f"there is no {self._places[record].name} {key}")
         return found
 
     def scan(
@@ -134,16 +137,20 @@ class Transaction(ReadTransaction):
     """
     Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
 
-    @ivar staged: what it puts (encoded) and deletes (None), by collection and key.
+    @ivar changes: what it puts and deletes, in order, as the journal has it.
+    @ivar size: the bytes of what it puts.
+    @ivar staged: the same for memory: encoded records, or None for what is deleted, by collection and key.
     @ivar announced: events with their channels, in order.
     @ivar drawn: the numbers that it drew, by name.
     """
 
-    __slots__ = ("_numbers", "announced", "drawn", "staged")
+    __slots__ = ("_numbers", "announced", "changes", "drawn", "size", "staged")
 
     def __init__(self, places: Places, numbers: dict[str, int]) -> None:
         self._places = places
         self._numbers = numbers
+        self.changes: list[tuple[str, str, Raw]] = []
+        self.size = 0
         self.staged: dict[tuple[AnyCollection, str], bytes | None] = {}
         self.announced: list[tuple[str, Event]] = []
         self.drawn: dict[str, int] = {}
@@ -160,25 +167,28 @@ class Transaction(ReadTransaction):
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
         place = self._places[record.__class__]
-        self.staged[place.collection, key] = place.encode(record)
+        raw = place.encode(record)
+        self.staged[place.collection, key] = raw
+        self.changes.append((place.name, key, Raw(raw)))
+        self.size += len(raw)
 
     def delete(self, record: type[Record], key: str) -> None:
         """Take a record away; it need not be there."""
-        self.staged[self._places[record].collection, key] = None
+        place = self._places[record]
+        self.staged[place.collection, key] = None
+        self.changes.append((place.name, key, DELETED))
+
+    def forget_overwritten(self) -> None:
+        """Of what was put or deleted more than once, keep the last alone."""
+        last = {(name, key): change for name, key, change in self.changes}
+        self.changes = [(name, key, change) for (name, key), change in last.items()]
+        self.size = sum(len(raw) for raw in self.staged.values() if raw is not None)
 
     def number(self, name: str) -> int:
         """A number greater than all that were drawn under that name before; gaps are possible."""
         number = (self.drawn.get(name) or self._numbers.get(name, 0)) + 1
         self.drawn[name] = number
         return number
-
-    def check_size(self) -> int:
-        """
-        The bytes that are put, keys included; asserts that they and the records are not too many for one transaction.
-        """
-        size = sum([len(key) + len(raw or b"") for (_, key), raw in self.staged.items()])
-        assert len(self.staged) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(self.staged)} records, {size} bytes"
-        return size
 
     def announce(self, channel: str, event: Event) -> None:
         """Tell all who listen to the channel, once this is committed and synced, and not at all if it is not."""
