@@ -81,7 +81,7 @@ def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
 
     @raise Locked: nothing, as the account is locked.
     """
-    member = fetch(tx, username)
+    member = tx.fetch(Member, username)
     if member.locked:
         raise Locked(f"the account is locked: {member.locked}")
     return member.roles

@@ -4,7 +4,7 @@ A session: what one connection's commands have in common, and all that they see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -82,7 +82,7 @@ class Session:
         assert self.user is not None
         return self.user
 
-    async def roles(self) -> tuple[str, ...] | None:
+    def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
         What the caller has been granted at this moment; what was so at the login does not count.
 
@@ -90,9 +90,9 @@ class Session:
 
         @raise Locked: the member has been locked out since.
         """
-        if self.user is None:
-            return None
-        return ROLES if self.operator else await self._store.read(members.roles, self.user)
+        if self.user is None or self.operator:
+            return _at_once(ROLES if self.operator else None)
+        return self._store.read(members.roles, self.user)
 
     async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
@@ -193,3 +193,7 @@ class Session:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
+
+
+async def _at_once(value: T) -> T:
+    return value
