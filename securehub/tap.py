@@ -25,7 +25,8 @@ from twisted.python.usage import UsageError
 from securehub import config, hashing, service, tls
 from securehub.clock import Clock
 from securehub.hub import Hub
-from securehub.store.files import InUse, RealDirectory
+from securehub.store.disk import InUse
+from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 

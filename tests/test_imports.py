@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
     | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
