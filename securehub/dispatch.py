@@ -172,6 +172,8 @@ class Dispatch:
             raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
             await self._ask(session, entry, values)
+            # What was so before the person answered need not be so any more.
+            access.check(await session.roles(), session.operator)
         if key is None:
             session.begin(entry.writes, None)
         else:

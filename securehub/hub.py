@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
@@ -54,7 +55,9 @@ class Hub:
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
-    @ivar commands: all commands; filled once all services are made.
+    @ivar chores: what is done at the start, or every so often.
+    @ivar services: all services, by name; filled once all are made.
+    @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
     """
 
@@ -83,6 +86,8 @@ class Hub:
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.chores = Chores(reactor)
+        self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self._add_services(factories)
@@ -102,6 +107,7 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+        self.chores.start()
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
@@ -117,6 +123,7 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
+        self.chores.stop()
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
@@ -133,6 +140,7 @@ class Hub:
                 raise BadServices(f"the service {factory.name} declares no command")
             self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
             self.service_names.append(factory.name)
+            self.services[factory.name] = service
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])

@@ -38,15 +38,16 @@ ALLOWED: dict[str, set[str]] = {
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
+    "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
-    "service": {"store.records", "plugins", "hub"},
+    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
     | {"switchboard", "store.records", "store.transaction", "services", "hub"},
     "plugins": {"services"},
@@ -56,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
     | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
@@ -84,7 +85,21 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "twisted.internet": {
+        "chores",
+        "store",
+        "hub",
+        "gate",
+        "protocol",
+        "outlet",
+        "eager",
+        "tls",
+        "tap",
+        "session",
+        "dispatch",
+        "hashing",
+        "client",
+    },
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
