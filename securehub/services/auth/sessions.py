@@ -54,7 +54,7 @@ class Changed(Reply, frozen=True):
     resume: str
 
     def status(self) -> str:
-        return f"The password is changed. {self.ended} other logins have ended."
+        return f"The password is changed. {_logins(self.ended, 'other')}."
 
 
 class Reset(Reply, frozen=True):
@@ -68,7 +68,7 @@ class Reset(Reply, frozen=True):
     ended: int
 
     def status(self) -> str:
-        return f"The password of {self.username} is changed. {self.ended} logins have ended."
+        return f"The password of {self.username} is changed. {_logins(self.ended)}."
 
 
 def sessions_of(
@@ -137,3 +137,8 @@ def reset_password(tx: Transaction, username: str, hashed: str) -> Reset:
     members.fetch(tx, username)
     tx.put(username, Credential(hashed))
     return Reset(username, tokens.end_all(tx, username, NEW_PASSWORD))
+
+
+def _logins(ended: int, which: str = "") -> str:
+    what = f"{which} login" if which else "login"
+    return f"One {what} has ended" if ended == 1 else f"{ended or 'No'} {what}s have ended"
