@@ -30,6 +30,7 @@ from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
+from securehub.vault import Vault
 
 _log = Logger()
 
@@ -51,6 +52,7 @@ class Hub:
     @ivar clock: the time for records.
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
+    @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
@@ -81,6 +83,7 @@ class Hub:
         self.clock = clock
         self.random = random
         self.hashing = hashing
+        self.vault = Vault(directory, random)
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
@@ -91,7 +94,7 @@ class Hub:
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor)
+        self.dispatch = _dispatch(self.commands, reactor, self.vault)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -100,6 +103,7 @@ class Hub:
         Load what is stored. Nobody may connect before.
 
         @raise CannotStart: acknowledged commits are missing.
+        @raise BadKey: the vault's key file is damaged.
         """
         # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
         gc.disable()
@@ -107,12 +111,13 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
-        self.chores.start()
+        self.vault.load(first_start=not found.number)
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
             replayed=found.replayed,
         )
+        self.chores.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -152,9 +157,9 @@ class Hub:
         )
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault) -> Dispatch:
     try:
-        return Dispatch(commands, reactor)
+        return Dispatch(commands, reactor, vault.mark)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

@@ -33,6 +33,7 @@ class Admin:
         self.store = hub.store
         self.clock = hub.clock
         self.random = hub.random
+        self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
         self.invitation = timedelta(days=hub.settings["invitation_days"])
         self.hashing = hub.hashing
@@ -92,8 +93,9 @@ class Admin:
         once. It is kept that you vouched for those who come with it.
         """
         at = self.clock.now()
-        code = invitations.fresh_code(self.random)
-        return await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        code = invitations.Code.fresh(self.random, self.vault)
+        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        return invitations.opened(invited, self.vault)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def erase(self, session: Session, username: str) -> erasure.Erased:

@@ -11,7 +11,6 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, named, prompted
-from securehub.refusals import BadCredentials
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.auth import erasure, export, invitations, profile, records, rules, sessions, tokens
@@ -101,10 +100,7 @@ class Auth:
 
         If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
         """
-        hashed = await self.store.read(rules.hash_of, username)
-        fits, newer = await self.hashing.verify(password, hashed)
-        if not fits or hashed is None:
-            raise rules.wrong()
+        hashed, newer = await self._verified(username, password)
         logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
         _let_in(session, username, logged_in.resume)
         return logged_in
@@ -170,7 +166,7 @@ class Auth:
         """
         username, family, token = session.member, session.family, session.token
         assert token is not None
-        verified = await self._verified(username, old)
+        verified, _ = await self._verified(username, old)
         hashed = await self.hashing.hash(new)
         return await session.transact(sessions.change_password, username, verified, hashed, token, Token.fresh(self.random, family))
 
@@ -206,24 +202,26 @@ class Auth:
         journal's archive, in which the texts still stand, may be kept.
         """
         username, at = session.member, self.clock.now()
-        verified = await self._verified(username, password)
+        verified, _ = await self._verified(username, password)
         until = self.erasing.archived_until(at)
         erased = await session.transact(erasure.erase, username, self.erasing.checks, until, verified, at=at)
         session.answer_in_part(b"")
         await self.erasing.forget_now(username)
         return erased
 
-    async def _verified(self, username: str, password: str) -> str:
+    async def _verified(self, username: str, password: str) -> tuple[str, str | None]:
         """
-        The hash of a member's password, which has been verified.
+        Verify a password.
 
-        @raise BadCredentials: the password is not theirs.
+        @return: the hash which it fits, and a newer one if that is of an older kind.
+
+        @raise BadCredentials: it does not fit, or there is no such member.
         """
         hashed = await self.store.read(rules.hash_of, username)
-        fits, _ = await self.hashing.verify(password, hashed)
+        fits, newer = await self.hashing.verify(password, hashed)
         if not fits or hashed is None:
-            raise BadCredentials("the password is not right")
-        return hashed
+            raise rules.wrong()
+        return hashed, newer
 
     def _live(self, username: str) -> list[Session]:
         return [each for each in self.switchboard.listeners(member(username)) if isinstance(each, Session)]

@@ -17,13 +17,14 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.members import Joined, Member, Visits, joined_key
-from securehub.refusals import BadCredentials, Unavailable
+from securehub.refusals import Unavailable
 from securehub.reply import Reply
 from securehub.service import IRemembers
 from securehub.services.auth import tokens
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.lifetimes import HOUR_SECONDS
 from securehub.services.auth.records import Credential, Logins
+from securehub.services.auth.rules import wrong
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -117,7 +118,7 @@ def erase(
     member = members.fetch(tx, username)
     credential = tx.get(Credential, username)
     if verified is not None and (credential is None or credential.hash != verified):
-        raise BadCredentials("the password is not right")
+        raise wrong()
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")

@@ -2,7 +2,8 @@
 Who may become a member: anybody, whoever has been invited, nobody.
 
 A code of an invitation is shown once, to the one who asked for it; what is kept is its digest. A code has 80 bits of chance, so that its
-digest tells nothing, and guessing is hopeless. Whatever is wrong with a code, the answer is the same.
+digest tells nothing, and guessing is hopeless. Whatever is wrong with a code, the answer is the same. As a repeat of the request must be
+answered with the same code, the answer is kept for its key with the code sealed in the vault.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 from base64 import b32encode
 from datetime import datetime
 from hashlib import sha256
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
 from securehub.members import OPERATOR, Member
-from securehub.refusals import BadArgument, BadCredentials, Forbidden
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
 from securehub.services.auth.tokens import Random
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.vault import CannotOpen, Vault
 
 OPEN, INVITATION, CLOSED = "open", "invitation", "closed"
+
+PURPOSE = "the code of an invitation"
 
 ABOUT = {
     OPEN: "Anybody may become a member of this hub. With an invitation, it is kept who vouched for you.",
@@ -89,16 +93,47 @@ def digest(code: str) -> str:
     return sha256(plain.encode()).hexdigest()
 
 
-def invite(tx: Transaction, code: str, by: str, uses: int, expires: datetime, *, at: datetime) -> Invited:
+class Code(NamedTuple):
+    """
+    A code of an invitation, as a rule may know it.
+
+    @ivar digest: where the invitation is kept.
+    @ivar sealed: the code itself, for the vault.
+    """
+
+    digest: str
+    sealed: str
+
+    @classmethod
+    def fresh(cls, random: Random, vault: Vault) -> Code:
+        code = fresh_code(random)
+        return cls(digest(code), vault.seal(code.encode(), PURPOSE).hex())
+
+
+def opened(invited: Invited, vault: Vault) -> Invited:
+    """
+    An answer whose code can be read.
+
+    @raise Conflict: the key of the vault is not the one with which it was sealed; only a restored hub meets that.
+    """
+    try:
+        return replace(invited, code=vault.open(bytes.fromhex(invited.code), PURPOSE).decode())
+    except CannotOpen:
+        raise Conflict("the code of this invitation cannot be shown again; make another one") from None
+
+
+def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *, at: datetime) -> Invited:
     """
     Make an invitation.
+
+    @return: with its code still sealed, see L{opened}.
 
     @raise BadArgument: it would be over before it begins.
     """
     if expires <= at:
         raise BadArgument(f"expires: {when(expires)} is over")
-    tx.put(digest(code), Invitation(by, at, expires, uses))
-    return Invited(code, uses, expires)
+    tx.put(code.digest, Invitation(by, at, expires, uses))
+    return Invited(code.sealed, uses, expires)
 
 
 def refuse_uninvited(tx: ReadTransaction, registration: str, code: str | None, *, at: datetime) -> None:
