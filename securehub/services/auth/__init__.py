@@ -190,7 +190,7 @@ class Auth:
         Results of requests with a key are kept besides, for up to two days.
         """
         services = tuple((name, each.remembered) for name, each in self.services.items() if IRemembers.providedBy(each))
-        return await self.store.read(export.export, session.member, services, after)
+        return await self.store.read(export.export, session.member, services, after, limit=export.PAGE)
 
     @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
     async def erase(self, session: Session, password: str) -> erasure.Erased:

@@ -61,12 +61,13 @@ class Export(Reply, frozen=True):
         return f"there is more; ask with after={self.next}" if self.more else ""
 
 
-def export(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Remembered]], after: str = "", limit: int = PAGE) -> Export:
+def export(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Remembered]], after: str, *, limit: int) -> Export:
     """
     A page of what is kept about a member.
 
     @param services: in their order, how to ask each what it keeps.
     @param after: the end of the page before; empty to begin.
+    @param limit: items of a page.
 
     @raise BadArgument: no page ends so.
     """
