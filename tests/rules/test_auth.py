@@ -27,7 +27,7 @@ HASH = "$argon2id$of alice's password"
 
 
 class Logging(Rules):
-    """Logins of a hub that allows three sessions a member."""
+    """A hub that allows three sessions a member."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -76,6 +76,10 @@ class Logging(Rules):
 
     def change(self, username: str, **changes: Any) -> None:
         self.do(lambda tx: tx.put(username, replace(tx.fetch(Member, username), **changes)))
+
+
+class LoginTests(Logging):
+    """Who gets in, and until when."""
 
     # Joining
 

@@ -2,7 +2,7 @@
 A member's sessions, as they see and end them.
 
 A session is a login, from LOGIN or CREATE until it is ended, whether it is connected at this moment or will come back with its token; so
-its name is that of its family of tokens, which is no secret and stays the same (docs/decisions/0008-sessions.md).
+its name is that of its family of tokens, which is no secret and stays the same (docs/decisions/0020-sessions.md).
 """
 
 from __future__ import annotations
