@@ -101,6 +101,21 @@ class Much(SynchronousTestCase):
         self.assertIn(b'"alice"', snapshot)
         self.assertEqual(snapshot.count(b"$argon2"), 1)
 
+    def test_the_archive_can_go(self) -> None:
+        """What is older than a snapshot can be removed, and the hub starts without it."""
+        self.operator.ask("admin.erase alice")
+        self.bob.send(*["PROFILE name=Bob"] * 1000)
+        self.world.settle()
+        self.world.stop()
+        for name in self.world.directory.names():
+            if name.startswith("journal"):
+                self.world.directory.remove(name)
+        for content in self.world.directory.files.values():
+            self.assertNotIn(b"memo-", content)
+        self.world.start_again()
+        self.assertEqual(self.memos(), [])
+        self.assertEqual(self.world.operator().ask("ledger.trial_balance")[-2:], ["  USD       0.00", "OK"])
+
     def test_pages(self) -> None:
         """All pages together are all, each thing once and in order."""
         page = self.export(self.alice)

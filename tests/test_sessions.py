@@ -5,12 +5,15 @@ How sessions end: by a commit, once it is settled, whatever becomes of who asked
 from __future__ import annotations
 
 import errno
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.once import digest
 from securehub.services.auth.lifetimes import TOGETHER
+from securehub.vault import KEY_FILE
 from tests.world import PASSWORD, Client, World
 
 BYE = "* Bye: the account is locked: spam"
@@ -129,6 +132,49 @@ class Ending(SynchronousTestCase):
         alice.ask(f"REVOKE {row['session']}")
         self.assertEqual(world.connect().ask(f"LOGIN alice {PASSWORD}")[-1][:10], "OK Welcome")
         self.assertEqual(self.resumes(resume), "ERR bad-credentials")
+
+
+class Secrets(SynchronousTestCase):
+    """Nothing of a request with a key can be read, or guessed at, in what is stored."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.operator = self.world.operator()
+        self.world.member("alice")
+
+    def test_invitation(self) -> None:
+        """The answer that is kept has no code to be read, and yet is repeated word for word after a crash."""
+        first = self.operator.call("admin.invite", key="i1")["result"]
+        for content in self.world.directory.files.values():
+            self.assertNotIn(first["code"].encode(), content)
+        self.world.restart(crash=True)
+        self.assertEqual(self.world.operator().call("admin.invite", key="i1")["result"], first)
+
+    def test_without_the_key_of_the_vault(self) -> None:
+        """A hub that was restored without it says so, and makes other invitations."""
+        self.operator.call("admin.invite", key="i1")
+        self.world.stop()
+        self.world.directory.remove(KEY_FILE)
+        self.world.start_again()
+        operator = self.world.operator()
+        self.assertEqual(operator.call("admin.invite", key="i1")["error"]["data"]["code"], "conflict")
+        self.assertIn("code", operator.call("admin.invite", key="i2")["result"])
+
+    def test_password(self) -> None:
+        """The digest of the arguments is none of the password, which anybody could compute."""
+        self.operator.call("admin.password", username="alice", password="correct-donkey", key="p1")
+        readable = digest("admin.password", ["alice", "correct-donkey"])
+        kept = b"".join(self.world.directory.files.values())
+        self.assertIn(b"operator/p1", kept)
+        for form in (b64encode(readable), b64encode(readable).replace(b"/", b"\\/"), readable.hex().encode(), b"correct-donkey"):
+            self.assertNotIn(form, kept)
+
+    def test_marks(self) -> None:
+        """The same for the same secret and key, and for nothing else."""
+        mark = self.world.hub.vault.mark
+        self.assertEqual((mark("a"), len(mark("a"))), (mark("a"), 16))
+        self.assertNotEqual(mark("a"), mark("b"))
+        self.assertNotEqual(mark("a"), World(seed=2).hub.vault.mark("a"))
 
 
 class Lasting(SynchronousTestCase):
