@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from securehub import clabe
@@ -19,6 +20,7 @@ _USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _KEY = re.compile(r"[ -~]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
 
@@ -174,6 +176,16 @@ def listed(word: str) -> int:
     if not 1 <= count <= MAX_LISTED:
         raise BadArgument(f"{count} is not between 1 and {MAX_LISTED}")
     return count
+
+
+def instant(word: str) -> datetime:
+    """a time in UTC, such as 2026-11-19T18:02:00Z, or the day alone"""
+    if not _INSTANT.fullmatch(word):
+        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z")
+    try:
+        return datetime.fromisoformat(word.upper()).replace(tzinfo=UTC)
+    except ValueError:
+        raise BadArgument(f"{shown(word)} is no time that there is") from None
 
 
 def switch(word: str) -> bool:

@@ -69,6 +69,15 @@ def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute() if text else user_data_path("securehub")
 
 
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
 def _currencies(text: str) -> str:
     Currencies.parse(text, text.split(":")[0].strip())
     return text
@@ -79,6 +88,13 @@ SETTINGS = (
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
     Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting(
+        "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
+    ),
+    Setting("members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good that does not say otherwise."),
+    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which a login that nobody uses is over."),
+    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login is over, be it used or not."),
+    Setting("members", "archive_days", "365", _whole(0, 36500), "Days for which the journal's archive is kept, erased members included."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -92,7 +108,7 @@ SETTINGS = (
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
-    Setting("limits", "sessions_per_member", "16", _whole(1, 1000), "Sessions that a member may have open."),
+    Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(

@@ -38,17 +38,19 @@ ALLOWED: dict[str, set[str]] = {
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
+    "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
+    "vault": {"store.files"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
-    "service": {"store.records", "plugins", "hub"},
+    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    | {"switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -56,9 +58,10 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.disk", "store.files", "store.recovery", "store.worker"},
+    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
+    | {"store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -75,7 +78,7 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls"},
+    "cryptography": {"tls", "vault"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
@@ -84,7 +87,21 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "twisted.internet": {
+        "chores",
+        "store",
+        "hub",
+        "gate",
+        "protocol",
+        "outlet",
+        "eager",
+        "tls",
+        "tap",
+        "session",
+        "dispatch",
+        "hashing",
+        "client",
+    },
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},

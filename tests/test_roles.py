@@ -18,12 +18,15 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 """Section 6 of the protocol."""
 
 OF_ROLES = {
-    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status"},
+    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status", "admin.lock", "admin.unlock", "admin.password"}
+    | {"admin.invite", "admin.erase"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
 """Section 7."""
 
-NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
+NOT_THE_OPERATORS = {"ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"} | {
+    f"auth.{name}" for name in ("logout", "sessions", "revoke", "passwd", "profile", "export", "erase")
+}
 """Commands about one's own account."""
 
 

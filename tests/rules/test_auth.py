@@ -13,6 +13,7 @@ from securehub import members
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, NotFound
 from securehub.services.auth import rules, tokens
+from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
 from securehub.services.auth.tokens import MAX_DEAD, MAX_FRESH, Token
@@ -21,11 +22,12 @@ from tests.rules.setting import CURRENCIES, NUMBERING, Rules
 from tests.store.setting import everything
 
 LIMIT = 3
+LIFETIMES = Lifetimes(idle=timedelta(days=30), whole=timedelta(days=90))
 HASH = "$argon2id$of alice's password"
 
 
 class Logging(Rules):
-    """Logins of a hub that allows three sessions a member."""
+    """A hub that allows three sessions a member."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -52,7 +54,7 @@ class Logging(Rules):
         """Resume with a token; gives the fresh one, None if it was not good."""
         fresh = self.token(token.family)
         self.at += timedelta(minutes=1)
-        logged_in = self.do(rules.resume, token, self.welcome(fresh, live), at=self.at)
+        logged_in = self.do(rules.resume, token, self.welcome(fresh, live), LIFETIMES, at=self.at)
         if logged_in is None:
             return None
         self.assertEqual(logged_in.resume, fresh.text)
@@ -74,6 +76,10 @@ class Logging(Rules):
 
     def change(self, username: str, **changes: Any) -> None:
         self.do(lambda tx: tx.put(username, replace(tx.fetch(Member, username), **changes)))
+
+
+class LoginTests(Logging):
+    """Who gets in, and until when."""
 
     # Joining
 
@@ -290,7 +296,7 @@ class Logging(Rules):
         """A logout ends its own family; to do it twice is no error."""
         first, other = self.create(), self.log_in()
         for _ in range(2):
-            self.do(tokens.end, "alice", first.family)
+            self.do(tokens.end, "alice", first.family, "because")
             self.assertEqual(self.families(), [other.family])
         self.assertIsNone(self.resume(first))
 
