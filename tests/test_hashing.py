@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.hashing import Hashing, context
@@ -18,7 +19,7 @@ class HashingTests(SynchronousTestCase):
     """One computation each, and not too many at once."""
 
     def hashing(self, limit: int = 10) -> Hashing:
-        return Hashing(CHEAP, execute, limit)
+        return Hashing(CHEAP, execute, limit, at_once=2, reactor=Time())
 
     def test_argon2id(self) -> None:
         """With 19 MiB and two passes; nothing weaker is accepted."""
@@ -45,7 +46,7 @@ class HashingTests(SynchronousTestCase):
     def test_an_older_hash_is_raised(self) -> None:
         """Whoever logs in with a hash of a weaker kind gets one of today's."""
         hashed = CHEAP.copy(argon2__time_cost=3).hash("secret")
-        stronger = Hashing(CHEAP.copy(argon2__time_cost=4), execute, 10)
+        stronger = Hashing(CHEAP.copy(argon2__time_cost=4), execute, 10, at_once=2, reactor=Time())
         fits, newer = self.successResultOf(stronger.verify("secret", hashed))
         self.assertTrue(fits)
         assert newer is not None
@@ -59,7 +60,7 @@ class HashingTests(SynchronousTestCase):
             waiting.append(Deferred())
             return waiting[-1]
 
-        hashing = Hashing(CHEAP, later, 2)
+        hashing = Hashing(CHEAP, later, 2, at_once=2, reactor=Time())
         first, second = hashing.hash("a"), hashing.hash("b")
         refusal = self.assertRaises(RateLimited, hashing.verify, "c", None)
         self.assertGreaterEqual(refusal.retry_after, 1)

@@ -4,6 +4,7 @@ Who is who: new members, logins by password, sessions that resume with a token.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -11,8 +12,11 @@ from zope.interface import provider
 
 from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, named, prompted
+from securehub.networks import origin
+from securehub.refusals import Refusal
 from securehub.service import IServiceFactory
-from securehub.services.auth import records, rules, tokens
+from securehub.services.auth import known, passwords, records, rules, tokens
+from securehub.services.auth.guessing import Guessing, Rate, Trial
 from securehub.services.auth.tokens import Token
 from securehub.session import Gone, Session
 from securehub.switchboard import member
@@ -26,7 +30,7 @@ class Auth:
     """Members and their logins."""
 
     name = "auth"
-    records = (records.Credential, records.Family, records.Logins)
+    records = (records.Credential, records.Family, records.Logins, known.Known)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -37,6 +41,7 @@ class Auth:
         self.currency = hub.currencies.default
         self.numbering = hub.numbering
         self.sessions_per_member = hub.settings["sessions_per_member"]
+        self.guessing = _guessing(hub)
 
     @command(
         "CREATE",
@@ -55,8 +60,9 @@ class Auth:
         You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it. Anybody may
         become a member of this hub, so an invitation is not looked at.
         """
+        passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
-        hashed = await self.hashing.hash(password)
+        hashed = await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
         created = await session.transact(
             rules.create, username, name, hashed, self._welcome(session, username), self.currency, self.numbering, at=self.clock.now()
         )
@@ -78,11 +84,9 @@ class Auth:
 
         If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
         """
-        hashed = await self.store.read(rules.hash_of, username)
-        fits, newer = await self.hashing.verify(password, hashed)
-        if not fits or hashed is None:
-            raise rules.wrong()
-        logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
+        with await self._trial(session, username) as trial:
+            hashed, newer = await self._verify(session, trial, username, password)
+            logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
         session.log_in(username, Token.parse(logged_in.resume).family)
         return logged_in
 
@@ -96,10 +100,10 @@ class Auth:
         used = Token.parse(token)
         owner = await self.store.read(tokens.owner_of, used)
         if owner is None:
-            raise tokens.refused()
+            raise self._bad_token(session)
         logged_in = await session.transact(rules.resume, used, self._welcome(session, owner, used.family), at=self.clock.now())
         if logged_in is None:
-            raise tokens.refused()
+            raise self._bad_token(session)
         session.log_in(logged_in.username, used.family)
         return logged_in
 
@@ -110,9 +114,56 @@ class Auth:
             await session.transact(tokens.end, session.member, session.family)
         session.log_out()
 
+    async def _trial(self, session: Session, username: str) -> Trial:
+        """A try to show that one is this member; see L{securehub.services.auth.guessing}."""
+        return self.guessing.trial(username, session.address, await self.store.read(known.known_to, username))
+
+    async def _verify(self, session: Session, trial: Trial, username: str, password: str) -> tuple[str, str | None]:
+        """
+        Compare a password with that of a member, within a trial.
+
+        @return: the hash that it fits, and a newer one if that is of an older kind.
+
+        @raise BadCredentials: it does not fit, or there is no such member.
+        @raise RateLimited: too much has failed, or too many wait.
+        """
+
+        def turn() -> None:
+            _refuse_gone(session)
+            trial.check()
+
+        hashed = await self.store.read(rules.hash_of, username)
+        fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
+        if not fits or hashed is None:
+            raise rules.wrong()
+        return hashed, newer
+
+    def _bad_token(self, session: Session) -> Refusal:
+        """
+        What a bad token is answered. A good one is never refused, as that takes no more work than to find out that it is good.
+        """
+        try:
+            with self.guessing.trial(None, session.address):
+                raise tokens.refused()
+        except Refusal as refusal:
+            return refusal
+
     def _welcome(self, session: Session, username: str, family: str | None = None) -> rules.Welcome:
-        if session.gone:
-            # The connection was lost while the password was being hashed; nobody is there to be let in.
-            raise Gone
+        _refuse_gone(session)
         live = tuple(each.family for each in self.switchboard.listeners(member(username)) if isinstance(each, Session) and each.family)
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.sessions_per_member)
+
+
+def _refuse_gone(session: Session) -> None:
+    """
+    @raise Gone: the connection was lost while the password waited or was hashed; nobody is there to be let in.
+    """
+    if session.gone:
+        raise Gone
+
+
+def _guessing(hub: Hub) -> Guessing:
+    settings = hub.settings
+    account = Rate(settings["account_failures"], settings["account_failure_seconds"])
+    network = Rate(settings["network_failures"], settings["network_failure_seconds"])
+    return Guessing(account, network, hub.reactor.seconds, trust_loopback=settings["trust_loopback"])

@@ -14,7 +14,7 @@ from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
 from securehub.refusals import BadCredentials, Exists, Locked
 from securehub.reply import Reply, when
-from securehub.services.auth import tokens
+from securehub.services.auth import known, tokens
 from securehub.services.auth.records import Credential
 from securehub.services.auth.tokens import Token
 from securehub.services.ledger.accounts import Numbering, open_account
@@ -94,6 +94,7 @@ def create(
     @raise Exists: the name is taken.
     """
     refuse_taken(tx, username)
+    known.remember(tx, username, welcome.address)
     tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
     account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     number = tx.number("member")
@@ -157,4 +158,5 @@ def _admit(tx: Transaction, username: str, token: Token, address: str, at: datet
         raise Locked(f"the account is locked: {member.locked}")
     visits = tx.fetch(Visits, username)
     tx.put(username, replace(visits, last_login=at, last_address=address))
+    known.remember(tx, username, address)
     return LoggedIn(username, ("member", *member.roles), visits.last_login, visits.last_address, token.text)
