@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 60
 
 
 class Return(NamedTuple):
-    """What one run showed, in seconds: from calling `twistd` until the port accepts, from then on until all are back, the hub's CPU then."""
+    """What one run showed, in seconds: of the start, from then on until all are back, and of the hub's CPU then."""
 
     start: float
     back: float

@@ -4,13 +4,17 @@ Password hashes, and what a failed login costs.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.hashing import Hashing, context
+from securehub.hashing import NICE, Hashing, context, politely
 from securehub.refusals import RateLimited
 from tests.world import CHEAP, PASSWORD, World
 
@@ -163,6 +167,36 @@ class QueueTests(SynchronousTestCase):
         self.assertTrue(all(self.failureResultOf(each, RateLimited) for each in refused))
         self.assertEqual(self.finish_all(), ["a1"])
         self.assertEqual((hashing.computed, hashing.waiting), (2, 0))
+
+
+class ThreadTests(SynchronousTestCase):
+    """The threads that hash give way to the one that answers."""
+
+    def priority(self) -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    def in_thread(self, compute: Callable[[], int]) -> int:
+        found: list[int] = []
+        thread = Thread(target=lambda: found.append(compute()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    def test_nice(self) -> None:
+        """Only the thread that computes, and one that is nicer already stays so."""
+        before = self.priority()
+        self.assertEqual(self.in_thread(lambda: politely(self.priority)), max(NICE, before))
+        self.assertEqual(self.priority(), before)
+        most = 19
+
+        def nicer_already() -> int:
+            os.setpriority(os.PRIO_PROCESS, 0, most)
+            return politely(self.priority)
+
+        self.assertEqual(self.in_thread(nicer_already), most)
+
+    if sys.platform != "linux":
+        test_nice.skip = "threads have no priority of their own"  # type: ignore[attr-defined]
 
 
 class FailedLoginTests(SynchronousTestCase):

@@ -94,7 +94,7 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client"},
+    "os": {"store", "tls", "tap", "client", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
