@@ -164,7 +164,7 @@ def name(word: str) -> str:
 
 def _normal(word: str) -> str:
     """
-    A name or a password, however a keyboard writes it: the mappings of RFC 8265's OpaqueString (docs/decisions/0008-normal-form.md).
+    A name or a password, however a keyboard writes it: the mappings of RFC 8265's OpaqueString (docs/decisions/0040-normal-form.md).
 
     One accented letter can be one character or two, and some keyboards make no-break spaces; all must open the same door.
     """

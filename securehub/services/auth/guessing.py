@@ -4,7 +4,7 @@ How often somebody may guess, and who has to wait.
 A try that failed takes a token out of a bucket, and tokens come back with time. When a bucket is empty every further failure is followed
 by a wait, each twice as long as the one before. There is a bucket for each account, whether there is such an account or not, and one
 for each network. But whoever comes from a network from which the member has logged in before has a bucket of their own, so no
-stranger can lock a member out (docs/decisions/0009-guessing.md).
+stranger can lock a member out (docs/decisions/0041-guessing.md).
 
 Only failures count. The buckets are in memory alone, and there are only so many of them.
 
