@@ -19,6 +19,8 @@ from securehub.refusals import BadArgument, shown
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _KEY = re.compile(r"[ -~]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,15}")
+# The category Zs, without the space of ASCII.
+_SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-]00:00))?")
 
@@ -126,8 +128,7 @@ def new_password(word: str) -> str:
 
 def password(word: str) -> str:
     """a password"""
-    # One accented letter can be typed as one character or two; both must open the same door (RFC 8265 says NFC as well).
-    return unicodedata.normalize("NFC", word)
+    return _normal(word)
 
 
 def token(word: str) -> str:
@@ -157,10 +158,19 @@ def memo(word: str) -> str:
 @argument(limit="name_characters")
 def name(word: str) -> str:
     """a name"""
-    stripped = word.strip()
-    if not stripped:
+    normal = " ".join(_normal(word).split())
+    if not normal:
         raise BadArgument("a name has at least one character")
-    return stripped
+    return normal
+
+
+def _normal(word: str) -> str:
+    """
+    A name or a password, however a keyboard writes it: the mappings of RFC 8265's OpaqueString (docs/decisions/0040-normal-form.md).
+
+    One accented letter can be one character or two, and some keyboards make no-break spaces; all must open the same door.
+    """
+    return unicodedata.normalize("NFC", _SPACE.sub(" ", word))
 
 
 def whole(word: str) -> int:

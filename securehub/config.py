@@ -56,6 +56,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("expected on or off")
+    return text == "on"
+
+
 def _digits(count: int) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) != count or not text.isdecimal() or not text.isascii():
@@ -119,6 +125,13 @@ SETTINGS = (
     Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
+    Setting("limits", "trust_loopback", "on", _switch, "Whether the limits for networks leave out this machine; off behind a proxy on it."),
+    Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
+    Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting(
+        "limits", "network_failures", "30", _whole(1, 100000), "Failed logins from one network (/24, /64) before the next have to wait."
+    ),
+    Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

@@ -114,7 +114,13 @@ class HubService(Service):
             reactor=reactor,
             clock=Clock(),
             random=random.SystemRandom(),
-            hashing=hashing.Hashing(hashing.context(), self._pool.defer, settings["hashing_waiting"]),
+            hashing=hashing.Hashing(
+                hashing.context(),
+                self._pool.defer,
+                settings["hashing_waiting"],
+                at_once=settings["hashing_threads"],
+                reactor=reactor,
+            ),
         )
         self._hub.open()
         self._open_admin_door()

@@ -17,7 +17,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "refusals": set(),
     "clabe": set(),
     "clock": set(),
+    "networks": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
@@ -49,8 +50,8 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
+    | {"service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -82,7 +83,7 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client"},
+    "os": {"store", "tls", "tap", "client", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},

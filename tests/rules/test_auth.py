@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, NotFound
-from securehub.services.auth import rules, tokens
+from securehub.services.auth import known, rules, tokens
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
@@ -177,6 +177,32 @@ class LoginTests(Logging):
         self.assertEqual(self.ask(members.roles, "alice"), ())
         self.change("alice", roles=("admin",))
         self.assertEqual(self.ask(members.roles, "alice"), ("admin",))
+
+    # From where
+
+    def test_known_networks(self) -> None:
+        """Every login makes its network known, the latest first; the same again writes nothing, and the number is bounded."""
+        self.assertEqual(self.ask(known.known_to, "alice"), ())
+        token = self.create()
+        self.assertEqual(self.ask(known.known_to, "alice"), ("192.0.2.0/24",))
+        for address in ("2001:db8::5", "2001:db8::6", "192.0.2.9", "192.0.2.10"):
+            token = self.token(token.family)
+            self.do(rules.log_in, "alice", HASH, None, self.welcome(self.token(), address=address), at=self.at)
+        self.assertEqual(self.ask(known.known_to, "alice"), ("192.0.2.0/24", "2001:db8::/64"))
+        for number in range(known.MOST_NETWORKS + 5):
+            self.do(known.remember, "alice", f"10.0.{number}.1")
+        networks = self.ask(known.known_to, "alice")
+        self.assertEqual((len(networks), networks[0]), (known.MOST_NETWORKS, f"10.0.{known.MOST_NETWORKS + 4}.0/24"))
+        before = self.setting.store.number
+        self.do(known.remember, "alice", f"10.0.{known.MOST_NETWORKS + 4}.99")
+        self.assertEqual(self.setting.store.number, before)
+
+    def test_known_by_a_token(self) -> None:
+        """Whoever resumes is let in as much as by a password."""
+        token = self.create()
+        fresh = self.token(token.family)
+        self.do(rules.resume, token, self.welcome(fresh, address="203.0.113.5"), LIFETIMES, at=self.at)
+        self.assertEqual(self.ask(known.known_to, "alice"), ("203.0.113.0/24", "192.0.2.0/24"))
 
     # How many
 

@@ -12,10 +12,11 @@ from zope.interface import provider
 
 from securehub import __version__, arguments
 from securehub.command import ADMIN, command, named, prompted
+from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
 from securehub.services.admin import invites, locks, roles, status, users
-from securehub.services.auth import erasure, invitations
+from securehub.services.auth import erasure, invitations, passwords
 from securehub.services.auth import sessions as logins
 from securehub.session import Session
 
@@ -81,7 +82,8 @@ class Admin:
 
         All their sessions end, and their tokens are good no more. If you leave the password out, you are asked for it.
         """
-        hashed = await self.hashing.hash(password)
+        passwords.refuse_weak(username, password)
+        hashed = await self.hashing.hash(password, origin=origin(session.address).network)
         return await session.transact(logins.reset_password, username, hashed)
 
     @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(arguments.instant))

@@ -4,6 +4,7 @@ Who is who: new members, logins by password, sessions that resume with a token, 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -11,9 +12,12 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, named, prompted
+from securehub.networks import origin
+from securehub.refusals import Refusal
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
-from securehub.services.auth import erasure, export, invitations, profile, records, rules, sessions, tokens
+from securehub.services.auth import erasure, export, invitations, known, passwords, profile, records, rules, sessions, tokens
+from securehub.services.auth.guessing import Guessing, Rate, Trial
 from securehub.services.auth.lifetimes import Ageing
 from securehub.services.auth.sessions import Changed
 from securehub.services.auth.tokens import Token
@@ -30,7 +34,15 @@ class Auth:
     """Members and their logins."""
 
     name = "auth"
-    records = (records.Credential, records.Family, records.Logins, invitations.Invitation, invitations.Vouched, erasure.Erasure)
+    records = (
+        records.Credential,
+        records.Family,
+        records.Logins,
+        known.Known,
+        invitations.Invitation,
+        invitations.Vouched,
+        erasure.Erasure,
+    )
     remembered = staticmethod(export.remembered)
     refuse_to_forget = staticmethod(erasure.refuse_nothing)
     forget = staticmethod(erasure.forget_nothing)
@@ -50,6 +62,7 @@ class Auth:
         self.lifetimes = Ageing(hub).lifetimes
         self.erasing = erasure.Erasing(hub)
         self.erasing.go_on_by_itself()
+        self.guessing = _guessing(hub)
 
     @command(
         "CREATE",
@@ -68,8 +81,9 @@ class Auth:
         You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it.
         """
         await self.store.read(invitations.refuse_uninvited, self.registration, invite, at=self.clock.now())
+        passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
-        hashed = await self.hashing.hash(password)
+        hashed = await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
         created = await session.transact(
             rules.create,
             username,
@@ -100,8 +114,10 @@ class Auth:
 
         If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
         """
-        hashed, newer = await self._verified(username, password)
-        logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
+        with await self._trial(session, username) as trial:
+            hashed, newer = await self._verify(session, trial, username, password)
+            welcome = self._welcome(session, username)
+            logged_in = await session.transact(rules.log_in, username, hashed, newer, welcome, at=self.clock.now())
         _let_in(session, username, logged_in.resume)
         return logged_in
 
@@ -115,11 +131,11 @@ class Auth:
         used = Token.parse(token)
         owner = await self.store.read(tokens.owner_of, used)
         if owner is None:
-            raise tokens.refused()
+            raise self._bad_token(session)
         welcome = self._welcome(session, owner, used.family)
         logged_in = await session.transact(rules.resume, used, welcome, self.lifetimes, at=self.clock.now())
         if logged_in is None:
-            raise tokens.refused()
+            raise self._bad_token(session)
         _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
@@ -166,8 +182,10 @@ class Auth:
         """
         username, family, token = session.member, session.family, session.token
         assert token is not None
-        verified, _ = await self._verified(username, old)
-        hashed = await self.hashing.hash(new)
+        passwords.refuse_weak(username, new)
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, old)
+        hashed = await self.hashing.hash(new, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
         return await session.transact(sessions.change_password, username, verified, hashed, token, Token.fresh(self.random, family))
 
     @command("PROFILE", access=MEMBER, writes=True, keyed=False, name=named(profile.new_name))
@@ -202,34 +220,53 @@ class Auth:
         journal's archive, in which the texts still stand, may be kept.
         """
         username, at = session.member, self.clock.now()
-        verified, _ = await self._verified(username, password)
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, password)
         until = self.erasing.archived_until(at)
         erased = await session.transact(erasure.erase, username, self.erasing.checks, until, verified, at=at)
         session.answer_in_part(b"")
         await self.erasing.forget_now(username)
         return erased
 
-    async def _verified(self, username: str, password: str) -> tuple[str, str | None]:
-        """
-        Verify a password.
+    async def _trial(self, session: Session, username: str) -> Trial:
+        """A try to show that one is this member; see L{securehub.services.auth.guessing}."""
+        return self.guessing.trial(username, session.address, await self.store.read(known.known_to, username))
 
-        @return: the hash which it fits, and a newer one if that is of an older kind.
+    async def _verify(self, session: Session, trial: Trial, username: str, password: str) -> tuple[str, str | None]:
+        """
+        Compare a password with that of a member, within a trial.
+
+        @return: the hash that it fits, and a newer one if that is of an older kind.
 
         @raise BadCredentials: it does not fit, or there is no such member.
+        @raise RateLimited: too much has failed, or too many wait.
         """
+
+        def turn() -> None:
+            _refuse_gone(session)
+            trial.check()
+
         hashed = await self.store.read(rules.hash_of, username)
-        fits, newer = await self.hashing.verify(password, hashed)
+        fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
         if not fits or hashed is None:
             raise rules.wrong()
         return hashed, newer
+
+    def _bad_token(self, session: Session) -> Refusal:
+        """
+        What a bad token is answered. A good one is never refused, as that takes no more work than to find out that it is good.
+        """
+        try:
+            with self.guessing.trial(None, session.address):
+                raise tokens.refused()
+        except Refusal as refusal:
+            return refusal
 
     def _live(self, username: str) -> list[Session]:
         return [each for each in self.switchboard.listeners(member(username)) if isinstance(each, Session)]
 
     def _welcome(self, session: Session, username: str, family: str | None = None) -> rules.Welcome:
-        if session.gone:
-            # The connection was lost while the password was being hashed; nobody is there to be let in.
-            raise Gone
+        _refuse_gone(session)
         live = tuple(each.family for each in self._live(username) if each.family)
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.sessions_per_member)
 
@@ -237,3 +274,18 @@ class Auth:
 def _let_in(session: Session, username: str, resume: str) -> None:
     token = Token.parse(resume)
     session.log_in(username, token.family, token.digest)
+
+
+def _refuse_gone(session: Session) -> None:
+    """
+    @raise Gone: the connection was lost while the password waited or was hashed; nobody is there to be let in.
+    """
+    if session.gone:
+        raise Gone
+
+
+def _guessing(hub: Hub) -> Guessing:
+    settings = hub.settings
+    account = Rate(settings["account_failures"], settings["account_failure_seconds"])
+    network = Rate(settings["network_failures"], settings["network_failure_seconds"])
+    return Guessing(account, network, hub.reactor.seconds, trust_loopback=settings["trust_loopback"])

@@ -22,6 +22,7 @@ from securehub.reply import Reply
 from securehub.service import IRemembers
 from securehub.services.auth import tokens
 from securehub.services.auth.invitations import Vouched
+from securehub.services.auth.known import Known
 from securehub.services.auth.lifetimes import HOUR_SECONDS
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.auth.rules import wrong
@@ -125,6 +126,7 @@ def erase(
     tx.delete(Credential, username)
     tx.delete(Logins, username)
     tx.delete(Vouched, username)
+    tx.delete(Known, username)
     tx.delete(Joined, joined_key(member.number))
     tx.put(username, Member(member.number, erased=at))
     tx.put(username, replace(tx.fetch(Visits, username), last_address=""))

@@ -18,6 +18,7 @@ from securehub.reply import Reply, Row, table
 from securehub.reply import shown as as_text
 from securehub.service import Kept
 from securehub.services.auth.invitations import Invitation, Vouched
+from securehub.services.auth.known import Known
 from securehub.services.auth.records import Family, Logins
 from securehub.store.transaction import ReadTransaction
 
@@ -109,6 +110,9 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
         yield Kept(
             "session", f"session/{family}", {"session": family, "since": kept.since, "seen": kept.last_seen, "address": kept.address}
         )
+    known = tx.get(Known, username)
+    if known is not None:
+        yield Kept("networks", "networks", {"networks": known.networks})
     for digest, invitation in tx.scan(Invitation):
         if invitation.by == username:
             yield Kept("invitation", f"invitation/{digest}", _values(invitation, "made", "expires", "uses"))

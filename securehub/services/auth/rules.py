@@ -14,7 +14,7 @@ from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
 from securehub.refusals import BadCredentials, Exists
 from securehub.reply import Reply, when
-from securehub.services.auth import invitations, tokens
+from securehub.services.auth import invitations, known, tokens
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -105,6 +105,7 @@ def create(
     refuse_taken(tx, username)
     if invite is not None:
         invitations.use(tx, username, invite, at=at)
+    known.remember(tx, username, welcome.address)
     tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
     account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     number = tx.number("member")
@@ -169,4 +170,5 @@ def _admit(tx: Transaction, username: str, token: Token, address: str, at: datet
     member = members.admitted(tx, username)
     visits = tx.fetch(Visits, username)
     tx.put(username, replace(visits, last_login=at, last_address=address))
+    known.remember(tx, username, address)
     return LoggedIn(username, ("member", *member.roles), visits.last_login, visits.last_address, token.text)
