@@ -15,7 +15,7 @@ from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.budget import entries, forms, goals, plans, records, reports
+from securehub.services.budget import entries, forms, goals, plans, records, reports, sorting
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
 from securehub.session import Session
@@ -32,7 +32,7 @@ class Budget:
     """Members' own budgets."""
 
     name = "budget"
-    records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals)
+    records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals, sorting.Patterns)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -155,6 +155,53 @@ class Budget:
     async def goal_remove(self, session: Session, name: str) -> GoalRemoved:
         """Give a goal up; the entries that counted for it stay."""
         return await session.transact(goals.remove, session.member, name)
+
+    @command(
+        None,
+        access=MEMBER,
+        writes=True,
+        bucket=forms.destination,
+        payee=named(forms.payee),
+        text=named(forms.contained),
+        category=named(forms.category),
+    )
+    async def rule_add(self, session: Session, bucket: str, payee: str = "", text: str = "", category: str = "") -> sorting.RuleAdded:
+        """
+        Let payments enter your budget by themselves.
+
+        What you pay to that payee, or with that text in its memo, goes into the bucket; if you give both, both must fit. With income for
+        a bucket it is about what you receive, and with ignore nothing enters. Paid orders enter as wants unless a rule of yours says
+        otherwise; other payments enter by rules alone. The first rule that fits decides. Imports use the same rules.
+        """
+        return await session.transact(sorting.add_rule, session.member, bucket, payee, text, category)
+
+    @command(None, access=MEMBER)
+    async def rules(self, session: Session) -> Listing[sorting.RuleRow]:
+        """List your rules, in the order in which they are looked at."""
+        return await self.store.read(sorting.rules_of, session.member)
+
+    @command(
+        None,
+        access=MEMBER,
+        bucket=forms.destination,
+        payee=named(forms.payee),
+        text=named(forms.contained),
+        limit=named(arguments.listed),
+    )
+    async def rule_preview(
+        self, session: Session, bucket: str, payee: str = "", text: str = "", limit: int = 20
+    ) -> Listing[sorting.CaughtRow]:
+        """
+        List what a rule would have caught so far, newest first.
+
+        Nothing is kept. What one of your rules catches already has its number.
+        """
+        return await self.store.read(sorting.preview, session.member, bucket, payee, text, self.currency, limit=limit)
+
+    @command(None, access=MEMBER, writes=True, rule=arguments.whole)
+    async def rule_remove(self, session: Session, rule: int) -> sorting.RuleRemoved:
+        """Take a rule away; what it has entered stays."""
+        return await session.transact(sorting.remove_rule, session.member, rule)
 
     def _today(self) -> date:
         """The day that it is in the hub's time zone."""

@@ -123,8 +123,9 @@ def enter(tx: Transaction, owner: str, book: Book, draft: Draft) -> tuple[int, l
     name = month_of(draft.day)
     key = month_key(owner, name)
     month = tx.get(Month, key) or Month()
-    goal = goals.save_up(tx, owner, draft.category, draft.units) if draft.bucket == "savings" and draft.category else 0
     month = _changed(month, draft.kind, draft.bucket, draft.category, draft.units, 1)
+    # Nothing is put before this, as whoever enters what another rule has moved goes on after a refusal.
+    goal = goals.save_up(tx, owner, draft.category, draft.units) if draft.bucket == "savings" and draft.category else 0
     number = book.entries + 1
     tx.put(owner, replace(book, entries=number))
     tx.put(key, month)

@@ -75,6 +75,18 @@ def goal(word: str) -> str:
     return name
 
 
+@argument(limit="name_characters")
+def payee(word: str) -> str:
+    """a username, an account number, @cash, or a name as a bank writes it"""
+    return " ".join(word.split())
+
+
+@argument(limit="memo_characters")
+def contained(word: str) -> str:
+    """what the memo, or the bank's text, has in it; large and small letters are the same"""
+    return word.strip()
+
+
 @argument(limit="memo_characters")
 def item(word: str) -> str:
     """what it was for"""
