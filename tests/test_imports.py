@@ -17,7 +17,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
+    "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments"},
@@ -47,7 +48,21 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
+    "services": {
+        "",
+        "refusals",
+        "arguments",
+        "outside",
+        "clabe",
+        "money",
+        "event",
+        "reply",
+        "command",
+        "members",
+        "openrpc",
+        "service",
+        "session",
+    }
     | {"switchboard", "store.records", "store.transaction", "services", "hub"},
     "plugins": {"services"},
     # the network

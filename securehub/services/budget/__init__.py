@@ -15,7 +15,7 @@ from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.budget import entries, forms, goals, plans, records, reports, sorting
+from securehub.services.budget import entries, forms, goals, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
 from securehub.session import Session
@@ -32,7 +32,7 @@ class Budget:
     """Members' own budgets."""
 
     name = "budget"
-    records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals, sorting.Patterns)
+    records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals, sorting.Patterns, statements.Imported)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -202,6 +202,46 @@ class Budget:
     async def rule_remove(self, session: Session, rule: int) -> sorting.RuleRemoved:
         """Take a rule away; what it has entered stays."""
         return await session.transact(sorting.remove_rule, session.member, rule)
+
+    @command(
+        None,
+        access=MEMBER,
+        statement=forms.statement,
+        account=named(forms.outside_account),
+        bucket=named(forms.leftover),
+        order=named(forms.date_order),
+    )
+    async def import_preview(
+        self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
+    ) -> statements.Preview:
+        """
+        Show what budget.import would do with a statement.
+
+        Nothing is kept.
+        """
+        return await self.store.read(statements.preview, session.member, statement, account, bucket, order, self.currency)
+
+    @command(
+        None,
+        access=MEMBER,
+        writes=True,
+        statement=forms.statement,
+        account=named(forms.outside_account),
+        bucket=named(forms.leftover),
+        order=named(forms.date_order),
+    )
+    async def import_(
+        self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
+    ) -> statements.Done:
+        """
+        Enter what a bank says of an account elsewhere, as CSV or OFX.
+
+        Columns of a CSV are found by the names in its header. Your rules say where each row goes; payments that none of them catches go
+        into the bucket, which is wants if you do not say another, and the rest is income. No row is entered twice: it is known by the
+        bank's own number, or else by its day, amount and text, and how many of that kind there are in one day. A request has at most 60
+        rows; `securehub budget-import FILE` sends a whole file in parts.
+        """
+        return await session.transact(statements.import_, session.member, statement, account, bucket, order, self.currency)
 
     def _today(self) -> date:
         """The day that it is in the hub's time zone."""

@@ -8,6 +8,7 @@ import re
 from datetime import date
 
 from securehub.arguments import argument
+from securehub.outside.figures import ORDERS
 from securehub.refusals import BadArgument, shown
 from securehub.services.budget.records import BUCKETS
 
@@ -73,6 +74,32 @@ def goal(word: str) -> str:
     if not name:
         raise BadArgument("it is empty")
     return name
+
+
+@argument(rest=True, multiline=True)
+def statement(word: str) -> str:
+    """a statement of an account elsewhere: the content of a CSV or OFX file"""
+    return word
+
+
+def date_order(word: str) -> str:
+    """dmy or mdy, where dates such as 1/2/2026 could be either"""
+    if word.lower() not in ORDERS:
+        raise BadArgument(f"{shown(word)} is neither dmy nor mdy")
+    return word.lower()
+
+
+def leftover(word: str) -> str:
+    """needs, wants, savings or ignore"""
+    if word.lower() not in (*BUCKETS, "ignore"):
+        raise BadArgument(f"{shown(word)} is not one of {', '.join(BUCKETS)}, ignore")
+    return word.lower()
+
+
+@argument(limit="name_characters")
+def outside_account(word: str) -> str:
+    """a name for the account elsewhere"""
+    return " ".join(word.split())
 
 
 @argument(limit="name_characters")
