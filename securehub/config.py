@@ -10,6 +10,7 @@ from configparser import Error as ConfigParserError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
 
@@ -84,6 +85,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone such as Europe/Berlin") from None
+
+
 def _currencies(text: str) -> str:
     Currencies.parse(text, text.split(":")[0].strip())
     return text
@@ -94,6 +102,7 @@ SETTINGS = (
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
     Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting("hub", "time_zone", "UTC", _zone, "The time zone whose days and months count, such as America/Mexico_City."),
     Setting(
         "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
     ),

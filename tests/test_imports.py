@@ -17,7 +17,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
+    "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments"},
@@ -51,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
-    | {"service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
+    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),

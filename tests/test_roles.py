@@ -24,9 +24,12 @@ OF_ROLES = {
 }
 """Section 7."""
 
-NOT_THE_OPERATORS = {"ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"} | {
-    f"auth.{name}" for name in ("logout", "sessions", "revoke", "passwd", "profile", "export", "erase")
-}
+NOT_THE_OPERATORS = (
+    {"ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
+    | {f"auth.{name}" for name in ("logout", "sessions", "revoke", "passwd", "profile", "export", "erase")}
+    | {f"budget.{name}" for name in ("income", "expense", "entries", "remove", "report", "months", "plan", "import", "import_preview")}
+    | {f"budget.{name}" for name in ("goal_set", "goals", "goal_remove", "rule_add", "rules", "rule_preview", "rule_remove")}
+)
 """Commands about one's own account."""
 
 
