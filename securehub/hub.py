@@ -29,6 +29,7 @@ from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
+from securehub.vault import Vault
 
 _log = Logger()
 
@@ -50,6 +51,7 @@ class Hub:
     @ivar clock: the time for records.
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
+    @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
@@ -78,6 +80,7 @@ class Hub:
         self.clock = clock
         self.random = random
         self.hashing = hashing
+        self.vault = Vault(directory, random)
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
@@ -95,6 +98,7 @@ class Hub:
         Load what is stored. Nobody may connect before.
 
         @raise CannotStart: acknowledged commits are missing.
+        @raise BadKey: the vault's key file is damaged.
         """
         # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
         gc.disable()
@@ -102,6 +106,7 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+        self.vault.load(first_start=not found.number)
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,

@@ -28,6 +28,7 @@ from securehub.hub import Hub
 from securehub.store.files import InUse, RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
+from securehub.vault import BadKey
 
 _log = Logger()
 
@@ -81,7 +82,7 @@ class HubService(Service):
         """
         try:
             self._start()
-        except (InUse, CannotStart, CannotListenError, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, BadKey, CannotListenError, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
             raise SystemExit(f"SecureHub cannot start: {error}") from None

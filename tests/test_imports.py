@@ -42,23 +42,25 @@ ALLOWED: dict[str, set[str]] = {
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
-    "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "peer": set(),
+    "vault": {"store.files"},
+    "gate": {"peer", "store.journal"},
+    "session": {"members", "command", "event", "gate", "once", "peer", "refusals", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    | {"switchboard", "store.records", "store.transaction", "services", "peer", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
     "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker", "vault"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -75,7 +77,7 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls"},
+    "cryptography": {"tls", "vault", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
@@ -201,7 +203,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_transports(self) -> None:
         """Those that carry bytes know nothing of commands."""
-        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"store.journal"}}
+        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"peer", "store.journal"}}
         self.assertEqual({name: ALLOWED[name] for name in known}, known)
 
     def test_services_know_records_and_transactions(self) -> None:
