@@ -21,6 +21,7 @@ from securehub import __version__
 from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.outlet import TransportOutlet
+from securehub.peer import PeerCertificate, certificate_of
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
 from securehub.wire import characters
@@ -134,6 +135,10 @@ class HubProtocol(LineReceiver):
         """Close at once, without an answer."""
         self._lines.clear()
         self.outlet.cut()
+
+    def certificate(self) -> PeerCertificate | None:
+        """The client certificate with which the peer came, if it has one."""
+        return certificate_of(self.transport)
 
     def say_bye(self, reason: str) -> None:
         """Close, telling why."""
