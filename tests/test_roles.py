@@ -18,12 +18,19 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 """Section 6 of the protocol."""
 
 OF_ROLES = {
-    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status"},
+    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.otp_disable", "admin.status"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
 """Section 7."""
 
-NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
+NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"} | {
+    "auth.otp_setup",
+    "auth.otp_confirm",
+    "auth.otp_disable",
+    "auth.cert_add",
+    "auth.certs",
+    "auth.cert_remove",
+}
 """Commands about one's own account."""
 
 

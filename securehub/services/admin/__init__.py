@@ -14,6 +14,7 @@ from securehub.command import ADMIN, command, named
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
 from securehub.services.admin import roles, status, users
+from securehub.services.auth import otp
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ class Admin:
     async def ungrant(self, session: Session, username: str, role: str) -> roles.Granted:
         """Take a role from a member; it is gone from their next command on."""
         return await session.transact(roles.change_role, username, role, False)
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def otp_disable(self, session: Session, username: str) -> otp.TurnedOff:
+        """
+        Take one-time codes off a member, who has lost the phone and the recovery codes.
+
+        Make sure who is asking: from then on the password alone lets in.
+        """
+        return await session.transact(otp.turn_off, username)
 
     @command(None, access=ADMIN)
     def status(self, session: Session) -> status.Status:
