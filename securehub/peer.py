@@ -10,6 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
+
+MAX_SHOWN = 16 * 1024
+"""Bytes of a certificate and of the chain that came with it. TLS keeps all of it as long as the connection lives."""
+
 
 class PeerCertificate(NamedTuple):
     """
@@ -29,13 +34,26 @@ def certificate_of(transport: Any) -> PeerCertificate | None:
 
     That of a resumed TLS session is the one of its first handshake.
     """
-    found = transport.getPeerCertificate() if hasattr(transport, "getPeerCertificate") else None
+    found = _shown(transport)
     if found is None:
         return None
     try:
         return PeerCertificate(found.digest("sha256").decode(), _instant(found.get_notBefore()), _instant(found.get_notAfter()))
     except ValueError:
         return None
+
+
+def shows_too_much(transport: Any) -> bool:
+    """Whether the certificates that the peer has shown take more memory than one connection should."""
+    found = _shown(transport)
+    if found is None:
+        return False
+    chain = transport.getHandle().get_peer_cert_chain() or ()
+    return sum(len(dump_certificate(FILETYPE_ASN1, each)) for each in (found, *chain)) > MAX_SHOWN
+
+
+def _shown(transport: Any) -> Any:
+    return transport.getPeerCertificate() if hasattr(transport, "getPeerCertificate") else None
 
 
 def _instant(time: bytes | None) -> datetime:

@@ -21,7 +21,7 @@ from securehub import __version__
 from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.outlet import TransportOutlet
-from securehub.peer import PeerCertificate, certificate_of
+from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
 from securehub.wire import characters
@@ -79,6 +79,8 @@ class HubProtocol(LineReceiver):
 
     def handshakeCompleted(self) -> None:
         self._begin()
+        if shows_too_much(self.transport):
+            self.say_bye(f"your client certificate and those sent with it have over {MAX_SHOWN} bytes; send it alone.")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_timer()

@@ -76,7 +76,7 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"tls"},
+    "OpenSSL": {"tls", "peer"},
     "cryptography": {"tls", "vault", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client"},

@@ -79,6 +79,13 @@ class MemoryTransport(StringTransport):
     def getPeerCertificate(self) -> X509 | None:
         return self.certificate
 
+    def getHandle(self) -> MemoryTransport:
+        return self
+
+    def get_peer_cert_chain(self) -> list[X509]:
+        """Of TLS, which is not here: no more than the certificate was sent."""
+        return []
+
     def pauseProducing(self) -> None:
         super().pauseProducing()
         self.told.append("pause")
