@@ -229,7 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _connect(given: Namespace) -> socket.socket:
     if given.address is None:
         return open_admin_door(given.state or config.settings()["state"])
-    return open_port(*given.address, fingerprint=given.fingerprint, certificate=given.cert, key=given.key)
+    host, port = given.address
+    return open_port(host, port, given.fingerprint, given.cert, given.key)
 
 
 if __name__ == "__main__":
