@@ -165,7 +165,7 @@ class Auth:
         Register the client certificate of this connection.
 
         On a connection with it, LOGIN needs no password. It may be signed by anybody, or by itself; it is good until it expires or you
-        remove it, and nobody else can register it.
+        remove it, a new password does not end it, and nobody else can register it.
         """
         certificate, limit = session.certificate(), self.certificates_per_member
         return await session.transact(certificates.add, session.member, certificate, limit=limit, at=self.clock.now())
