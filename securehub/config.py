@@ -56,6 +56,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("expected on or off")
+    return text.lower() == "on"
+
+
 def _digits(count: int) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) != count or not text.isdecimal() or not text.isascii():
@@ -91,6 +97,8 @@ SETTINGS = (
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
+    # As an event has at most 16 KiB, and a character up to four bytes.
+    Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 1000), "Sessions that a member may have open."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
@@ -99,6 +107,22 @@ SETTINGS = (
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
     ),
     Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
+    Setting("limits", "trust_loopback", "on", _switch, "Whether limits by address leave out connections from this machine: on or off."),
+    Setting("limits", "handshakes_per_address", "20", _whole(1, 100000), "Handshakes of one address (or IPv6 /64) that may be unfinished."),
+    Setting(
+        "limits",
+        "stranger_requests",
+        "100",
+        _whole(1, 1000000),
+        "Requests that all strangers at one address may make at once; connections and KiB count, and a login gives back what it took.",
+    ),
+    Setting(
+        "limits",
+        "stranger_requests_per_second",
+        "20",
+        _whole(1, 1000000),
+        "How many of these come back in a second.",
+    ),
     Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake."),
     Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),

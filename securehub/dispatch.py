@@ -17,7 +17,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from securehub.audit import Act
 from securehub.binding import MISSING, Binder, Bound
+from securehub.clock import Clock
 from securehub.command import Command
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
@@ -38,7 +40,7 @@ class Clash(Exception):
 class _Entry:
     """A command ready to run."""
 
-    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function", "writes")
+    __slots__ = ("access", "asks", "audited", "bind_params", "bind_text", "binder", "command", "function", "writes")
 
     def __init__(self, command: Command) -> None:
         binder = Binder(command)
@@ -50,6 +52,7 @@ class _Entry:
         self.bind_text = binder.from_text
         self.function = command.function
         self.writes = command.writes
+        self.audited = command.audited
 
 
 class Dispatch:
@@ -57,10 +60,12 @@ class Dispatch:
     Answers requests.
 
     @param reactor: for giving it back in the middle of a long batch.
+    @param clock: the time for the audit.
     """
 
-    def __init__(self, commands: Iterable[Command], reactor: IReactorTime) -> None:
+    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, clock: Clock) -> None:
         self._reactor = reactor
+        self._clock = clock
         self._incidents = 0
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
@@ -176,6 +181,8 @@ class Dispatch:
             session.begin(entry.writes, None)
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, values), entry.command.result))
+        if entry.audited:
+            session.act = Act.of(entry.command, session.caller, values, self._clock.now())
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
             return await result

@@ -17,9 +17,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     The base of all events; the fields are the params of the notification.
 
     @cvar method: its name in the JSON form, C{ledger.received}.
+    @cvar ends: whether the connections end that hear it.
     """
 
     method: ClassVar[str]
+    ends: ClassVar[bool] = False
 
     def text(self) -> str:
         """What a person reads, without the C{* } in front; may have several lines."""
@@ -30,6 +32,7 @@ class Bye(Event, frozen=True):
     """The hub ends the connection."""
 
     method = "hub.bye"
+    ends = True
     reason: str
 
     def text(self) -> str:

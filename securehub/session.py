@@ -5,16 +5,18 @@ A session: what one connection's commands have in common, and all that they see 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from securehub import members
+from securehub.audit import Act, audited
 from securehub.command import ROLES
-from securehub.event import Event
+from securehub.event import Bye
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.switchboard import Switchboard, encode, member
+from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -37,18 +39,20 @@ class Session:
 
     @ivar number: of the connection, for operators.
     @ivar address: of the peer, as text.
+    @ivar since: when the connection was ready.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
     @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
+    @ivar act: what the audit says of the command that runs, if anything.
     @ivar committed: whether the command that runs has changed something.
     @ivar gone: whether the connection is lost.
     @ivar leaving: whether the connection ends as soon as what was answered has left.
     """
 
     def __init__(
-        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, operator: bool = False
+        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, since: datetime, operator: bool = False
     ) -> None:
         self._store = store
         self._switchboard = switchboard
@@ -58,8 +62,10 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self.act: Act | None = None
         self.number = number
         self.address = address
+        self.since = since
         self.operator = operator
         self.user: str | None = members.OPERATOR if operator else None
         self.family: str | None = None
@@ -69,6 +75,7 @@ class Session:
         self.committed = False
         self.gone = False
         self.leaving = False
+        switchboard.listen(connection(number), self)
 
     @property
     def member(self) -> str:
@@ -81,6 +88,11 @@ class Session:
         """Who is logged in, or C{operator}; for commands whose access needs a login."""
         assert self.user is not None
         return self.user
+
+    @property
+    def queued(self) -> int:
+        """Bytes on their way to the peer, be it the disk that they wait for or the peer."""
+        return self._outbox.waiting_bytes + self._outbox.outlet.queued
 
     async def roles(self) -> tuple[str, ...] | None:
         """
@@ -101,6 +113,11 @@ class Session:
         A command with a key has one transaction, and answers with what that returned.
         """
         assert self._writes, "the command does not declare that it writes"
+        act = self.act
+        if act is not None:
+            self.act = None
+            args = (act, rule, *args)
+            rule = audited
         key = self._key
         if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
@@ -109,6 +126,11 @@ class Session:
             result = await self._store.transact(once, key, rule, *args, **kwargs)
         self.committed = self._wrote = True
         return result
+
+    def concerns(self, target: str) -> None:
+        """Say for the audit to whom the running command does something, where none of its arguments is a name."""
+        if self.act is not None:
+            self.act = self.act._replace(target=target)
 
     def ask(self, prompt: str) -> Deferred[str]:
         """
@@ -128,11 +150,13 @@ class Session:
         self.user = username
         self.family = family
         self._switchboard.listen(member(username), self)
+        self._switchboard.listen(EVERYBODY, self)
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
         if self.user is not None and not self.operator:
             self._switchboard.leave(member(self.user), self)
+            self._switchboard.leave(EVERYBODY, self)
             self.user = self.family = None
 
     def leave(self) -> None:
@@ -148,6 +172,7 @@ class Session:
         self._running = True
         self._writes = writes
         self._key = key
+        self.act = None
         self.committed = False
 
     def answer_in_part(self, chunk: bytes) -> None:
@@ -182,13 +207,24 @@ class Session:
         else:
             self._outbox.event(event)
 
-    def tell(self, event: Event) -> None:
-        """Send an event of no commit to this session alone."""
-        self._outbox.event(encode(event, self.speaks_json))
+    def hear_last(self, event: bytes) -> None:
+        """Send an event, whether events are wanted or not, and end the connection."""
+        self.leaving = True
+        if self._running:
+            self._later.append(event)
+        else:
+            # Not as an event: should what it waits for be lost, the connection has to end all the same.
+            self._outbox.reply(event)
+
+    def say_bye(self, reason: str) -> None:
+        """End the connection, telling why. A command that waits is not waited for."""
+        self.leaving = True
+        self._outbox.reply(encode(Bye(reason), self.speaks_json))
 
     def end(self) -> None:
         """The connection is lost."""
         self.log_out()
+        self._switchboard.leave(connection(self.number), self)
         self.gone = True
         if self.asking is not None:
             asking, self.asking = self.asking, None

@@ -7,7 +7,7 @@ listener.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from securehub.event import MAX_EVENT, Event
@@ -25,6 +25,18 @@ class Listener(Protocol):
 
     def hear(self, event: bytes) -> None: ...
 
+    def hear_last(self, event: bytes) -> None:
+        """Hear an event that ends the connection."""
+
+
+EVERYBODY = "everybody"
+"""The channel of all sessions that are logged in."""
+
+
+def connection(number: int) -> str:
+    """The channel of one connection."""
+    return f"connection/{number}"
+
 
 def member(username: str) -> str:
     """The channel of all sessions of a member."""
@@ -38,7 +50,7 @@ def encode(event: Event, json: bool) -> bytes:
     return form
 
 
-Prepared = list[tuple[Listener, bytes]]
+Prepared = list[tuple[Callable[[bytes], None], bytes]]
 
 
 class Switchboard:
@@ -75,10 +87,10 @@ class Switchboard:
                     form = as_json = as_json or encode(event, True)
                 else:
                     form = as_text = as_text or encode(event, False)
-                prepared.append((listener, form))
+                prepared.append((listener.hear_last if event.ends else listener.hear, form))
         return prepared
 
     def deliver(self, prepared: Prepared) -> None:
         """Hand out what was prepared in the same turn."""
-        for listener, form in prepared:
-            listener.hear(form)
+        for hear, form in prepared:
+            hear(form)

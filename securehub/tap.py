@@ -28,6 +28,7 @@ from securehub.hub import Hub
 from securehub.store.files import InUse, RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
+from securehub.vitals import memory_bytes
 
 _log = Logger()
 
@@ -113,6 +114,7 @@ class HubService(Service):
             clock=Clock(),
             random=random.SystemRandom(),
             hashing=hashing.Hashing(hashing.context(), self._pool.defer, settings["hashing_waiting"]),
+            memory_bytes=memory_bytes,
         )
         self._hub.open()
         self._open_admin_door()

@@ -40,25 +40,29 @@ ALLOWED: dict[str, set[str]] = {
     # what every command needs
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
+    "doorkeeper": {"config"},
+    "vitals": set(),
+    "audit": {"command", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
-    "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
+    "session": {"audit", "members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    | {"audit", "switchboard", "store.records", "store.transaction", "services", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "doorkeeper", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    "hub": {"audit", "clock", "command", "config", "dispatch", "doorkeeper", "gate", "hashing", "members", "money", "once", "protocol"}
+    | {"service", "session", "services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker"}
+    | {"switchboard", "vitals"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -84,7 +88,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"}
+    | {"vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
@@ -223,4 +228,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference"}), module)
+                self.assertTrue(_within(module, {"store", "tls", "config", "reference", "vitals"}), module)

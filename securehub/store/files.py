@@ -37,6 +37,7 @@ class Directory(Protocol):
     """A flat directory of files, as the journal store uses it."""
 
     def names(self) -> list[str]: ...
+    def size(self, name: str) -> int: ...
     def lines(self, name: str) -> Iterator[bytes]: ...
     def sync(self, name: str) -> None: ...
     def create(self, name: str, content: bytes) -> Appender: ...
@@ -111,6 +112,9 @@ class RealDirectory:
 
     def names(self) -> list[str]:
         return sorted(os.listdir(self.path))
+
+    def size(self, name: str) -> int:
+        return (self.path / name).stat().st_size
 
     def lines(self, name: str) -> Iterator[bytes]:
         return open(self.path / name, "rb", buffering=1024 * 1024)

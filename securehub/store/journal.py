@@ -29,7 +29,16 @@ from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import Appender, Directory
 from securehub.store.records import Record, decoder, encoder
-from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, segment_name, snapshot_name, snapshot_names
+from securehub.store.recovery import (
+    AnyCollection,
+    Collections,
+    Recovered,
+    journal_bytes,
+    recover,
+    segment_name,
+    snapshot_name,
+    snapshot_names,
+)
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 
@@ -127,6 +136,7 @@ class JournalStore:
         self._gathering: Position | None = None
         self._in_flight: Position | None = None
         self._unsynced_bytes = 0
+        self._journal_bytes = 0
         self._trouble: str | None = None
         self._closed = False
         self._drained: list[Deferred[None]] = []
@@ -151,6 +161,7 @@ class JournalStore:
         self._clock.not_before(found.at)
         name, header, head = self._new_segment(found.snapshot)
         self._segment = self._directory.create(name, header)
+        self._journal_bytes = journal_bytes(self._directory)
         self._head = self._synced_head = head
         return found
 
@@ -168,6 +179,16 @@ class JournalStore:
     def trouble(self) -> str | None:
         """Why nothing can be written now, or None."""
         return self._trouble
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of commits that are not on the disk yet."""
+        return self._unsynced_bytes
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal, of all its segments together."""
+        return self._journal_bytes
 
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""
@@ -277,6 +298,7 @@ class JournalStore:
         self._synced = position.number
         self._synced_head = head
         self._unsynced_bytes -= position.size
+        self._journal_bytes += position.size
         self._gate.position = self._gathering
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
@@ -313,7 +335,7 @@ class JournalStore:
         if self._closed:
             return
         name, header, head = self._new_segment(None)
-        self._worker.run(partial(self._change_segment, name, header), partial(self._begun, head))
+        self._worker.run(partial(self._change_segment, name, header), partial(self._begun, head, len(header)))
 
     def _change_segment(self, name: str, header: bytes) -> Appender:
         segment = self._directory.create(name, header)
@@ -321,11 +343,12 @@ class JournalStore:
             self._segment.close()
         return segment
 
-    def _begun(self, head: bytes, segment: Any, fault: BaseException | None) -> None:
+    def _begun(self, head: bytes, size: int, segment: Any, fault: BaseException | None) -> None:
         if fault is not None:
             self._stop_writing(fault)
             return
         self._segment = segment
+        self._journal_bytes += size
         self._head = self._synced_head = head
         self._trouble = None
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)

@@ -1,0 +1,277 @@
+"""
+Who may come in, and how much a stranger may ask for.
+
+A stranger is a connection that nobody has logged in on. Strangers at one address have one allowance, which connections and requests take
+from, and which a login gives back: so it counts what came to nothing. Whoever has used it up is slowed down, not refused, and no new
+connections come in from there. Only few handshakes of an address may be unfinished. When the hub is full, a stranger makes room for
+whoever comes: the one who has been here longest.
+
+Nothing here knows the network; connections are told what to do (docs/decisions/0009-strangers.md has the reasons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from ipaddress import IPv6Address, ip_address
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from securehub.config import Settings
+
+_log = Logger()
+
+GOODBYES = 100
+"""Connections beyond the limit that may be told why they have to go; all others are closed at once. A goodbye costs a handshake."""
+
+COMPLAINT_SECONDS = 60.0
+"""How often the log is told that connections are turned away."""
+
+SWEEP_AT = 1_000
+"""Allowances that may be kept before those which are whole again are forgotten."""
+
+FULL = "the hub has as many connections as it takes; try again later."
+NEEDED = "your place is needed; log in to keep one."
+
+
+class Guest(Protocol):
+    """
+    A connection, as far as the doorkeeper knows it.
+
+    @ivar busy: whether it waits for something that the hub does; it is not sent away meanwhile.
+    """
+
+    @property
+    def busy(self) -> bool: ...
+
+    def say_bye(self, reason: str) -> None:
+        """Close, telling why."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Answer(Enum):
+    """What becomes of somebody who comes."""
+
+    WELCOME = "may come in"
+    GOODBYE = "is told why not, after the handshake"
+    CLOSED = "is closed at once"
+
+
+class _Visit:
+    """
+    What is known of a guest.
+
+    @ivar network: whose allowance they use; None for those who are trusted.
+    @ivar spent: what they took from it.
+    @ivar unfinished: whether the handshake is.
+    """
+
+    __slots__ = ("network", "spent", "unfinished")
+
+    def __init__(self, network: str | None) -> None:
+        self.network = network
+        self.spent = 0
+        self.unfinished = True
+
+
+class Allowance:
+    """
+    What strangers at one address may still ask for.
+
+    @param most: what may be saved up, and be owed.
+    @param each_second: what comes back in a second.
+    """
+
+    __slots__ = ("_at", "_each_second", "_left", "_most")
+
+    def __init__(self, most: int, each_second: float, now: float) -> None:
+        self._most = most
+        self._each_second = each_second
+        self._left = float(most)
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Seconds until something is left; 0 if something is."""
+        self._refill(now)
+        return 0.0 if self._left >= 1 else (1 - self._left) / self._each_second
+
+    def take(self, units: int) -> None:
+        # A debt is bounded, as one who asks for too much must not shut out all others at that address for long.
+        self._left = max(self._left - units, -self._most)
+
+    def give_back(self, units: int) -> None:
+        self._left = min(self._left + units, self._most)
+
+    def whole(self, now: float) -> bool:
+        self._refill(now)
+        return self._left >= self._most
+
+    def _refill(self, now: float) -> None:
+        self._left = min(self._left + (now - self._at) * self._each_second, self._most)
+        self._at = now
+
+
+class Doorkeeper:
+    """
+    Keeps the door of the network.
+
+    @param seconds: the time, monotonic.
+
+    @ivar turned_away: how many were not let in since the start.
+    @ivar sent_away: how many strangers had to make room.
+    """
+
+    def __init__(self, settings: Settings, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._most = settings["connections"]
+        self._most_unfinished = settings["handshakes_per_address"]
+        self._trusts_loopback = settings["trust_loopback"]
+        self._requests = settings["stranger_requests"]
+        self._requests_per_second = settings["stranger_requests_per_second"]
+        self._inside: dict[Guest, _Visit] = {}
+        # In the order in which they became strangers.
+        self._strangers: dict[Guest, None] = {}
+        self._leaving: dict[Guest, None] = {}
+        self._unfinished: dict[str, int] = {}
+        self._allowances: dict[str, Allowance] = {}
+        self._sweep_at = SWEEP_AT
+        self._complained_at: float | None = None
+        self.turned_away = 0
+        self.sent_away = 0
+
+    @property
+    def unfinished(self) -> int:
+        """Handshakes that are not over."""
+        return sum(visit.unfinished for visit in self._inside.values())
+
+    def arrive(self, guest: Guest, address: str) -> Answer:
+        """Somebody has connected."""
+        network = None if self._trusts_loopback and is_loopback(address) else network_of(address)
+        if network is not None:
+            if self._unfinished.get(network, 0) >= self._most_unfinished or self._allowance(network).wait(self._seconds()):
+                return self._refuse(f"{address} has too many unfinished handshakes, or asked for too much without a login")
+            self._allowance(network).take(1)
+        if len(self._inside) >= self._most and not self._make_room():
+            answer = self._refuse(f"all {self._most} places are taken")
+            if len(self._leaving) < GOODBYES:
+                self._leaving[guest] = None
+                answer = Answer.GOODBYE
+            return answer
+        self._inside[guest] = visit = _Visit(network)
+        if network is not None:
+            visit.spent = 1
+            self._unfinished[network] = self._unfinished.get(network, 0) + 1
+            self._strangers[guest] = None
+        return Answer.WELCOME
+
+    def shook_hands(self, guest: Guest) -> bool:
+        """
+        A handshake is over.
+
+        @return: whether what this guest asks for before a login is counted.
+        """
+        visit = self._inside.get(guest)
+        if visit is None:
+            return False
+        self._finish(visit)
+        return visit.network is not None
+
+    def wait(self, stranger: Guest) -> float:
+        """Seconds that a stranger's next request has to wait."""
+        visit = self._inside.get(stranger)
+        if visit is None or visit.network is None:
+            return 0.0
+        return self._allowance(visit.network).wait(self._seconds())
+
+    def charge(self, stranger: Guest, units: int) -> None:
+        """A stranger has asked for something, or was answered."""
+        visit = self._inside.get(stranger)
+        if visit is not None and visit.network is not None:
+            visit.spent += units
+            self._allowance(visit.network).take(units)
+
+    def logged_in(self, guest: Guest) -> None:
+        """A stranger is one no more, and has not been one for nothing."""
+        self._strangers.pop(guest, None)
+        visit = self._inside.get(guest)
+        if visit is not None and visit.network is not None:
+            self._allowance(visit.network).give_back(visit.spent)
+            visit.spent = 0
+
+    def logged_out(self, guest: Guest) -> None:
+        """A guest is a stranger again."""
+        if guest in self._inside:
+            self._strangers[guest] = None
+
+    def lost(self, guest: Guest) -> None:
+        """A connection is gone, be it one that was let in or not."""
+        self._strangers.pop(guest, None)
+        self._leaving.pop(guest, None)
+        visit = self._inside.pop(guest, None)
+        if visit is not None:
+            self._finish(visit)
+
+    def _make_room(self) -> bool:
+        """Send away the stranger who has been here longest, if there is one."""
+        stranger = next((each for each in self._strangers if not each.busy), None)
+        if stranger is None:
+            return False
+        self.sent_away += 1
+        del self._strangers[stranger]
+        self._finish(self._inside.pop(stranger))
+        if len(self._leaving) < GOODBYES:
+            self._leaving[stranger] = None
+            stranger.say_bye(NEEDED)
+        else:
+            stranger.abort()
+        return True
+
+    def _refuse(self, reason: str) -> Answer:
+        self.turned_away += 1
+        now = self._seconds()
+        if self._complained_at is None or now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            _log.warn("Connections are turned away ({number} since the start): {reason}.", number=self.turned_away, reason=reason)
+        return Answer.CLOSED
+
+    def _finish(self, visit: _Visit) -> None:
+        if visit.unfinished:
+            visit.unfinished = False
+            if visit.network is not None:
+                left = self._unfinished.pop(visit.network) - 1
+                if left:
+                    self._unfinished[visit.network] = left
+
+    def _allowance(self, network: str) -> Allowance:
+        allowance = self._allowances.get(network)
+        if allowance is None:
+            now = self._seconds()
+            if len(self._allowances) >= self._sweep_at:
+                self._allowances = {network: each for network, each in self._allowances.items() if not each.whole(now)}
+                self._sweep_at = max(SWEEP_AT, 2 * len(self._allowances))
+            allowance = self._allowances[network] = Allowance(self._requests, self._requests_per_second, now)
+        return allowance
+
+
+def is_loopback(address: str) -> bool:
+    """Whether somebody connected from this machine."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 of an IPv6 address, of which one machine mostly has all."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.packed[:8].hex()
