@@ -28,6 +28,9 @@ GOODBYES = 100
 COMPLAINT_SECONDS = 60.0
 """How often the log is told that connections are turned away."""
 
+ONE = 1 - 1e-6
+"""As much as one, for numbers that were added up."""
+
 SWEEP_AT = 1_000
 """Allowances that may be kept before those which are whole again are forgotten."""
 
@@ -85,18 +88,30 @@ class Allowance:
     @param each_second: what comes back in a second.
     """
 
-    __slots__ = ("_at", "_each_second", "_left", "_most")
+    __slots__ = ("_at", "_each_second", "_left", "_most", "_promised")
 
     def __init__(self, most: int, each_second: float, now: float) -> None:
         self._most = most
         self._each_second = each_second
         self._left = float(most)
-        self._at = now
+        self._at = self._promised = now
+
+    def some_left(self, now: float) -> bool:
+        """Whether there is enough for one more."""
+        self._refill(now)
+        return self._left >= ONE
 
     def wait(self, now: float) -> float:
-        """Seconds until something is left; 0 if something is."""
-        self._refill(now)
-        return 0.0 if self._left >= 1 else (1 - self._left) / self._each_second
+        """
+        Seconds to wait before asking again, 0 if there is enough for one more.
+
+        Each who waits is promised a time of its own. If all came back for the same one, a thousand of them would come back a thousand
+        times.
+        """
+        if self.some_left(now):
+            return 0.0
+        self._promised = max(now + (1 - self._left) / self._each_second, self._promised + 1 / self._each_second)
+        return self._promised - now
 
     def take(self, units: int) -> None:
         # A debt is bounded, as one who asks for too much must not shut out all others at that address for long.
@@ -151,7 +166,7 @@ class Doorkeeper:
         """Somebody has connected."""
         network = None if self._trusts_loopback and is_loopback(address) else network_of(address)
         if network is not None:
-            if self._unfinished.get(network, 0) >= self._most_unfinished or self._allowance(network).wait(self._seconds()):
+            if self._unfinished.get(network, 0) >= self._most_unfinished or not self._allowance(network).some_left(self._seconds()):
                 return self._refuse(f"{address} has too many unfinished handshakes, or asked for too much without a login")
             self._allowance(network).take(1)
         if len(self._inside) >= self._most and not self._make_room():
