@@ -6,7 +6,7 @@ from, and which a login gives back: so it counts what came to nothing. Whoever h
 connections come in from there. Only few handshakes of an address may be unfinished. When the hub is full, a stranger makes room for
 whoever comes: the one who has been here longest.
 
-Nothing here knows the network; connections are told what to do (docs/decisions/0009-strangers.md has the reasons).
+Nothing here knows the network; connections are told what to do (docs/decisions/0030-strangers.md has the reasons).
 """
 
 from __future__ import annotations
