@@ -3,8 +3,8 @@ Who may come in, and how much a stranger may ask for.
 
 A stranger is a connection that nobody has logged in on. Strangers at one address have one allowance, which connections and requests take
 from, and which a login gives back: so it counts what came to nothing. Whoever has used it up is slowed down, not refused, and no new
-connections come in from there. Only few handshakes of an address may be unfinished. When the hub is full, a stranger makes room for
-whoever comes: the one who has been here longest.
+connections come in from there. Only few handshakes of an address may be unfinished, and the oldest makes room for the next: so those who
+are silent keep nobody out. It is the same when the hub is full: the stranger who has been here longest makes room for whoever comes.
 
 Nothing here knows the network; connections are told what to do (docs/decisions/0030-strangers.md has the reasons).
 """
@@ -150,7 +150,7 @@ class Doorkeeper:
         # In the order in which they became strangers.
         self._strangers: dict[Guest, None] = {}
         self._leaving: dict[Guest, None] = {}
-        self._unfinished: dict[str, int] = {}
+        self._unfinished: dict[str, dict[Guest, None]] = {}
         self._allowances: dict[str, Allowance] = {}
         self._sweep_at = SWEEP_AT
         self._complained_at: float | None = None
@@ -166,9 +166,13 @@ class Doorkeeper:
         """Somebody has connected."""
         network = None if self._trusts_loopback and is_loopback(address) else network_of(address)
         if network is not None:
-            if self._unfinished.get(network, 0) >= self._most_unfinished or not self._allowance(network).some_left(self._seconds()):
-                return self._refuse(f"{address} has too many unfinished handshakes, or asked for too much without a login")
+            if not self._allowance(network).some_left(self._seconds()):
+                return self._refuse(f"{address} asks for too much without a login")
             self._allowance(network).take(1)
+            unfinished = self._unfinished.get(network, {})
+            if len(unfinished) >= self._most_unfinished:
+                self._forget(oldest := next(iter(unfinished)))
+                oldest.abort()
         if len(self._inside) >= self._most and not self._make_room():
             answer = self._refuse(f"all {self._most} places are taken")
             if len(self._leaving) < GOODBYES:
@@ -178,7 +182,7 @@ class Doorkeeper:
         self._inside[guest] = visit = _Visit(network)
         if network is not None:
             visit.spent = 1
-            self._unfinished[network] = self._unfinished.get(network, 0) + 1
+            self._unfinished.setdefault(network, {})[guest] = None
             self._strangers[guest] = None
         return Answer.WELCOME
 
@@ -191,7 +195,7 @@ class Doorkeeper:
         visit = self._inside.get(guest)
         if visit is None:
             return False
-        self._finish(visit)
+        self._finish(guest, visit)
         return visit.network is not None
 
     def wait(self, stranger: Guest) -> float:
@@ -223,11 +227,9 @@ class Doorkeeper:
 
     def lost(self, guest: Guest) -> None:
         """A connection is gone, be it one that was let in or not."""
-        self._strangers.pop(guest, None)
         self._leaving.pop(guest, None)
-        visit = self._inside.pop(guest, None)
-        if visit is not None:
-            self._finish(visit)
+        if guest in self._inside:
+            self._forget(guest)
 
     def _make_room(self) -> bool:
         """Send away the stranger who has been here longest, if there is one."""
@@ -235,8 +237,7 @@ class Doorkeeper:
         if stranger is None:
             return False
         self.sent_away += 1
-        del self._strangers[stranger]
-        self._finish(self._inside.pop(stranger))
+        self._forget(stranger)
         if len(self._leaving) < GOODBYES:
             self._leaving[stranger] = None
             stranger.say_bye(NEEDED)
@@ -252,13 +253,18 @@ class Doorkeeper:
             _log.warn("Connections are turned away ({number} since the start): {reason}.", number=self.turned_away, reason=reason)
         return Answer.CLOSED
 
-    def _finish(self, visit: _Visit) -> None:
+    def _forget(self, guest: Guest) -> None:
+        self._strangers.pop(guest, None)
+        self._finish(guest, self._inside.pop(guest))
+
+    def _finish(self, guest: Guest, visit: _Visit) -> None:
         if visit.unfinished:
             visit.unfinished = False
             if visit.network is not None:
-                left = self._unfinished.pop(visit.network) - 1
-                if left:
-                    self._unfinished[visit.network] = left
+                unfinished = self._unfinished[visit.network]
+                del unfinished[guest]
+                if not unfinished:
+                    del self._unfinished[visit.network]
 
     def _allowance(self, network: str) -> Allowance:
         allowance = self._allowances.get(network)

@@ -71,22 +71,28 @@ class HandshakeTests(DoorCase):
     """Few handshakes of one address may be unfinished."""
 
     def test_the_limit(self) -> None:
-        """It is each address's own, and whoever finishes or goes makes room."""
-        first, *_ = [self.arrive()[0] for _ in range(3)]
-        self.assertEqual(self.arrive()[1], Answer.CLOSED)
-        self.assertEqual(self.arrive(ELSEWHERE)[1], Answer.WELCOME)
-        self.door.shook_hands(first)
-        second, answer = self.arrive()
-        self.assertEqual((answer, self.arrive()[1]), (Answer.WELCOME, Answer.CLOSED))
-        self.door.lost(second)
-        self.assertEqual((self.door.unfinished, self.door.turned_away), (3, 2))
+        """It is each address's own, and the oldest makes room; whoever finishes or goes is not counted."""
+        self.make(connections=10)
+        first, second, third = [self.arrive()[0] for _ in range(3)]
+        self.arrive(ELSEWHERE)
+        fourth, answer = self.arrive()
+        self.assertEqual((answer, first.told, second.told), (Answer.WELCOME, "aborted", None))
+        self.door.lost(first)
+        self.door.shook_hands(second)
+        self.door.lost(third)
+        fifth, sixth = self.arrive()[0], self.arrive()[0]
+        self.assertEqual((second.told, fourth.told), (None, None))
+        self.arrive()
+        self.assertEqual((second.told, fourth.told, fifth.told, sixth.told), (None, "aborted", None, None))
+        self.assertEqual((self.door.unfinished, self.door.turned_away), (4, 0))
 
     def test_a_whole_network(self) -> None:
         """An IPv6 machine mostly has all of its /64; written as an IPv6 address, an IPv4 address is what it is."""
-        for number in range(3):
-            self.assertEqual(self.arrive(f"2001:db8:0:1::{number}")[1], Answer.WELCOME)
-        self.assertEqual(self.arrive("2001:db8:0:1:ffff::1")[1], Answer.CLOSED)
-        self.assertEqual(self.arrive("2001:db8:0:2::1")[1], Answer.WELCOME)
+        near = [self.arrive(f"2001:db8:0:1::{number}")[0] for number in range(3)]
+        self.arrive("2001:db8:0:2::1")
+        self.assertEqual([each.told for each in near], [None] * 3)
+        self.arrive("2001:db8:0:1:ffff::1")
+        self.assertEqual([each.told for each in near], ["aborted", None, None])
         self.assertEqual(network_of("::ffff:203.0.113.7"), network_of("203.0.113.7"))
         self.assertEqual(network_of("no address"), "no address")
 
@@ -95,18 +101,20 @@ class HandshakeTests(DoorCase):
         for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
             self.assertTrue(is_loopback(address), address)
         self.assertFalse(is_loopback(FAR) or is_loopback("localhost") or is_loopback("::2"))
-        answers = [self.arrive("127.0.0.1")[1] for _ in range(5)]
-        self.assertEqual(set(answers), {Answer.WELCOME})
+        trusted = [self.arrive("127.0.0.1")[0] for _ in range(5)]
+        self.assertEqual({each.told for each in trusted}, {None})
         self.make(trust_loopback=False)
-        self.assertEqual([self.arrive("127.0.0.1")[1] for _ in range(4)][3], Answer.CLOSED)
+        strangers = [self.arrive("127.0.0.1")[0] for _ in range(4)]
+        self.assertEqual([each.told for each in strangers], ["aborted", None, None, None])
 
     def test_gone_before_it_was_let_in(self) -> None:
         """Whoever was turned away and then goes changes no count."""
-        for _ in range(3):
+        self.make(stranger_requests=2)
+        for _ in range(2):
             self.arrive()
-        turned_away, _ = self.arrive()
+        turned_away, answer = self.arrive()
         self.door.lost(turned_away)
-        self.assertEqual((self.door.unfinished, self.arrive()[1]), (3, Answer.CLOSED))
+        self.assertEqual((answer, self.door.unfinished, self.door.turned_away), (Answer.CLOSED, 2, 1))
 
 
 class FullTests(DoorCase):
@@ -170,6 +178,7 @@ class FullTests(DoorCase):
 
     def test_complaints(self) -> None:
         """The log hears of it, but not of each."""
+        self.make(stranger_requests=2, stranger_requests_per_second=1)
         heard: list[str] = []
         self.patch(doorkeeper, "_log", type("Log", (), {"warn": lambda self, text, **facts: heard.append(text.format(**facts))})())
         for _ in range(30):
@@ -179,7 +188,7 @@ class FullTests(DoorCase):
         for _ in range(30):
             self.arrive()
         self.assertEqual(len(heard), 2)
-        self.assertIn("(28 since the start)", heard[1])
+        self.assertIn("(29 since the start)", heard[1])
 
 
 class AllowanceTests(DoorCase):

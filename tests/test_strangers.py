@@ -63,10 +63,12 @@ class SilentTests(StrangerCase):
         self.assertEqual(silent[0].received()[1:], ["* Bye: nothing was asked in time."])
 
     def test_of_one_address(self) -> None:
-        """Only few of them get a place, and others are served."""
+        """Only few of them stay, and they keep nobody out: neither elsewhere, nor a moment later at the same address."""
         silent = [self.world.connect(handshake=False, address=FAR) for _ in range(1_000)]
         self.assertEqual(self.open(silent), 20)
         self.log_in(self.stranger(ELSEWHERE))
+        self.world.elapse(0.1)
+        self.log_in(self.stranger())
 
     def test_of_many_addresses(self) -> None:
         """They take all places, and still a member gets one: the stranger who came first has to go."""
