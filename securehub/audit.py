@@ -52,8 +52,7 @@ class Act(NamedTuple):
         @param values: one for each parameter of the command.
         """
         given = [(each, value) for each, value in zip(command.parameters, values, strict=True) if value is not None and value != ""]
-        # What a person is asked for is hidden while it is typed, so it is a secret whatever its type says.
-        shown = {each.name: _plain(value) for each, value in given if not each.type.secret and each.prompt is None}
+        shown = {each.name: _plain(value) for each, value in given if not each.secret}
         target = next((str(value) for each, value in given if each.type.target), "")
         return cls(at, by, command.name, target, shown)
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
 from twisted.logger import Logger
 
 from securehub.config import Settings
+from securehub.networks import origin
 
 _log = Logger()
 
@@ -67,15 +67,15 @@ class _Visit:
     """
     What is known of a guest.
 
-    @ivar network: whose allowance they use; None for those who are trusted.
+    @ivar place: whose allowance they use, see L{securehub.networks.Origin}; None for those who are trusted.
     @ivar spent: what they took from it.
     @ivar unfinished: whether the handshake is.
     """
 
-    __slots__ = ("network", "spent", "unfinished")
+    __slots__ = ("place", "spent", "unfinished")
 
-    def __init__(self, network: str | None) -> None:
-        self.network = network
+    def __init__(self, place: str | None) -> None:
+        self.place = place
         self.spent = 0
         self.unfinished = True
 
@@ -164,12 +164,13 @@ class Doorkeeper:
 
     def arrive(self, guest: Guest, address: str) -> Answer:
         """Somebody has connected."""
-        network = None if self._trusts_loopback and is_loopback(address) else network_of(address)
-        if network is not None:
-            if not self._allowance(network).some_left(self._seconds()):
+        _, household, loopback = origin(address)
+        place = None if self._trusts_loopback and loopback else household
+        if place is not None:
+            if not self._allowance(place).some_left(self._seconds()):
                 return self._refuse(f"{address} asks for too much without a login")
-            self._allowance(network).take(1)
-            unfinished = self._unfinished.get(network, {})
+            self._allowance(place).take(1)
+            unfinished = self._unfinished.get(place, {})
             if len(unfinished) >= self._most_unfinished:
                 self._forget(oldest := next(iter(unfinished)))
                 oldest.abort()
@@ -179,10 +180,10 @@ class Doorkeeper:
                 self._leaving[guest] = None
                 answer = Answer.GOODBYE
             return answer
-        self._inside[guest] = visit = _Visit(network)
-        if network is not None:
+        self._inside[guest] = visit = _Visit(place)
+        if place is not None:
             visit.spent = 1
-            self._unfinished.setdefault(network, {})[guest] = None
+            self._unfinished.setdefault(place, {})[guest] = None
             self._strangers[guest] = None
         return Answer.WELCOME
 
@@ -196,28 +197,28 @@ class Doorkeeper:
         if visit is None:
             return False
         self._finish(guest, visit)
-        return visit.network is not None
+        return visit.place is not None
 
     def wait(self, stranger: Guest) -> float:
         """Seconds that a stranger's next request has to wait."""
         visit = self._inside.get(stranger)
-        if visit is None or visit.network is None:
+        if visit is None or visit.place is None:
             return 0.0
-        return self._allowance(visit.network).wait(self._seconds())
+        return self._allowance(visit.place).wait(self._seconds())
 
     def charge(self, stranger: Guest, units: int) -> None:
         """A stranger has asked for something, or was answered."""
         visit = self._inside.get(stranger)
-        if visit is not None and visit.network is not None:
+        if visit is not None and visit.place is not None:
             visit.spent += units
-            self._allowance(visit.network).take(units)
+            self._allowance(visit.place).take(units)
 
     def logged_in(self, guest: Guest) -> None:
         """A stranger is one no more, and has not been one for nothing."""
         self._strangers.pop(guest, None)
         visit = self._inside.get(guest)
-        if visit is not None and visit.network is not None:
-            self._allowance(visit.network).give_back(visit.spent)
+        if visit is not None and visit.place is not None:
+            self._allowance(visit.place).give_back(visit.spent)
             visit.spent = 0
 
     def logged_out(self, guest: Guest) -> None:
@@ -260,39 +261,18 @@ class Doorkeeper:
     def _finish(self, guest: Guest, visit: _Visit) -> None:
         if visit.unfinished:
             visit.unfinished = False
-            if visit.network is not None:
-                unfinished = self._unfinished[visit.network]
+            if visit.place is not None:
+                unfinished = self._unfinished[visit.place]
                 del unfinished[guest]
                 if not unfinished:
-                    del self._unfinished[visit.network]
+                    del self._unfinished[visit.place]
 
-    def _allowance(self, network: str) -> Allowance:
-        allowance = self._allowances.get(network)
+    def _allowance(self, place: str) -> Allowance:
+        allowance = self._allowances.get(place)
         if allowance is None:
             now = self._seconds()
             if len(self._allowances) >= self._sweep_at:
-                self._allowances = {network: each for network, each in self._allowances.items() if not each.whole(now)}
+                self._allowances = {place: each for place, each in self._allowances.items() if not each.whole(now)}
                 self._sweep_at = max(SWEEP_AT, 2 * len(self._allowances))
-            allowance = self._allowances[network] = Allowance(self._requests, self._requests_per_second, now)
+            allowance = self._allowances[place] = Allowance(self._requests, self._requests_per_second, now)
         return allowance
-
-
-def is_loopback(address: str) -> bool:
-    """Whether somebody connected from this machine."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return (mapped or parsed).is_loopback
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 of an IPv6 address, of which one machine mostly has all."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.packed[:8].hex()

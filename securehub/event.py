@@ -17,11 +17,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     The base of all events; the fields are the params of the notification.
 
     @cvar method: its name in the JSON form, C{ledger.received}.
-    @cvar ends: whether the connections end that hear it.
     """
 
     method: ClassVar[str]
-    ends: ClassVar[bool] = False
 
     def text(self) -> str:
         """What a person reads, without the C{* } in front; may have several lines."""
@@ -32,8 +30,31 @@ class Bye(Event, frozen=True):
     """The hub ends the connection."""
 
     method = "hub.bye"
-    ends = True
     reason: str
 
     def text(self) -> str:
         return f"Bye: {self.reason}"
+
+
+class End(Event, frozen=True):
+    """
+    A commit has ended sessions: some of a member's, or the one of a connection. Announced like any event; but what those hear whom it
+    means is L{Bye}, and then they are closed. It has no C{method}, as it is never sent.
+
+    @ivar family: which login has ended; None for all that listen.
+    @ivar spared: the token of the one session that goes on all the same.
+    """
+
+    reason: str
+    family: str | None = None
+    spared: bytes | None = None
+
+    def means(self, family: str | None, token: bytes | None) -> bool:
+        """
+        @param family: of a session's login.
+        @param token: the digest of the token that this session was given.
+        """
+        return (self.family is None or family == self.family) and (self.spared is None or token != self.spared)
+
+    def text(self) -> str:
+        return self.reason

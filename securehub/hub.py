@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from securehub.audit import Audit
+from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
@@ -33,6 +34,7 @@ from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
+from securehub.vault import Vault
 from securehub.vitals import Vitals
 
 _log = Logger()
@@ -55,16 +57,19 @@ class Hub:
     @ivar clock: the time for records.
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
+    @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
+    @ivar chores: what is done at the start, or every so often.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
     @ivar memory_bytes: gives what it takes; None if nobody knows.
     @ivar certificate_days: gives the days for which the certificate is still good; None if nobody knows.
-    @ivar commands: all commands; filled once all services are made.
+    @ivar services: all services, by name; filled once all are made.
+    @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
     """
 
@@ -90,6 +95,7 @@ class Hub:
         self.clock = clock
         self.random = random
         self.hashing = hashing
+        self.vault = Vault(directory, random)
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
@@ -98,13 +104,15 @@ class Hub:
         self.certificate_days = certificate_days
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.chores = Chores(reactor)
+        self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor, clock)
+        self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -113,6 +121,7 @@ class Hub:
         Load what is stored. Nobody may connect before.
 
         @raise CannotStart: acknowledged commits are missing.
+        @raise BadKey: the vault's key file is damaged.
         """
         # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
         gc.disable()
@@ -120,12 +129,14 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+        self.vault.load(first_start=not found.number)
         self.vitals.start()
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
             replayed=found.replayed,
         )
+        self.chores.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -137,6 +148,7 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
+        self.chores.stop()
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
@@ -153,6 +165,7 @@ class Hub:
                 raise BadServices(f"the service {factory.name} declares no command")
             self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
             self.service_names.append(factory.name)
+            self.services[factory.name] = service
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
@@ -175,9 +188,9 @@ class Hub:
         )
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime, clock: Clock) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, clock)
+        return Dispatch(commands, reactor, vault.mark, clock)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

@@ -4,7 +4,7 @@ A session: what one connection's commands have in common, and all that they see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -13,9 +13,10 @@ from twisted.internet.defer import Deferred
 from securehub import members
 from securehub.audit import Act, audited
 from securehub.command import ROLES
-from securehub.event import Bye
+from securehub.event import Bye, End
 from securehub.gate import Outbox
 from securehub.once import Key, once
+from securehub.refusals import NotLoggedIn
 from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member
 from securehub.wire import text
 
@@ -42,6 +43,7 @@ class Session:
     @ivar since: when the connection was ready.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
+    @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
     @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
@@ -62,6 +64,8 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._bye: bytes | None = None
+        self._ended = False
         self.act: Act | None = None
         self.number = number
         self.address = address
@@ -69,6 +73,7 @@ class Session:
         self.operator = operator
         self.user: str | None = members.OPERATOR if operator else None
         self.family: str | None = None
+        self.token: bytes | None = None
         self.speaks_json = False
         self.hears = True
         self.asking: Deferred[str] | None = None
@@ -94,7 +99,7 @@ class Session:
         """Bytes on their way to the peer, be it the disk that they wait for or the peer."""
         return self._outbox.waiting_bytes + self._outbox.outlet.queued
 
-    async def roles(self) -> tuple[str, ...] | None:
+    def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
         What the caller has been granted at this moment; what was so at the login does not count.
 
@@ -102,17 +107,21 @@ class Session:
 
         @raise Locked: the member has been locked out since.
         """
-        if self.user is None:
-            return None
-        return ROLES if self.operator else await self._store.read(members.roles, self.user)
+        if self.user is None or self.operator:
+            return _at_once(ROLES if self.operator else None)
+        return self._store.read(members.roles, self.user)
 
     async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
         Run C{rule(tx, ...)} in the transaction of the command that is running, which applies once if the request has a key.
 
         A command with a key has one transaction, and answers with what that returned.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
         """
         assert self._writes, "the command does not declare that it writes"
+        if self._ended:
+            raise NotLoggedIn("this session has ended in the meantime")
         act = self.act
         if act is not None:
             self.act = None
@@ -143,12 +152,13 @@ class Session:
         self.asking = Deferred()
         return self.asking
 
-    def log_in(self, username: str, family: str) -> None:
+    def log_in(self, username: str, family: str, token: bytes) -> None:
         """Let this session be a member's, unless it has ended while the password was being verified."""
         if self.gone:
             return
         self.user = username
         self.family = family
+        self.token = token
         self._switchboard.listen(member(username), self)
         self._switchboard.listen(EVERYBODY, self)
 
@@ -157,7 +167,32 @@ class Session:
         if self.user is not None and not self.operator:
             self._switchboard.leave(member(self.user), self)
             self._switchboard.leave(EVERYBODY, self)
-            self.user = self.family = None
+            self.user = self.family = self.token = None
+
+    def is_meant(self, end: End) -> bool:
+        """Whether this session is among those that a commit ends."""
+        return end.means(self.family, self.token)
+
+    @property
+    def parting(self) -> bool:
+        """Whether goodbye will be said when the command that runs has been answered."""
+        return self._bye is not None
+
+    def part(self, bye: bytes) -> None:
+        """
+        A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye
+        and closes. Goodbye is held like an answer, not like an event: should the commit be lost, the connection is cut, and whoever comes
+        back is let in again.
+        """
+        self.log_out()
+        self._switchboard.leave(connection(self.number), self)
+        self._ended = self.leaving = True
+        if self._running:
+            # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
+            self._bye = bye
+            bye = b""
+        self._outbox.reply(bye)
+        self._cancel_asking()
 
     def leave(self) -> None:
         """End the connection once what was answered has left."""
@@ -197,6 +232,9 @@ class Session:
             later, self._later = self._later, []
             for event in later:
                 self._outbox.event(event)
+        if self._bye is not None:
+            self._outbox.reply(self._bye)
+            self._bye = None
 
     def hear(self, event: bytes) -> None:
         """Send an event, after the reply of the command that is running."""
@@ -207,25 +245,23 @@ class Session:
         else:
             self._outbox.event(event)
 
-    def hear_last(self, event: bytes) -> None:
-        """Send an event, whether events are wanted or not, and end the connection."""
-        self.leaving = True
-        if self._running:
-            self._later.append(event)
-        else:
-            # Not as an event: should what it waits for be lost, the connection has to end all the same.
-            self._outbox.reply(event)
-
     def say_bye(self, reason: str) -> None:
-        """End the connection, telling why. A command that waits is not waited for."""
-        self.leaving = True
-        self._outbox.reply(encode(Bye(reason), self.speaks_json))
+        """End the connection, telling why; no commit asks for it. A command that waits is not waited for."""
+        self._running = False
+        self.part(encode(Bye(reason), self.speaks_json))
 
     def end(self) -> None:
         """The connection is lost."""
         self.log_out()
         self._switchboard.leave(connection(self.number), self)
         self.gone = True
+        self._cancel_asking()
+
+    def _cancel_asking(self) -> None:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
+
+
+async def _at_once(value: T) -> T:
+    return value

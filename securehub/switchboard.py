@@ -7,10 +7,10 @@ listener.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from securehub.event import MAX_EVENT, Event
+from securehub.event import MAX_EVENT, Bye, End, Event
 from securehub.wire import jsonrpc, text
 
 
@@ -25,22 +25,28 @@ class Listener(Protocol):
 
     def hear(self, event: bytes) -> None: ...
 
-    def hear_last(self, event: bytes) -> None:
-        """Hear an event that ends the connection."""
+
+class Ending(Listener, Protocol):
+    """Whoever listens to a channel on which sessions are ended: a member's, or a connection's."""
+
+    def is_meant(self, end: End) -> bool: ...
+
+    def part(self, bye: bytes) -> None:
+        """Be ended."""
 
 
 EVERYBODY = "everybody"
-"""The channel of all sessions that are logged in."""
-
-
-def connection(number: int) -> str:
-    """The channel of one connection."""
-    return f"connection/{number}"
+"""The channel of all sessions that are logged in as a member."""
 
 
 def member(username: str) -> str:
     """The channel of all sessions of a member."""
     return f"member/{username}"
+
+
+def connection(number: int) -> str:
+    """The channel of one connection, whoever it is."""
+    return f"connection/{number}"
 
 
 def encode(event: Event, json: bool) -> bytes:
@@ -50,7 +56,7 @@ def encode(event: Event, json: bool) -> bytes:
     return form
 
 
-Prepared = list[tuple[Callable[[bytes], None], bytes]]
+Prepared = list[tuple[Listener, bytes]]
 
 
 class Switchboard:
@@ -81,16 +87,34 @@ class Switchboard:
             listeners = self._channels.get(channel)
             if not listeners:
                 continue
+            if event.__class__ is End:
+                prepared += _partings(event, listeners)  # type: ignore[arg-type]
+                continue
             as_json = as_text = None
             for listener in listeners:
                 if listener.speaks_json:
                     form = as_json = as_json or encode(event, True)
                 else:
                     form = as_text = as_text or encode(event, False)
-                prepared.append((listener.hear_last if event.ends else listener.hear, form))
+                prepared.append((listener, form))
         return prepared
 
     def deliver(self, prepared: Prepared) -> None:
         """Hand out what was prepared in the same turn."""
-        for hear, form in prepared:
-            hear(form)
+        for listener, form in prepared:
+            listener.hear(form)
+
+
+class _Parting:
+    """A listener who hears goodbye."""
+
+    __slots__ = ("hear", "speaks_json")
+
+    def __init__(self, listener: Ending) -> None:
+        self.speaks_json = listener.speaks_json
+        self.hear = listener.part
+
+
+def _partings(end: End, listeners: Iterable[Ending]) -> Prepared:
+    bye = Bye(end.reason)
+    return [(_Parting(each), encode(bye, each.speaks_json)) for each in listeners if each.is_meant(end)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from securehub.event import Bye, Event
+from securehub.event import End, Event
 from securehub.refusals import NotFound
 from securehub.reply import Listing, Reply, Row
 from securehub.session import Session
@@ -87,7 +87,7 @@ def disconnect(tx: Transaction, number: int, found: Found | None, reason: str) -
     """
     if found is None:
         raise NotFound(f"there is no connection {number}; admin.connections lists them")
-    tx.announce(connection(number), Bye(reason or "an admin has ended this connection."))
+    tx.announce(connection(number), End(reason or "an admin has ended this connection."))
     return Disconnected(number, found.address, found.username)
 
 
