@@ -19,6 +19,9 @@ from securehub.refusals import Forbidden, NotLoggedIn, Refusal
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
 
+AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
+"""Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -37,6 +40,12 @@ class Access:
     role: str | None
     text: str
     stranger: bool = False
+
+    def __post_init__(self) -> None:
+        if self.role is not None and self.role not in ROLES:
+            raise TypeError(f"there is no role {self.role}")
+        if not self.login and (self.own_account or self.role):
+            raise TypeError("an account or a role is of somebody who is logged in")
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
@@ -72,7 +81,6 @@ MEMBER = Access(True, True, None, "members")
 
 def role(name: str) -> Access:
     """Access for those who have been granted a role, and the operator."""
-    assert name in ROLES, name
     return Access(True, False, name, f"role {name}")
 
 
@@ -104,6 +112,11 @@ class Parameter:
         """This parameter of a command of a running hub, bounded by the settings."""
         type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
         return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody should read it later. What a person is asked for is hidden while it is typed, so it is one in any case."""
+        return self.type.secret or self.prompt is not None
 
     @property
     def usage(self) -> str:
@@ -146,6 +159,7 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
+    @ivar audited: whether what it does is noted, see L{securehub.audit}.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     """
@@ -155,6 +169,7 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
+    audited: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
     result: Any
@@ -191,7 +206,13 @@ KEY_PARAMETER = Parameter("key", KEY, required=False, by_name=True)
 
 
 def command(
-    verb: str | None, *, access: Access, writes: bool = False, keyed: bool | None = None, **declared: Callable[..., Any] | Parameter
+    verb: str | None,
+    *,
+    access: Access,
+    writes: bool = False,
+    keyed: bool | None = None,
+    audited: bool | None = None,
+    **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
     Declare a method of a service to be a command.
@@ -200,11 +221,17 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
+    @param audited: whether what it does is noted; by default, if it writes and needs a role of L{AUDITED_ROLES}. To be said of a command
+        which such a role lets do more than others may.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not isinstance(access, Access):
+            raise TypeError(f"{function.__qualname__} does not declare who may use it")
+        if audited and not writes:
+            raise TypeError(f"{function.__qualname__} cannot be audited, as it does not write")
         parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
         _check_signature(function, list(declared), parameters)
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
@@ -214,6 +241,7 @@ def command(
             access=access,
             writes=writes,
             keyed=writes if keyed is None else keyed,
+            audited=writes and access.role in AUDITED_ROLES if audited is None else audited,
             parameters=parameters,
             function=function,
             result=_result(function),

@@ -122,6 +122,8 @@ SETTINGS = (
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
+    # As an event has at most 16 KiB, and a character up to four bytes.
+    Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
@@ -131,11 +133,32 @@ SETTINGS = (
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
     ),
     Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
+    Setting(
+        "limits",
+        "trust_loopback",
+        "on",
+        _switch,
+        "Whether limits for addresses and networks leave out this machine; off behind a proxy on it.",
+    ),
+    Setting("limits", "handshakes_per_address", "20", _whole(1, 100000), "Handshakes of one address (or IPv6 /64) that may be unfinished."),
+    Setting(
+        "limits",
+        "stranger_requests",
+        "100",
+        _whole(1, 1000000),
+        "Requests that all strangers at one address may make at once; connections and KiB count, and a login gives back what it took.",
+    ),
+    Setting(
+        "limits",
+        "stranger_requests_per_second",
+        "20",
+        _whole(1, 1000000),
+        "How many of these come back in a second.",
+    ),
     Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake."),
     Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
-    Setting("limits", "trust_loopback", "on", _switch, "Whether the limits for networks leave out this machine; off behind a proxy on it."),
     Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
     Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
     Setting(
