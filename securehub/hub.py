@@ -25,6 +25,7 @@ from securehub.protocol import HubFactory
 from securehub.service import BadServices, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.watching import Watcher
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
@@ -54,6 +55,7 @@ class Hub:
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
+    @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
     @ivar commands: all commands; filled once all services are made.
     @ivar service_names: likewise.
     """
@@ -83,6 +85,7 @@ class Hub:
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.watchers: list[Watcher] = []
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self._add_services(factories)

@@ -57,7 +57,15 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
     "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
+    | {
+        "services.auth.tokens",
+        "services.ledger.accounts",
+        "services.ledger.watching",
+        "store.files",
+        "store.journal",
+        "store.worker",
+        "switchboard",
+    },
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},

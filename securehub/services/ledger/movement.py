@@ -7,6 +7,7 @@ currency is zero, always.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,9 +16,10 @@ from msgspec.structs import replace
 from securehub.event import Event
 from securehub.money import MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
-from securehub.reply import Reply
+from securehub.reply import MoneyReply
 from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
 from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
+from securehub.services.ledger.watching import Movement, Watcher, tell
 from securehub.store.transaction import Transaction
 from securehub.switchboard import member
 
@@ -56,7 +58,7 @@ class Received(Event, frozen=True):
         return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. {balance}"
 
 
-class Transferred(Reply, frozen=True):
+class Transferred(MoneyReply, frozen=True):
     """A payment that was made; the balance is the payer's."""
 
     transfer: int
@@ -67,22 +69,32 @@ class Transferred(Reply, frozen=True):
     currency: str
     balance: str
 
-    def status(self) -> str:
+    def told(self) -> str:
         return f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}. Balance {self.balance} {self.currency}."
 
 
-class Booked(Reply, frozen=True):
+class Booked(MoneyReply, frozen=True):
     """Money that was paid in or out."""
 
     transfer: int
     amount: str
     currency: str
 
-    def status(self) -> str:
+    def told(self) -> str:
         return f"Transfer {self.transfer}: {self.amount} {self.currency}."
 
 
-def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source: str | None, *, at: datetime) -> Transferred:
+def pay(
+    tx: Transaction,
+    payer: str,
+    to: str,
+    amount: Amount,
+    memo: str,
+    source: str | None,
+    *,
+    at: datetime,
+    watchers: Sequence[Watcher] = (),
+) -> Transferred:
     """
     A member pays somebody.
 
@@ -98,10 +110,10 @@ def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source:
     units = source_account.money.units(amount)
     target_number = party_account(tx, to, source_account.currency)
     target_account = tx.fetch(Account, target_number)
-    return move(tx, source_number, source_account, target_number, target_account, units, "transfer", memo, at=at)
+    return move(tx, source_number, source_account, target_number, target_account, units, "transfer", memo, at=at, watchers=watchers)
 
 
-def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime, watchers: Sequence[Watcher] = ()) -> Booked:
     """
     Money comes in from outside, against C{@cash}.
 
@@ -111,11 +123,11 @@ def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at:
     target = party_account(tx, to)
     account = tx.fetch(Account, target)
     cash, cash_account = counterpart(tx, CASH, account.money, target)
-    moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at)
-    return Booked(moved.transfer, moved.amount, moved.currency)
+    moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at, watchers=watchers)
+    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
 
 
-def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime, watchers: Sequence[Watcher] = ()) -> Booked:
     """
     Money is paid out, against C{@cash}.
 
@@ -127,8 +139,8 @@ def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *
     number = party_account(tx, source)
     account = tx.fetch(Account, number)
     cash, cash_account = counterpart(tx, CASH, account.money, number)
-    moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at)
-    return Booked(moved.transfer, moved.amount, moved.currency)
+    moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at, watchers=watchers)
+    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
 
 
 def move(
@@ -143,12 +155,17 @@ def move(
     *,
     by: str = "",
     at: datetime,
+    reference: str = "",
+    watchers: Sequence[Watcher] = (),
 ) -> Transferred:
     """
     Move money between two accounts; the only place where a balance changes.
 
     @param source: the number of the account that pays, C{payer}.
     @param target: the number of the account that receives, C{payee}.
+    @param by: who does it, where that is not the payer.
+    @param reference: what it belongs to, such as C{order/41}.
+    @param watchers: told of it, if an account of it is watched.
 
     @raise BadArgument: the accounts are one and the same.
     @raise Conflict: their currencies differ.
@@ -172,14 +189,18 @@ def move(
     entries = (Entry(source, payer.entries, -units, payer.balance), Entry(target, payee.entries, units, payee.balance))
     tx.put(source, payer)
     tx.put(target, payee)
-    tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by))
+    tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by, reference))
+    warnings: tuple[str, ...] = ()
+    if watchers and (payer.watched or payee.watched):
+        movement = Movement(number, at, kind, payer.owner, payee.owner, source, target, units, money.code, memo, reference)
+        warnings = tell(tx, watchers, movement)
     moved = money.text(units)
     if payee.floor is not None:
         received = Received(
             number, payee.entries, shown_number(source), payer.owner, target, moved, money.code, memo, money.text(payee.balance)
         )
         tx.announce(member(payee.owner), received)
-    return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance))
+    return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance), warnings=warnings)
 
 
 def _lacking(account: Account, units: int) -> str:
