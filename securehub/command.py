@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from securehub.arguments import KEY, ArgumentType
+from securehub.arguments import KEY, TRY, ArgumentType
 from securehub.refusals import Forbidden, NotLoggedIn, Refusal
+from securehub.reply import MoneyReply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
@@ -128,6 +129,7 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
+    @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     """
@@ -137,6 +139,7 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
+    moves: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
     result: Any
@@ -152,8 +155,8 @@ class Command:
 
     @property
     def wire_parameters(self) -> tuple[Parameter, ...]:
-        """All that a request may give, the key included."""
-        return (*self.parameters, KEY_PARAMETER) if self.keyed else self.parameters
+        """All that a request may give, what the hub sees to by itself included."""
+        return (*self.parameters, *[KEY_PARAMETER] * self.keyed, *[TRY_PARAMETER] * self.moves)
 
     @property
     def usage(self) -> str:
@@ -163,10 +166,17 @@ class Command:
 
 
 KEY_PARAMETER = Parameter("key", KEY, required=False, by_name=True)
+TRY_PARAMETER = Parameter("try", TRY, required=False, by_name=True)
 
 
 def command(
-    verb: str | None, *, access: Access, writes: bool = False, keyed: bool | None = None, **declared: Callable[..., Any] | Parameter
+    verb: str | None,
+    *,
+    access: Access,
+    writes: bool = False,
+    keyed: bool | None = None,
+    moves: bool = False,
+    **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
     Declare a method of a service to be a command.
@@ -175,6 +185,7 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
+    @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
@@ -182,16 +193,20 @@ def command(
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
         _check_signature(function, list(declared), parameters)
+        result = _result(function)
+        if moves and not (isinstance(result, type) and issubclass(result, MoneyReply)):
+            raise TypeError(f"{function.__qualname__} moves money, so it has to return a MoneyReply")
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
         function.declaration = Command(  # type: ignore[attr-defined]
             name=function.__name__.rstrip("_"),
             verb=verb,
             access=access,
-            writes=writes,
-            keyed=writes if keyed is None else keyed,
+            writes=writes or moves,
+            keyed=moves or (writes if keyed is None else keyed),
+            moves=moves,
             parameters=parameters,
             function=function,
-            result=_result(function),
+            result=result,
             summary=summary,
             manual=manual.strip(),
         )

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from securehub.binding import MISSING, Binder, Bound
+from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.command import Command
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
@@ -174,6 +174,8 @@ class Dispatch:
             await self._ask(session, entry, values)
         if key is None:
             session.begin(entry.writes, None)
+        elif isinstance(key, Try):
+            session.begin(True, None, tries=True)
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, values), entry.command.result))
         result = entry.function(session, *values)

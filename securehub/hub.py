@@ -16,13 +16,14 @@ from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
+from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.protocol import HubFactory
-from securehub.service import BadServices, records_of
+from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
 from securehub.services.ledger.watching import Watcher
@@ -53,6 +54,8 @@ class Hub:
     @ivar hashing: passwords.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
+    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
+    @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
@@ -60,7 +63,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once)
+    core_records = (Member, Visits, Joined, Once, Due)
 
     def __init__(
         self,
@@ -83,6 +86,8 @@ class Hub:
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.duties = Duties(self.store, reactor, clock)
+        self.zone = settings["timezone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
@@ -110,6 +115,7 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
+        self.duties.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -117,6 +123,7 @@ class Hub:
 
         @return: fires when all that is done, or has taken too long.
         """
+        self.duties.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
@@ -130,11 +137,11 @@ class Hub:
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
-            service = factory(self)
-            declared = declared_by(service)
+            parts = [make(self) for make in parts_of(factory)]
+            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
-            self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
+            self.commands += declared
             self.service_names.append(factory.name)
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:

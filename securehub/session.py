@@ -5,7 +5,7 @@ A session: what one connection's commands have in common, and all that they see 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 
@@ -14,7 +14,9 @@ from securehub.command import ROLES
 from securehub.event import Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
+from securehub.reply import MoneyReply
 from securehub.switchboard import Switchboard, encode, member
+from securehub.trying import Tried, try_out
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -58,6 +60,7 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._tries = False
         self.number = number
         self.address = address
         self.operator = operator
@@ -101,6 +104,8 @@ class Session:
         A command with a key has one transaction, and answers with what that returned.
         """
         assert self._writes, "the command does not declare that it writes"
+        if self._tries:
+            return cast(T, await self._try(rule, *args, **kwargs))
         key = self._key
         if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
@@ -109,6 +114,12 @@ class Session:
             result = await self._store.transact(once, key, rule, *args, **kwargs)
         self.committed = self._wrote = True
         return result
+
+    async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
+        try:
+            return await self._store.transact(try_out, rule, *args, **kwargs)
+        except Tried as tried:
+            return tried.reply
 
     def ask(self, prompt: str) -> Deferred[str]:
         """
@@ -143,11 +154,16 @@ class Session:
         """End the connection at once, with nothing more said."""
         self._outbox.outlet.cut()
 
-    def begin(self, writes: bool, key: Key | None) -> None:
-        """A command is about to run; from now on events wait for its reply."""
+    def begin(self, writes: bool, key: Key | None, *, tries: bool = False) -> None:
+        """
+        A command is about to run; from now on events wait for its reply.
+
+        @param tries: it is only tried, so its transaction is thrown away.
+        """
         self._running = True
         self._writes = writes
         self._key = key
+        self._tries = tries
         self.committed = False
 
     def answer_in_part(self, chunk: bytes) -> None:

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "money": {"refusals"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
-    "command": {"refusals", "arguments"},
+    "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
@@ -40,15 +40,17 @@ ALLOWED: dict[str, set[str]] = {
     # what every command needs
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
+    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "session": {"members", "command", "event", "gate", "once", "reply", "switchboard", "trying", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    | {"duties", "switchboard", "store.records", "store.transaction", "services", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -56,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    "hub": {"clock", "command", "config", "dispatch", "duties", "gate", "hashing", "members", "money", "once", "protocol", "service"}
     | {
         "services.auth.tokens",
         "services.ledger.accounts",
@@ -92,7 +94,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "twisted.internet": {"store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
