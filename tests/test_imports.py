@@ -49,7 +49,21 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
+    "services": {
+        "",
+        "refusals",
+        "arguments",
+        "clabe",
+        "money",
+        "event",
+        "reply",
+        "command",
+        "duties",
+        "members",
+        "openrpc",
+        "service",
+        "session",
+    }
     | {"duties", "switchboard", "store.records", "store.transaction", "services", "hub"},
     "plugins": {"services"},
     # the network

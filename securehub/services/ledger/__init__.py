@@ -5,7 +5,7 @@ The ledger: members' accounts, and money that moves between them, double entry b
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
 from zope.interface import provider
@@ -17,6 +17,9 @@ from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
 from securehub.service import IServiceFactory
 from securehub.services.ledger import accounts, books, movement, records
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.holds import Hold, Holds
+from securehub.services.ledger.pending import Pending
 from securehub.session import Session
 from securehub.store.transaction import Transaction
 
@@ -38,19 +41,16 @@ class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
-    records = (records.Account, records.Title, records.Wallet, records.Transfer)
+    records = (records.Account, records.Title, records.Wallet, records.Transfer, Hold, Pending)
+    parts = (Holds,)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
         self.currencies = hub.currencies
         self.numbering = hub.numbering
-        self.watchers = hub.watchers
+        self.booking = booking(hub)
         self.accounts_per_member = hub.settings["accounts_per_member"]
-
-    def _booking(self) -> dict[str, Any]:
-        """What every rule that moves money is given besides its arguments."""
-        return {"at": self.clock.now(), "watchers": tuple(self.watchers)}
 
     @command("ACCOUNTS", access=MEMBER)
     async def accounts(self, session: Session) -> Listing[books.AccountRow]:
@@ -96,7 +96,7 @@ class Ledger:
         All of it moves, or none; the answer has what you have left. Give a member's username, and it goes to their first account in your
         account's currency; or give an account number. It is paid from your first account if you do not say another.
         """
-        return await session.transact(movement.pay, session.member, to, amount, memo, from_, **self._booking())
+        return await session.transact(movement.pay, session.member, to, amount, memo, from_, **self.booking())
 
     @command("HISTORY", access=MEMBER, account=named(arguments.account), limit=named(arguments.listed), before=named(arguments.whole))
     async def history(
@@ -115,14 +115,14 @@ class Ledger:
         """
         Book money that a member has paid in, against @cash.
         """
-        return await session.transact(movement.deposit, to, amount, memo, session.caller, **self._booking())
+        return await session.transact(movement.deposit, to, amount, memo, session.caller, **self.booking())
 
     @command("WITHDRAW", access=TREASURER, moves=True, from_=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
     async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Booked:
         """
         Book money that a member has been paid out, against @cash.
         """
-        return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self._booking())
+        return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
     @command(None, access=TREASURER)
     async def trial_balance(self, session: Session) -> Listing[books.CurrencySum]:

@@ -8,7 +8,8 @@ currency is zero, always.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from securehub.reply import MoneyReply
 from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
 from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
 from securehub.services.ledger.watching import Movement, Watcher, tell
-from securehub.store.transaction import Transaction
+from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
 # As many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the journal can hold.
@@ -50,12 +51,22 @@ class Received(Event, frozen=True):
     balance: str
 
     def text(self) -> str:
-        balance = f"Balance {self.balance} {self.currency}."
-        if "\n" in self.memo:
-            # Last, so that nothing of ours stands behind lines of a stranger's.
-            return f"You received {self.amount} {self.currency} from {self.from_name}. {balance}\n{self.memo}"
-        memo = f": {self.memo}" if self.memo else ""
-        return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. {balance}"
+        return with_memo(
+            f"You received {self.amount} {self.currency} from {self.from_name}", self.memo, f"Balance {self.balance} {self.currency}."
+        )
+
+
+def with_memo(told: str, memo: str, after: str = "") -> str:
+    """
+    The text of an event with what a stranger wrote in it.
+
+    @param after: a sentence that comes behind.
+    """
+    after = f" {after}" if after else ""
+    if "\n" in memo:
+        # Last, so that nothing of ours stands behind lines of a stranger's.
+        return f"{told}.{after}\n{memo}"
+    return f"{told}: {memo}.{after}" if memo else f"{told}.{after}"
 
 
 class Transferred(MoneyReply, frozen=True):
@@ -93,6 +104,7 @@ def pay(
     source: str | None,
     *,
     at: datetime,
+    zone: tzinfo = UTC,
     watchers: Sequence[Watcher] = (),
 ) -> Transferred:
     """
@@ -104,16 +116,65 @@ def pay(
     @raise NotFound: there is no such payee or account.
     @raise InsufficientFunds: the payer would fall below its floor.
     """
-    source_number = own_account(tx, payer, source)
-    source_account = tx.fetch(Account, source_number)
+    source, account, target, payee, units = paying(tx, payer, to, amount, source)
+    return move(tx, source, account, target, payee, units, "transfer", memo, at=at, watchers=watchers)
+
+
+class Paying(NamedTuple):
+    """
+    What a member wants to pay.
+
+    @ivar source: the number of the account that pays, C{payer}.
+    @ivar target: the number of the account that receives, C{payee}.
+    """
+
+    source: str
+    payer: Account
+    target: str
+    payee: Account
+    units: int
+
+
+def paying(tx: ReadTransaction, payer: str, to: str, amount: Amount, source: str | None) -> Paying:
+    """
+    The accounts and units that a member means.
+
+    @param to: a username or an account number.
+    @param source: the number of one of the payer's accounts, None for the first.
+
+    @raise NotFound: there is no such payee or account.
+    @raise BadArgument: the amount has too many decimals.
+    """
+    source = own_account(tx, payer, source)
+    account = tx.fetch(Account, source)
     # The form of the amount first: it can be told without the payee.
-    units = source_account.money.units(amount)
-    target_number = party_account(tx, to, source_account.currency)
-    target_account = tx.fetch(Account, target_number)
-    return move(tx, source_number, source_account, target_number, target_account, units, "transfer", memo, at=at, watchers=watchers)
+    units = account.money.units(amount)
+    target = party_account(tx, to, account.currency)
+    return Paying(source, account, target, tx.fetch(Account, target), units)
 
 
-def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime, watchers: Sequence[Watcher] = ()) -> Booked:
+def refuse_unlike(source: str, payer: Account, target: str, payee: Account) -> None:
+    """
+    @raise BadArgument: payer and payee are one account.
+    @raise Conflict: their currencies differ.
+    """
+    if source == target:
+        raise BadArgument("payer and payee are the same account")
+    if payer.currency != payee.currency:
+        raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
+
+
+def refuse_lacking(account: Account, units: int) -> None:
+    """
+    @raise InsufficientFunds: the account would fall below its floor.
+    """
+    if account.floor is not None and account.balance - account.held - units < account.floor:
+        raise InsufficientFunds(_lacking(account, units))
+
+
+def deposit(
+    tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
+) -> Booked:
     """
     Money comes in from outside, against C{@cash}.
 
@@ -127,7 +188,9 @@ def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at:
     return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
 
 
-def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime, watchers: Sequence[Watcher] = ()) -> Booked:
+def withdraw(
+    tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
+) -> Booked:
     """
     Money is paid out, against C{@cash}.
 
@@ -167,19 +230,15 @@ def move(
     @param reference: what it belongs to, such as C{order/41}.
     @param watchers: told of it, if an account of it is watched.
 
-    @raise BadArgument: the accounts are one and the same.
+    @raise BadArgument: payer and payee are one account.
     @raise Conflict: their currencies differ.
     @raise InsufficientFunds: the payer would fall below its floor.
     @raise LimitExceeded: a balance would have more digits than can be written.
     """
     assert units > 0, units
-    if source == target:
-        raise BadArgument("payer and payee are the same account")
-    if payer.currency != payee.currency:
-        raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
+    refuse_unlike(source, payer, target, payee)
     money = payer.money
-    if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
-        raise InsufficientFunds(_lacking(payer, units))
+    refuse_lacking(payer, units)
     most = min(_MOST_WHOLE * 10**money.digits, _MOST_UNITS)
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
