@@ -20,6 +20,7 @@ from securehub.services.ledger import accounts, books, movement, records
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.holds import Hold, Holds
 from securehub.services.ledger.pending import Pending
+from securehub.services.ledger.reversal import Reversal, Reversals
 from securehub.session import Session
 from securehub.store.transaction import Transaction
 
@@ -41,8 +42,8 @@ class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
-    records = (records.Account, records.Title, records.Wallet, records.Transfer, Hold, Pending)
-    parts = (Holds,)
+    records = (records.Account, records.Title, records.Wallet, records.Transfer, Hold, Pending, Reversal)
+    parts = (Holds, Reversals)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
