@@ -21,6 +21,7 @@ from securehub.services.ledger.booking import booking
 from securehub.services.ledger.holds import Hold, Holds
 from securehub.services.ledger.pending import Pending
 from securehub.services.ledger.reversal import Reversal, Reversals
+from securehub.services.ledger.statements import Statements
 from securehub.session import Session
 from securehub.store.transaction import Transaction
 
@@ -43,7 +44,7 @@ class Ledger:
 
     name = "ledger"
     records = (records.Account, records.Title, records.Wallet, records.Transfer, Hold, Pending, Reversal)
-    parts = (Holds, Reversals)
+    parts = (Holds, Reversals, Statements)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

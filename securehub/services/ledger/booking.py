@@ -5,7 +5,7 @@ What rules that book something are told besides their arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from securehub.refusals import BadArgument
@@ -45,7 +45,7 @@ def instant(when: When, *, at: datetime, zone: tzinfo) -> datetime:
 
 def beginning(day: date, zone: tzinfo) -> datetime:
     """When a day begins. Where clocks are put forward at midnight, that is one o'clock."""
-    return datetime.combine(day, time(), zone)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def future(name: str, when: When, *, at: datetime, zone: tzinfo) -> datetime:
