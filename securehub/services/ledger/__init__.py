@@ -19,6 +19,7 @@ from securehub.service import IServiceFactory
 from securehub.services.ledger import accounts, books, movement, records
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.holds import Hold, Holds
+from securehub.services.ledger.limits import AccountLimit, Limits, RoleLimits, Spent
 from securehub.services.ledger.pending import Pending
 from securehub.services.ledger.reversal import Reversal, Reversals
 from securehub.services.ledger.statements import Statements
@@ -43,8 +44,11 @@ class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
-    records = (records.Account, records.Title, records.Wallet, records.Transfer, Hold, Pending, Reversal)
-    parts = (Holds, Reversals, Statements)
+    records = (
+        *(records.Account, records.Title, records.Wallet, records.Transfer),
+        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent),
+    )
+    parts = (Holds, Reversals, Statements, Limits)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

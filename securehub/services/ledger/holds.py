@@ -19,7 +19,7 @@ from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
-from securehub.services.ledger import movement, pending, words
+from securehub.services.ledger import limits, movement, pending, words
 from securehub.services.ledger.booking import When, booking, future
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.ledger.watching import Watcher
@@ -258,16 +258,21 @@ def hold(
 
     @param limit: how many open holds a member may have.
 
+    It counts as paid where limits are concerned.
+
     @raise InsufficientFunds: the payer could not pay it now.
     """
     paying = movement.paying(tx, payer, to, amount, source)
     until = future("expires", expires, at=at, zone=zone)
     account, money = paying.payer, paying.payer.money
     movement.refuse_unlike(paying.source, account, paying.target, paying.payee)
+    spent = limits.check(tx, paying.source, account, paying.units, at=at, zone=zone)
     movement.refuse_lacking(account, paying.units)
     pending.open_one(tx, payer, "holds", limit)
     account = replace(account, held=account.held + paying.units)
     tx.put(paying.source, account)
+    if spent is not None:
+        tx.put(paying.source, spent)
     number = tx.number("hold")
     made = Hold(at, paying.source, paying.target, payer, paying.payee.owner, paying.units, money.code, money.digits, until, memo)
     tx.put(_key(number), made)

@@ -18,6 +18,7 @@ from securehub.event import Event
 from securehub.money import MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import MoneyReply
+from securehub.services.ledger import limits
 from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
 from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
 from securehub.services.ledger.watching import Movement, Watcher, tell
@@ -116,8 +117,7 @@ def pay(
     @raise NotFound: there is no such payee or account.
     @raise InsufficientFunds: the payer would fall below its floor.
     """
-    source, account, target, payee, units = paying(tx, payer, to, amount, source)
-    return move(tx, source, account, target, payee, units, "transfer", memo, at=at, watchers=watchers)
+    return spend(tx, paying(tx, payer, to, amount, source), "transfer", memo, at=at, zone=zone, watchers=watchers)
 
 
 class Paying(NamedTuple):
@@ -151,6 +151,30 @@ def paying(tx: ReadTransaction, payer: str, to: str, amount: Amount, source: str
     units = account.money.units(amount)
     target = party_account(tx, to, account.currency)
     return Paying(source, account, target, tx.fetch(Account, target), units)
+
+
+def spend(
+    tx: Transaction,
+    paying: Paying,
+    kind: str,
+    memo: str,
+    *,
+    at: datetime,
+    zone: tzinfo,
+    reference: str = "",
+    watchers: Sequence[Watcher] = (),
+) -> Transferred:
+    """
+    Move money because its owner wants it so, as far as the limits allow.
+
+    @raise LimitExceeded: it is more than the owner may pay at once or today.
+    """
+    source, payer, target, payee, units = paying
+    spent = limits.check(tx, source, payer, units, at=at, zone=zone)
+    moved = move(tx, source, payer, target, payee, units, kind, memo, at=at, reference=reference, watchers=watchers)
+    if spent is not None:
+        tx.put(source, replace(spent, entries=payer.entries + 1))
+    return moved
 
 
 def refuse_unlike(source: str, payer: Account, target: str, payee: Account) -> None:
@@ -233,7 +257,7 @@ def move(
     @raise BadArgument: payer and payee are one account.
     @raise Conflict: their currencies differ.
     @raise InsufficientFunds: the payer would fall below its floor.
-    @raise LimitExceeded: a balance would have more digits than can be written.
+    @raise LimitExceeded: the payee would rise above its ceiling, or a balance have more digits than can be written.
     """
     assert units > 0, units
     refuse_unlike(source, payer, target, payee)
@@ -242,6 +266,8 @@ def move(
     most = min(_MOST_WHOLE * 10**money.digits, _MOST_UNITS)
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
+    if payee.ceiling is not None and payee.balance + units > payee.ceiling:
+        raise LimitExceeded(f"account {target} may have up to {money.priced(payee.ceiling)}; with this it would have more")
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)

@@ -27,6 +27,8 @@ class Account(Record, frozen=True):
     @ivar floor: below this balance no payment may take it; None for counterparts, which may fall without bound.
     @ivar entries: how many entries it has; they count up from 1.
     @ivar watched: whether watchers are told of its movements.
+    @ivar ceiling: above this balance no payment may take it; None for no such limit.
+    @ivar limited: whether it has limits of its own for what may be paid from it.
     """
 
     collection: ClassVar[str] = "account"
@@ -39,6 +41,8 @@ class Account(Record, frozen=True):
     floor: int | None = 0
     entries: int = 0
     watched: bool = False
+    ceiling: int | None = None
+    limited: bool = False
 
     @property
     def money(self) -> Currency:
