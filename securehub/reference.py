@@ -45,6 +45,7 @@ _PLAIN = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    list: "array",
     bytes: "string (base64)",
     datetime: "time",
     type(None): "null",

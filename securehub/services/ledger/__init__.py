@@ -17,10 +17,12 @@ from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
 from securehub.service import IServiceFactory
 from securehub.services.ledger import accounts, books, movement, records
+from securehub.services.ledger.batches import Batches
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.holds import Hold, Holds
 from securehub.services.ledger.limits import AccountLimit, Limits, RoleLimits, Spent
 from securehub.services.ledger.pending import Pending
+from securehub.services.ledger.requests import Request, Requests
 from securehub.services.ledger.reversal import Reversal, Reversals
 from securehub.services.ledger.statements import Statements
 from securehub.session import Session
@@ -46,9 +48,9 @@ class Ledger:
     name = "ledger"
     records = (
         *(records.Account, records.Title, records.Wallet, records.Transfer),
-        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent),
+        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent, Request),
     )
-    parts = (Holds, Reversals, Statements, Limits)
+    parts = (Holds, Reversals, Statements, Limits, Requests, Batches)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
