@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ _PLAIN = {
     list: "array",
     bytes: "string (base64)",
     datetime: "time",
+    date: "day",
     type(None): "null",
     Any: "any",
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from securehub.refusals import Conflict
 from securehub.services.ledger import movement
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Movement, set_watched
@@ -82,6 +83,17 @@ class Watching(Rules):
         self.do(set_watched, "alice", False)
         self.pay("alice", "bob")
         self.assertEqual(len(self.notes("alice")), 1)
+
+    def test_a_watcher_that_refuses(self) -> None:
+        """That is a fault of its own; nothing is moved."""
+
+        def refuse(tx: Any, told: Movement) -> list[str]:
+            raise Conflict("I do not like it")
+
+        self.do(set_watched, "alice", True)
+        args = ("alice", "bob", amount("1"), "", None)
+        self.assertRaises(AssertionError, self.do, movement.pay, *args, at=self.at, watchers=(refuse,))
+        self.assertEqual(self.setting.get(Account, self.bob).balance, 0)
 
     def test_all_accounts(self) -> None:
         """All accounts of a member are watched, those that are opened later as well; nobody else's."""

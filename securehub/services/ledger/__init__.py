@@ -24,6 +24,7 @@ from securehub.services.ledger.limits import AccountLimit, Limits, RoleLimits, S
 from securehub.services.ledger.pending import Pending
 from securehub.services.ledger.requests import Request, Requests
 from securehub.services.ledger.reversal import Reversal, Reversals
+from securehub.services.ledger.schedules import Schedule, Schedules
 from securehub.services.ledger.statements import Statements
 from securehub.session import Session
 from securehub.store.transaction import Transaction
@@ -48,9 +49,9 @@ class Ledger:
     name = "ledger"
     records = (
         *(records.Account, records.Title, records.Wallet, records.Transfer),
-        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent, Request),
+        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent, Request, Schedule),
     )
-    parts = (Holds, Reversals, Statements, Limits, Requests, Batches)
+    parts = (Holds, Reversals, Statements, Limits, Requests, Batches, Schedules)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

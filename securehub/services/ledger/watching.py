@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from securehub.refusals import Refusal
 from securehub.services.ledger.records import Account, Wallet
 from securehub.store.transaction import Transaction
 
@@ -44,8 +45,8 @@ class Movement(NamedTuple):
 
 Watcher = Callable[[Transaction, Movement], Sequence[str]]
 """
-A rule that is told of a movement, after the accounts are changed and in the same transaction; its answer are warnings for the payer. Which
-records it looks at must not depend on the movement's number.
+A rule that is told of a movement, after the accounts are changed and in the same transaction; its answer are warnings for the payer. It
+does not refuse, and which records it looks at must not depend on the movement's number.
 """
 
 
@@ -67,4 +68,8 @@ def tell(tx: Transaction, watchers: Sequence[Watcher], movement: Movement) -> tu
 
     @return: their warnings.
     """
-    return tuple(warning for watcher in watchers for warning in watcher(tx, movement))
+    try:
+        return tuple(warning for watcher in watchers for warning in watcher(tx, movement))
+    except Refusal as refusal:
+        # The accounts are changed by now. Whoever goes on after a refused payment (a schedule does) would commit half of it.
+        raise AssertionError(f"a watcher must not refuse: {refusal}") from refusal
