@@ -240,4 +240,10 @@ def key(word: str) -> str:
     return word
 
 
+def try_(word: str) -> bool:
+    """on: do nothing, only answer what would happen"""
+    return switch(word)
+
+
 KEY = ArgumentType(key)
+TRY = ArgumentType(try_)

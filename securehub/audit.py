@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
-from securehub.command import Command
+from securehub import members
+from securehub.command import AUDITED_ROLES, Command
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 
@@ -62,9 +63,14 @@ def audit_key(number: int) -> str:
 
 
 def audited(tx: Transaction, act: Act, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Run a rule, and note the act that it belongs to. A refusal of the rule leaves no entry."""
+    """
+    Run a rule, and note the act that it belongs to if it is one of power: what members do by right of their own is not noted. A refusal
+    of the rule leaves no entry.
+    """
+    power = any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
     result = rule(tx, *args, **kwargs)
-    tx.put(audit_key(tx.number("audit")), Audit(*act))
+    if power:
+        tx.put(audit_key(tx.number("audit")), Audit(*act))
     return result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -85,7 +86,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _zone(text: str) -> ZoneInfo:
+def _zone(text: str) -> tzinfo:
+    if text == "UTC":
+        # Known without the system's tables, too.
+        return UTC
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -120,6 +124,8 @@ SETTINGS = (
     ),
     Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
+    Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
+    Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
@@ -128,6 +134,7 @@ SETTINGS = (
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
+    Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."

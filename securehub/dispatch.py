@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from securehub.audit import Act
-from securehub.binding import MISSING, Binder, Bound
+from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Command
 from securehub.once import digest, place
@@ -187,6 +187,8 @@ class Dispatch:
             access.check(await session.roles(), session.operator)
         if key is None:
             session.begin(entry.writes, None)
+        elif isinstance(key, Try):
+            session.begin(True, None, tries=True)
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, self._marked(entry, values)), entry.command.result))
         if entry.audited:

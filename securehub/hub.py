@@ -20,15 +20,17 @@ from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
 from securehub.doorkeeper import Doorkeeper
+from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.protocol import HubFactory
-from securehub.service import BadServices, records_of
+from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
@@ -60,8 +62,11 @@ class Hub:
     @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
+    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
+    @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
+    @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
     @ivar chores: what is done at the start, or every so often.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
@@ -73,7 +78,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once, Audit)
+    core_records = (Member, Visits, Joined, Once, Audit, Due)
 
     def __init__(
         self,
@@ -102,8 +107,11 @@ class Hub:
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.memory_bytes = memory_bytes
         self.certificate_days = certificate_days
+        self.duties = Duties(self.store, reactor, clock)
+        self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
@@ -136,6 +144,7 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
+        self.duties.start()
         self.chores.start()
 
     def stop(self) -> Deferred[None]:
@@ -145,6 +154,7 @@ class Hub:
         @return: fires when all that is done, or has taken too long.
         """
         self.vitals.stop()
+        self.duties.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
@@ -159,13 +169,13 @@ class Hub:
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
-            service = factory(self)
-            declared = declared_by(service)
+            parts = [make(self) for make in parts_of(factory)]
+            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
-            self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
+            self.commands += declared
             self.service_names.append(factory.name)
-            self.services[factory.name] = service
+            self.services[factory.name] = parts[0]
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 
@@ -18,7 +18,9 @@ from securehub.gate import Outbox
 from securehub.once import Key, once
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, NotLoggedIn
+from securehub.reply import MoneyReply
 from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member
+from securehub.trying import Tried, try_out
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -65,6 +67,7 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._tries = False
         self._bye: bytes | None = None
         self._ended = False
         self.act: Act | None = None
@@ -123,6 +126,8 @@ class Session:
         assert self._writes, "the command does not declare that it writes"
         if self._ended:
             raise NotLoggedIn("this session has ended in the meantime")
+        if self._tries:
+            return cast(T, await self._try(rule, *args, **kwargs))
         act = self.act
         if act is not None:
             self.act = None
@@ -136,6 +141,12 @@ class Session:
             result = await self._store.transact(once, key, rule, *args, **kwargs)
         self.committed = self._wrote = True
         return result
+
+    async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
+        try:
+            return await self._store.transact(try_out, rule, *args, **kwargs)
+        except Tried as tried:
+            return tried.reply
 
     def certificate(self) -> PeerCertificate | None:
         """The client certificate with which the peer came, if it has one."""
@@ -212,12 +223,17 @@ class Session:
         """End the connection at once, with nothing more said."""
         self._outbox.outlet.cut()
 
-    def begin(self, writes: bool, key: Key | None) -> None:
-        """A command is about to run; from now on events wait for its reply."""
+    def begin(self, writes: bool, key: Key | None, *, tries: bool = False) -> None:
+        """
+        A command is about to run; from now on events wait for its reply.
+
+        @param tries: it is only tried, so its transaction is thrown away.
+        """
         self._running = True
         self._writes = writes
         self._key = key
         self.act = None
+        self._tries = tries
         self.committed = False
 
     def answer_in_part(self, chunk: bytes) -> None:

@@ -28,6 +28,7 @@ from securehub.command import (
 )
 from securehub.refusals import Forbidden, NotLoggedIn
 from securehub.reply import Reply
+from securehub.services.ledger import movement
 
 
 class Told(Reply, frozen=True):
@@ -101,6 +102,25 @@ class DeclarationTests(SynchronousTestCase):
         self.assertEqual((self.say.keyed, self.imports.keyed), (True, False))
         self.assertEqual(self.say.wire_parameters[-1].name, "key")
         self.assertEqual(self.imports.wire_parameters, self.imports.parameters)
+
+    def test_moves(self) -> None:
+        """What moves money writes, takes a key and can be tried; its reply has room for warnings."""
+
+        class Bank:
+            @command("PAY", access=ANYONE, moves=True, amount=arguments.amount)
+            def pay(self, session: object, amount: object) -> movement.Booked:
+                """Pay."""
+                return movement.Booked(1, "1.00", "USD")
+
+        (pay,) = declared_by(Bank())
+        self.assertEqual((pay.writes, pay.keyed, pay.moves), (True, True, True))
+        self.assertEqual([each.name for each in pay.wire_parameters], ["amount", "key", "try"])
+
+        def wrong(self: Any, session: object) -> Told:
+            """Pay without a word of warning."""
+            return Told("")
+
+        self.assertRaises(TypeError, command("PAY", access=ANYONE, moves=True), wrong)
 
     def test_bound(self) -> None:
         """The function is the service's own."""

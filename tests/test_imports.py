@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
-    "command": {"refusals", "arguments"},
+    "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
@@ -45,17 +45,20 @@ ALLOWED: dict[str, set[str]] = {
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "doorkeeper": {"config", "networks"},
     "vitals": set(),
-    "audit": {"command", "store.records", "store.transaction"},
+    "audit": {"command", "members", "store.records", "store.transaction"},
+    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "switchboard", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc", "audit"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    | {"audit"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -65,9 +68,9 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "gate", "hashing", "members", "money", "once"}
-    | {"protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal"}
-    | {"store.worker", "switchboard", "vault", "vitals"},
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    | {"once", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching"}
+    | {"store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
     | {"store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
@@ -95,8 +98,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing"}
-    | {"client", "vitals"},
+    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},

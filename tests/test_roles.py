@@ -29,6 +29,8 @@ OF_ROLES = {
     "ledger.deposit": "treasurer",
     "ledger.withdraw": "treasurer",
     "ledger.reverse": "treasurer",
+    "ledger.set_limits": "treasurer",
+    "ledger.set_role_limits": "treasurer",
     "ledger.trial_balance": "treasurer",
     "orders.item": "seller",
     "support.queue": "agent",
@@ -38,8 +40,11 @@ OF_ROLES = {
 }
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 
-OF_NO_ACCOUNT = {"hub.events", "budget.split"}
-"""What has to do with a session or with figures alone; all else that needs a login and no role is about one's own account."""
+OF_NO_ACCOUNT = {"hub.events", "budget.split", "ledger.role_limits", "ledger.capture", "ledger.release"}
+"""
+What has to do with a session or with figures alone, or may be done for others by a treasurer, and so by the operator; all else that needs
+a login and no role is about one's own account.
+"""
 
 SECRETS = {"password", "old", "new", "token", "otp", "code", "secret"}
 """What parameters are called that nobody should read later."""

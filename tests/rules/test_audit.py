@@ -87,6 +87,7 @@ class AuditTests(Rules):
         super().setUp()
         self.setting = self.setting.reopened(records=RECORDS)
         self.do(lambda tx: tx.put("bob", Member(1)))
+        self.do(lambda tx: tx.put("alice", Member(2, roles=("admin",))))
 
     def test_with_the_effect(self) -> None:
         granted = self.do(audited, act(), change_role, "bob", "seller", True)
@@ -96,6 +97,11 @@ class AuditTests(Rules):
     def test_without(self) -> None:
         """A rule that refuses leaves nothing."""
         self.refused(NotFound, "nobody", audited, act(), change_role, "nobody", "seller", True)
+        self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
+
+    def test_no_power(self) -> None:
+        """What members do by right of their own is nobody else's business."""
+        self.do(audited, act()._replace(by="bob"), change_role, "bob", "seller", True)
         self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
 
     def test_pages(self) -> None:
