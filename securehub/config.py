@@ -4,10 +4,13 @@ Every setting there is, with its default and its meaning; C{etc/securehub.ini} i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from platformdirs import user_data_path
 from securehub.money import Currencies
 
 Settings = Mapping[str, Any]
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class BadSetting(Exception):
@@ -69,6 +75,29 @@ def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute() if text else user_data_path("securehub")
 
 
+def _file(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(map(_host, text.split()))
+
+
+def _host(word: str) -> str:
+    with suppress(ValueError):
+        return str(ip_address(word))
+    # RFC 1123, section 2.1; names in other scripts are written as in the DNS (xn--...).
+    if len(word) > 253 or not all(_LABEL.fullmatch(label) for label in word.split(".")):
+        raise ValueError("expected host names and IP addresses, separated by blanks")
+    return word.lower()
+
+
+def _log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("expected text or json")
+    return text
+
+
 def _currencies(text: str) -> str:
     Currencies.parse(text, text.split(":")[0].strip())
     return text
@@ -79,6 +108,17 @@ SETTINGS = (
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
     Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting("hub", "log_format", "text", _log_format, "How the log is written: text, or json (an object a line)."),
+    Setting(
+        "tls",
+        "names",
+        "",
+        _names,
+        "Host names and IP addresses under which clients reach the hub, separated by blanks, for the certificate that it makes; those of "
+        "this machine alone (localhost) are always among them.",
+    ),
+    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use in place of one that the hub makes."),
+    Setting("tls", "key", "", _file, "The file with that certificate's key (PEM, without a passphrase)."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -104,6 +144,14 @@ SETTINGS = (
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
 )
+LIVE = frozenset(
+    ("names", "certificate", "key", "line_bytes", "waiting_requests", "outbound_bytes", "connections", "handshake_seconds")
+) | {"first_request_seconds"}
+"""
+Those that a reload takes from the file: for the certificate, and for connections that are opened from then on. The others have been made a
+part of something when the hub started.
+"""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -127,6 +175,8 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
         Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
         raise BadSetting(f"currency = {values['currency']}: {error}") from None
+    if (values["certificate"] is None) != (values["key"] is None):
+        raise BadSetting("certificate and key: give both, or none")
     return values
 
 

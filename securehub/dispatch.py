@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from securehub.binding import MISSING, Binder, Bound
 from securehub.command import Command
+from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
@@ -48,7 +49,7 @@ class _Entry:
         self.binder = binder
         self.bind_params = binder.from_params
         self.bind_text = binder.from_text
-        self.function = command.function
+        self.function = noted(command)
         self.writes = command.writes
 
 
@@ -62,6 +63,7 @@ class Dispatch:
     def __init__(self, commands: Iterable[Command], reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._incidents = 0
+        self._failed_logins = FailedLogins(reactor)
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -194,6 +196,8 @@ class Dispatch:
     def _refusal(self, session: Session, error: Exception) -> Refusal:
         """What to answer when a command has ended with an exception."""
         if isinstance(error, Refusal):
+            if isinstance(error, BadCredentials):
+                self._failed_logins.note(session, error)
             return error
         if isinstance(error, Gone):
             raise error

@@ -21,6 +21,7 @@ from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
+from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, records_of
 from securehub.services.auth.tokens import Random
@@ -50,6 +51,7 @@ class Hub:
     @ivar clock: the time for records.
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
+    @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
@@ -72,12 +74,14 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        operations: Operations | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
         self.clock = clock
         self.random = random
         self.hashing = hashing
+        self.operations = operations or Operations()
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)

@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
     "config": {"money"},
+    "operations": {"refusals"},
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
@@ -44,7 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     "switchboard": {"event", "wire"},
     "gate": {"store.journal"},
     "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
-    "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
+    "notices": {"refusals", "command", "session"},
+    "dispatch": {"refusals", "binding", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
@@ -54,11 +56,17 @@ ALLOWED: dict[str, set[str]] = {
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
+    "authority": set(),
+    "certificates": {"authority", "config", "tls"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "operations", "protocol", "service"}
     | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    "logs": set(),
+    "signals": set(),
+    "systemd": set(),
+    "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "service", "signals", "systemd", "tls"}
+    | {"store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -75,21 +83,35 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls"},
+    "cryptography": {"tls", "authority"},
     "passlib": {"hashing"},
-    "socket": {"client"},
+    "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client"},
+    "os": {"store", "tap", "systemd", "client"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
+    "twisted.internet": {
+        "store",
+        "hub",
+        "gate",
+        "protocol",
+        "outlet",
+        "eager",
+        "tls",
+        "tap",
+        "session",
+        "dispatch",
+        "notices",
+        "hashing",
+        "client",
+    },
     "twisted.protocols": {"protocol", "eager", "tls"},
-    "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
+    "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},
     "secrets": set(),
-    "time": {"tap", "client"},
+    "time": {"tap", "systemd", "client"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 
@@ -223,4 +245,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference"}), module)
+                self.assertTrue(_within(module, {"store", "config", "reference"}), module)

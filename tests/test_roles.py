@@ -18,7 +18,7 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 """Section 6 of the protocol."""
 
 OF_ROLES = {
-    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status"},
+    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status", "admin.reload"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
 """Section 7."""

@@ -1,23 +1,19 @@
 """
-TLS: the certificate that is made, and which handshakes come to an end.
+TLS: which handshakes come to an end, and what outlives them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import tls
+from tests.certificates import make_certificate
 from tests.world import World
-
-NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 
 FORWARD_SECRET = {
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -25,50 +21,6 @@ FORWARD_SECRET = {
     "ECDHE-ECDSA-CHACHA20-POLY1305",
 }
 """What TLS 1.2 may use with a certificate like ours."""
-
-
-class CertificateTests(SynchronousTestCase):
-    """A key that nobody else can read, made once."""
-
-    def setUp(self) -> None:
-        self.directory = Path(self.mktemp())
-        self.directory.mkdir()
-        self.certificate, self.key = self.directory / "certificate.pem", self.directory / "key.pem"
-
-    def test_made(self) -> None:
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        made = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        key = made.public_key()
-        assert isinstance(key, ec.EllipticCurvePublicKey)
-        self.assertEqual(key.curve.name, "secp256r1")
-        self.assertLess(made.not_valid_before_utc, NOW)
-        self.assertGreater(made.not_valid_after_utc, NOW + timedelta(days=3000))
-        self.assertEqual(sorted(path.name for path in self.directory.iterdir()), ["certificate.pem", "key.pem"])
-
-    def test_modes(self) -> None:
-        """Whatever the umask of the moment."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        for path in (self.certificate, self.key):
-            self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
-
-    def test_made_once(self) -> None:
-        """Members trust the fingerprint that they have seen."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        before = (self.certificate.read_bytes(), self.key.read_bytes())
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        self.assertEqual((self.certificate.read_bytes(), self.key.read_bytes()), before)
-
-    def test_fingerprint(self) -> None:
-        """As openssl shows it."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        shown = tls.fingerprint(self.certificate)
-        self.assertRegex(shown, r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$")
-
-    def test_files_that_do_not_belong_together(self) -> None:
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        other = self.directory / "other.pem"
-        tls.make_certificate(self.directory / "certificate2.pem", other, now=NOW)
-        self.assertRaises(SSL.Error, tls.make_context, self.certificate, other)
 
 
 class SocketTransport(StringTransport):
@@ -156,9 +108,7 @@ class HandshakeTests(SynchronousTestCase):
     def setUp(self) -> None:
         directory = Path(self.mktemp())
         directory.mkdir()
-        certificate, key = directory / "certificate.pem", directory / "key.pem"
-        tls.make_certificate(certificate, key, now=NOW)
-        self.server = tls.ServerTLS(certificate, key)
+        self.server = tls.ServerTLS(*make_certificate(directory))
         self.world = World()
 
     def shake(self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None) -> Handshake:
@@ -243,13 +193,12 @@ class HandshakeTests(SynchronousTestCase):
         """Put in place while the hub runs: new connections see it, and those that are open live on."""
         directory = Path(self.mktemp())
         directory.mkdir()
-        certificate, key = directory / "certificate.pem", directory / "key.pem"
-        tls.make_certificate(certificate, key, now=NOW)
+        identity = tls.Identity.load(*make_certificate(directory))
         before = self.shake()
-        self.server.context = tls.make_context(certificate, key)
+        self.server.use(identity)
         after = self.shake()
         seen = [each.client.get_peer_certificate(as_cryptography=True) for each in (before, after)]
-        self.assertEqual(seen[1], x509.load_pem_x509_certificate(certificate.read_bytes()))
+        self.assertEqual(seen[1], identity.certificate)
         self.assertNotEqual(seen[0], seen[1])
         before.received = b""
         before.send(b"PING here\n")

@@ -13,7 +13,7 @@ from securehub import __version__, arguments
 from securehub.command import ADMIN, command, named
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.admin import roles, status, users
+from securehub.services.admin import reloading, roles, status, users
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Admin:
         self.hashing = hub.hashing
         self.monotonic = hub.reactor.seconds
         self.connections = hub.count_connections
+        self.reload_all = hub.operations.reload
         self.started = self.monotonic()
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
@@ -66,3 +67,13 @@ class Admin:
             hashing=self.hashing.waiting,
             records=self.store.counts(),
         )
+
+    @command(None, access=ADMIN)
+    def reload(self, session: Session) -> reloading.Reloaded:
+        """
+        Read anew what can be read anew.
+
+        That is the certificate, some settings, and the file of the log, as SIGHUP does. If something is broken all stays as it was, and
+        the answer is conflict.
+        """
+        return reloading.Reloaded(tuple(self.reload_all()))

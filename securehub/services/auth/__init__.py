@@ -81,7 +81,7 @@ class Auth:
         hashed = await self.store.read(rules.hash_of, username)
         fits, newer = await self.hashing.verify(password, hashed)
         if not fits or hashed is None:
-            raise rules.wrong()
+            raise rules.wrong(username if hashed else "")
         logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
         session.log_in(username, Token.parse(logged_in.resume).family)
         return logged_in
@@ -99,7 +99,7 @@ class Auth:
             raise tokens.refused()
         logged_in = await session.transact(rules.resume, used, self._welcome(session, owner, used.family), at=self.clock.now())
         if logged_in is None:
-            raise tokens.refused()
+            raise tokens.refused(owner)
         session.log_in(logged_in.username, used.family)
         return logged_in
 

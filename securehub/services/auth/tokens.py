@@ -129,6 +129,10 @@ def end(tx: Transaction, username: str, family: str) -> None:
     tx.put(username, Logins(tuple(each for each in logins.families if each != family)))
 
 
-def refused() -> BadCredentials:
-    """What a bad token is answered, whatever is bad about it."""
-    return BadCredentials("the token is not good, or not any more; log in with your password")
+def refused(owner: str = "") -> BadCredentials:
+    """
+    What a bad token is answered, whatever is bad about it.
+
+    @param owner: whose family it names, for the log; empty if there is no such family.
+    """
+    return BadCredentials("the token is not good, or not any more; log in with your password", owner)
