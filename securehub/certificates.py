@@ -48,6 +48,7 @@ class Certificates:
         self.ca: Path | None = None
         self.tls = self._open()
         self._changed()
+        self._warn()
 
     def days_left(self) -> int:
         """Whole days until the certificate ends, for C{admin.status}; negative once it has."""

@@ -26,6 +26,7 @@ from securehub import config, service
 from securehub.clock import Clock
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
+from securehub.operations import CannotReload, Operations
 from securehub.protocol import HubFactory, HubProtocol
 from securehub.store.suspicious import SuspiciousStore
 from tests.disk import MemoryDirectory, StepWorker
@@ -194,6 +195,7 @@ class World:
     @ivar time: the reactor's; the wall clock follows it.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
+    @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
     @ivar clients: all who ever connected to the hub that runs now.
     """
 
@@ -212,6 +214,7 @@ class World:
         self.settings = config.settings() | settings
         self.disk_waits = False
         self.hashing_waits = False
+        self.broken = ""
         self._factories = factories if factories is not None else installed()
         self._make_store = make_store
         self._start()
@@ -231,6 +234,7 @@ class World:
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,
+            operations=Operations(self._reload, lambda: 90),
         )
         self.hub.open()
 
@@ -321,6 +325,11 @@ class World:
         else:
             return False
         return True
+
+    def _reload(self) -> list[str]:
+        if self.broken:
+            raise CannotReload(self.broken)
+        return ["certificate"]
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()
