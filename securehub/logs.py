@@ -149,7 +149,7 @@ def _source(event: LogEvent) -> str:
 
 
 def _message(event: LogEvent) -> str:
-    if "log_failure" in event and "log_legacy" in event:
+    if isinstance(event.get("failure"), Failure):
         # The old way to log a fault: the text would be the whole traceback, with the text of the exception.
         return str(event.get("why") or "a fault")
     text = formatEvent(event)
@@ -160,7 +160,7 @@ def _message(event: LogEvent) -> str:
 
 
 def _traceback(event: LogEvent) -> Iterator[str]:
-    failure = event.get("log_failure")
+    failure = event.get("log_failure") or event.get("failure")
     if isinstance(failure, Failure) and failure.value is not None:
         yield from _told(TracebackException(failure.type or type(failure.value), failure.value, failure.getTracebackObject()))
 

@@ -238,6 +238,8 @@ class HubService(Service):
         settings, reactor = self._settings, self._reactor
         factory = tls.wrap(self._certificates.tls, self._hub.members_door)
         for descriptor in systemd.inherited(os.environ):
+            # Twisted accepts until there is nobody left, and would wait there for the next one.
+            os.set_blocking(descriptor, False)
             self._ports.append(reactor.adoptStreamPort(descriptor, systemd.family(descriptor), factory))
             # The port has a copy of its own.
             os.close(descriptor)

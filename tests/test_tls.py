@@ -110,9 +110,12 @@ class HandshakeTests(SynchronousTestCase):
         directory.mkdir()
         self.server = tls.ServerTLS(*make_certificate(directory))
         self.world = World()
+        self.world.member("alice").ask("QUIT")
 
-    def shake(self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None) -> Handshake:
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    def shake(
+        self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None, after: Handshake | None = None
+    ) -> Handshake:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD) if after is None else after.client.get_context()
         if versions:
             context.set_min_proto_version(versions[0])
             context.set_max_proto_version(versions[-1])
@@ -120,7 +123,10 @@ class HandshakeTests(SynchronousTestCase):
         context.set_cipher_list(ciphers or b"ALL:@SECLEVEL=0")
         if alpn is not None:
             context.set_alpn_protos(alpn)
-        handshake = Handshake(self.world, self.server, context).run()
+        handshake = Handshake(self.world, self.server, context)
+        if after is not None:
+            handshake.client.set_session(after.client.get_session())
+        handshake.run()
         # A hub's own timers must not outlive the test.
         self.addCleanup(lambda: [call.cancel() for call in self.world.time.getDelayedCalls()])
         return handshake
@@ -204,6 +210,27 @@ class HandshakeTests(SynchronousTestCase):
         before.send(b"PING here\n")
         self.assertEqual(before.received, b"OK here\n")
 
+    def test_resumed(self) -> None:
+        """A ticket spares a part of the handshake and nothing else: whoever comes back with one is nobody until they log in again."""
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            first = self.shake(version)
+            first.send(b"LOGIN alice correct-horse-battery\nWHOAMI\n")
+            self.assertIn(b"username  alice", first.received)
+            again = self.shake(version, after=first)
+            self.assertTrue(_was_resumed(again.client))
+            again.send(b"WHOAMI\n")
+            self.assertIn(b"username  -", again.received)
+
+    def test_resumed_after_a_reload(self) -> None:
+        """The keys of tickets are of one context, so with another certificate everybody shakes hands anew, and sees it."""
+        directory = Path(self.mktemp())
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            first = self.shake(version)
+            self.server.use(tls.Identity.load(*make_certificate(directory)))
+            again = self.shake(version, after=first)
+            self.assertFalse(_was_resumed(again.client))
+            self.assertTrue(again.received.startswith(b"* SecureHub "))
+
     def test_goodbye(self) -> None:
         """After QUIT the client is told properly that no more will come."""
         handshake = self.shake()
@@ -217,3 +244,8 @@ class HandshakeTests(SynchronousTestCase):
         context.set_max_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(ciphers)
         return context
+
+
+def _was_resumed(connection: SSL.Connection) -> bool:
+    # pyOpenSSL has no name for it.
+    return bool(SSL._lib.SSL_session_reused(connection._ssl))
