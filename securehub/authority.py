@@ -81,7 +81,7 @@ class Authority:
         """
         certificate = read(self._files.path / CERTIFICATE)
         ca = read(self._files.path / CA)
-        if certificate is not None and (ca is None or not _is_issued_by(certificate, ca)):
+        if certificate is not None and (ca is None or not is_issued_by(certificate, ca)):
             return False
         key = self._key(KEY)
         if certificate is not None and self._is_good(certificate, key, now):
@@ -91,8 +91,8 @@ class Authority:
             ca = make_ca(ca_key, now)
             self._files.write(CA, [ca.public_bytes(_PEM)])
         issued = issue(ca, ca_key, key.public_key(), self._names, now)
-        # The CA follows, so that a client which has only its fingerprint can fetch it from the port, and compare.
-        self._files.write(CERTIFICATE, [issued.public_bytes(_PEM), ca.public_bytes(_PEM)])
+        # Without the CA: whoever trusts it has it, and to the others it would be a stranger's word for itself.
+        self._files.write(CERTIFICATE, [issued.public_bytes(_PEM)])
         return True
 
     def _is_good(self, certificate: x509.Certificate, key: PrivateKey, now: datetime) -> bool:
@@ -229,7 +229,8 @@ def read(path: Path) -> x509.Certificate | None:
         raise CannotIssue(f"{path} is no certificate: {error}") from None
 
 
-def _is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+def is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Whether a CA has signed a certificate."""
     try:
         certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
 from twisted.logger import Logger
 
 from securehub import authority
@@ -36,7 +37,8 @@ class Certificates:
     @param now: the time on the wall.
 
     @ivar tls: what shows it to those who connect.
-    @ivar ca: the file with our own CA, which clients may trust; None if the certificate is another's.
+    @ivar ca: our own CA, which clients may trust; None if the certificate is another's.
+    @ivar ca_path: its file.
 
     @raise BadCertificate: there is none that can be used.
     """
@@ -45,7 +47,8 @@ class Certificates:
         self._files = files
         self._now = now
         self._settings = settings
-        self.ca: Path | None = None
+        self.ca: x509.Certificate | None = None
+        self.ca_path = files.path / authority.CA
         self.tls = self._open()
         self._changed()
         self._warn()
@@ -100,7 +103,7 @@ class Certificates:
         )
         _log.info("Certificate fingerprint (SHA-256): {fingerprint}", fingerprint=shown.fingerprint)
         if self.ca is not None:
-            _log.info("CA {ca}, fingerprint (SHA-256): {fingerprint}", ca=str(self.ca), fingerprint=fingerprint(shown.chain[-1]))
+            _log.info("CA {ca}, fingerprint (SHA-256): {fingerprint}", ca=str(self.ca_path), fingerprint=fingerprint(self.ca))
 
     def _open(self) -> ServerTLS:
         certificate, key = self._paths(self._settings)
@@ -115,9 +118,9 @@ class Certificates:
 
     def _changed(self) -> None:
         """See whether the certificate is of our own CA."""
-        path = self._files.path / authority.CA
         with suppress(CannotIssue):
-            self.ca = path if authority.read(path) == self.tls.identity.chain[-1] else None
+            ca = authority.read(self.ca_path)
+            self.ca = ca if ca is not None and authority.is_issued_by(self.tls.identity.certificate, ca) else None
 
     def _issue(self, settings: Settings) -> bool:
         if settings["certificate"]:
@@ -139,8 +142,8 @@ class Certificates:
             _log.error("certificate-ended: on {ends}; clients refuse it.", ends=f"{shown.ends:%Y-%m-%d}")
         elif left < WARN_DAYS:
             _log.warn("certificate-ends: in {days} days.", days=left)
-        if self.ca is not None and shown.chain[-1].not_valid_after_utc - self._now() < WARN_CA:
-            _log.warn("ca-ends: on {ends}; give clients another one before.", ends=f"{shown.chain[-1].not_valid_after_utc:%Y-%m-%d}")
+        if self.ca is not None and self.ca.not_valid_after_utc - self._now() < WARN_CA:
+            _log.warn("ca-ends: on {ends}; give clients another one before.", ends=f"{self.ca.not_valid_after_utc:%Y-%m-%d}")
         key = self._paths(self._settings)[1]
         if key.stat().st_mode & 0o007:
             _log.warn("key-readable: {key} is open to everybody on this machine.", key=str(key))

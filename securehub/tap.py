@@ -259,12 +259,12 @@ class HubService(Service):
             state=str(self._settings["state"]),
         )
         self._certificates.tell()
-        ca = self._certificates.ca
+        certificates = self._certificates
         _log.info(
             "Connect with: openssl s_client -quiet -connect {host}:{port}{trusting}",
             host=_reachable(address.host),
             port=address.port,
-            trusting="" if ca is None else f" -CAfile {shlex.quote(str(ca))} -verify_return_error",
+            trusting="" if certificates.ca is None else f" -CAfile {shlex.quote(str(certificates.ca_path))} -verify_return_error",
         )
 
     def _release(self, result: Any) -> Any:

@@ -83,7 +83,7 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls", "authority"},
+    "cryptography": {"tls", "authority", "certificates"},
     "passlib": {"hashing"},
     "socket": {"client", "systemd"},
     "ssl": {"client"},

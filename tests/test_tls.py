@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -113,16 +114,24 @@ class HandshakeTests(SynchronousTestCase):
         self.world.member("alice").ask("QUIT")
 
     def shake(
-        self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None, after: Handshake | None = None
+        self,
+        *versions: int,
+        alpn: list[bytes] | None = None,
+        ciphers: bytes | None = None,
+        after: Handshake | None = None,
+        curve: ec.EllipticCurve | None = None,
     ) -> Handshake:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD) if after is None else after.client.get_context()
-        if versions:
-            context.set_min_proto_version(versions[0])
-            context.set_max_proto_version(versions[-1])
-        # Old versions are not to fail because of our own side's caution.
-        context.set_cipher_list(ciphers or b"ALL:@SECLEVEL=0")
-        if alpn is not None:
-            context.set_alpn_protos(alpn)
+        if after is None:
+            if versions:
+                context.set_min_proto_version(versions[0])
+                context.set_max_proto_version(versions[-1])
+            # Old versions are not to fail because of our own side's caution.
+            context.set_cipher_list(ciphers or b"ALL:@SECLEVEL=0")
+            if curve is not None:
+                context.set_tmp_ecdh(curve)
+            if alpn is not None:
+                context.set_alpn_protos(alpn)
         handshake = Handshake(self.world, self.server, context)
         if after is not None:
             handshake.client.set_session(after.client.get_session())
@@ -194,6 +203,12 @@ class HandshakeTests(SynchronousTestCase):
             if handshake.received:
                 taken.add(name)
         self.assertEqual(taken, FORWARD_SECRET)
+
+    def test_key_exchanges(self) -> None:
+        """Those that are quick and good; a client cannot choose one that costs the hub six times as much."""
+        for curve, taken in ((ec.SECP256R1(), True), (ec.SECP384R1(), True), (ec.SECP521R1(), False)):
+            handshake = self.shake(SSL.TLS1_3_VERSION, curve=curve)
+            self.assertEqual(bool(handshake.received), taken, curve)
 
     def test_a_new_certificate(self) -> None:
         """Put in place while the hub runs: new connections see it, and those that are open live on."""
