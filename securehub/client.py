@@ -154,20 +154,24 @@ def open_admin_door(state: Path) -> socket.socket:
     return connection
 
 
-def open_port(host: str, port: int, fingerprint: str | None) -> socket.socket:
+def open_port(host: str, port: int, fingerprint: str | None, ca: Path | None = None) -> socket.socket:
     """
     Connect over TLS.
 
-    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, except on this
-    machine itself.
+    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, one of the system's
+    or the one that is given; only on this machine itself, and with none given, nobody asks.
 
+    @param ca: a file with the CA that must have signed the certificate; the hub's own is C{ca.pem} in its state directory.
     @param fingerprint: SHA-256, in hexadecimal, with or without colons.
 
     @raise CannotConnect: nobody listens there, or it is not the hub that is meant.
     """
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise CannotConnect(f"{ca} cannot be used as a CA: {error.strerror or error}") from None
     context.set_alpn_protocols(["securehub/1"])
-    if fingerprint or host in LOOPBACK:
+    if fingerprint or (host in LOOPBACK and ca is None):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     try:
@@ -198,11 +202,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=_address, help="connect over TLS; the port is 5555 by default")
     parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
     parser.add_argument("--fingerprint", help="the SHA-256 fingerprint that the hub's certificate must have")
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="the CA that must have signed the hub's certificate: its ca.pem, say")
     given = parser.parse_args(arguments)
     if given.address and given.state:
         parser.error("HOST and --state exclude each other")
+    if given.ca and given.fingerprint:
+        parser.error("--ca and --fingerprint exclude each other")
     try:
-        with _connect(given.address, given.state, given.fingerprint) as connection:
+        with _connect(given.address, given.state, given.fingerprint, given.ca) as connection:
             client = Client(connection)
             complete = client.talk()
     except (CannotConnect, ConnectionError) as error:
@@ -216,10 +223,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(client.refused)
 
 
-def _connect(address: tuple[str, int] | None, state: Path | None, fingerprint: str | None) -> socket.socket:
+def _connect(address: tuple[str, int] | None, state: Path | None, fingerprint: str | None, ca: Path | None) -> socket.socket:
     if address is None:
         return open_admin_door(state or config.settings()["state"])
-    return open_port(*address, fingerprint)
+    return open_port(*address, fingerprint, ca)
 
 
 if __name__ == "__main__":
