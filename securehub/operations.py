@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from securehub.refusals import Conflict
-
-
-class CannotReload(Conflict):
-    """What was to be read anew is broken; what was there before is used on."""
-
 
 @dataclass(frozen=True)
 class Operations:
     """
-    @ivar reload: reads anew what can be, and says what that was; raises L{CannotReload}.
+    @ivar reload: reads anew what can be, and says what that was. If something of it is broken, it raises Conflict and nothing has changed.
     @ivar certificate_days: whole days until the certificate ends; None where there is none.
     """
 

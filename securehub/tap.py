@@ -29,7 +29,8 @@ from securehub import config, hashing, logs, service, signals, systemd, tls
 from securehub.certificates import LOOK_SECONDS, Certificates
 from securehub.clock import Clock
 from securehub.hub import Hub
-from securehub.operations import CannotReload, Operations
+from securehub.operations import Operations
+from securehub.refusals import Conflict
 from securehub.store.files import InUse, RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
@@ -147,13 +148,13 @@ class HubService(Service):
 
         @return: what that was.
 
-        @raise CannotReload: something is broken; all is as it was.
+        @raise Conflict: something is broken; all is as it was.
         """
         try:
             settings = self._read_settings()
             use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
         except (config.BadSetting, BadCertificate) as error:
-            raise CannotReload(logs.escape(str(error))) from None
+            raise Conflict(logs.escape(str(error))) from None
         reloaded = [use_certificate(), *self._use_settings(settings)]
         if self._writer is not None and self._writer.reopen():
             reloaded.append("log file")
@@ -205,7 +206,7 @@ class HubService(Service):
         self._systemd.reloading()
         try:
             self.reload()
-        except CannotReload as error:
+        except Conflict as error:
             _log.error("reload-refused: {error}; all is as it was.", error=str(error))
         self._systemd.ready("Running")
 

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
     "config": {"money"},
-    "operations": {"refusals"},
+    "operations": set(),
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "logs": set(),
     "signals": set(),
     "systemd": set(),
-    "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "service", "signals", "systemd", "tls"}
+    "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
     | {"store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},

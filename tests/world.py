@@ -26,8 +26,9 @@ from securehub import config, service
 from securehub.clock import Clock
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
-from securehub.operations import CannotReload, Operations
+from securehub.operations import Operations
 from securehub.protocol import HubFactory, HubProtocol
+from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.disk import MemoryDirectory, StepWorker
 
@@ -328,7 +329,7 @@ class World:
 
     def _reload(self) -> list[str]:
         if self.broken:
-            raise CannotReload(self.broken)
+            raise Conflict(self.broken)
         return ["certificate"]
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
