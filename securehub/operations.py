@@ -1,7 +1,7 @@
 """
 What an operator may do to the process in which a hub runs, and ask of it.
 
-Whoever starts a hub provides this; a hub in a test has nothing of it.
+Whoever starts a hub provides this. Without it there is nothing to reload, and no certificate.
 """
 
 from __future__ import annotations

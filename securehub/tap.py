@@ -134,8 +134,6 @@ class HubService(Service):
         super().stopService()
         _log.info("SecureHub stops.")
         self._systemd.stopping()
-        for timer in self._timers:
-            timer.stop()
         for port in self._ports:
             port.stopListening()
         stopped = self._hub.stop()
@@ -269,6 +267,9 @@ class HubService(Service):
         )
 
     def _release(self, result: Any) -> Any:
+        # Only now: a stop may take longer than the watchdog waits.
+        for timer in self._timers:
+            timer.stop()
         self._pool.stop()
         (self._settings["state"] / "admin.sock").unlink(missing_ok=True)
         self._directory.release()

@@ -171,9 +171,16 @@ def fingerprint(certificate: x509.Certificate) -> str:
 def _set_groups(context: SSL.Context) -> None:
     """Leave out what OpenSSL would offer besides: P-521 and X448 cost six times as much as P-256."""
     # pyOpenSSL can only set a single curve, which would lose X25519; so this reaches below it. Where it cannot, the defaults do.
-    set_list = getattr(getattr(SSL, "_lib", None), "SSL_CTX_set1_curves_list", None)
-    if set_list is not None and not any(set_list(context._context, groups) == 1 for groups in GROUPS):
-        raise BadCertificate("OpenSSL knows none of the key exchanges that are wanted")
+    library: Any = getattr(SSL, "_lib", None)
+    set_list = getattr(library, "SSL_CTX_set1_curves_list", None)
+    if set_list is None:
+        return
+    for groups in GROUPS:
+        if set_list(context._context, groups) == 1:
+            return
+        # What is left in OpenSSL's queue of errors would be taken for one of the next connection.
+        library.ERR_clear_error()
+    raise BadCertificate("OpenSSL knows none of the key exchanges that are wanted")
 
 
 def _why(path: Path, error: Exception) -> str:

@@ -210,6 +210,16 @@ class HandshakeTests(SynchronousTestCase):
             handshake = self.shake(SSL.TLS1_3_VERSION, curve=curve)
             self.assertEqual(bool(handshake.received), taken, curve)
 
+    def test_an_older_openssl(self) -> None:
+        """One that does not know the best key exchange takes the next line, and nothing of that is felt later."""
+        self.patch(tls, "GROUPS", (b"nonsense:X25519", *tls.GROUPS[1:]))
+        self.server.use(self.server.identity)
+        self.assertTrue(self.shake().received)
+        self.assertFalse(self.shake(SSL.TLS1_3_VERSION, curve=ec.SECP521R1()).received)
+        self.patch(tls, "GROUPS", (b"nonsense",))
+        self.assertRaises(tls.BadCertificate, self.server.use, self.server.identity)
+        self.assertTrue(self.shake().received)
+
     def test_a_new_certificate(self) -> None:
         """Put in place while the hub runs: new connections see it, and those that are open live on."""
         directory = Path(self.mktemp())
