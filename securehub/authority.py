@@ -3,7 +3,7 @@ The hub's own certificate authority: a CA in the state directory, which signs th
 
 Clients trust the CA, once. So the certificate may be short-lived, be renewed and get other names, and no client need hear of it. The CA's
 key lies beside the certificate's, readable by the same user: whoever takes one has both, so a renewal keeps the certificate's key. That
-makes each renewal one file, which is replaced at once (docs/decisions/0008-own-authority.md).
+makes each renewal one file, which is replaced at once (docs/decisions/0042-own-authority.md).
 """
 
 from __future__ import annotations

@@ -87,12 +87,13 @@ class Currency(msgspec.Struct, frozen=True):
     def text(self, units: int) -> str:
         """Units as a decimal number with all the currency's digits: C{-0.05}."""
         digits = self.digits
-        if units >= 0 and digits == 2:
-            return f"{units // 100}.{units % 100:02d}"
+        if units < 0:
+            return "-" + self.text(-units)
+        written = str(units)
         if not digits:
-            return str(units)
-        whole, fraction = divmod(abs(units), _POWERS[digits])
-        return f"{'-' if units < 0 else ''}{whole}.{fraction:0{digits}d}"
+            return written
+        written = written.rjust(digits + 1, "0")
+        return f"{written[:-digits]}.{written[-digits:]}"
 
     def priced(self, units: int) -> str:
         """The same with the currency's code, for people: C{12.50 USD}."""

@@ -21,9 +21,9 @@ from securehub.store.transaction import Transaction
 DAY = 24 * 60 * 60
 
 
-class Once(Record, frozen=True):
+class Once(Record, frozen=True, array_like=True):
     """
-    What a request with a key did, by user and key.
+    What a request with a key did, by user and key. Without names of fields, as there are as many of these as of requests.
 
     @ivar digest: of the method and its arguments, 16 bytes.
     @ivar result: what it was answered: the values of the reply's fields, in their order, without their names.

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Operations:
     """
-    @ivar reload: reads anew what can be, and says what that was. If something of it is broken, it raises Conflict and nothing has changed.
+    @ivar prepare_reload: reads anew what can be. What it returns puts that to use, and says what it was. If something of it is broken,
+        it raises Conflict and nothing has changed.
     @ivar certificate_days: whole days until the certificate ends; None where there is none.
     """
 
-    reload: Callable[[], Sequence[str]] = tuple
+    prepare_reload: Callable[[], Callable[[], Sequence[str]]] = lambda: tuple
     certificate_days: Callable[[], int | None] = lambda: None

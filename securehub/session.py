@@ -4,17 +4,18 @@ A session: what one connection's commands have in common, and all that they see 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from securehub import members
 from securehub.command import ROLES
-from securehub.event import Event
+from securehub.event import End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.switchboard import Switchboard, encode, member
+from securehub.refusals import NotLoggedIn
+from securehub.switchboard import EVERYBODY, Switchboard, encode, member
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Session:
     @ivar address: of the peer, as text.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
+    @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
     @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
@@ -58,11 +60,14 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._bye: bytes | None = None
+        self._ended = False
         self.number = number
         self.address = address
         self.operator = operator
         self.user: str | None = members.OPERATOR if operator else None
         self.family: str | None = None
+        self.token: bytes | None = None
         self.speaks_json = False
         self.hears = True
         self.asking: Deferred[str] | None = None
@@ -82,7 +87,7 @@ class Session:
         assert self.user is not None
         return self.user
 
-    async def roles(self) -> tuple[str, ...] | None:
+    def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
         What the caller has been granted at this moment; what was so at the login does not count.
 
@@ -90,17 +95,21 @@ class Session:
 
         @raise Locked: the member has been locked out since.
         """
-        if self.user is None:
-            return None
-        return ROLES if self.operator else await self._store.read(members.roles, self.user)
+        if self.user is None or self.operator:
+            return _at_once(ROLES if self.operator else None)
+        return self._store.read(members.roles, self.user)
 
     async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
         Run C{rule(tx, ...)} in the transaction of the command that is running, which applies once if the request has a key.
 
         A command with a key has one transaction, and answers with what that returned.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
         """
         assert self._writes, "the command does not declare that it writes"
+        if self._ended:
+            raise NotLoggedIn("this session has ended in the meantime")
         key = self._key
         if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
@@ -121,19 +130,46 @@ class Session:
         self.asking = Deferred()
         return self.asking
 
-    def log_in(self, username: str, family: str) -> None:
+    def log_in(self, username: str, family: str, token: bytes) -> None:
         """Let this session be a member's, unless it has ended while the password was being verified."""
         if self.gone:
             return
         self.user = username
         self.family = family
+        self.token = token
         self._switchboard.listen(member(username), self)
+        self._switchboard.listen(EVERYBODY, self)
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
         if self.user is not None and not self.operator:
             self._switchboard.leave(member(self.user), self)
-            self.user = self.family = None
+            self._switchboard.leave(EVERYBODY, self)
+            self.user = self.family = self.token = None
+
+    def is_meant(self, end: End) -> bool:
+        """Whether this session is among those that a commit ends."""
+        return end.means(self.family, self.token)
+
+    @property
+    def parting(self) -> bool:
+        """Whether goodbye will be said when the command that runs has been answered."""
+        return self._bye is not None
+
+    def part(self, bye: bytes) -> None:
+        """
+        A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye
+        and closes. Goodbye is held like an answer, not like an event: should the commit be lost, the connection is cut, and whoever comes
+        back is let in again.
+        """
+        self.log_out()
+        self._ended = self.leaving = True
+        if self._running:
+            # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
+            self._bye = bye
+            bye = b""
+        self._outbox.reply(bye)
+        self._cancel_asking()
 
     def leave(self) -> None:
         """End the connection once what was answered has left."""
@@ -172,6 +208,9 @@ class Session:
             later, self._later = self._later, []
             for event in later:
                 self._outbox.event(event)
+        if self._bye is not None:
+            self._outbox.reply(self._bye)
+            self._bye = None
 
     def hear(self, event: bytes) -> None:
         """Send an event, after the reply of the command that is running."""
@@ -190,6 +229,13 @@ class Session:
         """The connection is lost."""
         self.log_out()
         self.gone = True
+        self._cancel_asking()
+
+    def _cancel_asking(self) -> None:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
+
+
+async def _at_once(value: T) -> T:
+    return value

@@ -7,10 +7,10 @@ listener.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from securehub.event import MAX_EVENT, Event
+from securehub.event import MAX_EVENT, Bye, End, Event
 from securehub.wire import jsonrpc, text
 
 
@@ -24,6 +24,19 @@ class Listener(Protocol):
     speaks_json: bool
 
     def hear(self, event: bytes) -> None: ...
+
+
+class Ending(Listener, Protocol):
+    """Whoever listens to a member's channel, where sessions are ended."""
+
+    def is_meant(self, end: End) -> bool: ...
+
+    def part(self, bye: bytes) -> None:
+        """Be ended."""
+
+
+EVERYBODY = "everybody"
+"""The channel of all sessions that are logged in as a member."""
 
 
 def member(username: str) -> str:
@@ -69,6 +82,9 @@ class Switchboard:
             listeners = self._channels.get(channel)
             if not listeners:
                 continue
+            if event.__class__ is End:
+                prepared += _partings(event, listeners)  # type: ignore[arg-type]
+                continue
             as_json = as_text = None
             for listener in listeners:
                 if listener.speaks_json:
@@ -82,3 +98,18 @@ class Switchboard:
         """Hand out what was prepared in the same turn."""
         for listener, form in prepared:
             listener.hear(form)
+
+
+class _Parting:
+    """A listener who hears goodbye."""
+
+    __slots__ = ("hear", "speaks_json")
+
+    def __init__(self, listener: Ending) -> None:
+        self.speaks_json = listener.speaks_json
+        self.hear = listener.part
+
+
+def _partings(end: End, listeners: Iterable[Ending]) -> Prepared:
+    bye = Bye(end.reason)
+    return [(_Parting(each), encode(bye, each.speaks_json)) for each in listeners if each.is_meant(end)]

@@ -31,10 +31,12 @@ from securehub.clock import Clock
 from securehub.hub import Hub
 from securehub.operations import Operations
 from securehub.refusals import Conflict
-from securehub.store.files import InUse, RealDirectory
+from securehub.store.disk import InUse
+from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 from securehub.tls import BadCertificate
+from securehub.vault import BadKey
 
 _log = Logger()
 
@@ -106,8 +108,9 @@ class HubService(Service):
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
-        self._timers: list[LoopingCall] = []
         self._systemd = systemd.Notifier(os.environ)
+        self._alive = LoopingCall(self._systemd.alive)
+        self._alive.clock = reactor
 
     def setServiceParent(self, parent: Any) -> None:
         if self._writer is not None and isinstance(parent, Componentized):
@@ -122,7 +125,7 @@ class HubService(Service):
         self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
-        except (InUse, CannotStart, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
@@ -140,24 +143,28 @@ class HubService(Service):
         stopped.addBoth(self._release)
         return stopped
 
-    def reload(self) -> list[str]:
+    def prepare_reload(self) -> Callable[[], list[str]]:
         """
         Read anew what can be: settings, the certificate, the file of the log. All of it or nothing.
 
-        @return: what that was.
+        @return: puts it to use, and says what it was.
 
-        @raise Conflict: something is broken; all is as it was.
+        @raise Conflict: something is broken.
         """
         try:
             settings = self._read_settings()
             use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
-        reloaded = [use_certificate(), *self._use_settings(settings)]
-        if self._writer is not None and self._writer.reopen():
-            reloaded.append("log file")
-        _log.info("Reloaded: {reloaded}.", reloaded=", ".join(reloaded))
-        return reloaded
+
+        def use() -> list[str]:
+            reloaded = [use_certificate(), *self._use_settings(settings)]
+            if self._writer is not None and self._writer.reopen():
+                reloaded.append("log file")
+            _log.info("Reloaded: {reloaded}.", reloaded=", ".join(reloaded))
+            return reloaded
+
+        return use
 
     def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
@@ -178,32 +185,36 @@ class HubService(Service):
             reactor=reactor,
             clock=clock,
             random=random.SystemRandom(),
-            hashing=hashing.Hashing(hashing.context(), self._pool.defer, settings["hashing_waiting"]),
-            operations=Operations(self.reload, self._certificates.days_left),
+            hashing=hashing.Hashing(
+                hashing.context(),
+                self._pool.defer,
+                settings["hashing_waiting"],
+                at_once=settings["hashing_threads"],
+                reactor=reactor,
+            ),
+            operations=Operations(self.prepare_reload, self._certificates.days_left),
         )
+        self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
         self._hub.open()
         self._open_admin_door()
         self._open_ports()
 
     def _running(self) -> None:
         """The reactor runs, so whoever connects is answered from now on."""
-        self._every(LOOK_SECONDS, self._certificates.renew)
         if self._systemd.watchdog_seconds is not None:
-            # Half of what is asked for, as sd_watchdog_enabled(3) advises.
-            self._every(self._systemd.watchdog_seconds / 2, self._systemd.alive)
+            # Half of what is asked for, as sd_watchdog_enabled(3) advises. It is no chore: those end when a stop begins, and a stop may
+            # take longer than the watchdog waits.
+            self._alive.start(self._systemd.watchdog_seconds / 2, now=False)
         self._systemd.ready("Running")
 
-    def _every(self, seconds: float, function: Callable[[], None]) -> None:
-        timer = LoopingCall(function)
-        timer.clock = self._reactor
-        timer.start(seconds, now=False)
-        self._timers.append(timer)
+    async def _renew_certificate(self) -> None:
+        self._certificates.renew()
 
     def _hang_up(self) -> None:
         """SIGHUP: reload, or say in the log why not."""
         self._systemd.reloading()
         try:
-            self.reload()
+            self.prepare_reload()()
         except Conflict as error:
             _log.error("reload-refused: {error}; all is as it was.", error=str(error))
         self._systemd.ready("Running")
@@ -267,9 +278,8 @@ class HubService(Service):
         )
 
     def _release(self, result: Any) -> Any:
-        # Only now: a stop may take longer than the watchdog waits.
-        for timer in self._timers:
-            timer.stop()
+        if self._alive.running:
+            self._alive.stop()
         self._pool.stop()
         (self._settings["state"] / "admin.sock").unlink(missing_ok=True)
         self._directory.release()

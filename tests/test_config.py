@@ -56,6 +56,12 @@ class ConfigTests(SynchronousTestCase):
         """Those that a reload takes are settings."""
         self.assertLessEqual(config.LIVE, {setting.name for setting in config.SETTINGS})
 
+    def test_one_of_several(self) -> None:
+        """In any case; another word is told what there is."""
+        self.assertEqual(config.settings(self.file("[members]\nregistration = Closed\n"))["registration"], "closed")
+        raised = self.assertRaises(BadSetting, config.settings, self.file("[members]\nregistration = maybe\n"))
+        self.assertIn("open, invitation, closed", str(raised))
+
     def test_a_percent_sign_is_one(self) -> None:
         self.assertEqual(config.settings(self.file("[hub]\nstate = /a%b\n"))["state"], Path("/a%b"))
 
@@ -85,7 +91,7 @@ class ConfigTests(SynchronousTestCase):
             "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example"],
             "certificate": ["/somewhere/certificate.pem"],
             "key": ["/somewhere/key.pem"],
-            "log_format": ["", "JSON", "xml"],
+            "log_format": ["", "jsonl", "xml"],
         }
         for name, texts in bad.items():
             for text in texts:

@@ -17,7 +17,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -25,9 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "refusals": set(),
     "clabe": set(),
     "clock": set(),
+    "networks": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
+    "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments"},
@@ -39,18 +41,20 @@ ALLOWED: dict[str, set[str]] = {
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
+    "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
+    "vault": {"store.files"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "switchboard", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "binding", "command", "notices", "once", "session", "wire"},
     # services
-    "service": {"store.records", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
+    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -60,13 +64,14 @@ ALLOWED: dict[str, set[str]] = {
     "certificates": {"authority", "config", "tls"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "operations", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
+    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "operations", "protocol"}
+    | {"service", "services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"}
+    | {"vault"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
     "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
-    | {"store.files", "store.recovery", "store.worker"},
+    | {"store.disk", "store.files", "store.recovery", "store.worker", "vault"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -83,16 +88,17 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls", "authority", "certificates"},
+    "cryptography": {"tls", "authority", "certificates", "vault"},
     "passlib": {"hashing"},
     "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tap", "systemd", "client"},
+    "os": {"store", "tap", "systemd", "client", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
     "twisted.internet": {
+        "chores",
         "store",
         "hub",
         "gate",

@@ -8,7 +8,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.event import Event
+from securehub.event import End, Event
 from securehub.switchboard import MAX_EVENT, Switchboard, member
 
 
@@ -36,6 +36,12 @@ class Ear:
     def hear(self, event: bytes) -> None:
         self.heard.append(event)
 
+    def is_meant(self, end: End) -> bool:
+        return end.family == "family"
+
+    def part(self, bye: bytes) -> None:
+        self.heard += [b"parted", bye]
+
 
 class SwitchboardTests(SynchronousTestCase):
     """Who listens to a channel hears what is announced there, in its own form."""
@@ -55,6 +61,16 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(people.heard, [b"* bob rings the bell.\n"])
         self.assertEqual(json.loads(program.heard[0]), {"jsonrpc": "2.0", "method": "bell.rung", "params": {"by": "bob"}})
         self.assertTrue(program.heard[0].endswith(b"\n"))
+
+    def test_an_end(self) -> None:
+        """Those whom it means are parted with, each in its own form; in order with what else is announced."""
+        people, program = Ear(), Ear(json=True)
+        for ear in (people, program):
+            self.switchboard.listen("member/alice", ear)
+        self.announce(("member/alice", Rung("bob")), ("member/alice", End("enough.", "family")), ("member/alice", End("no", "other")))
+        self.assertEqual(people.heard, [b"* bob rings the bell.\n", b"parted", b"* Bye: enough.\n"])
+        self.assertEqual(json.loads(program.heard[2]), {"jsonrpc": "2.0", "method": "hub.bye", "params": {"reason": "enough."}})
+        self.assertEqual(len(program.heard), 3)
 
     def test_encoded_once(self) -> None:
         """However many listen; and not at all if nobody does."""

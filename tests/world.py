@@ -224,7 +224,9 @@ class World:
         self.worker = StepWorker()
         self.clients: list[Client] = []
         self._to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
-        self.hashing = Hashing(CHEAP, self._hash_later, self.settings["hashing_waiting"])
+        self.hashing = Hashing(
+            CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
+        )
         self.hub = Hub(
             self.settings,
             self._factories,
@@ -235,7 +237,7 @@ class World:
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,
-            operations=Operations(self._reload, lambda: 90),
+            operations=Operations(self._prepare_reload, lambda: 90),
         )
         self.hub.open()
 
@@ -327,10 +329,10 @@ class World:
             return False
         return True
 
-    def _reload(self) -> list[str]:
+    def _prepare_reload(self) -> Callable[[], list[str]]:
         if self.broken:
             raise Conflict(self.broken)
-        return ["certificate"]
+        return lambda: ["certificate"]
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()

@@ -7,9 +7,10 @@ A read decodes, a write replaces; nothing is shared that a caller could spoil, a
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, islice
+from typing import Any
 
 # A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
 PARTS = 64
@@ -26,26 +27,41 @@ class Collection:
 
     Keys may have a parent: what stands before the first slash. Keys of one parent are kept together in one sorted list, so that a new
     one is mostly an append, and a scan beneath a parent touches nothing else. All keys of a collection have a parent, or none has.
+    Or else the records say what their parents are, of which each may have several.
 
     New keys wait to be put in order until somebody scans, or many have gathered; most are written far more often than scanned.
 
     @param scanned: whether an order is kept at all.
+    @param parents: gives the parents of a record, where its key does not say it.
 
     @ivar parts: the records. A start puts them here directly, and then calls L{put_in_order}.
     """
 
-    def __init__(self, name: str, *, scanned: bool = True) -> None:
+    def __init__(self, name: str, *, scanned: bool = True, parents: Callable[[bytes], Sequence[str]] | None = None) -> None:
         self.name = name
         self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._scanned = scanned
+        self._parents = parents
         self._families: dict[str, list[str]] = {}
-        self._unordered: list[str] = []
+        self._unordered: list[tuple[str, bytes]] = []
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def get(self, key: str) -> bytes | None:
         return self.parts[hash(key) & MASK].get(key)
+
+    def loader(self, decode: Callable[[bytes], Any]) -> Callable[[str], Any]:
+        """
+        @return: the function from a key to what its record decodes to, or None: L{get} in one step, for what every command does.
+        """
+        parts = self.parts
+
+        def load(key: str) -> Any:
+            raw = parts[hash(key) & MASK].get(key)
+            return None if raw is None else decode(raw)
+
+        return load
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
         """
@@ -56,14 +72,19 @@ class Collection:
         @return: what was there before; putting that back undoes it.
         """
         part = self.parts[hash(key) & MASK]
-        if raw is None:
-            if key in part and self._scanned:
-                self._forget(key)
-            return part.pop(key, None)
         old = part.get(key)
+        if raw is None:
+            part.pop(key, None)
+            if old is not None and self._scanned:
+                self._forget(key, old)
+            return old
         part[key] = raw
-        if old is None and self._scanned:
-            self._unordered.append(key)
+        if old is None:
+            if self._scanned:
+                self._unordered.append((key, raw))
+        elif self._parents is not None and self._parents(old) != self._parents(raw):
+            self._forget(key, old)
+            self._unordered.append((key, raw))
         return old
 
     def drop(self, key: str) -> None:
@@ -75,13 +96,18 @@ class Collection:
         if not self._scanned:
             return
         families: dict[str, list[str]] = {}
-        for key in chain.from_iterable(self.parts):
-            parent = key.partition("/")[0] if "/" in key else ""
-            family = families.get(parent)
-            if family is None:
-                families[parent] = [key]
-            else:
-                family.append(key)
+        if self._parents is None:
+            for key in chain.from_iterable(self.parts):
+                parent = key.partition("/")[0] if "/" in key else ""
+                family = families.get(parent)
+                if family is None:
+                    families[parent] = [key]
+                else:
+                    family.append(key)
+        else:
+            for key, raw in chain.from_iterable(part.items() for part in self.parts):
+                for parent in self._parents(raw):
+                    families.setdefault(parent, []).append(key)
         for family in families.values():
             family.sort()
         self._families = families
@@ -95,17 +121,21 @@ class Collection:
         """
         Keys and records from C{start} (inclusive) up to C{end} (exclusive, None for no end), in the order of code points.
         """
-        assert self._scanned, f"{self.name} records are declared not to be scanned"
+        assert self._scanned and self._parents is None, f"{self.name} records are declared not to be scanned by their keys"
         self._order()
-        keys = self._keys(start, end, reverse)
-        for key in islice(keys, limit):
-            raw = self.get(key)
-            assert raw is not None, key
-            yield key, raw
+        return self._records(self._keys(start, end, reverse), limit)
+
+    def beneath(self, parent: str, start: str, end: str | None, limit: int | None, reverse: bool) -> Iterator[tuple[str, bytes]]:
+        """
+        Keys and records of a parent, where the records say what their parents are; otherwise as L{scan}.
+        """
+        assert self._parents is not None, f"the parents of {self.name} records are in their keys"
+        self._order()
+        return self._records(_between(self._families.get(parent, ()), start, end, reverse), limit)
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         """All keys and records; in order, if there is one."""
-        if self._scanned:
+        if self._scanned and self._parents is None:
             return self.scan("", None, None, False)
         return chain.from_iterable(sorted(part.items()) for part in self.parts)
 
@@ -118,28 +148,37 @@ class Collection:
         for name in sorted(self._families, key=lambda parent: parent and f"{parent}/", reverse=reverse):
             yield from _between(self._families[name], start, end, reverse)
 
+    def _records(self, keys: Iterable[str], limit: int | None) -> Iterator[tuple[str, bytes]]:
+        for key in islice(keys, limit):
+            raw = self.get(key)
+            assert raw is not None, key
+            yield key, raw
+
     def _order(self) -> None:
         """Put the new keys where they belong."""
         unordered, self._unordered = self._unordered, []
-        for key in unordered:
-            family = self._families.get(_parent(key))
-            if family is None:
-                self._families[_parent(key)] = [key]
-            elif key > family[-1]:
-                family.append(key)
-            else:
-                insort(family, key)
+        for key, raw in unordered:
+            for parent in self._parents_of(key, raw):
+                family = self._families.get(parent)
+                if family is None:
+                    self._families[parent] = [key]
+                elif key > family[-1]:
+                    family.append(key)
+                else:
+                    insort(family, key)
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, raw: bytes) -> None:
         self._order()
-        family = self._families[_parent(key)]
-        del family[bisect_left(family, key)]
-        if not family:
-            del self._families[_parent(key)]
+        for parent in self._parents_of(key, raw):
+            family = self._families[parent]
+            del family[bisect_left(family, key)]
+            if not family:
+                del self._families[parent]
 
-
-def _parent(key: str) -> str:
-    return key.partition("/")[0] if "/" in key else ""
+    def _parents_of(self, key: str, raw: bytes) -> Sequence[str]:
+        if self._parents is not None:
+            return self._parents(raw)
+        return (key.partition("/")[0] if "/" in key else "",)
 
 
 def _between(keys: list[str] | tuple[()], start: str, end: str | None, reverse: bool) -> Iterable[str]:
@@ -176,6 +215,15 @@ class ExpiringCollection:
         part = hash(key) & MASK
         raw = self.parts[part].get(key)
         return self._previous[part].get(key) if raw is None else raw
+
+    def loader(self, decode: Callable[[bytes], Any]) -> Callable[[str], Any]:
+        """As L{Collection.loader}."""
+
+        def load(key: str) -> Any:
+            raw = self.get(key)
+            return None if raw is None else decode(raw)
+
+        return load
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
         """As L{Collection.replace}. What was there before may lie in the previous generation."""

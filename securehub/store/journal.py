@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from msgspec import Raw
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -27,17 +26,18 @@ from securehub.refusals import Unavailable
 from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
-from securehub.store.files import Appender, Directory
-from securehub.store.records import Record, decoder, encoder
-from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, segment_name, snapshot_name, snapshot_names
+from securehub.store.files import Directory
+from securehub.store.records import Record, decoder, encoder, parents
+from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name, snapshot_names
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
+from securehub.store.writer import Writer
 
 _log = Logger()
 _T = TypeVar("_T")
 
 MAX_UNSYNCED = 16 * 1024 * 1024
-"""Bytes that may wait for a slow disk before writes are refused: some 20,000 commits."""
+"""Bytes of records that may gather behind a slow disk before writes are refused: some 40,000 commits."""
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
@@ -57,11 +57,11 @@ class Position:
     @ivar waiting: what the gate keeps back until it is settled.
     """
 
-    __slots__ = ("lines", "number", "size", "undo", "waiting")
+    __slots__ = ("commits", "number", "size", "undo", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
-        self.lines: list[bytes] = []
+        self.commits: list[lines.Commit] = []
         self.undo: list[tuple[Any, str, bytes | None]] = []
         self.number = 0
         self.size = 0
@@ -120,13 +120,10 @@ class JournalStore:
         self._collections = Collections()
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
-        self._segment: Appender | None = None
-        self._serial = 0
+        self._writer = Writer(directory, 0, lines.FIRST_HASH)
         self._number = self._synced = self._snapshot_number = 0
-        self._head = self._synced_head = lines.FIRST_HASH
         self._gathering: Position | None = None
         self._in_flight: Position | None = None
-        self._unsynced_bytes = 0
         self._trouble: str | None = None
         self._closed = False
         self._drained: list[Deferred[None]] = []
@@ -146,12 +143,9 @@ class JournalStore:
         self._forms = found.forms | self._forms
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
-        self._synced_head = found.head
-        self._serial = found.serial
         self._clock.not_before(found.at)
-        name, header, head = self._new_segment(found.snapshot)
-        self._segment = self._directory.create(name, header)
-        self._head = self._synced_head = head
+        self._writer = Writer(self._directory, found.serial, found.head)
+        self._writer.begin(self._synced, self._clock.now(), self._forms, found.snapshot)
         return found
 
     @property
@@ -162,7 +156,7 @@ class JournalStore:
     @property
     def head(self) -> str:
         """The hash of the journal's newest synced line."""
-        return self._synced_head.decode()
+        return self._writer.head.decode()
 
     @property
     def trouble(self) -> str | None:
@@ -181,11 +175,14 @@ class JournalStore:
 
         @raise Unavailable: nothing can be written now; the rule was not run.
         """
-        if self._trouble is not None or self._closed or self._unsynced_bytes > MAX_UNSYNCED:
+        if self._trouble is not None or self._closed:
+            self._refuse()
+        gathering = self._gathering
+        if gathering is not None and gathering.size > MAX_UNSYNCED:
             self._refuse()
         tx = Transaction(self._places, self._drawn)
         result = rule(tx, *args, **kwargs)
-        if tx.staged or tx.announced or tx.drawn:
+        if tx.changes or tx.announced or tx.drawn:
             self._commit(tx)
         return result
 
@@ -226,29 +223,20 @@ class JournalStore:
 
         Whatever can fail is done before the first record is touched.
         """
-        number = self._number + 1
-        at = self._clock.now()
-        staged = tx.staged
-        if None in staged.values():
-            put = [(collection.name, key, Raw(raw)) for (collection, key), raw in staged.items() if raw is not None]
-            delete = [(collection.name, key) for (collection, key), raw in staged.items() if raw is None]
-        else:
-            put = [(collection.name, key, Raw(raw)) for (collection, key), raw in staged.items()]  # type: ignore[arg-type]
-            delete = []
-        line, head = lines.seal(lines.Commit(number, at, self._synced, put, delete, tx.drawn), self._head)
-        size = len(line)
-        assert len(staged) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(staged)} records, {size} bytes"
+        if len(tx.changes) != len(tx.staged):
+            tx.forget_overwritten()
+        size = tx.size()
+        assert len(tx.changes) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(tx.changes)} records, {size} bytes"
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
-
+        at = self._clock.now()
         if at >= self._next_expiry:
             self._next_expiry = expire_all(self._collections.values(), at)
         position = self._gathering or self._gather()
-        position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in staged.items()]
-        position.lines.append(line)
-        position.number = self._number = number
+        position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in tx.staged.items()]
+        self._number = number = self._number + 1
+        position.number = number
+        position.commits.append(lines.Commit(number, at, self._synced, tx.changes, tx.drawn))
         position.size += size
-        self._unsynced_bytes += size
-        self._head = head
         if tx.drawn:
             self._drawn.update(tx.drawn)
         if prepared:
@@ -265,18 +253,15 @@ class JournalStore:
         position = self._gathering
         if position is None or self._in_flight is not None or self._trouble is not None:
             return
-        assert self._segment is not None
         self._in_flight, self._gathering = position, None
-        self._worker.run(partial(_append, self._segment, position.lines), partial(self._written, position, self._head))
+        self._worker.run(partial(self._writer.append, position.commits), partial(self._written, position))
 
-    def _written(self, position: Position, head: bytes, _: object, fault: BaseException | None) -> None:
+    def _written(self, position: Position, _: object, fault: BaseException | None) -> None:
         if fault is not None:
             self._roll_back(fault)
             return
         self._in_flight = None
         self._synced = position.number
-        self._synced_head = head
-        self._unsynced_bytes -= position.size
         self._gate.position = self._gathering
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
@@ -292,9 +277,8 @@ class JournalStore:
             for collection, key, old in reversed(position.undo):
                 collection.replace(key, old)
         count = self._number - self._synced
-        self._number, self._head = self._synced, self._synced_head
+        self._number = self._synced
         self._in_flight = self._gathering = self._gate.position = None
-        self._unsynced_bytes = 0
         self._stop_writing(fault)
         _log.error(
             "The journal could not be written: {fault}. {count} commits, of which nobody was told, are undone.", fault=fault, count=count
@@ -312,29 +296,14 @@ class JournalStore:
         """Try to go on in a new segment; what became of the tail of the old one is no longer of interest."""
         if self._closed:
             return
-        name, header, head = self._new_segment(None)
-        self._worker.run(partial(self._change_segment, name, header), partial(self._begun, head))
+        self._worker.run(partial(self._writer.begin, self._synced, self._clock.now(), self._forms), self._begun)
 
-    def _change_segment(self, name: str, header: bytes) -> Appender:
-        segment = self._directory.create(name, header)
-        if self._segment is not None:
-            self._segment.close()
-        return segment
-
-    def _begun(self, head: bytes, segment: Any, fault: BaseException | None) -> None:
+    def _begun(self, _: object, fault: BaseException | None) -> None:
         if fault is not None:
             self._stop_writing(fault)
             return
-        self._segment = segment
-        self._head = self._synced_head = head
         self._trouble = None
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
-
-    def _new_segment(self, snapshot_digest: str | None) -> tuple[str, bytes, bytes]:
-        self._serial += 1
-        name = segment_name(self._synced, self._serial)
-        header = lines.Header(lines.FORMAT, self._synced, self._clock.now(), self._forms, snapshot_digest)
-        return (name, *lines.seal(header, self._synced_head))
 
     def _fresh_collections(self) -> Collections:
         return Collections((cls.collection, _collection(cls)) for cls in self._records)
@@ -359,7 +328,7 @@ class JournalStore:
         return left
 
     def _write_snapshot(self) -> None:
-        head = snapshot.Head(lines.FORMAT, self._number, self._serial, self._head.decode(), self._clock.now(), self._forms, self._drawn)
+        head = snapshot.Head(lines.FORMAT, self._number, self._writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
         self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
         for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
             self._directory.remove(name)
@@ -367,9 +336,5 @@ class JournalStore:
 
 def _collection(cls: type[Record]) -> AnyCollection:
     if cls.lifetime is None:
-        return Collection(cls.collection, scanned=cls.scanned)
+        return Collection(cls.collection, scanned=cls.scanned, parents=parents(cls))
     return ExpiringCollection(cls.collection, cls.lifetime)
-
-
-def _append(segment: Appender, group: list[bytes]) -> None:
-    segment.append(b"".join(group))

@@ -49,18 +49,19 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @ivar n: its number; they count up by one.
     @ivar synced: the number up to which the journal was known to be on the disk when this line was written.
-    @ivar put: collection, key and record of what was put.
-    @ivar delete: collection and key of what was deleted.
+    @ivar changes: collection, key and record of what was put, in order; null in place of the record where it was deleted.
     @ivar drawn: the highest number drawn for each name.
     """
 
     n: int
     at: datetime
     synced: int
-    put: list[tuple[str, str, Raw]] = []
-    delete: list[tuple[str, str]] = []
+    changes: list[tuple[str, str, Raw]] = []
     drawn: dict[str, int] = {}
 
+
+DELETED = Raw(b"null")
+"""Stands in C{changes} for a record that is no more."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode

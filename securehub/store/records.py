@@ -8,7 +8,7 @@ default, so that older records still load; any other change raises the version a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -31,6 +31,14 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     lifetime: ClassVar[int | None] = None
     scanned: ClassVar[bool] = True
 
+    def beneath(self) -> Sequence[str]:
+        """
+        The parents beneath which the record is found besides its key; a class that overrides this is scanned by C{tx.beneath}.
+
+        So a record that belongs to several (a transfer to two accounts) is kept once, and not once more for each of them.
+        """
+        return ()
+
 
 R = TypeVar("R", bound=Record)
 Encoder = Callable[[Record], bytes]
@@ -51,6 +59,19 @@ def encoder(cls: type[Record]) -> Encoder:
         return version + (b"}" if fields == b"{}" else b"," + fields[1:])
 
     return encode
+
+
+def parents(cls: type[Record]) -> Callable[[bytes], Sequence[str]] | None:
+    """The function from an encoded record of a class to its parents; None where the keys say it."""
+    if cls.beneath is Record.beneath:
+        return None
+    decode = decoder(cls)
+
+    def parents_of(raw: bytes) -> Sequence[str]:
+        found: Sequence[str] = decode(raw).beneath()
+        return found
+
+    return parents_of
 
 
 def decoder(cls: type[Record]) -> Decoder:

@@ -115,7 +115,8 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
     names = directory.names()
     state = _load_snapshot(directory, names, fresh, forms)
     segments = _segments(directory, names, state.serial, forms)
-    state.serial = max((int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found), default=state.serial)
+    # Not below the snapshot's, which may have counted segments that could not be begun: what it covers is never replayed.
+    state.serial = max([state.serial, *(int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found)])
     # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
     heads = {state.head}
     for segment, following in pairwise([*segments, None]):
@@ -153,14 +154,16 @@ def _segments(directory: Directory, names: list[str], covered: int, forms: dict[
     for _, name in found:
         content = directory.lines(name)
         first = next(content, b"")
-        if not first.endswith(b"\n") and not next(content, b""):
+        try:
+            if not first.endswith(b"\n"):
+                raise Damaged("the line is not whole")
+            header = lines.header(first)
+        except Damaged as damage:
+            if next(content, b""):
+                raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
             # A header is synced before anything else is written: so nothing ever was.
             _log.warn("Segment {name} was never begun; passed over.", name=name)
             continue
-        try:
-            header = lines.header(first)
-        except Damaged as damage:
-            raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
         if header.format > lines.FORMAT:
             raise CannotStart(
                 f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."
@@ -197,9 +200,9 @@ def _replay(directory: Directory, segment: _Segment, until: int | None, state: R
 def _apply(directory: Directory, segment: _Segment, until: int | None, state: Recovered) -> None:
     """Make the changes of a segment's commits, without order. Its loop runs a million times at a start."""
     collections, number, head, at = state.collections, state.number, state.head, state.at
-    content = directory.lines(segment.name)
-    next(content)
-    for raw in content:
+    rest = directory.lines(segment.name)
+    next(rest)
+    for raw in rest:
         if number == until:
             break
         try:
@@ -208,15 +211,17 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
             if commit.n != number + 1:
                 raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
         except Damaged as damage:
-            _cut(segment, 2 + number - segment.header.after, damage, raw, content, number, until)
+            _cut(segment, 2 + number - segment.header.after, damage, raw, rest, number, until)
             break
         number, head, at = commit.n, following, commit.at
         if at >= state.next_expiry:
             state.next_expiry = expire_all(collections.values(), at)
-        for name, key, record in commit.put:
-            collections[name].parts[hash(key) & MASK][key] = bytes(record)
-        for name, key in commit.delete:
-            collections[name].drop(key)
+        for name, key, record in commit.changes:
+            encoded = bytes(record)
+            if encoded != b"null":
+                collections[name].parts[hash(key) & MASK][key] = encoded
+            else:
+                collections[name].drop(key)
         if commit.drawn:
             state.drawn.update(commit.drawn)
     state.replayed += number - state.number

@@ -178,16 +178,37 @@ class Watched(Transaction):
         limit: int | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[str, R]]:
+        self._may_scan(record, limit)
+        if not prefix.endswith("/"):
+            raise BrokenRule(f"scans {record.collection} beneath {prefix!r}, which is no parent")
+        self._has_got(record, prefix[:-1])
+        found = super().scan(record, prefix, start=start, end=end, limit=limit, reverse=reverse)
+        return self._scanned(record, found)
+
+    def beneath(
+        self,
+        record: type[R],
+        parent: str,
+        *,
+        start: str = "",
+        end: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, R]]:
+        self._may_scan(record, limit)
+        self._has_got(record, parent)
+        found = super().beneath(record, parent, start=start, end=end, limit=limit, reverse=reverse)
+        return self._scanned(record, found)
+
+    def _may_scan(self, record: type[Record], limit: int | None) -> None:
         if self.drawn:
             raise BrokenRule(f"scans {record.collection} after it drew a number")
         if limit is None:
             raise BrokenRule(f"scans {record.collection} without a limit")
-        if not prefix.endswith("/"):
-            raise BrokenRule(f"scans {record.collection} beneath {prefix!r}, which is no parent")
-        if not any(key == prefix[:-1] for _, key in self._touched):
-            raise BrokenRule(f"scans {record.collection} beneath {prefix!r} without getting the parent's record first")
-        found = super().scan(record, prefix, start=start, end=end, limit=limit, reverse=reverse)
-        return self._scanned(record, found)
+
+    def _has_got(self, record: type[Record], parent: str) -> None:
+        if not any(key == parent for _, key in self._touched):
+            raise BrokenRule(f"scans {record.collection} beneath {parent!r} without getting the parent's record first")
 
     def _scanned(self, record: type[R], found: Iterator[tuple[str, R]]) -> Iterator[tuple[str, R]]:
         for key, each in found:
@@ -221,6 +242,8 @@ class Watched(Transaction):
     def _touch(self, record: type[Record], key: str, raw: bytes | None) -> None:
         if any(character < " " for character in key):
             raise BrokenRule(f"uses the key {key!r}, with a character below U+0020")
+        if any("\ud800" <= character <= "\udfff" for character in key):
+            raise BrokenRule(f"uses the key {key!r}, with a lone surrogate")
         place = record.collection, key
         self._touched[place] = max(self._touched.get(place, 0), len(raw or b""))
         if len(self._touched) > MAX_RECORDS:

@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Raw
+
 from securehub.refusals import NotFound
+from securehub.store.line import DELETED
 
 if TYPE_CHECKING:
     from securehub.event import Event
@@ -32,14 +35,14 @@ class AnyCollection(Protocol):
 class Place:
     """Where the records of one class are, and how they are encoded."""
 
-    __slots__ = ("collection", "decode", "encode", "noun", "read")
+    __slots__ = ("collection", "decode", "encode", "load", "name")
 
-    def __init__(self, collection: Any, encode: Encoder, decode: Decoder, noun: str) -> None:
+    def __init__(self, collection: Any, encode: Encoder, decode: Decoder, name: str) -> None:
         self.collection = collection
         self.encode = encode
         self.decode = decode
-        self.noun = noun
-        self.read = collection.get
+        self.name = name
+        self.load = collection.loader(decode)
 
 
 Places = dict[type["Record"], Place]
@@ -57,9 +60,8 @@ class ReadTransaction:
 
     def get(self, record: type[R], key: str) -> R | None:
         """The record of that class and key, or None."""
-        place = self._places[record]
-        raw = place.read(key)
-        return None if raw is None else place.decode(raw)
+        found: R | None = self._places[record].load(key)
+        return found
 
     def fetch(self, record: type[R], key: str) -> R:
         """
@@ -69,7 +71,7 @@ class ReadTransaction:
         """
         found = self.get(record, key)
         if found is None:
-            raise NotFound(f"there is no {self._places[record].noun} {key}")
+            raise NotFound(f"there is no {self._places[record].name} {key}")
         return found
 
     def scan(
@@ -98,6 +100,28 @@ class ReadTransaction:
         for key, raw in place.collection.scan(start, end, limit, reverse):
             yield key, place.decode(raw)
 
+    def beneath(
+        self,
+        record: type[R],
+        parent: str,
+        *,
+        start: str = "",
+        end: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, R]]:
+        """
+        Keys and records of a parent, in the order of their keys, for records that say what their parents are.
+
+        @param start: only keys from here on, inclusive.
+        @param end: only keys before here, exclusive.
+        @param limit: at most so many.
+        @param reverse: from the last to the first.
+        """
+        place = self._places[record]
+        for key, raw in place.collection.beneath(parent, start, end, limit, reverse):
+            yield key, place.decode(raw)
+
 
 UNTOUCHED: Any = object()
 """Stands for what a transaction has neither put nor deleted."""
@@ -113,35 +137,52 @@ class Transaction(ReadTransaction):
     """
     Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
 
-    @ivar staged: what it puts (encoded) and deletes (None), by collection and key.
+    @ivar changes: what it puts and deletes, in order, as the journal has it.
+    @ivar staged: the same for memory: encoded records, or None for what is deleted, by collection and key.
     @ivar announced: events with their channels, in order.
     @ivar drawn: the numbers that it drew, by name.
     """
 
-    __slots__ = ("_numbers", "announced", "drawn", "staged")
+    __slots__ = ("_numbers", "announced", "changes", "drawn", "staged")
 
     def __init__(self, places: Places, numbers: dict[str, int]) -> None:
         self._places = places
         self._numbers = numbers
+        self.changes: list[tuple[str, str, Raw]] = []
         self.staged: dict[tuple[AnyCollection, str], bytes | None] = {}
         self.announced: list[tuple[str, Event]] = []
         self.drawn: dict[str, int] = {}
 
     def get(self, record: type[R], key: str) -> R | None:
         place = self._places[record]
-        raw = self.staged.get((place.collection, key), UNTOUCHED) if self.staged else UNTOUCHED
-        if raw is UNTOUCHED:
-            raw = place.read(key)
-        return None if raw is None else place.decode(raw)
+        if self.staged:
+            raw = self.staged.get((place.collection, key), UNTOUCHED)
+            if raw is not UNTOUCHED:
+                return None if raw is None else place.decode(raw)
+        found: R | None = place.load(key)
+        return found
 
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
         place = self._places[record.__class__]
-        self.staged[place.collection, key] = place.encode(record)
+        raw = place.encode(record)
+        self.staged[place.collection, key] = raw
+        self.changes.append((place.name, key, Raw(raw)))
 
     def delete(self, record: type[Record], key: str) -> None:
         """Take a record away; it need not be there."""
-        self.staged[self._places[record].collection, key] = None
+        place = self._places[record]
+        self.staged[place.collection, key] = None
+        self.changes.append((place.name, key, DELETED))
+
+    def size(self) -> int:
+        """The bytes of all records that are put."""
+        return sum(map(len, filter(None, self.staged.values())))
+
+    def forget_overwritten(self) -> None:
+        """Of what was put or deleted more than once, keep the last alone."""
+        last = {(name, key): change for name, key, change in self.changes}
+        self.changes = [(name, key, change) for (name, key), change in last.items()]
 
     def number(self, name: str) -> int:
         """A number greater than all that were drawn under that name before; gaps are possible."""

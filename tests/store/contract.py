@@ -26,6 +26,17 @@ class Note(Record, frozen=True):
     words: list[str]
 
 
+class Letter(Record, frozen=True):
+    """A record that is beneath whoever it names."""
+
+    collection: ClassVar[str] = "letter"
+
+    people: tuple[str, ...]
+
+    def beneath(self) -> tuple[str, ...]:
+        return self.people
+
+
 class RoomTwo(Record, frozen=True):
     """Version 2 of a room: the topic has become a subject."""
 
@@ -195,6 +206,55 @@ class StoreContract(SynchronousTestCase):
             )[:limit]
             asked = {"start": start, "end": end, "limit": limit, "reverse": reverse}
             self.assertEqual(self.keys(prefix, **asked), expected, f"{prefix!r} {asked}")
+
+    # Records that say what their parents are
+
+    def letters(self, person: str, **bounds: Any) -> list[str]:
+        return self.setting.read(lambda tx: [key for key, letter in tx.beneath(Letter, person, **bounds) if person in letter.people])
+
+    def test_beneath(self) -> None:
+        """Such a record is found beneath each of its parents, in the order of its key, between bounds and up to a limit."""
+        self.setting = setting = self.make_store((*RECORDS, Letter))
+        for key, people in {"3": ("ann", "bob"), "1": ("bob",), "2": ("ann",), "4": ()}.items():
+            setting.put(key, Letter(people))
+        self.assertEqual(self.letters("ann"), ["2", "3"])
+        self.assertEqual(self.letters("bob"), ["1", "3"])
+        self.assertEqual(self.letters("eve"), [])
+        self.assertEqual(self.letters("bob", end="3"), ["1"])
+        self.assertEqual(self.letters("bob", start="2"), ["3"])
+        self.assertEqual(self.letters("ann", reverse=True, limit=1), ["3"])
+        self.assertEqual(setting.get(Letter, "4"), Letter(()))
+
+    def test_other_parents(self) -> None:
+        """Put again with other parents, or deleted, it is gone from where it was."""
+        self.setting = setting = self.make_store((*RECORDS, Letter))
+        setting.put("1", Letter(("ann", "bob")))
+        setting.put("2", Letter(("ann",)))
+        setting.put("1", Letter(("bob", "eve")))
+        self.assertEqual([self.letters(person) for person in ("ann", "bob", "eve")], [["2"], ["1"], ["1"]])
+        setting.transact(lambda tx: tx.delete(Letter, "1"))
+        self.assertEqual([self.letters(person) for person in ("ann", "bob", "eve")], [["2"], [], []])
+
+    def test_any_parents(self) -> None:
+        """Whatever is put and deleted, after a restart too, each person has their letters and no others."""
+        self.setting = self.make_store((*RECORDS, Letter))
+        chance = random.Random(11)
+        model: dict[str, tuple[str, ...]] = {}
+        for again in (Setting.crashed, Setting.reopened, Setting.crashed):
+            for _ in range(60):
+                key = str(chance.randrange(30))
+                if key in model and chance.random() < 0.3:
+                    del model[key]
+                    self.setting.transact(lambda tx, key=key: tx.delete(Letter, key))
+                else:
+                    model[key] = tuple(chance.sample("abcde", chance.randrange(4)))
+                    self.setting.put(key, Letter(model[key]))
+                if chance.random() < 0.1:
+                    self.letters("a")
+            self.setting.settle()
+            self.setting = again(self.setting)
+            for person in "abcdef":
+                self.assertEqual(self.letters(person), sorted(key for key, people in model.items() if person in people))
 
     # Transactions
 

@@ -46,6 +46,29 @@ class Plain(SynchronousTestCase):
             self.assertEqual(list(rooms.items()), before)
             self.assertEqual(len(rooms), len(before))
 
+    def test_undo_of_other_parents(self) -> None:
+        """So it is where the records say what their parents are."""
+        chance = random.Random(6)
+        letters = Collection("letter", parents=lambda raw: raw.decode().split())
+
+        def beneath() -> dict[str, list[str]]:
+            return {parent: [key for key, _ in letters.beneath(parent, "", None, None, False)] for parent in "abc"}
+
+        for number in range(20):
+            letters.replace(f"{number}", chance.choice([b"a", b"a b", b"c", b""]))
+        before = beneath()
+        for _ in range(50):
+            undo = []
+            for _ in range(20):
+                key = f"{chance.randrange(30)}"
+                raw = chance.choice([None, b"a", b"b c", b"a b c", b""])
+                undo.append((key, letters.replace(key, raw)))
+                if chance.random() < 0.2:
+                    beneath()
+            for key, old in reversed(undo):
+                letters.replace(key, old)
+            self.assertEqual(beneath(), before)
+
     def test_put_in_order(self) -> None:
         """What a start has put there without order is in order afterwards, and new keys find their place in it."""
         rooms = Collection("room")

@@ -10,10 +10,10 @@ from msgspec import Raw
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import line as lines
-from securehub.store.line import FIRST_HASH, Commit, Damaged, Header
+from securehub.store.line import DELETED, FIRST_HASH, Commit, Damaged, Header
 from tests.store.setting import BEGIN
 
-COMMIT = Commit(7, BEGIN, 5, [("room", "é \U0001d11e", Raw(b'{"topic":"hi"}'))], [("room", 'a"\\')], {"transfer": 3})
+COMMIT = Commit(7, BEGIN, 5, [("room", "é \U0001d11e", Raw(b'{"topic":"hi"}')), ("room", 'a"\\', DELETED)], {"transfer": 3})
 HEADER = Header(1, 6, BEGIN, {"room": 2}, "ab" * 32)
 
 

@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.refusals import Conflict
 from securehub.store.suspicious import MAX_EVENT, BrokenRule, SuspiciousStore
-from tests.store.setting import Message, Receipt, Room, Said, Setting, everything, put, say
+from tests.store import contract
+from tests.store.setting import RECORDS, Message, Receipt, Room, Said, Setting, everything, put, say
 
 
 def scan(tx: Any, prefix: str, **bounds: Any) -> int:
@@ -143,6 +144,15 @@ class Suspicion(SynchronousTestCase):
     def test_scan_that_nobody_reads(self) -> None:
         """It is the asking that counts."""
         self.bad("without a limit", lambda tx: tx.scan(Message) and None)
+
+    def test_beneath(self) -> None:
+        """What holds for scans holds for those records that say what their parents are."""
+        letters = contract.Letter
+        self.setting, self.heard = Setting(SuspiciousStore, records=(*RECORDS, letters)), []
+        self.setting.put("lobby", Room())
+        self.good(lambda tx: tx.get(Room, "lobby") and len(list(tx.beneath(letters, "lobby", limit=1))))
+        self.bad("without a limit", lambda tx: tx.get(Room, "lobby") and tx.beneath(letters, "lobby"))
+        self.bad("without getting the parent's record", lambda tx: tx.beneath(letters, "lobby", limit=1))
 
     # Numbers
 

@@ -1,5 +1,5 @@
 """
-What was read anew.
+Reading anew what can be read anew.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from securehub.reply import Reply
+from securehub.store.transaction import Transaction
 
 
 class Reloaded(Reply, frozen=True):
@@ -23,3 +24,9 @@ class Reloaded(Reply, frozen=True):
 
     def status(self) -> str:
         return f"Reloaded: {', '.join(self.reloaded)}." if self.reloaded else "There is nothing to reload."
+
+
+def agree(tx: Transaction) -> None:
+    """
+    Put what was read to use from this commit on. No record says what it is; but who had it read anew is kept, as for all that admins do.
+    """

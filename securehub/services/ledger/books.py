@@ -11,7 +11,7 @@ import msgspec
 from securehub.money import Currencies, Currency
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import own_account
-from securehub.services.ledger.records import Account, Entry, Title, Transfer, Wallet, entry_key, transfer_key
+from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
 
 
@@ -87,12 +87,12 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     """
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
-    end = None if before is None else entry_key(number, before)
+    end = None if before is None else transfer_key(before)
     rows: list[HistoryRow] = []
-    for key, entry in tx.scan(Entry, f"{number}/", end=end, limit=limit + 1, reverse=True):
+    for key, transfer in tx.beneath(Transfer, number, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
             return Listing(rows, more=True)
-        rows.append(_row(tx, number, money, key, entry))
+        rows.append(_row(tx, number, money, key, transfer))
     return Listing(rows)
 
 
@@ -107,12 +107,12 @@ def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[Curren
     return Listing([CurrencySum(code, moneys[code].text(units)) for code, units in sorted(sums.items())])
 
 
-def _row(tx: ReadTransaction, number: str, money: Currency, key: str, entry: Entry) -> HistoryRow:
-    transfer_number = int(key.rpartition("/")[2])
-    transfer = tx.fetch(Transfer, transfer_key(transfer_number))
-    other = tx.fetch(Account, transfer.target if transfer.source == number else transfer.source)
+def _row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
+    payer, payee = transfer.entries
+    entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
+    other = tx.fetch(Account, other_entry.account)
     return HistoryRow(
-        transfer_number,
+        int(key),
         transfer.at,
         transfer.kind,
         money.text(entry.units),

@@ -17,7 +17,7 @@ from securehub.money import MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import Reply
 from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
-from securehub.services.ledger.records import CASH, Account, Entry, Transfer, entry_key, transfer_key
+from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
 from securehub.store.transaction import Transaction
 from securehub.switchboard import member
 
@@ -169,11 +169,10 @@ def move(
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
+    entries = (Entry(source, payer.entries, -units, payer.balance), Entry(target, payee.entries, units, payee.balance))
     tx.put(source, payer)
     tx.put(target, payee)
-    tx.put(transfer_key(number), Transfer(at, source, target, units, kind, memo, by))
-    tx.put(entry_key(source, number), Entry(payer.entries, -units, payer.balance))
-    tx.put(entry_key(target, number), Entry(payee.entries, units, payee.balance))
+    tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by))
     moved = money.text(units)
     if payee.floor is not None:
         received = Received(

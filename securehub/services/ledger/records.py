@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from securehub.money import Currency, currency
 from securehub.store.records import Record
 
@@ -64,47 +66,41 @@ class Wallet(Record, frozen=True):
     accounts: tuple[tuple[str, str], ...]
 
 
-class Transfer(Record, frozen=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
-    A movement of money, by number.
+    One side of a transfer.
 
-    @ivar source: the account that paid.
-    @ivar target: the account that received.
-    @ivar by: who did it, where that is not the payer.
-    """
-
-    collection: ClassVar[str] = "transfer"
-    scanned: ClassVar[bool] = False
-
-    at: datetime
-    source: str
-    target: str
-    units: int
-    kind: str = "transfer"
-    memo: str = ""
-    by: str = ""
-
-
-class Entry(Record, frozen=True):
-    """
-    One side of a transfer, by account and transfer.
-
-    @ivar entry: the number of the entry in its account.
+    @ivar account: its number.
+    @ivar number: of the entry, in its account.
     @ivar units: what was added to the account; negative where it paid.
     @ivar balance: of the account after it.
     """
 
-    collection: ClassVar[str] = "entry"
-
-    entry: int
+    account: str
+    number: int
     units: int
     balance: int
 
 
+class Transfer(Record, frozen=True):
+    """
+    A movement of money, by number. It is found beneath each account that has an entry in it, too.
+
+    @ivar entries: one for each account, the payer's first; their units add up to zero.
+    @ivar by: who did it, where that is not the payer.
+    """
+
+    collection: ClassVar[str] = "transfer"
+
+    at: datetime
+    entries: tuple[Entry, ...]
+    kind: str = "transfer"
+    memo: str = ""
+    by: str = ""
+
+    def beneath(self) -> list[str]:
+        return [entry.account for entry in self.entries]
+
+
 def transfer_key(number: int) -> str:
     return f"{number:015d}"
-
-
-def entry_key(account: str, transfer: int) -> str:
-    """Entries of an account are beneath it, in the order of their transfers."""
-    return f"{account}/{transfer:015d}"
