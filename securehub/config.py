@@ -158,6 +158,7 @@ SETTINGS = (
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
+    Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(

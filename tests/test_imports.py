@@ -46,15 +46,16 @@ ALLOWED: dict[str, set[str]] = {
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
+    "peer": set(),
     "vault": {"store.files"},
-    "gate": {"store.journal"},
-    "session": {"refusals", "members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "gate": {"peer", "store.journal"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "peer", "switchboard", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "binding", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
-    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
+    | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -62,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "authority": set(),
     "certificates": {"authority", "config", "tls"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
     "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "operations", "protocol"}
     | {"service", "services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"}
@@ -87,8 +88,8 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"tls"},
-    "cryptography": {"tls", "authority", "certificates", "vault"},
+    "OpenSSL": {"tls", "peer"},
+    "cryptography": {"tls", "authority", "certificates", "vault", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client", "systemd"},
     "ssl": {"client"},
@@ -229,7 +230,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_transports(self) -> None:
         """Those that carry bytes know nothing of commands."""
-        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"store.journal"}}
+        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"peer", "store.journal"}}
         self.assertEqual({name: ALLOWED[name] for name in known}, known)
 
     def test_services_know_records_and_transactions(self) -> None:
