@@ -178,11 +178,36 @@ SETTINGS = (
     Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
 )
 LIVE = frozenset(
-    ("names", "certificate", "key", "line_bytes", "waiting_requests", "outbound_bytes", "connections", "handshake_seconds")
-) | {"first_request_seconds"}
+    [
+        "names",
+        "certificate",
+        "key",
+        # Used where a connection is opened.
+        "line_bytes",
+        "waiting_requests",
+        "outbound_bytes",
+        "connections",
+        "handshake_seconds",
+        "first_request_seconds",
+        # Used where a command needs them.
+        "registration",
+        "invitation_days",
+        "session_idle_days",
+        "session_days",
+        "archive_days",
+        "sessions_per_member",
+        "certificates_per_member",
+        "accounts_per_member",
+        "trust_loopback",
+        "account_failures",
+        "account_failure_seconds",
+        "network_failures",
+        "network_failure_seconds",
+    ]
+)
 """
-Those that a reload takes from the file: for the certificate, and for connections that are opened from then on. The others have been made a
-part of something when the hub started.
+Those that a reload takes from the file; whoever uses one looks it up each time. The others have been made a part of something when the hub
+started: of the store, the threads, the declarations of commands; or, as the time zone, must not change in the middle of a day.
 """
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

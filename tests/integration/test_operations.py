@@ -14,6 +14,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 
+from tests.authenticator import code as one_time_code
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS, Daemon, connect
 from tests.integration.test_daemon import DaemonCase
@@ -314,6 +315,7 @@ class LogTests(OperationsCase):
         self._go_wrong(daemon)
         operator = self.operator()
         operator.ask("admin.grant alice admin")
+        self._change_secrets(daemon)
         self._break(daemon)
         daemon.hang_up()
         daemon.log.until(re.compile("Reloaded: ").search)
@@ -360,6 +362,35 @@ class LogTests(OperationsCase):
         prompted.say("LOGIN alice")
         prompted.lines.until("* Password:".__eq__)
         prompted.ask(self.secret("prompted"))
+
+    def _change_secrets(self, daemon: Daemon) -> None:
+        """Everything that gives out a secret, or takes one, beside logins."""
+        operator, carol, first = self.operator(), self.program(daemon.port), self.secret("carol")
+        for line in ("admin.invite", "admin.invite key=one", "admin.invite key=one"):
+            found = re.search(r"invitation (\S+) may", operator.ask(line)[-1])
+            assert found is not None
+            self.secrets.append(found[1])
+        self.secrets.append(carol.call("auth.create", username="carol", password=first, invite=self.secrets[-1])["resume"])
+        wrong = self.program(daemon.port).call("auth.create", username="dave", password=self.secret("d"), invite=self.secret("invite"))
+        self.assertEqual(wrong, "bad-credentials")
+        second, third = self.secret("second"), self.secret("third")
+        self.assertEqual(carol.call("auth.passwd", old=self.secret("not-old"), new=self.secret("not-new")), "bad-credentials")
+        self.secrets.append(carol.call("auth.passwd", old=first, new=second)["resume"])
+        codes = carol.call("auth.otp_setup")
+        self.secrets += [codes["secret"], codes["uri"]]
+        self.assertEqual(carol.call("auth.otp_confirm", code="000000"), "bad-credentials")
+        confirmed = carol.call("auth.otp_confirm", code=one_time_code(codes["secret"], datetime.now(UTC)))
+        self.secrets += confirmed["recovery_codes"]
+        again = self.program(daemon.port)
+        self.assertEqual(again.call("auth.login", username="carol", password=second, otp=self.secret("code")), "bad-credentials")
+        self.secrets.append(again.call("auth.login", username="carol", password=second, otp=confirmed["recovery_codes"][0])["resume"])
+        self.assertIn("carol", json.dumps(carol.call("auth.export")))
+        self.assertEqual(carol.call("auth.erase", password=self.secret("not-erased")), "bad-credentials")
+        for line in (f"admin.password carol {third} key=two", "admin.otp_disable carol"):
+            self.assertEqual(operator.ask(line)[-1].split()[0], "OK", line)
+        last = self.program(daemon.port)
+        self.secrets.append(last.call("auth.login", username="carol", password=third)["resume"])
+        self.assertEqual(last.call("auth.erase", password=third)["username"], "carol")
 
     def _break(self, daemon: Daemon) -> None:
         stranger = self.program(daemon.port)

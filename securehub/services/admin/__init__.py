@@ -36,7 +36,7 @@ class Admin:
         self.random = hub.random
         self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
-        self.invitation = timedelta(days=hub.settings["invitation_days"])
+        self.settings = hub.settings
         self.hashing = hub.hashing
         self.monotonic = hub.reactor.seconds
         self.connections = hub.count_connections
@@ -95,9 +95,9 @@ class Admin:
         It is good for one member, and for as many days as the hub's settings say, if you do not say otherwise. Its code is shown this
         once. It is kept that you vouched for those who come with it.
         """
-        at = self.clock.now()
+        at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
-        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + default, at=at)
         return invitations.opened(invited, self.vault)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
