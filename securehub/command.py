@@ -164,6 +164,7 @@ class Command:
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
+    @ivar note: what else there is to say, at this moment, of this command in this hub.
     """
 
     name: str
@@ -177,20 +178,26 @@ class Command:
     function: Callable[..., Any]
     result: Any
     summary: str
-    manual: str
+    description: str
+    note: Callable[[], str] = str
+
+    @property
+    def manual(self) -> str:
+        """All that there is to say of it besides the summary."""
+        note = self.note()
+        return f"{self.description}\n\n{note}".strip() if note else self.description
 
     def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
         """
         This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
         C{notes} say of it, where it depends on the hub, stands at the end of its manual.
         """
-        note = getattr(service, "notes", {}).get(self.name, "")
         return replace(
             self,
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
             parameters=tuple(each.bound(service, settings) for each in self.parameters),
-            manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
+            note=getattr(service, "notes", {}).get(self.name, str),
         )
 
     @property
@@ -256,7 +263,7 @@ def command(
             function=function,
             result=result,
             summary=summary,
-            manual=manual.strip(),
+            description=manual.strip(),
         )
         return function
 

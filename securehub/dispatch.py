@@ -21,8 +21,9 @@ from securehub.audit import Act
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Command
+from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
-from securehub.refusals import Conflict, Internal, Refusal, UnknownCommand, shown
+from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
 
@@ -50,7 +51,7 @@ class _Entry:
         self.binder = binder
         self.bind_params = binder.from_params
         self.bind_text = binder.from_text
-        self.function = command.function
+        self.function = noted(command)
         self.writes = command.writes
         self.audited = command.audited
         # A secret is nothing to keep in a digest that somebody could guess at.
@@ -71,6 +72,7 @@ class Dispatch:
         self._mark = mark
         self._clock = clock
         self._incidents = 0
+        self._failed_logins = FailedLogins(reactor)
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -224,6 +226,8 @@ class Dispatch:
     def _refusal(self, session: Session, error: Exception) -> Refusal:
         """What to answer when a command has ended with an exception."""
         if isinstance(error, Refusal):
+            if isinstance(error, BadCredentials):
+                self._failed_logins.note(session, error)
             return error
         if isinstance(error, Gone):
             raise error

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.hub import Hub
+from securehub.operations import Operations
 from tests.world import PASSWORD, Client, World
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -247,7 +248,6 @@ class StatusTests(AdminCase):
 
     def test_what_the_world_tells(self) -> None:
         """Memory and certificate are nothing that a hub knows by itself."""
-        self.assertEqual((self.status()["memory_bytes"], self.status()["certificate_days"]), (None, None))
         world = self.world
         hub = Hub(
             world.settings,
@@ -258,12 +258,10 @@ class StatusTests(AdminCase):
             clock=world.hub.clock,
             random=world.random,
             hashing=world.hashing,
-            memory_bytes=lambda: 123,
-            certificate_days=lambda: 45,
+            operations=Operations(certificate_days=lambda: 45, memory_bytes=lambda: 123),
         )
-        admin = next(command for command in hub.commands if command.name == "admin.status")
         hub.store.open()
-        status = admin.function(None)
+        status = hub.services["admin"].status(None)
         self.assertEqual((status.memory_bytes, status.certificate_days), (123, 45))
 
     def test_a_stop(self) -> None:
