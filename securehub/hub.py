@@ -78,8 +78,8 @@ class Hub:
         self.clock = clock
         self.random = random
         self.hashing = hashing
-        self.switchboard = Switchboard()
         self.gate = Gate(reactor)
+        self.switchboard = Switchboard(self.gate)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])

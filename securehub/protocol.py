@@ -62,6 +62,7 @@ class HubProtocol(LineReceiver):
         self._waiting = False
         self._reading = True
         self._continuing = False
+        self._paging = False
         self._ended = False
         self._timer: Any = None
         self._request = self.factory.dispatch.request
@@ -125,7 +126,7 @@ class HubProtocol(LineReceiver):
         """Write what the gate has let out."""
         self.outlet.release(content, event_bytes)
         assert self.session is not None
-        if self._lines and not self._continuing:
+        if (self._lines or self.session.catching_up) and not self._continuing:
             self._continue_soon()
         elif self.session.leaving:
             self._close_when_released()
@@ -224,6 +225,26 @@ class HubProtocol(LineReceiver):
         elif not self._reading and not self.outlet.paused and not self._ended:
             self._reading = True
             self.transport.resumeProducing()
+        if session.catching_up:
+            self._send_page()
+
+    def _send_page(self) -> None:
+        """Send the next page of what the session catches up with, if the peer has taken the one before."""
+        session = self.session
+        assert session is not None
+        if session.takes_page and not (self._paging or self.outlet.paused or self.outbox.waiting or self.factory.stopping):
+            self._paging = True
+            Deferred.fromCoroutine(session.send_page()).addErrback(self._cannot_page).addBoth(self._paged)
+
+    def _paged(self, _: object) -> None:
+        self._paging = False
+        if not self.outbox.waiting:
+            # Nothing was sent whose release would bring the next one.
+            self._continue_soon()
+
+    def _cannot_page(self, failure: Failure) -> None:
+        _log.failure("A session cannot catch up", failure)
+        self.cut()
 
     def _continue_soon(self) -> None:
         if not self._continuing:

@@ -129,7 +129,7 @@ def _result(result: Any) -> Iterator[str]:
 
 def _events() -> Iterator[str]:
     yield "## Events\n"
-    for event in sorted(_below(Event), key=lambda each: each.method):
+    for event in sorted((each for each in _below(Event) if "method" in vars(each)), key=lambda each: each.method):
         yield f"### {event.method}\n"
         yield _about(event) + "\n"
         yield from _fields(event)

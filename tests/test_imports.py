@@ -41,9 +41,9 @@ ALLOWED: dict[str, set[str]] = {
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
-    "switchboard": {"event", "wire"},
+    "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "gate": {"store.journal"},
-    "session": {"members", "command", "event", "gate", "once", "switchboard", "wire"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "store.transaction", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"store.records", "plugins", "hub"},

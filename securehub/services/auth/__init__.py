@@ -60,7 +60,7 @@ class Auth:
         created = await session.transact(
             rules.create, username, name, hashed, self._welcome(session, username), self.currency, self.numbering, at=self.clock.now()
         )
-        session.log_in(username, Token.parse(created.resume).family)
+        await session.log_in(username, Token.parse(created.resume).family)
         return created
 
     @command(
@@ -83,7 +83,7 @@ class Auth:
         if not fits or hashed is None:
             raise rules.wrong()
         logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
-        session.log_in(username, Token.parse(logged_in.resume).family)
+        await session.log_in(username, Token.parse(logged_in.resume).family)
         return logged_in
 
     @command("RESUME", access=STRANGER, writes=True, keyed=False, token=arguments.token)
@@ -100,7 +100,7 @@ class Auth:
         logged_in = await session.transact(rules.resume, used, self._welcome(session, owner, used.family), at=self.clock.now())
         if logged_in is None:
             raise tokens.refused()
-        session.log_in(logged_in.username, used.family)
+        await session.log_in(logged_in.username, used.family)
         return logged_in
 
     @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
