@@ -10,7 +10,7 @@ All events of a listener keep the order of their commits: a run ends as soon as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from securehub.event import MAX_EVENT, Event, ToOthers, Tune
@@ -262,9 +262,15 @@ class Switchboard:
             if not held_back:
                 del self._held_back[series]
 
-    def announce(self, channel: str, event: Event) -> None:
-        """Tell all who listen of what is not stored."""
-        self.deliver(self.prepare([(channel, event)]))
+    def announce(self, event: Event, *channels: str) -> None:
+        """Tell all who listen to any of these channels, each once, of what is not stored."""
+        all_of_them = Channel("")
+        for channel in channels:
+            all_of_them.listeners.update(dict.fromkeys(self.listeners(channel)))
+        if all_of_them.listeners:
+            said = Prepared("", event, None, *_forms(event, all_of_them.listeners))
+            self._run = None
+            self._gate.tell(Run(all_of_them, said, all_of_them.listeners, self._gate.position, None), self._gate.position)
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
@@ -319,9 +325,9 @@ class Switchboard:
             watcher(channel, listened)
 
 
-def _forms(event: Event, listeners: Iterable[Listener] | Listeners) -> tuple[bytes | None, bytes | None]:
+def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:
     """An event as text and as JSON, as far as some few listeners need it; in both forms if they are many or unknown."""
-    if 0 < len(listeners) <= FEW:  # type: ignore[arg-type]
+    if 0 < len(listeners) <= FEW:
         forms = {listener.speaks_json for listener in listeners}
         return None if False not in forms else encode(event, False), None if True not in forms else encode(event, True)
     return encode(event, False), encode(event, True)
