@@ -152,6 +152,14 @@ def memo(word: str) -> str:
     return word
 
 
+@argument(rest=True, multiline=True, limit="message_characters")
+def message(word: str) -> str:
+    """a text"""
+    if not word.strip():
+        raise BadArgument("it is empty")
+    return word
+
+
 @argument(limit="name_characters")
 def name(word: str) -> str:
     """a name"""

@@ -262,11 +262,16 @@ class Switchboard:
             if not held_back:
                 del self._held_back[series]
 
-    def announce(self, event: Event, *channels: str) -> None:
-        """Tell all who listen to any of these channels, each once, of what is not stored."""
+    def announce(self, event: Event, *channels: str, but: str) -> None:
+        """
+        Tell all who listen to any of these channels, each once, of what is not stored.
+
+        @param but: a channel; who listens to that is not told.
+        """
+        left_out = set(self.listeners(but))
         all_of_them = Channel("")
         for channel in channels:
-            all_of_them.listeners.update(dict.fromkeys(self.listeners(channel)))
+            all_of_them.listeners.update((each, None) for each in self.listeners(channel) if each not in left_out)
         if all_of_them.listeners:
             said = Prepared("", event, None, *_forms(event, all_of_them.listeners))
             self._run = None
@@ -286,7 +291,7 @@ class Switchboard:
                 continue
             but = None
             if event.__class__ is ToOthers:
-                but, event = event.session, event.event  # type: ignore[attr-defined]
+                but, event = event.session, event.event
             as_text, as_json = _forms(event, () if found is None or tuned else found.listeners)
             prepared.append(Prepared(channel, event, but, as_text, as_json))
         return prepared
@@ -299,7 +304,7 @@ class Switchboard:
             if channel is None:
                 continue
             if said.event.__class__ is Tune:
-                self._tune(channel, said.event, position)  # type: ignore[arg-type]
+                self._tune(channel, said.event, position)
                 continue
             listeners = channel.listeners
             series = said.event.series

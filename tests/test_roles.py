@@ -19,11 +19,18 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 
 OF_ROLES = {
     "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status"},
+    "moderator": {"chat.reports", "chat.settle"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
 """Section 7."""
 
-NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
+NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"} | {
+    f"chat.{name}"
+    for name in (
+        *("rooms", "join", "part", "say", "direct", "log", "names", "topic", "status", "unread", "read", "search", "edit"),
+        *("block", "unblock", "blocked", "report"),
+    )
+}
 """Commands about one's own account."""
 
 

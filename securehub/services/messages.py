@@ -120,6 +120,9 @@ class History(Listing[Line], frozen=True):
             yield first
             yield from (f"  {each}" for each in further)
 
+    def status(self) -> str:
+        return "there is more; ask with before= the first one shown" if self.more else ""
+
 
 def shown_text(text: str, removed: str, edited: bool) -> str:
     """A message's text with what became of it."""

@@ -80,9 +80,7 @@ def note(
     tx.put(deed_key(room, tx.number("deed")), Deed(at, by, act, target, seq, until, reason))
 
 
-def announce(
-    tx: Transaction, room: str, by: str, act: str, username: str = "", *, until: datetime | None = None, reason: str = ""
-) -> None:
+def announce(tx: Transaction, room: str, by: str, act: str, username: str = "", *, until: datetime | None = None, reason: str = "") -> None:
     """Tell all who are in the room."""
     end = None if until is None or until >= FOREVER else until
     tx.announce(room_channel(room), Moderated(room, act, by, username, end, reason))

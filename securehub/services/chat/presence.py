@@ -161,4 +161,4 @@ class Presence:
             self._told[username] = state
         else:
             self._told.pop(username, None)
-        self._switchboard.announce(events.Presence(username, *state), *rooms)
+        self._switchboard.announce(events.Presence(username, *state), *rooms, but=member(username))

@@ -119,9 +119,7 @@ def mark(tx: Transaction, username: str, place: str, seq: int | None, session: i
     return Mark(place, seq, left)
 
 
-def search(
-    tx: ReadTransaction, username: str, words: str, place: str | None, *, limit: int, before: int | None, at: datetime
-) -> Found:
+def search(tx: ReadTransaction, username: str, words: str, place: str | None, *, limit: int, before: int | None, at: datetime) -> Found:
     """
     Find messages which have all these words, among the newest of what somebody may read: one conversation, or all of theirs.
 

@@ -4,7 +4,7 @@ Rooms: joining and leaving them, who is there, what they are about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -249,16 +249,25 @@ def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], 
 
 def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Roster[RoomRow]:
     """The rooms that a member is in, and unless they want no others all that are open, by name."""
-    own = sorted((tx.get(Rooms, username) or Rooms(())).rooms)
     rows: list[RoomRow] = []
-    names_of = own if mine else (name for name, found in tx.scan(Room, start=f"{after} " if after else None) if not found.invite or name in own)
-    for name in names_of:
+    for name in _own_rooms(tx, username) if mine else _open_and_own_rooms(tx, username, after):
         if name <= after:
             continue
         if len(rows) == limit:
             return Roster(rows, more=True)
         rows.append(_row(tx, name, username))
     return Roster(rows)
+
+
+def _own_rooms(tx: ReadTransaction, username: str) -> list[str]:
+    return sorted((tx.get(Rooms, username) or Rooms(())).rooms)
+
+
+def _open_and_own_rooms(tx: ReadTransaction, username: str, after: str) -> Iterator[str]:
+    own = set(_own_rooms(tx, username))
+    for name, found in tx.scan(Room, start=after):
+        if not found.invite or name in own:
+            yield name
 
 
 def _row(tx: ReadTransaction, name: str, username: str) -> RoomRow:
@@ -341,5 +350,3 @@ def is_moderator(tx: ReadTransaction, username: str) -> bool:
 def channels_of(tx: ReadTransaction, username: str) -> list[str]:
     """What a member hears: the rooms that they are in."""
     return [room_channel(room) for room in (tx.get(Rooms, username) or Rooms(())).rooms]
-
-

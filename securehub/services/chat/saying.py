@@ -241,9 +241,7 @@ def _is_own(tx: ReadTransaction, room: str, seq: int, username: str) -> bool:
     return message is not None and message.by == username and tx.get(Seat, seat_key(room, username)) is not None
 
 
-def _announce(
-    tx: Transaction, found: Conversation, place: str, username: str, session: int, event: Callable[[str], Event]
-) -> None:
+def _announce(tx: Transaction, found: Conversation, place: str, username: str, session: int, event: Callable[[str], Event]) -> None:
     """
     Tell all in a conversation but the session that has the reply.
 
