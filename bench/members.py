@@ -16,6 +16,7 @@ from servers import BUILD, Server, hub
 
 MEMBERS = 2000
 OPENING = "1000000"
+PASSWORD = "correct-horse-battery"
 KEPT = BUILD / "members"
 # The tokens, one a line: the generator's `{v}`.
 TOKENS = KEPT / "tokens"
@@ -49,7 +50,7 @@ def _create(server: Server, index: int) -> str:
     """Make a member; returns the token that it can be resumed with."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    params = {"username": f"bench{index}", "password": "correct-horse-battery"}
+    params = {"username": f"bench{index}", "password": PASSWORD}
     request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "auth.create", "params": params}) + "\n"
     with (
         socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,

@@ -1,7 +1,7 @@
 """
 What the hub costs: requests a second, CPU for each, latency, memory and start, beside the goals for them.
 
-    python bench/run.py [ping|balance|transfer|idle|start|all] [--seconds S] [--runs R] [--fresh]
+    python bench/run.py [ping|balance|transfer|idle|start|logins|back|all] [--seconds S] [--runs R] [--fresh]
 
 Goals are printed and never asserted: figures differ from machine to machine. README.md says what each one means.
 """
@@ -11,16 +11,20 @@ import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 
+import back
 import generator
 import idle
+import logins
 import servers
 import start
 import throughput
 
+OTHERS = {"idle": idle, "start": start, "logins": logins, "back": back}
+
 
 def read_arguments() -> Namespace:
     parser = ArgumentParser(description="What the hub costs, beside a bare Twisted server and the goals.")
-    parser.add_argument("what", nargs="?", default="all", choices=[*throughput.SCENARIOS, "idle", "start", "all"])
+    parser.add_argument("what", nargs="?", default="all", choices=[*throughput.SCENARIOS, *OTHERS, "all"])
     parser.add_argument("--seconds", type=float, default=3, help="length of a measurement (3)")
     parser.add_argument("--runs", type=int, default=3, help="measurements of each, of which the median is shown (3)")
     parser.add_argument("--fresh", action="store_true", help="forget the members and the journal that were made before")
@@ -41,13 +45,12 @@ def prepare(fresh: bool) -> None:
 def main() -> int:
     arguments = read_arguments()
     prepare(arguments.fresh)
-    wanted = [*throughput.SCENARIOS, "idle", "start"] if arguments.what == "all" else [arguments.what]
+    wanted = [*throughput.SCENARIOS, *OTHERS] if arguments.what == "all" else [arguments.what]
     scenarios = [row for name in wanted if name in throughput.SCENARIOS for row in throughput.SCENARIOS[name]()]
     complete = not scenarios or throughput.run(scenarios, arguments.runs, arguments.seconds)
-    if "idle" in wanted:
-        idle.run(arguments.runs)
-    if "start" in wanted:
-        start.run(arguments.runs)
+    for name, module in OTHERS.items():
+        if name in wanted:
+            module.run(arguments.runs)
     return 0 if complete else 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from securehub import clabe
@@ -18,7 +19,10 @@ from securehub.refusals import BadArgument, shown
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _KEY = re.compile(r"[ -~]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,15}")
+# The category Zs, without the space of ASCII.
+_SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
 
@@ -124,8 +128,7 @@ def new_password(word: str) -> str:
 
 def password(word: str) -> str:
     """a password"""
-    # One accented letter can be typed as one character or two; both must open the same door (RFC 8265 says NFC as well).
-    return unicodedata.normalize("NFC", word)
+    return _normal(word)
 
 
 def token(word: str) -> str:
@@ -163,10 +166,19 @@ def message(word: str) -> str:
 @argument(limit="name_characters")
 def name(word: str) -> str:
     """a name"""
-    stripped = word.strip()
-    if not stripped:
+    normal = " ".join(_normal(word).split())
+    if not normal:
         raise BadArgument("a name has at least one character")
-    return stripped
+    return normal
+
+
+def _normal(word: str) -> str:
+    """
+    A name or a password, however a keyboard writes it: the mappings of RFC 8265's OpaqueString (docs/decisions/0040-normal-form.md).
+
+    One accented letter can be one character or two, and some keyboards make no-break spaces; all must open the same door.
+    """
+    return unicodedata.normalize("NFC", _SPACE.sub(" ", word))
 
 
 def whole(word: str) -> int:
@@ -182,6 +194,16 @@ def listed(word: str) -> int:
     if not 1 <= count <= MAX_LISTED:
         raise BadArgument(f"{count} is not between 1 and {MAX_LISTED}")
     return count
+
+
+def instant(word: str) -> datetime:
+    """a time in UTC, such as 2026-11-19T18:02:00Z, or the day alone"""
+    if not _INSTANT.fullmatch(word):
+        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z")
+    try:
+        return datetime.fromisoformat(word.upper()).replace(tzinfo=UTC)
+    except ValueError:
+        raise BadArgument(f"{shown(word)} is no time that there is") from None
 
 
 def switch(word: str) -> bool:

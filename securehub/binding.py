@@ -7,7 +7,7 @@ Both give the same: one value for each parameter in the order of the declaration
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from msgspec import UNSET
 
@@ -26,7 +26,7 @@ Bound = tuple[list[Any], str | None]
 """One value for each parameter, L{MISSING} where a person has to be asked for it; and the key."""
 
 
-class _Slot(NamedTuple):
+class _Slot:
     """
     Where the value of a parameter goes.
 
@@ -35,11 +35,14 @@ class _Slot(NamedTuple):
     @ivar takes_rest: whether it takes the rest of a line.
     """
 
-    place: int
-    mark: int
-    parse: Callable[[str], Any]
-    takes_rest: bool
-    parameter: Parameter
+    __slots__ = ("mark", "parameter", "parse", "place", "takes_rest")
+
+    def __init__(self, place: int, parameter: Parameter) -> None:
+        self.place = place
+        self.mark = 1 << place
+        self.parse: Callable[[str], Any] = parameter.type.parse
+        self.takes_rest = parameter.type.rest and not parameter.by_name
+        self.parameter = parameter
 
 
 class Binder:
@@ -49,10 +52,7 @@ class Binder:
 
     def __init__(self, command: Command) -> None:
         self._command = command
-        self._slots = [
-            _Slot(place, 1 << place, parameter.type.parse, parameter.type.rest and not parameter.by_name, parameter)
-            for place, parameter in enumerate(command.wire_parameters)
-        ]
+        self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
         self._named = {slot.parameter.name: slot for slot in self._slots}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
@@ -131,26 +131,31 @@ class Binder:
         given = 0
         waiting = iter(self._positional)
         words = rest.split(" ")
-        for place, word in enumerate(words):
-            if "=" in word:
-                name, _, value = word.partition("=")
-                slot = self._named.get(name)
-                if slot is not None and not given & slot.mark:
-                    values[slot.place] = self._from_word(slot, value, True)
-                    given |= slot.mark
+        slot = None
+        try:
+            for place, word in enumerate(words):
+                if "=" in word:
+                    name, _, value = word.partition("=")
+                    slot = self._named.get(name)
+                    if slot is not None and not given & slot.mark:
+                        given |= slot.mark
+                        values[slot.place] = slot.parse(value)
+                        continue
+                elif not word:
                     continue
-            if not word:
-                continue
-            slot = next(waiting, None)
-            while slot is not None and given & slot.mark:
-                slot = next(waiting, None)
-            if slot is None:
-                raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
-            given |= slot.mark
-            if slot.takes_rest:
-                values[slot.place] = self._from_word(slot, " ".join(words[place:]), True)
-                break
-            values[slot.place] = self._from_word(slot, word, True)
+                for slot in waiting:
+                    if not given & slot.mark:
+                        break
+                else:
+                    slot = None
+                    raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
+                given |= slot.mark
+                if slot.takes_rest:
+                    values[slot.place] = slot.parse(" ".join(words[place:]))
+                    break
+                values[slot.place] = slot.parse(word)
+        except BadArgument as refusal:
+            raise (refusal if slot is None else _naming(slot, refusal)) from None
         return self._complete(values, given, self._needed_in_text)
 
     def from_answer(self, place: int, answer: str, plain: bool) -> Any:
@@ -171,7 +176,7 @@ class Binder:
                 characters.check(word)
             return slot.parse(word)
         except BadArgument as refusal:
-            raise BadArgument(f"{slot.parameter.name}: {refusal}") from None
+            raise _naming(slot, refusal) from None
 
     def _from_json(self, slot: _Slot, value: Any, plain: bool) -> Any:
         """A value of JSON, parsed as the word that it would be in a line of text."""
@@ -190,7 +195,7 @@ class Binder:
                 value = "true" if value else "false"
             return slot.parse(value)
         except BadArgument as refusal:
-            raise BadArgument(f"{slot.parameter.name}: {refusal}") from None
+            raise _naming(slot, refusal) from None
 
     def _by_position(self, params: list[Any]) -> dict[str, Any]:
         if len(params) > len(self._positional):
@@ -200,6 +205,10 @@ class Binder:
     def _refuse_missing(self, missing: int) -> NoReturn:
         parameter = next(slot.parameter for slot in self._slots if missing & slot.mark)
         raise BadArgument(f"{parameter.name} is missing: {parameter.type.expected}; usage: {self._command.usage}")
+
+
+def _naming(slot: _Slot, refusal: BadArgument) -> BadArgument:
+    return BadArgument(f"{slot.parameter.name}: {refusal}")
 
 
 _JSON_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "an array", dict: "an object"}

@@ -144,11 +144,21 @@ class Command:
     manual: str
 
     def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
-        """This command as a method of a service of a running hub, its parameters bounded by the settings."""
+        """
+        This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
+        C{notes} say of it, where it depends on the hub, stands at the end of its manual.
+        """
         parameters = tuple(
             replace(each, type=each.type.limited(settings[each.type.limit])) if each.type.limit else each for each in self.parameters
         )
-        return replace(self, name=f"{name}.{self.name}", function=getattr(service, self.function.__name__), parameters=parameters)
+        note = getattr(service, "notes", {}).get(self.name, "")
+        return replace(
+            self,
+            name=f"{name}.{self.name}",
+            function=getattr(service, self.function.__name__),
+            parameters=parameters,
+            manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
+        )
 
     @property
     def wire_parameters(self) -> tuple[Parameter, ...]:

@@ -10,6 +10,7 @@ from configparser import Error as ConfigParserError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
 
@@ -56,6 +57,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("expected on or off")
+    return text == "on"
+
+
 def _digits(count: int) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) != count or not text.isdecimal() or not text.isascii():
@@ -69,6 +76,22 @@ def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute() if text else user_data_path("securehub")
 
 
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone such as Europe/Berlin") from None
+
+
 def _currencies(text: str) -> str:
     Currencies.parse(text, text.split(":")[0].strip())
     return text
@@ -79,6 +102,14 @@ SETTINGS = (
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
     Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting("hub", "time_zone", "UTC", _zone, "The time zone whose days and months count, such as America/Mexico_City."),
+    Setting(
+        "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
+    ),
+    Setting("members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good that does not say otherwise."),
+    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which a login that nobody uses is over."),
+    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login is over, be it used or not."),
+    Setting("members", "archive_days", "365", _whole(0, 36500), "Days for which the journal's archive is kept, erased members included."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -102,7 +133,7 @@ SETTINGS = (
     Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
-    Setting("limits", "sessions_per_member", "16", _whole(1, 1000), "Sessions that a member may have open."),
+    Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
@@ -114,6 +145,13 @@ SETTINGS = (
     Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
+    Setting("limits", "trust_loopback", "on", _switch, "Whether the limits for networks leave out this machine; off behind a proxy on it."),
+    Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
+    Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting(
+        "limits", "network_failures", "30", _whole(1, 100000), "Failed logins from one network (/24, /64) before the next have to wait."
+    ),
+    Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

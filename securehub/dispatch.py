@@ -38,7 +38,7 @@ class Clash(Exception):
 class _Entry:
     """A command ready to run."""
 
-    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function", "writes")
+    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function", "secrets", "writes")
 
     def __init__(self, command: Command) -> None:
         binder = Binder(command)
@@ -50,6 +50,8 @@ class _Entry:
         self.bind_text = binder.from_text
         self.function = command.function
         self.writes = command.writes
+        # What people are asked for out of view is nothing to keep in a digest that somebody could guess at.
+        self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.prompt]
 
 
 class Dispatch:
@@ -57,10 +59,12 @@ class Dispatch:
     Answers requests.
 
     @param reactor: for giving it back in the middle of a long batch.
+    @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
     """
 
-    def __init__(self, commands: Iterable[Command], reactor: IReactorTime) -> None:
+    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes]) -> None:
         self._reactor = reactor
+        self._mark = mark
         self._incidents = 0
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
@@ -172,14 +176,22 @@ class Dispatch:
             raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
             await self._ask(session, entry, values)
+            # What was so before the person answered need not be so any more.
+            access.check(await session.roles(), session.operator)
         if key is None:
             session.begin(entry.writes, None)
         else:
-            session.begin(True, (place(session.caller, key), digest(entry.command.name, values), entry.command.result))
+            session.begin(True, (place(session.caller, key), digest(entry.command.name, self._marked(entry, values)), entry.command.result))
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
             return await result
         return result
+
+    def _marked(self, entry: _Entry, values: list[Any]) -> list[Any]:
+        """The values of a request with marks in place of its secrets."""
+        if not entry.secrets:
+            return values
+        return [self._mark(value) if place in entry.secrets else value for place, value in enumerate(values)]
 
     async def _ask(self, session: Session, entry: _Entry, values: list[Any]) -> None:
         """Ask the person for what the line lacks, and put it into the values."""

@@ -69,3 +69,27 @@ class Tune(Event, frozen=True):
 
     def text(self) -> str:
         return f"{self.channel} {'on' if self.on else 'off'}"
+
+
+class End(Event, frozen=True):
+    """
+    A commit has ended sessions of a member. Announced like any event; but what those hear whom it means is L{Bye}, and then they are
+    closed. It has no C{method}, as it is never sent.
+
+    @ivar family: which login of the member's has ended; None for all of them.
+    @ivar spared: the token of the one session that goes on all the same.
+    """
+
+    reason: str
+    family: str | None = None
+    spared: bytes | None = None
+
+    def means(self, family: str | None, token: bytes | None) -> bool:
+        """
+        @param family: of a session's login.
+        @param token: the digest of the token that this session was given.
+        """
+        return (self.family is None or family == self.family) and (self.spared is None or token != self.spared)
+
+    def text(self) -> str:
+        return self.reason

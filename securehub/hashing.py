@@ -1,16 +1,23 @@
 """
 Password hashes: argon2id by passlib, computed out of the reactor's way in a bounded queue.
+
+The queue is fair: the networks from which people log in take turns, so that one which floods the hub delays itself alone.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
+from collections import deque
 from collections.abc import Callable
+from math import ceil
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorThreads, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from securehub.refusals import RateLimited
@@ -28,8 +35,17 @@ T = TypeVar("T")
 MAX_PASSWORD = 1024
 """Characters; no password that was ever set is as long. passlib refuses to look at those of over 4,096."""
 
-SECONDS_EACH = 0.02
-"""What one hash takes, for telling those who are turned away when to come back."""
+NEWEST_COUNTS = 0.1
+"""How much the time that the newest hash took counts in the mean, from which is told when to come back."""
+
+NICE = 10
+"""Of the threads that hash: a tenth of the CPU's time when there is not enough for all."""
+
+Turn = Callable[[], object]
+
+
+def _begin() -> None:
+    """Its turn has come, and nothing speaks against it."""
 
 
 def context() -> CryptContext:
@@ -42,32 +58,51 @@ def context() -> CryptContext:
 
 class Hashing:
     """
-    Hashes and verifies passwords.
+    Hashes and verifies passwords: some at once, the others in a fair queue.
 
     @param defer: runs a function elsewhere, and returns a Deferred.
-    @param limit: how many may wait; whoever is beyond it is told when to come back.
+    @param limit: how many there may be, waiting or being computed; whoever is beyond it is told when to come back.
+    @param at_once: how many are given to C{defer} at a time.
+    @param reactor: tells how long they take.
+
+    @ivar waiting: how many there are, those being computed included.
+    @ivar computed: how many were begun since the start.
     """
 
-    def __init__(self, passwords: CryptContext, defer: Callable[..., Deferred[Any]], limit: int) -> None:
+    def __init__(
+        self, passwords: CryptContext, defer: Callable[..., Deferred[Any]], limit: int, *, at_once: int, reactor: IReactorTime
+    ) -> None:
         self._passwords = passwords
         self._defer = defer
         self._limit = limit
+        self._at_once = at_once
+        self._reactor = reactor
+        self._lines = Lines()
+        self._running = 0
+        self._filling: IDelayedCall | None = None
+        begun = reactor.seconds()
         # Verified against when there is no such member, so that both answers take as long.
         self._nobody = passwords.hash("nobody has this password")
+        self._seconds_each = reactor.seconds() - begun
         self.waiting = 0
         self.computed = 0
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, *, origin: str = "", turn: Turn = _begin) -> Deferred[str]:
         """
+        @param origin: from where it comes; each has the same share of the turns.
+        @param turn: called when its turn comes; if it raises, that is the outcome, and nothing is computed.
+
         @raise RateLimited: too many wait already.
         """
-        return self._queued(self._passwords.hash, password)
+        return self._queued(_Job(self._passwords.hash, (password,), origin, turn))
 
-    def verify(self, password: str, hashed: str | None) -> Deferred[tuple[bool, str | None]]:
+    def verify(self, password: str, hashed: str | None, *, origin: str = "", turn: Turn = _begin) -> Deferred[tuple[bool, str | None]]:
         """
         Compare a password with a hash; one computation whether it fits or not, and also for a member whom there is not.
 
         @param hashed: None where there is no such member.
+        @param origin: as in L{hash}.
+        @param turn: as in L{hash}.
 
         @return: whether it fits, and a new hash where the old one is of an older kind.
 
@@ -75,20 +110,109 @@ class Hashing:
         """
         if len(password) > MAX_PASSWORD:
             password, hashed = "", None
-        verified = self._queued(self._passwords.verify_and_update, password, hashed or self._nobody)
+        verified = self._queued(_Job(self._passwords.verify_and_update, (password, hashed or self._nobody), origin, turn))
         return verified if hashed else verified.addCallback(lambda _: (False, None))
 
-    def _queued(self, compute: Callable[..., T], *args: object) -> Deferred[T]:
+    def _queued(self, job: _Job) -> Deferred[Any]:
         if self.waiting >= self._limit:
-            seconds = max(1, round(self.waiting * SECONDS_EACH))
-            raise RateLimited(f"too many people log in at this moment; try again in {seconds} s", seconds)
+            self._make_room(job.origin)
         self.waiting += 1
-        self.computed += 1
-        return self._defer(compute, *args).addBoth(self._done)
+        self._lines.add(job)
+        self._fill()
+        return job.done
 
-    def _done(self, result: T) -> T:
+    def _make_room(self, origin: str) -> None:
+        """
+        Turn away the newest of the longest line, so that no network can have all the room.
+
+        @raise RateLimited: it is the newcomer's own line, or all are as short.
+        """
+        seconds = max(1, ceil(self.waiting * self._seconds_each / self._at_once))
+        refusal = RateLimited(f"too many people log in at this moment; try again in {seconds} s", seconds)
+        job = self._lines.crowded_out_by(origin)
+        if job is None:
+            raise refusal
         self.waiting -= 1
-        return result
+        job.done.errback(Failure(refusal))
+
+    def _fill(self) -> None:
+        while self._filling is None and self._lines and self._running < self._at_once:
+            self._begin(self._lines.next())
+
+    def _begin(self, job: _Job) -> None:
+        try:
+            job.turn()
+        except Exception:
+            self.waiting -= 1
+            # The next one has its turn a little later: hundreds who are refused together shall not hold up everybody else.
+            self._filling = self._reactor.callLater(0, self._go_on)
+            job.done.errback(Failure())
+            return
+        self._running += 1
+        self.computed += 1
+        self._defer(job.compute, *job.arguments).addBoth(self._finished, job, self._reactor.seconds())
+
+    def _go_on(self) -> None:
+        self._filling = None
+        self._fill()
+
+    def _finished(self, result: Any, job: _Job, begun: float) -> None:
+        self._running -= 1
+        self.waiting -= 1
+        self._seconds_each += (self._reactor.seconds() - begun - self._seconds_each) * NEWEST_COUNTS
+        # First whoever has waited hears of it: what they make of it may decide whether the next one is still wanted.
+        job.done.callback(result)
+        self._fill()
+
+
+class _Job:
+    """
+    One computation.
+
+    @ivar done: fires with its outcome.
+    """
+
+    __slots__ = ("arguments", "compute", "done", "origin", "turn")
+
+    def __init__(self, compute: Callable[..., Any], arguments: tuple[Any, ...], origin: str, turn: Turn) -> None:
+        self.compute = compute
+        self.arguments = arguments
+        self.origin = origin
+        self.turn = turn
+        self.done: Deferred[Any] = Deferred()
+
+
+class Lines:
+    """A line of jobs for each origin; the lines take turns."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, deque[_Job]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, job: _Job) -> None:
+        self._lines.setdefault(job.origin, deque()).append(job)
+
+    def next(self) -> _Job:
+        """Take the first of the line whose turn it is."""
+        origin = next(iter(self._lines))
+        line = self._lines.pop(origin)
+        job = line.popleft()
+        if line:
+            self._lines[origin] = line
+        return job
+
+    def crowded_out_by(self, origin: str) -> _Job | None:
+        """
+        Take the last of the longest line, if that is longer than this origin's would become.
+
+        @return: None if it is not, or nobody waits.
+        """
+        longest = max(self._lines.values(), key=len, default=None)
+        if longest is None or len(longest) <= len(self._lines.get(origin, ())) + 1:
+            return None
+        return longest.pop()
 
 
 class HashingPool:
@@ -108,4 +232,15 @@ class HashingPool:
 
     def defer(self, compute: Callable[..., T], *args: object) -> Deferred[T]:
         assert IReactorThreads.providedBy(self._reactor)
-        return deferToThreadPool(self._reactor, self._pool, compute, *args)
+        return deferToThreadPool(self._reactor, self._pool, politely, compute, *args)
+
+
+def politely(compute: Callable[..., T], *args: object) -> T:
+    """
+    Compute something in a thread that gives way to the reactor's, where threads can: while hundreds log in, whoever is logged in already
+    shall not notice.
+    """
+    if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+        # Zero is the thread that calls, not its process.
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    return compute(*args)

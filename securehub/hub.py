@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
@@ -29,6 +30,7 @@ from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
+from securehub.vault import Vault
 
 _log = Logger()
 
@@ -50,11 +52,14 @@ class Hub:
     @ivar clock: the time for records.
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
+    @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
-    @ivar commands: all commands; filled once all services are made.
+    @ivar chores: what is done at the start, or every so often.
+    @ivar services: all services, by name; filled once all are made.
+    @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
     """
 
@@ -78,15 +83,18 @@ class Hub:
         self.clock = clock
         self.random = random
         self.hashing = hashing
+        self.vault = Vault(directory, random)
         self.gate = Gate(reactor)
         self.switchboard = Switchboard(self.gate)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.chores = Chores(reactor)
+        self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor)
+        self.dispatch = _dispatch(self.commands, reactor, self.vault)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -95,6 +103,7 @@ class Hub:
         Load what is stored. Nobody may connect before.
 
         @raise CannotStart: acknowledged commits are missing.
+        @raise BadKey: the vault's key file is damaged.
         """
         # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
         gc.disable()
@@ -102,11 +111,13 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+        self.vault.load(first_start=not found.number)
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
             replayed=found.replayed,
         )
+        self.chores.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -117,6 +128,7 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
+        self.chores.stop()
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
@@ -133,6 +145,7 @@ class Hub:
                 raise BadServices(f"the service {factory.name} declares no command")
             self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
             self.service_names.append(factory.name)
+            self.services[factory.name] = service
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
@@ -144,9 +157,9 @@ class Hub:
         )
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault) -> Dispatch:
     try:
-        return Dispatch(commands, reactor)
+        return Dispatch(commands, reactor, vault.mark)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

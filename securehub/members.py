@@ -25,6 +25,7 @@ class Member(Record, frozen=True):
     @ivar name: how they like to be called; may be empty.
     @ivar roles: what they were granted, sorted; C{member} is not among them.
     @ivar locked: why they are locked out; empty if they are not.
+    @ivar erased: when they were erased; what is left is that nobody else can have the name.
     """
 
     collection: ClassVar[str] = "member"
@@ -34,6 +35,7 @@ class Member(Record, frozen=True):
     name: str = ""
     roles: tuple[str, ...] = ()
     locked: str = ""
+    erased: datetime | None = None
 
 
 class Visits(Record, frozen=True):
@@ -70,7 +72,7 @@ def fetch(tx: ReadTransaction, username: str) -> Member:
     @raise NotFound: there is no such member.
     """
     member = tx.get(Member, username)
-    if member is None:
+    if member is None or member.erased:
         raise NotFound(f"there is no member {username}")
     return member
 
@@ -81,7 +83,17 @@ def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
 
     @raise Locked: nothing, as the account is locked.
     """
+    return admitted(tx, username).roles
+
+
+def admitted(tx: ReadTransaction, username: str) -> Member:
+    """
+    A member, unless they are locked out.
+
+    @raise NotFound: there is no such member.
+    @raise Locked: the account is locked.
+    """
     member = fetch(tx, username)
     if member.locked:
         raise Locked(f"the account is locked: {member.locked}")
-    return member.roles
+    return member

@@ -279,7 +279,8 @@ class HubProtocol(LineReceiver):
             self._continue_soon()
 
     def _close_when_released(self) -> None:
-        if not self.outbox.waiting_bytes and not self.outbox.waiting:
+        assert self.session is not None
+        if not self.outbox.waiting_bytes and not self.outbox.waiting and not self.session.parting:
             self.outlet.close()
 
     def _too_long(self) -> LineTooLong:

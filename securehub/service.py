@@ -14,10 +14,12 @@ from twisted.plugin import getPlugins
 from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
+from securehub.reply import Row
 from securehub.store.records import Record
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
+    from securehub.store.transaction import ReadTransaction, Transaction
 
 
 class IServiceFactory(Interface):
@@ -28,6 +30,51 @@ class IServiceFactory(Interface):
     def __call__(hub: Hub) -> Any:
         """
         Make the service for a hub that is being put together. It takes what it uses from the hub and does not keep it.
+        """
+
+
+class Kept(Row, frozen=True):
+    """
+    Something that a service keeps about a member.
+
+    @ivar kind: what it is, in a word.
+    @ivar key: where it stands among all that this service keeps about the member; at most once each.
+    @ivar values: all of it that may be shown to the member, by name.
+    """
+
+    kind: str
+    key: str
+    values: dict[str, Any]
+
+
+class IRemembers(Interface):
+    """
+    A service that keeps something about members. It says what, and forgets it when a member is erased.
+
+    All three are rules: plain functions of a transaction and their arguments.
+    """
+
+    def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+        """
+        What is kept about a member, in an order of the service's own.
+
+        @param after: the key of the last one that is known already; empty to begin.
+        @param limit: at most so many.
+        """
+
+    def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
+        """
+        @raise Conflict: something of the member's has to be settled first; the text says what.
+        """
+
+    def forget(tx: Transaction, username: str, after: str) -> str | None:
+        """
+        Blank what is kept about a member who is being erased: names, and what they or others wrote. Not numbers and amounts, as the
+        books stay. A little at a time: at most 200 records are touched. May be called again for what is blank already.
+
+        @param after: what the call before this one returned; empty to begin.
+
+        @return: where to go on, None if nothing is left.
         """
 
 

@@ -12,12 +12,12 @@ from twisted.logger import Logger
 
 from securehub import members
 from securehub.command import ROLES
-from securehub.event import Event
+from securehub.event import End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.refusals import Refusal
+from securehub.refusals import NotLoggedIn, Refusal
 from securehub.store.transaction import ReadTransaction
-from securehub.switchboard import Subscription, Switchboard, encode, member, role
+from securehub.switchboard import EVERYBODY, Subscription, Switchboard, encode, member, role
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -71,6 +71,7 @@ class Session:
     @ivar address: of the peer, as text.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
+    @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
     @ivar catching_up: the series of which it hears older events first.
@@ -92,11 +93,14 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._bye: bytes | None = None
+        self._ended = False
         self.number = number
         self.address = address
         self.operator = operator
         self.user: str | None = members.OPERATOR if operator else None
         self.family: str | None = None
+        self.token: bytes | None = None
         self.speaks_json = False
         self.hears = True
         self.catching_up: dict[str, _CatchingUp] = {}
@@ -117,7 +121,7 @@ class Session:
         assert self.user is not None
         return self.user
 
-    async def roles(self) -> tuple[str, ...] | None:
+    def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
         What the caller has been granted at this moment; what was so at the login does not count.
 
@@ -125,17 +129,21 @@ class Session:
 
         @raise Locked: the member has been locked out since.
         """
-        if self.user is None:
-            return None
-        return ROLES if self.operator else await self._store.read(members.roles, self.user)
+        if self.user is None or self.operator:
+            return _at_once(ROLES if self.operator else None)
+        return self._store.read(members.roles, self.user)
 
     async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
         Run C{rule(tx, ...)} in the transaction of the command that is running, which applies once if the request has a key.
 
         A command with a key has one transaction, and answers with what that returned.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
         """
         assert self._writes, "the command does not declare that it writes"
+        if self._ended:
+            raise NotLoggedIn("this session has ended in the meantime")
         key = self._key
         if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
@@ -156,7 +164,7 @@ class Session:
         self.asking = Deferred()
         return self.asking
 
-    async def log_in(self, username: str, family: str) -> None:
+    async def log_in(self, username: str, family: str, token: bytes) -> None:
         """
         Let this session be a member's, who hears all that the member hears, unless it has ended while the password was being verified.
         """
@@ -164,7 +172,9 @@ class Session:
             return
         self.user = username
         self.family = family
+        self.token = token
         self._switchboard.listen(member(username), self)
+        self._switchboard.listen(EVERYBODY, self)
         await self._tune_in(username)
 
     def log_out(self) -> None:
@@ -175,7 +185,32 @@ class Session:
             for series in list(self.catching_up):
                 self._let_on(series)
             self._switchboard.leave(member(self.user), self)
-            self.user = self.family = None
+            self._switchboard.leave(EVERYBODY, self)
+            self.user = self.family = self.token = None
+
+    def is_meant(self, end: End) -> bool:
+        """Whether this session is among those that a commit ends."""
+        return end.means(self.family, self.token)
+
+    @property
+    def parting(self) -> bool:
+        """Whether goodbye will be said when the command that runs has been answered."""
+        return self._bye is not None
+
+    def part(self, bye: bytes) -> None:
+        """
+        A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye
+        and closes. Goodbye is held like an answer, not like an event: should the commit be lost, the connection is cut, and whoever comes
+        back is let in again.
+        """
+        self.log_out()
+        self._ended = self.leaving = True
+        if self._running:
+            # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
+            self._bye = bye
+            bye = b""
+        self._outbox.reply(bye)
+        self._cancel_asking()
 
     def tune(self, channel: str, on: bool) -> None:
         if on:
@@ -276,6 +311,9 @@ class Session:
             later, self._later = self._later, []
             for event in later:
                 self._outbox.event(event)
+        if self._bye is not None:
+            self._outbox.reply(self._bye)
+            self._bye = None
 
     def hear(self, events: bytes) -> None:
         """Send events that are settled, after the reply of the command that is running."""
@@ -294,6 +332,9 @@ class Session:
         """The connection is lost."""
         self.log_out()
         self.gone = True
+        self._cancel_asking()
+
+    def _cancel_asking(self) -> None:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
@@ -303,3 +344,7 @@ def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Sub
     """What a member hears besides their own channel."""
     roles = [role(each) for each in members.fetch(tx, username).roles]
     return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
+
+
+async def _at_once(value: T) -> T:
+    return value

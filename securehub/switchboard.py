@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from securehub.event import MAX_EVENT, Event, ToOthers, Tune
+from securehub.event import MAX_EVENT, Bye, End, Event, ToOthers, Tune
 from securehub.gate import Gate
 from securehub.store.journal import Position
 from securehub.store.transaction import ReadTransaction
@@ -49,6 +49,19 @@ Subscription = Callable[[ReadTransaction, str], Iterable[str]]
 
 FEW = 8
 """So many listeners are asked for their form; more are taken to speak both."""
+
+
+class Ending(Listener, Protocol):
+    """Whoever listens to a member's channel, where sessions are ended."""
+
+    def is_meant(self, end: End) -> bool: ...
+
+    def part(self, bye: bytes) -> None:
+        """Be ended."""
+
+
+EVERYBODY = "everybody"
+"""The channel of all sessions that are logged in as a member."""
 
 
 def member(username: str) -> str:
@@ -285,8 +298,8 @@ class Switchboard:
             found = self._channels.get(channel)
             if found is None and not tuned:
                 continue
-            if event.__class__ is Tune:
-                tuned = True
+            if event.__class__ is Tune or event.__class__ is End:
+                tuned = tuned or event.__class__ is Tune
                 prepared.append(Prepared(channel, event, None, None, None))
                 continue
             but = None
@@ -303,8 +316,11 @@ class Switchboard:
             channel = self._channels.get(said.channel)
             if channel is None:
                 continue
-            if said.event.__class__ is Tune:
+            if isinstance(said.event, Tune):
                 self._tune(channel, said.event, position)
+                continue
+            if isinstance(said.event, End):
+                _part(channel, said.event)
                 continue
             listeners = channel.listeners
             series = said.event.series
@@ -328,6 +344,15 @@ class Switchboard:
     def _watch(self, channel: str, listened: bool) -> None:
         for watcher in self.watchers:
             watcher(channel, listened)
+
+
+def _part(channel: Channel, end: End) -> None:
+    """End those who listen and are meant: at once, as they may do nothing more. Goodbye waits at the gate by itself."""
+    bye = Bye(end.reason)
+    listeners: list[Ending] = list(channel.listeners)  # type: ignore[arg-type]
+    for listener in listeners:
+        if listener.is_meant(end):
+            listener.part(encode(bye, listener.speaks_json))
 
 
 def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:

@@ -25,9 +25,11 @@ from twisted.python.usage import UsageError
 from securehub import config, hashing, service, tls
 from securehub.clock import Clock
 from securehub.hub import Hub
-from securehub.store.files import InUse, RealDirectory
+from securehub.store.disk import InUse
+from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
+from securehub.vault import BadKey
 
 _log = Logger()
 
@@ -81,7 +83,7 @@ class HubService(Service):
         """
         try:
             self._start()
-        except (InUse, CannotStart, CannotListenError, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, BadKey, CannotListenError, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
             raise SystemExit(f"SecureHub cannot start: {error}") from None
@@ -112,7 +114,13 @@ class HubService(Service):
             reactor=reactor,
             clock=Clock(),
             random=random.SystemRandom(),
-            hashing=hashing.Hashing(hashing.context(), self._pool.defer, settings["hashing_waiting"]),
+            hashing=hashing.Hashing(
+                hashing.context(),
+                self._pool.defer,
+                settings["hashing_waiting"],
+                at_once=settings["hashing_threads"],
+                reactor=reactor,
+            ),
         )
         self._hub.open()
         self._open_admin_door()

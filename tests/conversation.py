@@ -23,6 +23,7 @@ Between them something may happen, on a line that starts with C{--}::
     -- 30 seconds pass
     -- the hub restarts
     -- the hub is killed            (and starts again)
+    -- registration is now closed   (a setting; the hub restarts for it)
     -- passwords take a while       (until they are verified)
     -- the passwords are verified
     -- the disk is full
@@ -40,6 +41,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from securehub import config
 from tests.world import Client, World
 
 SOME_LINES = "  ..."
@@ -51,6 +53,7 @@ _CAPTURE = re.compile(r"<([a-z][a-z0-9-]*)>")
 _TIMES = re.compile(r"<(.) ([0-9]+) times>")
 _BYTE = re.compile(r"<byte ([0-9a-f]{2})>")
 _PASS = re.compile(r"([0-9]+) seconds pass")
+_SETS = re.compile(r"(\S+) is now (\S+)")
 _DOES = re.compile(r"(\S+) (connects|closes|is disconnected)")
 
 
@@ -164,6 +167,9 @@ class Player:
             self._do(found[1], found[2], line.place)
         elif found := _PASS.fullmatch(text):
             self._world.elapse(int(found[1]))
+        elif found := _SETS.fullmatch(text):
+            self._world.settings[found[1]] = config.settings(options={found[1]: found[2]})[found[1]]
+            self._restart(crash=False)
         elif text == "the hub restarts":
             self._restart(crash=False)
         elif text == "the hub is killed":

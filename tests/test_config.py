@@ -47,6 +47,12 @@ class ConfigTests(SynchronousTestCase):
         settings = config.settings(file, {"port": "7000", "interface": None})
         self.assertEqual((settings["port"], settings["interface"], settings["bank"]), (7000, "0.0.0.0", "999"))
 
+    def test_one_of_several(self) -> None:
+        """In any case; another word is told what there is."""
+        self.assertEqual(config.settings(self.file("[members]\nregistration = Closed\n"))["registration"], "closed")
+        raised = self.assertRaises(BadSetting, config.settings, self.file("[members]\nregistration = maybe\n"))
+        self.assertIn("open, invitation, closed", str(raised))
+
     def test_a_percent_sign_is_one(self) -> None:
         self.assertEqual(config.settings(self.file("[hub]\nstate = /a%b\n"))["state"], Path("/a%b"))
 

@@ -4,12 +4,17 @@ Password hashes, and what a failed login costs.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.hashing import Hashing, context
+from securehub.hashing import NICE, Hashing, context, politely
 from securehub.refusals import RateLimited
 from tests.world import CHEAP, PASSWORD, World
 
@@ -18,7 +23,7 @@ class HashingTests(SynchronousTestCase):
     """One computation each, and not too many at once."""
 
     def hashing(self, limit: int = 10) -> Hashing:
-        return Hashing(CHEAP, execute, limit)
+        return Hashing(CHEAP, execute, limit, at_once=2, reactor=Time())
 
     def test_argon2id(self) -> None:
         """With 19 MiB and two passes; nothing weaker is accepted."""
@@ -45,7 +50,7 @@ class HashingTests(SynchronousTestCase):
     def test_an_older_hash_is_raised(self) -> None:
         """Whoever logs in with a hash of a weaker kind gets one of today's."""
         hashed = CHEAP.copy(argon2__time_cost=3).hash("secret")
-        stronger = Hashing(CHEAP.copy(argon2__time_cost=4), execute, 10)
+        stronger = Hashing(CHEAP.copy(argon2__time_cost=4), execute, 10, at_once=2, reactor=Time())
         fits, newer = self.successResultOf(stronger.verify("secret", hashed))
         self.assertTrue(fits)
         assert newer is not None
@@ -59,7 +64,7 @@ class HashingTests(SynchronousTestCase):
             waiting.append(Deferred())
             return waiting[-1]
 
-        hashing = Hashing(CHEAP, later, 2)
+        hashing = Hashing(CHEAP, later, 2, at_once=2, reactor=Time())
         first, second = hashing.hash("a"), hashing.hash("b")
         refusal = self.assertRaises(RateLimited, hashing.verify, "c", None)
         self.assertGreaterEqual(refusal.retry_after, 1)
@@ -69,6 +74,129 @@ class HashingTests(SynchronousTestCase):
         waiting[1].errback(RuntimeError("no memory"))
         self.failureResultOf(second, RuntimeError)
         self.assertEqual(hashing.waiting, 0)
+
+
+class QueueTests(SynchronousTestCase):
+    """Who waits for how long: the networks take turns, and none has all the room."""
+
+    def setUp(self) -> None:
+        self.time = Time()
+        self.running: list[tuple[Deferred[Any], str]] = []
+        self.refused: list[str] = []
+
+    def hashing(self, limit: int = 500, at_once: int = 1) -> Hashing:
+        return Hashing(CHEAP, self.later, limit, at_once=at_once, reactor=self.time)
+
+    def later(self, _: object, password: str) -> Deferred[Any]:
+        self.running.append((Deferred(), password))
+        return self.running[-1][0]
+
+    def finish(self) -> str:
+        """Let the first one that is computed be done; tells which it was."""
+        done, password = self.running.pop(0)
+        done.callback(password)
+        return password
+
+    def finish_all(self) -> list[str]:
+        finished = []
+        while self.running:
+            finished.append(self.finish())
+            self.time.advance(0)
+        return finished
+
+    def ask(self, hashing: Hashing, *passwords: str) -> None:
+        """Hash some passwords; the first letter of each is from where it comes."""
+        for password in passwords:
+            hashing.hash(password, origin=password[0]).addErrback(lambda _, password=password: self.refused.append(password))
+
+    def test_turns(self) -> None:
+        """Who comes from elsewhere does not wait behind all who are there already."""
+        self.ask(self.hashing(), *[f"a{number}" for number in range(6)], "b0", "b1", "c0")
+        self.assertEqual(self.finish_all(), ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4", "a5"])
+
+    def test_at_once(self) -> None:
+        """As many as there are threads, and the next when one is done."""
+        self.ask(self.hashing(at_once=2), "a0", "a1", "a2")
+        self.assertEqual([password for _, password in self.running], ["a0", "a1"])
+        self.finish()
+        self.assertEqual([password for _, password in self.running], ["a1", "a2"])
+
+    def test_one_network_has_not_all_the_room(self) -> None:
+        """The newest of the longest line makes room for whoever has fewer; those who have as many are turned away themselves."""
+        hashing = self.hashing(limit=5)
+        self.ask(hashing, "a0", "a1", "a2", "a3", "a4", "b0")
+        self.assertEqual(self.refused, ["a4"])
+        self.ask(hashing, "b1")
+        self.assertEqual(self.refused, ["a4", "a3"])
+        for password in ("a5", "b2", "c0"):
+            if password == "c0":
+                self.ask(hashing, password)
+            else:
+                self.assertRaises(RateLimited, hashing.hash, password, origin=password[0])
+        self.assertEqual(hashing.waiting, 5)
+        self.assertEqual(len(self.finish_all()), 5)
+        self.assertEqual(hashing.waiting, 0)
+
+    def test_when_to_come_back(self) -> None:
+        """What is told is what it has really taken lately, not what it ought to take."""
+        hashing = self.hashing(limit=100, at_once=2)
+        for seconds in (0.1, 0.5):
+            for _ in range(100):
+                self.ask(hashing, "a", "a")
+                self.time.advance(seconds)
+                self.finish_all()
+            self.ask(hashing, *["a"] * 100)
+            refusal = self.assertRaises(RateLimited, hashing.hash, "a", origin="a")
+            self.assertEqual(refusal.retry_after, round(100 * seconds / 2))
+            self.finish_all()
+            self.assertEqual(hashing.waiting, 0)
+
+    def test_a_turn_that_is_not_taken(self) -> None:
+        """Whoever is not wanted any more when the turn comes is not computed, and hundreds of them hold nobody up."""
+        hashing = self.hashing()
+
+        def refuse() -> None:
+            raise RateLimited("no", 1)
+
+        self.ask(hashing, "a0")
+        refused = [hashing.hash("a", origin="a", turn=refuse) for _ in range(300)]
+        self.ask(hashing, "a1")
+        self.finish()
+        self.assertEqual(sum(each.called for each in refused), 1)
+        self.time.advance(0)
+        self.assertTrue(all(self.failureResultOf(each, RateLimited) for each in refused))
+        self.assertEqual(self.finish_all(), ["a1"])
+        self.assertEqual((hashing.computed, hashing.waiting), (2, 0))
+
+
+class ThreadTests(SynchronousTestCase):
+    """The threads that hash give way to the one that answers."""
+
+    def priority(self) -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    def in_thread(self, compute: Callable[[], int]) -> int:
+        found: list[int] = []
+        thread = Thread(target=lambda: found.append(compute()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    def test_nice(self) -> None:
+        """Only the thread that computes, and one that is nicer already stays so."""
+        before = self.priority()
+        self.assertEqual(self.in_thread(lambda: politely(self.priority)), max(NICE, before))
+        self.assertEqual(self.priority(), before)
+        most = 19
+
+        def nicer_already() -> int:
+            os.setpriority(os.PRIO_PROCESS, 0, most)
+            return politely(self.priority)
+
+        self.assertEqual(self.in_thread(nicer_already), most)
+
+    if sys.platform != "linux":
+        test_nice.skip = "threads have no priority of their own"  # type: ignore[attr-defined]
 
 
 class FailedLoginTests(SynchronousTestCase):

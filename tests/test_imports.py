@@ -17,7 +17,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -25,9 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "refusals": set(),
     "clabe": set(),
     "clock": set(),
+    "networks": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
+    "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments"},
@@ -38,17 +40,19 @@ ALLOWED: dict[str, set[str]] = {
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
+    "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
+    "vault": {"store.files"},
     "gate": {"store.journal"},
     "session": {"refusals", "members", "command", "event", "gate", "once", "store.transaction", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
-    "service": {"store.records", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "openrpc", "service", "session"}
-    | {"switchboard", "store.records", "store.transaction", "services", "hub"},
+    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
+    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
@@ -56,9 +60,10 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "store.files", "store.recovery", "store.worker"},
+    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
+    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
+    | {"store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -75,17 +80,31 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls"},
+    "cryptography": {"tls", "vault"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client"},
+    "os": {"store", "tls", "tap", "client", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {"store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch", "hashing", "client"}
-    | {"services.chat.presence"},
+    "twisted.internet": {
+        "chores",
+        "store",
+        "hub",
+        "gate",
+        "protocol",
+        "outlet",
+        "eager",
+        "tls",
+        "tap",
+        "session",
+        "dispatch",
+        "hashing",
+        "client",
+        "services.chat.presence",
+    },
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},

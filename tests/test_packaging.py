@@ -32,6 +32,15 @@ class SetupTests(SynchronousTestCase):
         found = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("*.py")}
         self.assertEqual(listed, found | {"twisted.plugins"})
 
+    def test_data(self) -> None:
+        """Every file in a package that is not a module is listed, for the same reason."""
+        listed = {
+            str(Path(*package.split("."), name)) for package, names in self.setup["options.package_data"].items() for name in names.split()
+        }
+        beside = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+        found = {str(path.relative_to(PACKAGE.parent)) for path in beside if path.name != "dropin.cache"}
+        self.assertEqual(listed, found)
+
     def test_not_twisteds(self) -> None:
         """Twisted's own packages stay Twisted's: listing them, or an __init__.py in them, would hide the real ones."""
         self.assertNotIn("twisted", self.setup["options"]["packages"].split())

@@ -18,19 +18,26 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 """Section 6 of the protocol."""
 
 OF_ROLES = {
-    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status"},
+    "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status", "admin.lock", "admin.unlock", "admin.password"}
+    | {"admin.invite", "admin.erase"},
     "moderator": {"chat.reports", "chat.settle"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
 """Section 7."""
 
-NOT_THE_OPERATORS = {"auth.logout", "ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"} | {
-    f"chat.{name}"
-    for name in (
-        *("rooms", "join", "part", "say", "direct", "log", "names", "topic", "status", "unread", "read", "search", "edit"),
-        *("block", "unblock", "blocked", "report"),
-    )
-}
+NOT_THE_OPERATORS = (
+    {"ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
+    | {f"auth.{name}" for name in ("logout", "sessions", "revoke", "passwd", "profile", "export", "erase")}
+    | {f"budget.{name}" for name in ("income", "expense", "entries", "remove", "report", "months", "plan", "import", "import_preview")}
+    | {f"budget.{name}" for name in ("goal_set", "goals", "goal_remove", "rule_add", "rules", "rule_preview", "rule_remove")}
+    | {
+        f"chat.{name}"
+        for name in (
+            *("rooms", "join", "part", "say", "direct", "log", "names", "topic", "status", "unread", "read", "search", "edit"),
+            *("block", "unblock", "blocked", "report"),
+        )
+    }
+)
 """Commands about one's own account."""
 
 

@@ -10,7 +10,7 @@ import json
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.event import Event, ToOthers, Tune
+from securehub.event import End, Event, ToOthers, Tune
 from securehub.gate import Gate
 from securehub.store.journal import Position
 from securehub.switchboard import MAX_EVENT, Switchboard, member
@@ -54,6 +54,12 @@ class Ear:
 
     def tune_anew(self) -> None:
         self.anew += 1
+
+    def is_meant(self, end: End) -> bool:
+        return end.family == "family"
+
+    def part(self, bye: bytes) -> None:
+        self.heard += [b"parted", bye]
 
 
 class Numbered(Event, frozen=True):
@@ -115,6 +121,14 @@ class SwitchboardTests(Case):
         self.assertEqual(people.heard, [b"* bob rings the bell.\n"])
         self.assertEqual(json.loads(program.heard[0]), {"jsonrpc": "2.0", "method": "bell.rung", "params": {"by": "bob"}})
         self.assertTrue(program.heard[0].endswith(b"\n"))
+
+    def test_an_end(self) -> None:
+        """Those whom it means are parted with, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
+        people, program = self.ear("member/alice"), self.ear("member/alice", json=True)
+        self.announce(("member/alice", Rung("bob")), ("member/alice", End("enough.", "family")), ("member/alice", End("no", "other")))
+        self.assertEqual(people.heard, [b"parted", b"* Bye: enough.\n", b"* bob rings the bell.\n"])
+        self.assertEqual(json.loads(program.heard[1]), {"jsonrpc": "2.0", "method": "hub.bye", "params": {"reason": "enough."}})
+        self.assertEqual(len(program.heard), 3)
 
     def test_encoded_once(self) -> None:
         """However many listen; and not at all if nobody does."""

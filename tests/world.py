@@ -220,7 +220,9 @@ class World:
         self.worker = StepWorker()
         self.clients: list[Client] = []
         self._to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
-        self.hashing = Hashing(CHEAP, self._hash_later, self.settings["hashing_waiting"])
+        self.hashing = Hashing(
+            CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
+        )
         self.hub = Hub(
             self.settings,
             self._factories,

@@ -12,11 +12,19 @@ from pathlib import Path
 MARK = b',"hash":"'
 
 
+def begun(lines):
+    header, more = next(lines, b""), next(lines, b"")
+    try:
+        return bool(more or json.loads(header))
+    except ValueError:
+        return False
+
+
 def main(directory):
     number, heads, head = 0, {"0" * 64}, "0" * 64
     segments = sorted(Path(directory).glob("journal-*.jsonl"), key=lambda path: int(path.stem.split("-")[2]))
-    # One without a whole first line was never begun.
-    segments = [path for path in segments if path.open("rb").readline().endswith(b"\n")]
+    # One whose first line is all that it has, and not whole, was never begun.
+    segments = [path for path in segments if begun(path.open("rb"))]
     starts = [int(path.stem.split("-")[1]) for path in segments]
     for place, path in enumerate(segments):
         # What a segment holds beyond the start of the next one was never acknowledged, and is dead.

@@ -1,27 +1,33 @@
 """
-The state directory: the only place that touches the disk on behalf of the store.
+The files of a store: how a name and a content get onto the disk so that they survive.
 
-The journal asks for little: make a file and sync it with its directory entry, append and sync, read lines, write a whole file atomically.
-Tests have a directory of their own behind the same interface, which forgets what was not synced and fails when it is told to.
+Three recipes are all that the journal store needs: make a file that grows, append to it, and put a whole file in place of another.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+
+from securehub.store.disk import Disk, File, RealDisk
+
+TEMPORARY = ".new"
+"""Ends the name of a file that is not whole yet."""
+
+_PIECE = 1024 * 1024
 
 
-class InUse(Exception):
-    """Another daemon works on this state directory."""
+class Appender:
+    """
+    A file that grows at its end.
 
+    @param size: what it has, all of it synced.
+    """
 
-class Appender(Protocol):
-    """A file that grows at its end."""
+    def __init__(self, file: File, size: int) -> None:
+        self._file = file
+        self._size = size
 
     def append(self, content: bytes) -> None:
         """
@@ -29,64 +35,26 @@ class Appender(Protocol):
 
         @raise OSError: it failed. As far as the disk allows, nothing of the content is left in the file.
         """
-
-    def close(self) -> None: ...
-
-
-class Directory(Protocol):
-    """A flat directory of files, as the journal store uses it."""
-
-    def names(self) -> list[str]: ...
-    def lines(self, name: str) -> Iterator[bytes]: ...
-    def sync(self, name: str) -> None: ...
-    def create(self, name: str, content: bytes) -> Appender: ...
-    def write(self, name: str, chunks: Iterable[bytes]) -> None: ...
-    def remove(self, name: str) -> None: ...
-
-
-def _sync_file(descriptor: int) -> None:
-    if sys.platform == "darwin":  # fsync there stops at the drive's cache (man 2 fsync)
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fdatasync(descriptor)
-
-
-class RealAppender:
-    """
-    A file opened for appending.
-
-    @param size: what it has, all of it synced.
-    """
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._size = size
-
-    def append(self, content: bytes) -> None:
         try:
-            _write_all(self._descriptor, content)
-            _sync_file(self._descriptor)
+            self._file.write(content)
+            self._file.sync()
         except OSError:
             # What is undone in memory must not be there at the next start. Shorter, a file can be made on a full disk, too.
             with suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
-                _sync_file(self._descriptor)
+                self._file.truncate(self._size)
+                self._file.sync()
             raise
         self._size += len(content)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
 
-class RealDirectory:
-    """
-    A directory of the file system, made (mode 0700) if it is not there, and held by one daemon at a time.
-    """
+class Directory:
+    """A flat directory of files, as the journal store uses it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._held: int | None = None
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
 
     def hold(self) -> None:
         """
@@ -94,76 +62,90 @@ class RealDirectory:
 
         @raise InUse: another one is there.
         """
-        held = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(held)
-            raise InUse(f"another SecureHub is running on the state directory {self.path}") from None
-        self._held = held
-        for leftover in self.path.glob("*.new"):
-            leftover.unlink()
+        self._disk.hold()
+        for name in self._disk.names():
+            if name.endswith(TEMPORARY):
+                self._disk.remove(name)
 
     def release(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        self._disk.release()
 
     def names(self) -> list[str]:
-        return sorted(os.listdir(self.path))
+        return self._disk.names()
 
     def lines(self, name: str) -> Iterator[bytes]:
-        return open(self.path / name, "rb", buffering=1024 * 1024)
+        return self._disk.lines(name)
 
     def sync(self, name: str) -> None:
         """Sync a file that somebody else may have written."""
-        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
+        file = self._disk.open(name)
         try:
-            _sync_file(descriptor)
+            file.sync()
         finally:
-            os.close(descriptor)
+            file.close()
 
-    def create(self, name: str, content: bytes) -> RealAppender:
+    def create(self, name: str, content: bytes) -> Appender:
         """Make a new file; on return it is on the disk under its name."""
-        descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        file = self._disk.create(name)
         try:
-            _write_all(descriptor, content)
-            _sync_file(descriptor)
-            self._sync_entries()
+            file.write(content)
+            file.sync()
+            self._disk.sync_names()
         except BaseException:
-            os.close(descriptor)
+            file.close()
             with suppress(OSError):
-                (self.path / name).unlink()
+                self._disk.remove(name)
             raise
-        return RealAppender(descriptor, len(content))
+        return Appender(file, len(content))
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Put a whole file under its name, or leave what was there: never half of it."""
-        temporary = self.path / f"{name}.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        temporary = name + TEMPORARY
+        with suppress(FileNotFoundError):
+            self._disk.remove(temporary)
+        file = self._disk.create(temporary)
         try:
-            with open(descriptor, "wb", buffering=1024 * 1024) as file:
-                file.writelines(chunks)
-                file.flush()
-                _sync_file(file.fileno())
-            os.rename(temporary, self.path / name)
+            try:
+                for piece in _pieces(chunks):
+                    file.write(piece)
+                file.sync()
+            finally:
+                file.close()
+            self._disk.rename(temporary, name)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._disk.remove(temporary)
             raise
-        self._sync_entries()
+        self._disk.sync_names()
 
     def remove(self, name: str) -> None:
-        (self.path / name).unlink(missing_ok=True)
-
-    def _sync_entries(self) -> None:
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        """Take a file away; it need not be there."""
+        with suppress(FileNotFoundError):
+            self._disk.remove(name)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+class RealDirectory(Directory):
+    """
+    A directory of the file system.
+
+    @ivar path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(RealDisk(path))
+        self.path = path
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of about a megabyte."""
+    gathered: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= _PIECE:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+    if gathered:
+        yield b"".join(gathered)

@@ -37,7 +37,7 @@ _log = Logger()
 _T = TypeVar("_T")
 
 MAX_UNSYNCED = 16 * 1024 * 1024
-"""Bytes that may wait for a slow disk before writes are refused: some 20,000 commits."""
+"""Bytes of records that may gather behind a slow disk before writes are refused: some 40,000 commits."""
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
@@ -126,7 +126,6 @@ class JournalStore:
         self._number = self._synced = self._snapshot_number = 0
         self._gathering: Position | None = None
         self._in_flight: Position | None = None
-        self._unsynced_bytes = 0
         self._trouble: str | None = None
         self._closed = False
         self._drained: list[Deferred[None]] = []
@@ -178,7 +177,10 @@ class JournalStore:
 
         @raise Unavailable: nothing can be written now; the rule was not run.
         """
-        if self._trouble is not None or self._closed or self._unsynced_bytes > MAX_UNSYNCED:
+        if self._trouble is not None or self._closed:
+            self._refuse()
+        gathering = self._gathering
+        if gathering is not None and gathering.size > MAX_UNSYNCED:
             self._refuse()
         tx = Transaction(self._places, self._drawn)
         result = rule(tx, *args, **kwargs)
@@ -225,7 +227,7 @@ class JournalStore:
         """
         if len(tx.changes) != len(tx.staged):
             tx.forget_overwritten()
-        size = tx.size
+        size = tx.size()
         assert len(tx.changes) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(tx.changes)} records, {size} bytes"
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
@@ -237,7 +239,6 @@ class JournalStore:
         position.number = number
         position.commits.append(lines.Commit(number, at, self._synced, tx.changes, tx.drawn))
         position.size += size
-        self._unsynced_bytes += size
         if tx.drawn:
             self._drawn.update(tx.drawn)
         if prepared:
@@ -263,7 +264,6 @@ class JournalStore:
             return
         self._in_flight = None
         self._synced = position.number
-        self._unsynced_bytes -= position.size
         self._gate.position = self._gathering
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
@@ -281,7 +281,6 @@ class JournalStore:
         count = self._number - self._synced
         self._number = self._synced
         self._in_flight = self._gathering = self._gate.position = None
-        self._unsynced_bytes = 0
         self._stop_writing(fault)
         _log.error(
             "The journal could not be written: {fault}. {count} commits, of which nobody was told, are undone.", fault=fault, count=count

@@ -115,7 +115,8 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
     names = directory.names()
     state = _load_snapshot(directory, names, fresh, forms)
     segments = _segments(directory, names, state.serial, forms)
-    state.serial = max((int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found), default=state.serial)
+    # Not below the snapshot's, which may have counted segments that could not be begun: what it covers is never replayed.
+    state.serial = max([state.serial, *(int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found)])
     # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
     heads = {state.head}
     for segment, following in pairwise([*segments, None]):
@@ -153,14 +154,16 @@ def _segments(directory: Directory, names: list[str], covered: int, forms: dict[
     for _, name in found:
         content = directory.lines(name)
         first = next(content, b"")
-        if not first.endswith(b"\n") and not next(content, b""):
+        try:
+            if not first.endswith(b"\n"):
+                raise Damaged("the line is not whole")
+            header = lines.header(first)
+        except Damaged as damage:
+            if next(content, b""):
+                raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
             # A header is synced before anything else is written: so nothing ever was.
             _log.warn("Segment {name} was never begun; passed over.", name=name)
             continue
-        try:
-            header = lines.header(first)
-        except Damaged as damage:
-            raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
         if header.format > lines.FORMAT:
             raise CannotStart(
                 f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."

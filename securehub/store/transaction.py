@@ -138,19 +138,17 @@ class Transaction(ReadTransaction):
     Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
 
     @ivar changes: what it puts and deletes, in order, as the journal has it.
-    @ivar size: the bytes of what it puts.
     @ivar staged: the same for memory: encoded records, or None for what is deleted, by collection and key.
     @ivar announced: events with their channels, in order.
     @ivar drawn: the numbers that it drew, by name.
     """
 
-    __slots__ = ("_numbers", "announced", "changes", "drawn", "size", "staged")
+    __slots__ = ("_numbers", "announced", "changes", "drawn", "staged")
 
     def __init__(self, places: Places, numbers: dict[str, int]) -> None:
         self._places = places
         self._numbers = numbers
         self.changes: list[tuple[str, str, Raw]] = []
-        self.size = 0
         self.staged: dict[tuple[AnyCollection, str], bytes | None] = {}
         self.announced: list[tuple[str, Event]] = []
         self.drawn: dict[str, int] = {}
@@ -170,7 +168,6 @@ class Transaction(ReadTransaction):
         raw = place.encode(record)
         self.staged[place.collection, key] = raw
         self.changes.append((place.name, key, Raw(raw)))
-        self.size += len(raw)
 
     def delete(self, record: type[Record], key: str) -> None:
         """Take a record away; it need not be there."""
@@ -178,11 +175,14 @@ class Transaction(ReadTransaction):
         self.staged[place.collection, key] = None
         self.changes.append((place.name, key, DELETED))
 
+    def size(self) -> int:
+        """The bytes of all records that are put."""
+        return sum(map(len, filter(None, self.staged.values())))
+
     def forget_overwritten(self) -> None:
         """Of what was put or deleted more than once, keep the last alone."""
         last = {(name, key): change for name, key, change in self.changes}
         self.changes = [(name, key, change) for (name, key), change in last.items()]
-        self.size = sum(len(raw) for raw in self.staged.values() if raw is not None)
 
     def number(self, name: str) -> int:
         """A number greater than all that were drawn under that name before; gaps are possible."""

@@ -25,6 +25,12 @@ from twisted.trial.unittest import SynchronousTestCase
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICE = CHECKOUT / "docs" / "examples" / "dice"
 MINUTES = 10 * 60
+DATA = {
+    "securehub/py.typed",
+    "securehub/services/auth/common-passwords.txt",
+    "securehub/services/auth/common-passwords.LICENSE.txt",
+}
+"""What is installed beside the modules."""
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -149,7 +155,7 @@ class InstallTests(SynchronousTestCase):
         """The wheel has all modules and nothing else; the sdist has what it takes to test and to read."""
         wheel = set(zipfile.ZipFile(self.wheel).namelist())
         modules = {str(path.relative_to(self.source)) for top in ("securehub", "twisted") for path in (self.source / top).rglob("*.py")}
-        self.assertEqual({name for name in wheel if ".dist-info/" not in name}, modules | {"securehub/py.typed"})
+        self.assertEqual({name for name in wheel if ".dist-info/" not in name}, modules | DATA)
         self.assertTrue([name for name in wheel if name.endswith("LICENSE")])
         with tarfile.open(self.sdist) as archive:
             names = {name.partition("/")[2] for name in archive.getnames()}
@@ -162,7 +168,7 @@ class InstallTests(SynchronousTestCase):
             "docs/index.md",
             "news/README.md",
             "tools/verify_chain.py",
-        }
+        } | DATA
         self.assertEqual(wanted - names, set())
 
     def test_requirements(self) -> None:

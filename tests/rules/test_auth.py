@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, NotFound
-from securehub.services.auth import rules, tokens
+from securehub.services.auth import known, rules, tokens
+from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
 from securehub.services.auth.tokens import MAX_DEAD, MAX_FRESH, Token
@@ -21,11 +22,12 @@ from tests.rules.setting import CURRENCIES, NUMBERING, Rules
 from tests.store.setting import everything
 
 LIMIT = 3
+LIFETIMES = Lifetimes(idle=timedelta(days=30), whole=timedelta(days=90))
 HASH = "$argon2id$of alice's password"
 
 
 class Logging(Rules):
-    """Logins of a hub that allows three sessions a member."""
+    """A hub that allows three sessions a member."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -52,7 +54,7 @@ class Logging(Rules):
         """Resume with a token; gives the fresh one, None if it was not good."""
         fresh = self.token(token.family)
         self.at += timedelta(minutes=1)
-        logged_in = self.do(rules.resume, token, self.welcome(fresh, live), at=self.at)
+        logged_in = self.do(rules.resume, token, self.welcome(fresh, live), LIFETIMES, at=self.at)
         if logged_in is None:
             return None
         self.assertEqual(logged_in.resume, fresh.text)
@@ -74,6 +76,10 @@ class Logging(Rules):
 
     def change(self, username: str, **changes: Any) -> None:
         self.do(lambda tx: tx.put(username, replace(tx.fetch(Member, username), **changes)))
+
+
+class LoginTests(Logging):
+    """Who gets in, and until when."""
 
     # Joining
 
@@ -171,6 +177,32 @@ class Logging(Rules):
         self.assertEqual(self.ask(members.roles, "alice"), ())
         self.change("alice", roles=("admin",))
         self.assertEqual(self.ask(members.roles, "alice"), ("admin",))
+
+    # From where
+
+    def test_known_networks(self) -> None:
+        """Every login makes its network known, the latest first; the same again writes nothing, and the number is bounded."""
+        self.assertEqual(self.ask(known.known_to, "alice"), ())
+        token = self.create()
+        self.assertEqual(self.ask(known.known_to, "alice"), ("192.0.2.0/24",))
+        for address in ("2001:db8::5", "2001:db8::6", "192.0.2.9", "192.0.2.10"):
+            token = self.token(token.family)
+            self.do(rules.log_in, "alice", HASH, None, self.welcome(self.token(), address=address), at=self.at)
+        self.assertEqual(self.ask(known.known_to, "alice"), ("192.0.2.0/24", "2001:db8::/64"))
+        for number in range(known.MOST_NETWORKS + 5):
+            self.do(known.remember, "alice", f"10.0.{number}.1")
+        networks = self.ask(known.known_to, "alice")
+        self.assertEqual((len(networks), networks[0]), (known.MOST_NETWORKS, f"10.0.{known.MOST_NETWORKS + 4}.0/24"))
+        before = self.setting.store.number
+        self.do(known.remember, "alice", f"10.0.{known.MOST_NETWORKS + 4}.99")
+        self.assertEqual(self.setting.store.number, before)
+
+    def test_known_by_a_token(self) -> None:
+        """Whoever resumes is let in as much as by a password."""
+        token = self.create()
+        fresh = self.token(token.family)
+        self.do(rules.resume, token, self.welcome(fresh, address="203.0.113.5"), LIFETIMES, at=self.at)
+        self.assertEqual(self.ask(known.known_to, "alice"), ("203.0.113.0/24", "192.0.2.0/24"))
 
     # How many
 
@@ -290,7 +322,7 @@ class Logging(Rules):
         """A logout ends its own family; to do it twice is no error."""
         first, other = self.create(), self.log_in()
         for _ in range(2):
-            self.do(tokens.end, "alice", first.family)
+            self.do(tokens.end, "alice", first.family, "because")
             self.assertEqual(self.families(), [other.family])
         self.assertIsNone(self.resume(first))
 

@@ -12,7 +12,8 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store.files import InUse, RealDirectory
+from securehub.store.disk import InUse
+from securehub.store.files import RealDirectory
 
 
 class Files(SynchronousTestCase):
@@ -109,7 +110,7 @@ class Files(SynchronousTestCase):
         """What was written of an append that failed is taken away again, so that nobody finds it at the next start."""
         file = self.directory.create("journal", b"one\n")
         file.append(b"two\n")
-        with mock.patch("securehub.store.files._sync_file", side_effect=[OSError(5, "Input/output error"), None]):
+        with mock.patch("securehub.store.disk.RealFile.sync", side_effect=[OSError(5, "Input/output error"), None]):
             self.assertRaises(OSError, file.append, b"three\n")
         self.assertEqual(self.read("journal"), b"one\ntwo\n")
         write = os.write

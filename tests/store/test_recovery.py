@@ -8,7 +8,9 @@ from itertools import combinations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.store import journal
 from securehub.store import line as lines
+from securehub.store.journal import RETRY_SECONDS
 from securehub.store.recovery import CannotStart
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, Room, Setting, everything
@@ -91,7 +93,8 @@ class Recovery(SynchronousTestCase):
 
     def test_header_of_zeros(self) -> None:
         """A segment that was never begun is passed over, whatever its first bytes are."""
-        for content in (b"", bytes(300), b"{"):
+        whole = write().files[FIRST].splitlines(keepends=True)[0]
+        for content in (b"", bytes(300), b"{", bytes(64) + whole[64:], whole[:64] + bytes(64) + whole[128:]):
             disk = write()
             disk.files["journal-000000000000010-0002.jsonl"] = content
             self.expect(disk, sum(GROUPS), content)
@@ -266,6 +269,28 @@ class Recovery(SynchronousTestCase):
             disk.fail(FULL, kept=kept)
             self.assertRaises(OSError, Setting, disk=disk)
             self.expect(disk.crashed(), sum(GROUPS), kept)
+
+    def test_closed_in_trouble(self) -> None:
+        """The number of a segment that could not be begun, which the snapshot of a store in trouble covers, is no later segment's."""
+        self.patch(journal, "SNAPSHOT_AFTER", 1)
+        setting = Setting()
+        setting.put("first", Room())
+        setting.settle()
+        setting.put("lost", Room())
+        setting.disk.fail(FULL, times=None, on={"append", "create"})
+        setting.settle()
+        for _ in range(3):
+            setting.time.advance(RETRY_SECONDS)
+            setting.settle()
+        setting.close()
+        for name in set(setting.disk.names()) - {FIRST}:
+            if name.startswith("journal"):
+                setting.disk.remove(name)
+        setting.disk.settle()
+        again = setting.crashed()
+        again.put("second", Room())
+        again.settle()
+        self.assertEqual(list(again.crashed().topics()), ["first", "second"])
 
     def test_killed_before_the_sync(self) -> None:
         """

@@ -8,13 +8,21 @@ import json
 from hashlib import sha256
 
 
+def _begun(lines: list[bytes]) -> bool:
+    """Whether anything was ever written into a segment: its first line is whole, or there is more."""
+    try:
+        return len(lines) > 1 or bool(lines and json.loads(lines[0]))
+    except ValueError:
+        return False
+
+
 def verify(files: dict[str, bytes]) -> int:
     """
     An independent check of a journal: every line that counts hangs on the one before.
 
     @return: how many commits there are.
     """
-    begun = [name for name, content in files.items() if name.startswith("journal") and b"\n" in content]
+    begun = [name for name, content in files.items() if name.startswith("journal") and _begun(content.splitlines())]
     segments = sorted((int(name[:-6].split("-")[2]), name) for name in begun)
     headers = [json.loads(files[name].split(b"\n")[0]) for _, name in segments]
     limits = [header["after"] for header in headers[1:]] + [float("inf")]

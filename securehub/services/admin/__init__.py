@@ -1,19 +1,23 @@
 """
-What an operator and the admins do: roles, and a look at how the hub is.
+What an operator and the admins do: roles, locks, invitations, other people's passwords, and a look at how the hub is.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
 from zope.interface import provider
 
 from securehub import __version__, arguments
-from securehub.command import ADMIN, command, named
+from securehub.command import ADMIN, command, named, prompted
+from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.admin import roles, status, users
+from securehub.services.admin import invites, locks, roles, status, users
+from securehub.services.auth import erasure, invitations, passwords
+from securehub.services.auth import sessions as logins
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -28,6 +32,11 @@ class Admin:
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
+        self.clock = hub.clock
+        self.random = hub.random
+        self.vault = hub.vault
+        self.erasing = erasure.Erasing(hub)
+        self.invitation = timedelta(days=hub.settings["invitation_days"])
         self.hashing = hub.hashing
         self.monotonic = hub.reactor.seconds
         self.connections = hub.count_connections
@@ -51,6 +60,57 @@ class Admin:
     async def ungrant(self, session: Session, username: str, role: str) -> roles.Granted:
         """Take a role from a member; it is gone from their next command on."""
         return await session.transact(roles.change_role, username, role, False)
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username, reason=locks.reason)
+    async def lock(self, session: Session, username: str, reason: str) -> locks.Lock:
+        """
+        Lock a member out.
+
+        They are told the reason, and are out at once in all their sessions. They cannot log in or resume until they are unlocked.
+        """
+        return await session.transact(locks.lock, username, reason)
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def unlock(self, session: Session, username: str) -> locks.Lock:
+        """Let a member in again who was locked out."""
+        return await session.transact(locks.unlock, username)
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username, password=prompted(arguments.new_password, "New password"))
+    async def password(self, session: Session, username: str, password: str) -> logins.Reset:
+        """
+        Give a member a new password.
+
+        All their sessions end, and their tokens are good no more. If you leave the password out, you are asked for it.
+        """
+        passwords.refuse_weak(username, password)
+        hashed = await self.hashing.hash(password, origin=origin(session.address).network)
+        return await session.transact(logins.reset_password, username, hashed)
+
+    @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(arguments.instant))
+    async def invite(self, session: Session, uses: int = 1, expires: datetime | None = None) -> invitations.Invited:
+        """
+        Make an invitation, with which others become members.
+
+        It is good for one member, and for as many days as the hub's settings say, if you do not say otherwise. Its code is shown this
+        once. It is kept that you vouched for those who come with it.
+        """
+        at = self.clock.now()
+        code = invitations.Code.fresh(self.random, self.vault)
+        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        return invitations.opened(invited, self.vault)
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def erase(self, session: Session, username: str) -> erasure.Erased:
+        """
+        Erase a member, for good; see auth.erase.
+
+        Their accounts must be empty.
+        """
+        at = self.clock.now()
+        erased = await session.transact(erasure.erase, username, self.erasing.checks, self.erasing.archived_until(at), at=at)
+        session.answer_in_part(b"")
+        await self.erasing.forget_now(username)
+        return erased
 
     @command(None, access=ADMIN)
     def status(self, session: Session) -> status.Status:

@@ -9,6 +9,7 @@ from datetime import datetime
 from securehub import members
 from securehub.members import Joined, Visits, joined_key
 from securehub.reply import Listing, Row
+from securehub.services.auth.invitations import voucher_of
 from securehub.store.transaction import ReadTransaction
 
 
@@ -17,6 +18,7 @@ class UserRow(Row, frozen=True):
     A member.
 
     @ivar locked: whether they are locked out.
+    @ivar invited_by: who vouched for them, if anybody did.
     """
 
     username: str
@@ -25,6 +27,7 @@ class UserRow(Row, frozen=True):
     locked: bool
     created: datetime
     last_login: datetime
+    invited_by: str | None = None
 
 
 def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[UserRow]:
@@ -43,5 +46,6 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
         member = members.fetch(tx, joined.username)
         visits = tx.fetch(Visits, joined.username)
         roles = ("member", *member.roles)
-        rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login))
+        voucher = voucher_of(tx, joined.username)
+        rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login, voucher))
     return Listing(rows)

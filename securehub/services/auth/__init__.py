@@ -1,18 +1,25 @@
 """
-Who is who: new members, logins by password, sessions that resume with a token.
+Who is who: new members, logins by password, sessions that resume with a token, and all that members do about their own account.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, named, prompted
-from securehub.service import IServiceFactory
-from securehub.services.auth import records, rules, tokens
+from securehub.networks import origin
+from securehub.refusals import Refusal
+from securehub.reply import Listing
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services.auth import erasure, export, invitations, known, passwords, profile, records, rules, sessions, tokens
+from securehub.services.auth.guessing import Guessing, Rate, Trial
+from securehub.services.auth.lifetimes import Ageing
+from securehub.services.auth.sessions import Changed
 from securehub.services.auth.tokens import Token
 from securehub.session import Gone, Session
 from securehub.switchboard import member
@@ -22,11 +29,23 @@ if TYPE_CHECKING:
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Auth:
     """Members and their logins."""
 
     name = "auth"
-    records = (records.Credential, records.Family, records.Logins)
+    records = (
+        records.Credential,
+        records.Family,
+        records.Logins,
+        known.Known,
+        invitations.Invitation,
+        invitations.Vouched,
+        erasure.Erasure,
+    )
+    remembered = staticmethod(export.remembered)
+    refuse_to_forget = staticmethod(erasure.refuse_nothing)
+    forget = staticmethod(erasure.forget_nothing)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -37,6 +56,13 @@ class Auth:
         self.currency = hub.currencies.default
         self.numbering = hub.numbering
         self.sessions_per_member = hub.settings["sessions_per_member"]
+        self.registration = hub.settings["registration"]
+        self.notes = {"create": invitations.ABOUT[self.registration]}
+        self.services = hub.services
+        self.lifetimes = Ageing(hub).lifetimes
+        self.erasing = erasure.Erasing(hub)
+        self.erasing.go_on_by_itself()
+        self.guessing = _guessing(hub)
 
     @command(
         "CREATE",
@@ -52,15 +78,25 @@ class Auth:
         """
         Become a member, and log in.
 
-        You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it. Anybody may
-        become a member of this hub, so an invitation is not looked at.
+        You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it.
         """
+        await self.store.read(invitations.refuse_uninvited, self.registration, invite, at=self.clock.now())
+        passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
-        hashed = await self.hashing.hash(password)
+        hashed = await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
         created = await session.transact(
-            rules.create, username, name, hashed, self._welcome(session, username), self.currency, self.numbering, at=self.clock.now()
+            rules.create,
+            username,
+            name,
+            hashed,
+            self._welcome(session, username),
+            self.currency,
+            self.numbering,
+            self.registration,
+            invite,
+            at=self.clock.now(),
         )
-        await session.log_in(username, Token.parse(created.resume).family)
+        await _let_in(session, username, created.resume)
         return created
 
     @command(
@@ -78,12 +114,11 @@ class Auth:
 
         If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
         """
-        hashed = await self.store.read(rules.hash_of, username)
-        fits, newer = await self.hashing.verify(password, hashed)
-        if not fits or hashed is None:
-            raise rules.wrong()
-        logged_in = await session.transact(rules.log_in, username, hashed, newer, self._welcome(session, username), at=self.clock.now())
-        await session.log_in(username, Token.parse(logged_in.resume).family)
+        with await self._trial(session, username) as trial:
+            hashed, newer = await self._verify(session, trial, username, password)
+            welcome = self._welcome(session, username)
+            logged_in = await session.transact(rules.log_in, username, hashed, newer, welcome, at=self.clock.now())
+        await _let_in(session, username, logged_in.resume)
         return logged_in
 
     @command("RESUME", access=STRANGER, writes=True, keyed=False, token=arguments.token)
@@ -96,23 +131,161 @@ class Auth:
         used = Token.parse(token)
         owner = await self.store.read(tokens.owner_of, used)
         if owner is None:
-            raise tokens.refused()
-        logged_in = await session.transact(rules.resume, used, self._welcome(session, owner, used.family), at=self.clock.now())
+            raise self._bad_token(session)
+        welcome = self._welcome(session, owner, used.family)
+        logged_in = await session.transact(rules.resume, used, welcome, self.lifetimes, at=self.clock.now())
         if logged_in is None:
-            raise tokens.refused()
-        await session.log_in(logged_in.username, used.family)
+            raise self._bad_token(session)
+        await _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
     @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
     async def logout(self, session: Session) -> None:
         """Log out. The token of this login is good no more."""
         if session.family is not None:
-            await session.transact(tokens.end, session.member, session.family)
+            await session.transact(tokens.end, session.member, session.family, "this login was ended by a logout.", session.token)
         session.log_out()
 
+    @command("SESSIONS", access=MEMBER)
+    async def sessions(self, session: Session) -> Listing[sessions.SessionRow]:
+        """
+        List your sessions, the newest first.
+
+        A session lasts from a login until it is ended, be it connected or not: a program comes back to it with its token.
+        """
+        live = {each.family: each.address for each in self._live(session.member) if each.family is not None}
+        return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.lifetimes, at=self.clock.now())
+
+    @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=arguments.word)
+    async def revoke(self, session: Session, session_: str) -> None:
+        """
+        End a session of yours.
+
+        Whoever is connected in it is told goodbye, and its token is good no more.
+        """
+        await session.transact(sessions.revoke, session.member, session_)
+
+    @command(
+        "PASSWD",
+        access=MEMBER,
+        writes=True,
+        keyed=False,
+        old=prompted(arguments.password, "Old password"),
+        new=prompted(arguments.new_password, "New password"),
+    )
+    async def passwd(self, session: Session, old: str, new: str) -> Changed:
+        """
+        Change your password.
+
+        All your other sessions end, and all tokens but the one of this session; the answer has one more for it. If you leave the
+        passwords out, you are asked for them.
+        """
+        username, family, token = session.member, session.family, session.token
+        assert token is not None
+        passwords.refuse_weak(username, new)
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, old)
+        hashed = await self.hashing.hash(new, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
+        return await session.transact(sessions.change_password, username, verified, hashed, token, Token.fresh(self.random, family))
+
+    @command("PROFILE", access=MEMBER, writes=True, keyed=False, name=named(profile.new_name))
+    async def profile(self, session: Session, name: str | None = None) -> profile.Profile:
+        """
+        Show who you are here, or change what you are called.
+
+        name="" takes the name away; your username stays what it is.
+        """
+        if name is None:
+            return await self.store.read(profile.profile_of, session.member)
+        return await session.transact(profile.rename, session.member, name)
+
+    @command(None, access=MEMBER, after=named(arguments.word))
+    async def export(self, session: Session, after: str = "") -> export.Export:
+        """
+        Show all that is kept about you.
+
+        Of secrets it says that they are there. One answer has up to 500 items; if there are more, it says with which after= to go on.
+        Results of requests with a key are kept besides, for up to two days.
+        """
+        services = tuple((name, each.remembered) for name, each in self.services.items() if IRemembers.providedBy(each))
+        return await self.store.read(export.export, session.member, services, after, limit=export.PAGE)
+
+    @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
+    async def erase(self, session: Session, password: str) -> erasure.Erased:
+        """
+        Erase your account, for good.
+
+        Your name, the names of your accounts and the memos of your transfers are blanked at once; amounts and numbers stay in the books.
+        All your sessions end, and nobody can have your username again. Your accounts must be empty. The answer says how long the
+        journal's archive, in which the texts still stand, may be kept.
+        """
+        username, at = session.member, self.clock.now()
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, password)
+        until = self.erasing.archived_until(at)
+        erased = await session.transact(erasure.erase, username, self.erasing.checks, until, verified, at=at)
+        session.answer_in_part(b"")
+        await self.erasing.forget_now(username)
+        return erased
+
+    async def _trial(self, session: Session, username: str) -> Trial:
+        """A try to show that one is this member; see L{securehub.services.auth.guessing}."""
+        return self.guessing.trial(username, session.address, await self.store.read(known.known_to, username))
+
+    async def _verify(self, session: Session, trial: Trial, username: str, password: str) -> tuple[str, str | None]:
+        """
+        Compare a password with that of a member, within a trial.
+
+        @return: the hash that it fits, and a newer one if that is of an older kind.
+
+        @raise BadCredentials: it does not fit, or there is no such member.
+        @raise RateLimited: too much has failed, or too many wait.
+        """
+
+        def turn() -> None:
+            _refuse_gone(session)
+            trial.check()
+
+        hashed = await self.store.read(rules.hash_of, username)
+        fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
+        if not fits or hashed is None:
+            raise rules.wrong()
+        return hashed, newer
+
+    def _bad_token(self, session: Session) -> Refusal:
+        """
+        What a bad token is answered. A good one is never refused, as that takes no more work than to find out that it is good.
+        """
+        try:
+            with self.guessing.trial(None, session.address):
+                raise tokens.refused()
+        except Refusal as refusal:
+            return refusal
+
+    def _live(self, username: str) -> list[Session]:
+        return [each for each in self.switchboard.listeners(member(username)) if isinstance(each, Session)]
+
     def _welcome(self, session: Session, username: str, family: str | None = None) -> rules.Welcome:
-        if session.gone:
-            # The connection was lost while the password was being hashed; nobody is there to be let in.
-            raise Gone
-        live = tuple(each.family for each in self.switchboard.listeners(member(username)) if isinstance(each, Session) and each.family)
+        _refuse_gone(session)
+        live = tuple(each.family for each in self._live(username) if each.family)
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.sessions_per_member)
+
+
+async def _let_in(session: Session, username: str, resume: str) -> None:
+    token = Token.parse(resume)
+    await session.log_in(username, token.family, token.digest)
+
+
+def _refuse_gone(session: Session) -> None:
+    """
+    @raise Gone: the connection was lost while the password waited or was hashed; nobody is there to be let in.
+    """
+    if session.gone:
+        raise Gone
+
+
+def _guessing(hub: Hub) -> Guessing:
+    settings = hub.settings
+    account = Rate(settings["account_failures"], settings["account_failure_seconds"])
+    network = Rate(settings["network_failures"], settings["network_failure_seconds"])
+    return Guessing(account, network, hub.reactor.seconds, trust_loopback=settings["trust_loopback"])

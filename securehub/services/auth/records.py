@@ -26,6 +26,8 @@ class Family(Record, frozen=True):
     @ivar used: the digest of the token that was used last, or of the first one.
     @ivar fresh: the digests of those given out since. The first of them that is used takes the place of C{used}, and all others die.
     @ivar dead: the beginnings of the digests of those that died last.
+    @ivar address: from where it was used last.
+    @ivar seen: when it was used last; None if that was at the login.
     """
 
     collection: ClassVar[str] = "family"
@@ -36,6 +38,12 @@ class Family(Record, frozen=True):
     used: bytes
     fresh: tuple[bytes, ...] = ()
     dead: tuple[bytes, ...] = ()
+    address: str = ""
+    seen: datetime | None = None
+
+    @property
+    def last_seen(self) -> datetime:
+        return self.seen or self.since
 
 
 class Logins(Record, frozen=True):

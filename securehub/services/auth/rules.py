@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
-from securehub.refusals import BadCredentials, Exists, Locked
+from securehub.refusals import BadCredentials, Exists
 from securehub.reply import Reply, when
-from securehub.services.auth import tokens
-from securehub.services.auth.records import Credential
+from securehub.services.auth import invitations, known, tokens
+from securehub.services.auth.lifetimes import Lifetimes
+from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
 from securehub.services.ledger.accounts import Numbering, open_account
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -85,16 +86,27 @@ def create(
     welcome: Welcome,
     currency: Currency,
     numbering: Numbering,
+    registration: str = invitations.OPEN,
+    invite: str | None = None,
     *,
     at: datetime,
 ) -> Created:
     """
     Make a member, with an account that holds nothing, and log them in.
 
+    @param registration: who may become a member.
+    @param invite: the code of an invitation, if they have one.
+
+    @raise Forbidden: nobody may become a member, or nobody without an invitation.
+    @raise BadCredentials: the invitation is not good.
     @raise Exists: the name is taken.
     """
+    invitations.refuse_uninvited(tx, registration, invite, at=at)
     refuse_taken(tx, username)
-    tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
+    if invite is not None:
+        invitations.use(tx, username, invite, at=at)
+    known.remember(tx, username, welcome.address)
+    tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
     account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     number = tx.number("member")
     tx.put(joined_key(number), Joined(username))
@@ -118,22 +130,25 @@ def log_in(tx: Transaction, username: str, verified: str, newer: str | None, wel
     if credential is None or credential.hash != verified:
         raise wrong()
     logged_in = _admit(tx, username, welcome.token, welcome.address, at)
-    tokens.begin(tx, username, welcome.token, live=welcome.live, limit=welcome.limit, at=at)
+    tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
     if newer:
         tx.put(username, Credential(newer))
     return logged_in
 
 
-def resume(tx: Transaction, token: Token, welcome: Welcome, *, at: datetime) -> LoggedIn | None:
+def resume(tx: Transaction, token: Token, welcome: Welcome, lifetimes: Lifetimes, *, at: datetime) -> LoggedIn | None:
     """
     Let a member in who has a good token.
 
-    @return: None if the token is not good; what that ends is kept.
+    @return: None if the token is not good, or its login is over; what that ends is kept.
 
     @raise Locked: the account is locked.
     @raise LimitExceeded: so many sessions are open.
     """
-    username = tokens.rotate(tx, token, welcome.token)
+    family = tx.get(Family, token.family)
+    if family is None or lifetimes.over(family, at):
+        return None
+    username = tokens.rotate(tx, token, welcome.token, welcome.address, at=at)
     if username is None:
         return None
     tokens.refuse_many(welcome.live, welcome.limit)
@@ -152,9 +167,8 @@ def wrong() -> BadCredentials:
 
 
 def _admit(tx: Transaction, username: str, token: Token, address: str, at: datetime) -> LoggedIn:
-    member = members.fetch(tx, username)
-    if member.locked:
-        raise Locked(f"the account is locked: {member.locked}")
+    member = members.admitted(tx, username)
     visits = tx.fetch(Visits, username)
     tx.put(username, replace(visits, last_login=at, last_address=address))
+    known.remember(tx, username, address)
     return LoggedIn(username, ("member", *member.roles), visits.last_login, visits.last_address, token.text)

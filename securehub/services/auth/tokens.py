@@ -3,7 +3,9 @@ Resume tokens: a session that lost its connection goes on without a password.
 
 A token is C{family.secret}. RESUME answers a fresh one, and the old one dies when the fresh one is first used: so a client that lost the
 answer may ask again, and a token that somebody copied shows itself. Whoever uses a dead token ends the whole family, the thief's
-tokens and the owner's.
+tokens and the owner's, and the sessions of both.
+
+Whoever is logged in has a family: a session lives as long as its family, and L{end} ends both.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from securehub.event import End
 from securehub.refusals import BadCredentials, LimitExceeded
 from securehub.services.auth.records import Family, Logins
 from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.switchboard import member
 
 MAX_FRESH = 8
 """Tokens given out and not yet used; whoever asks more often without using one loses the oldest."""
@@ -60,10 +64,11 @@ def _letters(random: Random, count: int) -> str:
     return urlsafe_b64encode(random.randbytes(count)).decode()
 
 
-def begin(tx: Transaction, username: str, token: Token, *, live: Sequence[str], limit: int, at: datetime) -> None:
+def begin(tx: Transaction, username: str, token: Token, address: str, *, live: Sequence[str], limit: int, at: datetime) -> None:
     """
     Begin a family.
 
+    @param address: from where the member logs in.
     @param live: the family of each session that the member has open now.
     @param limit: how many sessions a member may have.
 
@@ -76,7 +81,7 @@ def begin(tx: Transaction, username: str, token: Token, *, live: Sequence[str], 
         oldest = next(family for family in kept if family not in live)
         kept.remove(oldest)
         tx.delete(Family, oldest)
-    tx.put(token.family, Family(username, at, token.digest))
+    tx.put(token.family, Family(username, at, token.digest, address=address))
     tx.put(username, Logins((*kept, token.family)))
 
 
@@ -94,9 +99,11 @@ def owner_of(tx: ReadTransaction, token: Token) -> str | None:
     return None if family is None else family.username
 
 
-def rotate(tx: Transaction, token: Token, fresh: Token) -> str | None:
+def rotate(tx: Transaction, token: Token, fresh: Token, address: str, *, at: datetime) -> str | None:
     """
     Use a token.
+
+    @param address: from where.
 
     @return: whose it is; None if it is nobody's, or dead. In that case its family is ended, which is why this is not a refusal: that must
         be kept.
@@ -107,14 +114,30 @@ def rotate(tx: Transaction, token: Token, fresh: Token) -> str | None:
     if token.digest in family.fresh:
         died = [_beginning(digest) for digest in (family.used, *family.fresh) if digest != token.digest]
         dead = (*family.dead, *died)[-MAX_DEAD:]
-        tx.put(token.family, replace(family, used=token.digest, fresh=(fresh.digest,), dead=dead))
+        family = replace(family, used=token.digest, fresh=(fresh.digest,), dead=dead)
     elif token.digest == family.used:
-        tx.put(token.family, replace(family, fresh=(*family.fresh[1 - MAX_FRESH :], fresh.digest)))
+        family = replace(family, fresh=(*family.fresh[1 - MAX_FRESH :], fresh.digest))
     else:
         if _beginning(token.digest) in family.dead:
-            end(tx, family.username, token.family)
+            end(tx, family.username, token.family, "a token of this login that was no longer good has been used; log in again.")
         return None
+    tx.put(token.family, replace(family, address=address, seen=at))
     return family.username
+
+
+def keep_one(tx: Transaction, token: bytes, fresh: Token) -> None:
+    """
+    Let all tokens of a family die but one, and give out a fresh one beside it.
+
+    @param token: the digest of the one that stays, unless it is dead already.
+    @param fresh: a token of that family.
+    """
+    family = tx.fetch(Family, fresh.family)
+    good = (family.used, *family.fresh)
+    stays = token if token in good else fresh.digest
+    died = [_beginning(digest) for digest in good if digest != stays]
+    dead = (*family.dead, *died)[-MAX_DEAD:]
+    tx.put(fresh.family, replace(family, used=stays, fresh=(fresh.digest,), dead=dead))
 
 
 def _beginning(digest: bytes) -> bytes:
@@ -122,11 +145,36 @@ def _beginning(digest: bytes) -> bytes:
     return digest[:8]
 
 
-def end(tx: Transaction, username: str, family: str) -> None:
-    """End a family: none of its tokens is good any more."""
+def end(tx: Transaction, username: str, family: str, reason: str, spared: bytes | None = None) -> None:
+    """
+    End a family: none of its tokens is good any more, and its sessions say goodbye.
+
+    @param reason: what they say.
+    @param spared: the token of the one session that does not, as it ends itself.
+    """
     logins = tx.get(Logins, username) or Logins(())
     tx.delete(Family, family)
     tx.put(username, Logins(tuple(each for each in logins.families if each != family)))
+    tx.announce(member(username), End(reason, family, spared))
+
+
+def end_all(tx: Transaction, username: str, reason: str, *, but: str | None = None, spared: bytes | None = None) -> int:
+    """
+    End all families of a member.
+
+    @param reason: what their sessions say.
+    @param but: the one that stays.
+    @param spared: the token of the one session that stays; others of its family end, too.
+
+    @return: how many families have ended.
+    """
+    logins = tx.get(Logins, username) or Logins(())
+    ended = [family for family in logins.families if family != but]
+    for family in ended:
+        tx.delete(Family, family)
+    tx.put(username, Logins(tuple(family for family in logins.families if family == but)))
+    tx.announce(member(username), End(reason, spared=spared))
+    return len(ended)
 
 
 def refused() -> BadCredentials:

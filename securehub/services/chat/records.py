@@ -100,10 +100,10 @@ class Sanction(Record, frozen=True):
     reason: str = ""
 
 
-class Invitation(Record, frozen=True):
+class Guest(Record, frozen=True):
     """Somebody may join a room, beneath the room, by username."""
 
-    collection: ClassVar[str] = "invitation"
+    collection: ClassVar[str] = "guest"
 
     by: str
     at: datetime
@@ -224,7 +224,7 @@ RECORDS = (
     Seat,
     Rooms,
     Sanction,
-    Invitation,
+    Guest,
     Direct,
     Correspondent,
     Blocks,

@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, TREASURER, command, named, optional
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
-from securehub.service import IServiceFactory
-from securehub.services.ledger import accounts, books, movement, records
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services.ledger import accounts, books, memory, movement, records
 from securehub.session import Session
 from securehub.store.transaction import Transaction
 
@@ -34,11 +34,15 @@ class Opened(Reply, frozen=True):
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
     records = (records.Account, records.Title, records.Wallet, records.Transfer)
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

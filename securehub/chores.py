@@ -1,0 +1,69 @@
+"""
+Chores: what services do by themselves, at the start of the hub or every so often, when nobody has asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from securehub.refusals import Unavailable
+
+_log = Logger()
+
+Chore = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Chores:
+    """
+    Runs chores between the start and the stop of a hub. A chore that fails is logged, and runs again when its time comes.
+    """
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        self._reactor = reactor
+        self._first: list[Chore] = []
+        self._repeated: list[tuple[float, Chore]] = []
+        self._loops: list[LoopingCall] = []
+
+    def at_start(self, chore: Chore) -> None:
+        """Run a chore once everything that is stored has been loaded."""
+        self._first.append(chore)
+
+    def every(self, seconds: float, chore: Chore) -> None:
+        """Run a chore every so many seconds, the first time after as many; never twice at once."""
+        self._repeated.append((seconds, chore))
+
+    def start(self) -> None:
+        for chore in self._first:
+            self._reactor.callLater(0, self._run, chore)
+        for seconds, chore in self._repeated:
+            loop = LoopingCall(self._run, chore)
+            loop.clock = self._reactor
+            loop.start(seconds, now=False)
+            self._loops.append(loop)
+
+    def stop(self) -> None:
+        for loop in self._loops:
+            loop.stop()
+        self._loops.clear()
+
+    def others_first(self) -> Awaitable[None]:
+        """Wait until everybody else has had a turn; for chores that go through a lot in steps."""
+        return deferLater(self._reactor, 0)
+
+    def _run(self, chore: Chore) -> Deferred[None]:
+        return Deferred.fromCoroutine(_logged(chore))
+
+
+async def _logged(chore: Chore) -> None:
+    try:
+        await chore()
+    except Unavailable as refusal:
+        _log.warn("{chore} has to wait: {refusal}.", chore=chore.__qualname__, refusal=refusal)
+    except Exception:
+        _log.failure("{chore} failed", chore=chore.__qualname__)

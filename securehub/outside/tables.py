@@ -1,0 +1,177 @@
+"""
+CSV: tables in which every bank has columns and names of its own.
+
+Columns are found by the names in the header, which may stand below lines that the bank writes above it; without a header, by what is in
+them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from securehub.money import Currency
+from securehub.outside import figures
+from securehub.outside.rows import Row, cleaned
+from securehub.refusals import BadArgument, shown
+
+DELIMITERS = ",;\t|"
+PREAMBLE = 40
+"""So many lines may stand above the header."""
+
+# English, German and Spanish, as banks write them; what stands first is looked for first.
+NAMES = {
+    "day": "date, booking date, transaction date, posting date, posted date, buchungstag, buchungsdatum, datum, fecha, fecha de operacion,"
+    " fecha operacion, completed date, started date, value date, valuta, wertstellung, dia",
+    "amount": "amount, betrag, umsatz, importe, monto, cantidad, transaction amount",
+    "sign": "debit credit, credit debit, dr cr, cr dr, soll haben, cargo abono, type, transaction type, tipo",
+    "out": "debit, debit amount, withdrawal, withdrawals, money out, paid out, soll, cargo, cargos, retiro, retiros",
+    "in": "credit, credit amount, deposit, deposits, money in, paid in, haben, abono, abonos, deposito, depositos",
+    "payee": "payee, name, merchant, counterparty, counterparty name, beneficiary, empfanger, auftraggeber, name zahlungsbeteiligter,"
+    " beguenstigter zahlungspflichtiger, zahlungsempfanger, beneficiario, comercio",
+    "id": "id, fitid, transaction id, reference number, transaction reference",
+    "text": "text, description, memo, details, narrative, verwendungszweck, buchungstext, concepto, descripcion, referencia, reference,"
+    " notes, note",
+    "which": "which",
+    "account": "account, account number, account name, konto, cuenta",
+    "currency": "currency, wahrung, waehrung, moneda, divisa",
+}
+
+OUT = frozenset(("d", "dr", "db", "debit", "s", "soll", "cargo", "af"))
+"""In a column that says which way unsigned amounts went: that they went."""
+
+Table = list[list[str]]
+
+
+def read(text: str, money: Currency, order: str | None) -> list[Row]:
+    """
+    @param order: see L{figures.days}.
+
+    @raise BadArgument: there are no columns with days and amounts, or one of those cannot be read.
+    """
+    table, place, columns = _understood(text.removeprefix("\ufeff"), money)
+    lines = [(number, row) for number, row in enumerate(table[place + 1 :], place + 2) if _cell(row, columns, "day")]
+    days = figures.days([_cell(row, columns, "day") for _, row in lines], order)
+    rows = []
+    for day, (number, line) in zip(days, lines, strict=True):
+        if _cell(line, columns, "currency").upper() not in ("", money.code):
+            continue
+        try:
+            units = _units(line, columns, money)
+        except BadArgument as refusal:
+            raise BadArgument(f"row {number}: {refusal}") from None
+        payee, said, id, account = (cleaned(_cell(line, columns, name)) for name in ("payee", "text", "id", "account"))
+        rows.append(Row(day, units, payee, said, id, _which(line, columns), account))
+    return [row for row in rows if row.units]
+
+
+def _understood(text: str, money: Currency) -> tuple[Table, int, dict[str, int]]:
+    """The table, where its header is (-1 if it has none), and the column of each thing: with the mark between cells that tells most."""
+    tables = [_table(text, mark) for mark in DELIMITERS]
+    found = max(((table, *_header(table)) for table in tables), key=lambda each: len(each[2]))
+    if found[2]:
+        return found
+    guessed = max(((table, -1, _guessed(table, money)) for table in tables), key=lambda each: len(each[2]))
+    for needed, what in (("day", "dates"), ("amount", "amounts")):
+        if needed not in guessed[2]:
+            raise BadArgument(f"no column with {what} is found; a header with names such as date, amount, payee, text helps")
+    return guessed
+
+
+def _table(text: str, delimiter: str) -> Table:
+    try:
+        return list(csv.reader(text.split("\n"), delimiter=delimiter, skipinitialspace=True))
+    except csv.Error as error:
+        raise BadArgument(f"it is neither OFX nor CSV: {error}") from None
+
+
+def _header(table: Table) -> tuple[int, dict[str, int]]:
+    """Where the header is, and the column of each thing that it names; no columns if there is no header."""
+    for place, row in enumerate(table[:PREAMBLE]):
+        names = [_plain(cell) for cell in row]
+        columns: dict[str, int] = {}
+        for thing, known in NAMES.items():
+            found = _named(names, known.split(", "), set(columns.values()))
+            if found is not None:
+                columns[thing] = found
+        if "day" in columns and ("amount" in columns or "out" in columns or "in" in columns):
+            return place, columns
+    return 0, {}
+
+
+def _named(names: Sequence[str], known: Sequence[str], taken: set[int]) -> int | None:
+    """The column with the first of the known names; else one whose name begins with one, as in C{Amount (USD)}."""
+    for name in known:
+        if name in names and names.index(name) not in taken:
+            return names.index(name)
+    for name in known:
+        for place, each in enumerate(names):
+            if each.startswith(f"{name} ") and place not in taken:
+                return place
+    return None
+
+
+def _guessed(table: Table, money: Currency) -> dict[str, int]:
+    """The columns of a table without a header, by what is in them."""
+    rows = [row for row in table if any(cell.strip() for cell in row)]
+    columns: dict[str, int] = {}
+    width = min(map(len, rows), default=0)
+    for place in range(width):
+        cells = [row[place] for row in rows]
+        if "day" not in columns and all(_is_day(cell) for cell in cells):
+            columns["day"] = place
+        elif "amount" not in columns and all(_is_amount(cell, money) for cell in cells):
+            columns["amount"] = place
+        elif "payee" not in columns:
+            columns["payee"] = place
+        elif "text" not in columns:
+            columns["text"] = place
+    return columns
+
+
+def _is_day(text: str) -> bool:
+    return any(_parses(figures.day, text, order) for order in figures.ORDERS)
+
+
+def _is_amount(text: str, money: Currency) -> bool:
+    return _parses(figures.units, text, money)
+
+
+def _parses(parse: Callable[..., object], *args: object) -> bool:
+    try:
+        parse(*args)
+    except BadArgument:
+        return False
+    return True
+
+
+def _units(row: list[str], columns: dict[str, int], money: Currency) -> int:
+    """The amount of a row: signed, or beside a word that says which way it went, or in a column for either way."""
+    if amount := _cell(row, columns, "amount"):
+        units = figures.units(amount, money)
+        # Where the amount has a sign, that is all there is to know.
+        return -units if units > 0 and _plain(_cell(row, columns, "sign")) in OUT else units
+    out, in_ = _cell(row, columns, "out"), _cell(row, columns, "in")
+    if not out and not in_:
+        raise BadArgument("it has no amount")
+    return (figures.units(in_, money) if in_ else 0) - (abs(figures.units(out, money)) if out else 0)
+
+
+def _which(row: list[str], columns: dict[str, int]) -> int:
+    written = _cell(row, columns, "which")
+    if written and not re.fullmatch("[0-9]{1,6}", written):
+        raise BadArgument(f"{shown(written)} is not a whole number")
+    return int(written or 0)
+
+
+def _cell(row: list[str], columns: dict[str, int], thing: str) -> str:
+    place = columns.get(thing)
+    return row[place].strip() if place is not None and place < len(row) else ""
+
+
+def _plain(text: str) -> str:
+    """A name without accents, signs and capitals: C{Empfänger/in} is C{empfanger in}."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(re.sub(r"[^a-z0-9 -]", " ", "".join(each for each in letters if not unicodedata.combining(each))).split())

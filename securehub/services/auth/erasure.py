@@ -1,0 +1,174 @@
+"""
+Erasing a member: texts are blanked in the records, the books and the chain stay.
+
+What lets a member in goes first, in one transaction, together with a note that there is something to forget. Then every service forgets
+what it keeps, a little in each transaction, which also notes how far it is. So a crash or a full disk in the middle only interrupts:
+the next start, the next hour or the next call goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec.structs import replace
+
+from securehub import members
+from securehub.members import Joined, Member, Visits, joined_key
+from securehub.refusals import Unavailable
+from securehub.reply import Reply
+from securehub.service import IRemembers
+from securehub.services.auth import tokens
+from securehub.services.auth.invitations import Vouched
+from securehub.services.auth.known import Known
+from securehub.services.auth.lifetimes import HOUR_SECONDS
+from securehub.services.auth.records import Credential, Logins
+from securehub.services.auth.rules import wrong
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+Forget = Callable[[Transaction, str, str], str | None]
+Check = Callable[[ReadTransaction, str], None]
+
+
+class Erasure(Record, frozen=True):
+    """
+    A member of whom something is left to forget, by username.
+
+    @ivar service: which service forgets now; empty for the first.
+    @ivar after: how far it is.
+    """
+
+    collection: ClassVar[str] = "erasure"
+
+    service: str = ""
+    after: str = ""
+
+
+class Erased(Reply, frozen=True):
+    """
+    A member who is no more.
+
+    @ivar archived_until: when the journal's archive is over in which the texts still stand.
+    """
+
+    username: str
+    archived_until: datetime
+
+    def status(self) -> str:
+        return f"{self.username} is erased. The journal's archive may be kept until {self.archived_until:%Y-%m-%d}, and has it until then."
+
+
+class Erasing:
+    """Erases members, through all services of a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._store = hub.store
+        self._chores = hub.chores
+        self._services = hub.services
+        self._archive = timedelta(days=hub.settings["archive_days"])
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What each service has to say before it forgets."""
+        return tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
+
+    def archived_until(self, at: datetime) -> datetime:
+        return at + self._archive
+
+    def go_on_by_itself(self) -> None:
+        """Go on with what was interrupted, at the start of the hub and every hour."""
+        self._chores.at_start(self.go_on)
+        self._chores.every(HOUR_SECONDS, self.go_on)
+
+    async def go_on(self) -> None:
+        """Forget what is left to forget of anybody."""
+        for username in await self._store.read(unfinished):
+            await self.forget(username)
+
+    async def forget(self, username: str) -> None:
+        """Forget all about a member whose erasure has begun, as far as the disk allows now."""
+        forgetting = tuple((name, each.forget) for name, each in self._services.items() if IRemembers.providedBy(each))
+        while await self._store.transact(forget_some, username, forgetting):
+            await self._chores.others_first()
+
+    async def forget_now(self, username: str) -> None:
+        """The same for a command, which has been carried out even if the rest has to wait."""
+        with suppress(Unavailable):
+            await self.forget(username)
+
+
+def erase(
+    tx: Transaction, username: str, checks: Sequence[Check], archived_until: datetime, verified: str | None = None, *, at: datetime
+) -> Erased:
+    """
+    Erase a member: nobody is let in by that name any more, nobody else can have it, and what is left is going to be forgotten.
+
+    @param checks: what each service has to say before; see L{IRemembers}.
+    @param verified: the hash against which the member's own password was verified, if they ask for it themselves.
+
+    @raise NotFound: there is no such member.
+    @raise BadCredentials: the password has been changed in the meantime.
+    @raise Conflict: something has to be settled first.
+    """
+    member = members.fetch(tx, username)
+    credential = tx.get(Credential, username)
+    if verified is not None and (credential is None or credential.hash != verified):
+        raise wrong()
+    for check in checks:
+        check(tx, username)
+    tokens.end_all(tx, username, "the account is erased.")
+    tx.delete(Credential, username)
+    tx.delete(Logins, username)
+    tx.delete(Vouched, username)
+    tx.delete(Known, username)
+    tx.delete(Joined, joined_key(member.number))
+    tx.put(username, Member(member.number, erased=at))
+    tx.put(username, replace(tx.fetch(Visits, username), last_address=""))
+    tx.put(username, Erasure())
+    return Erased(username, archived_until)
+
+
+def forget_some(tx: Transaction, username: str, services: Sequence[tuple[str, Forget]]) -> bool:
+    """
+    One step of an erasure.
+
+    @param services: in their order, how to make each forget.
+
+    @return: whether something is left.
+    """
+    erasure = tx.get(Erasure, username)
+    names = [name for name, _ in services]
+    if erasure is None:
+        return False
+    # A service that is no longer there cannot go on; to begin again does no harm.
+    place = names.index(erasure.service) if erasure.service in names else 0
+    if place < len(services):
+        name, forget = services[place]
+        after = forget(tx, username, erasure.after if name == erasure.service else "")
+        if after is not None:
+            tx.put(username, Erasure(name, after))
+            return True
+        if place + 1 < len(services):
+            tx.put(username, Erasure(names[place + 1]))
+            return True
+    tx.delete(Erasure, username)
+    return False
+
+
+def unfinished(tx: ReadTransaction) -> list[str]:
+    """The members of whom something is left to forget."""
+    return [username for username, _ in tx.scan(Erasure)]
+
+
+def refuse_nothing(tx: ReadTransaction, username: str) -> None:
+    """Nothing of the auth service's has to be settled first."""
+
+
+def forget_nothing(tx: Transaction, username: str, after: str) -> None:
+    """All that the auth service keeps about a member is gone with L{erase} itself."""

@@ -1,0 +1,122 @@
+"""
+All that is kept about a member, asked of every service that keeps something, a page at a time.
+
+A page is looked at in one transaction and in one turn of the reactor, which is why it has an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from securehub import members
+from securehub.members import Visits
+from securehub.refusals import BadArgument, shown
+from securehub.reply import Reply, Row, table
+from securehub.reply import shown as as_text
+from securehub.service import Kept
+from securehub.services.auth.invitations import Invitation, Vouched
+from securehub.services.auth.known import Known
+from securehub.services.auth.records import Family, Logins
+from securehub.store.transaction import ReadTransaction
+
+PAGE = 500
+"""Items of one answer, a few milliseconds' work."""
+
+Remembered = Callable[[ReadTransaction, str, str, int], list[Kept]]
+
+
+class ExportRow(Row, frozen=True):
+    """
+    Something that is kept about the caller.
+
+    @ivar service: which keeps it.
+    @ivar kind: what it is.
+    @ivar values: what it says.
+    """
+
+    service: str
+    kind: str
+    values: dict[str, Any]
+
+
+class Export(Reply, frozen=True):
+    """
+    What is kept about the caller.
+
+    @ivar more: whether there is more than this.
+    @ivar next: with which C{after} to ask for it.
+    """
+
+    username: str
+    items: list[ExportRow]
+    more: bool = False
+    next: str | None = None
+
+    def lines(self) -> Iterable[str]:
+        return table([(row.service, row.kind, as_text(row.values)) for row in self.items])
+
+    def status(self) -> str:
+        return f"there is more; ask with after={self.next}" if self.more else ""
+
+
+def export(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Remembered]], after: str, *, limit: int) -> Export:
+    """
+    A page of what is kept about a member.
+
+    @param services: in their order, how to ask each what it keeps.
+    @param after: the end of the page before; empty to begin.
+    @param limit: items of a page.
+
+    @raise BadArgument: no page ends so.
+    """
+    members.fetch(tx, username)
+    name, _, key = after.partition("/")
+    names = [service for service, _ in services]
+    if after and name not in names:
+        raise BadArgument(f"after: {shown(after)} is not the end of a page")
+    found: list[tuple[str, Kept]] = []
+    for service, remembered in services[names.index(name) if after else 0 :]:
+        # One more than fits, which tells whether there is more.
+        found += [(service, each) for each in remembered(tx, username, key, limit + 1 - len(found))]
+        key = ""
+        if len(found) > limit:
+            break
+    rows = [ExportRow(service, each.kind, each.values) for service, each in found[:limit]]
+    if len(found) <= limit:
+        return Export(username, rows)
+    service, last = found[limit - 1]
+    return Export(username, rows, more=True, next=f"{service}/{last.key}")
+
+
+def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+    """What the hub itself and the auth service keep; of secrets, that they are there."""
+    found = sorted(_all(tx, username), key=lambda each: each.key)
+    return [each for each in found if each.key > after][:limit]
+
+
+def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
+    member, visits = members.fetch(tx, username), tx.fetch(Visits, username)
+    yield Kept("member", "member", {"username": username} | _values(member, "number", "name", "roles", "locked"))
+    yield Kept("visits", "visits", _values(visits, *Visits.__struct_fields__))
+    yield Kept("password", "password", {"kept": "as an argon2id hash"})
+    vouched = tx.get(Vouched, username)
+    if vouched is not None:
+        yield Kept("voucher", "voucher", {"by": vouched.by})
+    for family in (tx.get(Logins, username) or Logins(())).families:
+        kept = tx.fetch(Family, family)
+        yield Kept(
+            "session", f"session/{family}", {"session": family, "since": kept.since, "seen": kept.last_seen, "address": kept.address}
+        )
+    known = tx.get(Known, username)
+    if known is not None:
+        yield Kept("networks", "networks", {"networks": known.networks})
+    for digest, invitation in tx.scan(Invitation):
+        if invitation.by == username:
+            yield Kept("invitation", f"invitation/{digest}", _values(invitation, "made", "expires", "uses"))
+
+
+def _values(record: msgspec.Struct, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}

@@ -1,0 +1,182 @@
+"""
+Who may become a member: anybody, whoever has been invited, nobody.
+
+A code of an invitation is shown once, to the one who asked for it; what is kept is its digest. A code has 80 bits of chance, so that its
+digest tells nothing, and guessing is hopeless. Whatever is wrong with a code, the answer is the same. As a repeat of the request must be
+answered with the same code, the answer is kept for its key with the code sealed in the vault.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from datetime import datetime
+from hashlib import sha256
+from typing import ClassVar, NamedTuple
+
+from msgspec.structs import replace
+
+from securehub.members import OPERATOR, Member
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
+from securehub.reply import Reply, when
+from securehub.services.auth.tokens import Random
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.vault import CannotOpen, Vault
+
+OPEN, INVITATION, CLOSED = "open", "invitation", "closed"
+
+PURPOSE = "the code of an invitation"
+
+ABOUT = {
+    OPEN: "Anybody may become a member of this hub. With an invitation, it is kept who vouched for you.",
+    INVITATION: "This hub takes new members by invitation: give its code as invite=.",
+    CLOSED: "This hub takes no new members.",
+}
+"""What HELP says of CREATE, by the setting C{registration}."""
+
+
+class Invitation(Record, frozen=True):
+    """
+    An invitation, by the digest of its code.
+
+    @ivar by: who vouches for those who come with it.
+    @ivar uses: how often it may still be used.
+    """
+
+    collection: ClassVar[str] = "invitation"
+
+    by: str
+    made: datetime
+    expires: datetime
+    uses: int
+
+
+class Vouched(Record, frozen=True):
+    """
+    Who vouched for a member, by the member's username.
+
+    @ivar invitation: the digest of the code with which they came.
+    """
+
+    collection: ClassVar[str] = "vouched"
+    scanned: ClassVar[bool] = False
+
+    by: str
+    invitation: str
+
+
+class Invited(Reply, frozen=True):
+    """
+    An invitation; its code is not shown again.
+
+    @ivar uses: how often it may be used.
+    """
+
+    code: str
+    uses: int
+    expires: datetime
+
+    def status(self) -> str:
+        times = "once" if self.uses == 1 else f"{self.uses} times"
+        return f"The invitation {self.code} may be used {times} until {when(self.expires)}."
+
+
+def fresh_code(random: Random) -> str:
+    """A code that people can read to each other: 16 letters and digits in four groups."""
+    letters = b32encode(random.randbytes(10)).decode().lower()
+    return "-".join(letters[place : place + 4] for place in range(0, 16, 4))
+
+
+def digest(code: str) -> str:
+    """Where an invitation is kept; case, hyphens and blanks of the code do not matter."""
+    plain = code.lower().replace("-", "").replace(" ", "")
+    return sha256(plain.encode()).hexdigest()
+
+
+class Code(NamedTuple):
+    """
+    A code of an invitation, as a rule may know it.
+
+    @ivar digest: where the invitation is kept.
+    @ivar sealed: the code itself, for the vault.
+    """
+
+    digest: str
+    sealed: str
+
+    @classmethod
+    def fresh(cls, random: Random, vault: Vault) -> Code:
+        code = fresh_code(random)
+        return cls(digest(code), vault.seal(code.encode(), PURPOSE).hex())
+
+
+def opened(invited: Invited, vault: Vault) -> Invited:
+    """
+    An answer whose code can be read.
+
+    @raise Conflict: the key of the vault is not the one with which it was sealed; only a restored hub meets that.
+    """
+    try:
+        return replace(invited, code=vault.open(bytes.fromhex(invited.code), PURPOSE).decode())
+    except CannotOpen:
+        raise Conflict("the code of this invitation cannot be shown again; make another one") from None
+
+
+def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *, at: datetime) -> Invited:
+    """
+    Make an invitation.
+
+    @return: with its code still sealed, see L{opened}.
+
+    @raise BadArgument: it would be over before it begins.
+    """
+    if expires <= at:
+        raise BadArgument(f"expires: {when(expires)} is over")
+    tx.put(code.digest, Invitation(by, at, expires, uses))
+    return Invited(code.sealed, uses, expires)
+
+
+def refuse_uninvited(tx: ReadTransaction, registration: str, code: str | None, *, at: datetime) -> None:
+    """
+    @raise Forbidden: nobody may become a member, or nobody without an invitation.
+    @raise BadCredentials: the invitation is not good.
+    """
+    if registration == CLOSED:
+        raise Forbidden("this hub takes no new members")
+    if code is not None:
+        _good(tx, code, at)
+    elif registration == INVITATION:
+        raise Forbidden("this hub takes new members by invitation; give its code as invite=")
+
+
+def use(tx: Transaction, username: str, code: str, *, at: datetime) -> str:
+    """
+    Use an invitation for a new member.
+
+    @return: who vouches for them.
+
+    @raise BadCredentials: it is unknown, used up or over.
+    """
+    invitation = _good(tx, code, at)
+    tx.put(digest(code), replace(invitation, uses=invitation.uses - 1))
+    tx.put(username, Vouched(invitation.by, digest(code)))
+    return invitation.by
+
+
+def voucher_of(tx: ReadTransaction, username: str) -> str | None:
+    """Who vouched for a member; None if nobody had to."""
+    vouched = tx.get(Vouched, username)
+    return None if vouched is None else vouched.by
+
+
+def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
+    invitation = tx.get(Invitation, digest(code))
+    if invitation is None or invitation.uses < 1 or invitation.expires <= at or not _vouches(tx, invitation.by):
+        raise BadCredentials("the invitation is not good, or not any more")
+    return invitation
+
+
+def _vouches(tx: ReadTransaction, by: str) -> bool:
+    """Whether somebody's word still counts."""
+    voucher = tx.get(Member, by)
+    return by == OPERATOR or (voucher is not None and not voucher.locked and voucher.erased is None)

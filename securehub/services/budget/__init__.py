@@ -1,0 +1,251 @@
+"""
+The budget: what a member earns and spends, month by month, against a plan.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from twisted.plugin import IPlugin
+from zope.interface import provider
+
+from securehub import arguments
+from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.money import Amount
+from securehub.reply import Listing
+from securehub.service import IServiceFactory
+from securehub.services.budget import entries, forms, goals, plans, records, reports, sorting, statements
+from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
+from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
+from securehub.session import Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+MONTHS = 12
+"""How many are listed if nobody says otherwise."""
+
+
+@provider(IPlugin, IServiceFactory)
+class Budget:
+    """Members' own budgets."""
+
+    name = "budget"
+    records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals, sorting.Patterns, statements.Imported)
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.currency = hub.currencies.default
+        self.zone = hub.settings["time_zone"]
+
+    @command(
+        "SPLIT",
+        access=LOGGED_IN,
+        income=arguments.amount,
+        needs=named(forms.percentage),
+        wants=named(forms.percentage),
+        savings=named(forms.percentage),
+    )
+    async def split(
+        self, session: Session, income: Amount, needs: int | None = None, wants: int | None = None, savings: int | None = None
+    ) -> plans.Split:
+        """
+        Divide an income by 50/30/20.
+
+        Each part is rounded down, and what is left goes to the largest remainders. If you give needs=, wants= and savings=, it is divided
+        by these percentages. Nothing is kept.
+        """
+        plan = plans.USUAL
+        if (needs, wants, savings) != (None, None, None):
+            plan = plans.whole_plan(needs or 0, wants or 0, savings or 0)
+        money = await self.store.read(plans.money_of, session.caller, self.currency)
+        return plans.split_shown(money.units(income), plan, money)
+
+    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(arguments.memo), date=named(forms.day))
+    async def income(self, session: Session, amount: Amount, memo: str = "", date: date | None = None) -> Entered:
+        """
+        Enter what you have earned.
+
+        It belongs to the month of its date, which is today if you do not say another.
+        """
+        draft = Draft(date or self._today(), "income", memo)
+        return await session.transact(entries.add, session.member, draft, amount, self.currency)
+
+    @command(
+        "EXPENSE",
+        access=MEMBER,
+        writes=True,
+        item=forms.item,
+        amount=arguments.amount,
+        bucket=forms.bucket,
+        category=optional(forms.category),
+        date=optional(forms.day),
+    )
+    async def expense(
+        self, session: Session, item: str, amount: Amount, bucket: str, category: str = "", date: date | None = None
+    ) -> Entered:
+        """
+        Enter what you have spent, or put aside.
+
+        The bucket is needs, wants or savings; categories are your own. What goes into savings with the name of a goal for its category
+        counts for that goal. You are warned if the bucket is overspent.
+        """
+        draft = Draft(date or self._today(), "expense", item, bucket, category)
+        return await session.transact(entries.add, session.member, draft, amount, self.currency)
+
+    @command("ENTRIES", access=MEMBER, month=named(forms.month), limit=named(arguments.listed), before=named(arguments.whole))
+    async def entries(self, session: Session, month: str | None = None, limit: int = 20, before: int | None = None) -> Listing[EntryRow]:
+        """
+        List what you have entered, and what has entered by itself, newest first.
+
+        For older entries give before= and the number of the last one that you have seen.
+        """
+        return await self.store.read(entries.entries_of, session.member, month, limit=limit, before=before)
+
+    @command(None, access=MEMBER, writes=True, entry=arguments.whole)
+    async def remove(self, session: Session, entry: int) -> Removed:
+        """Take an entry out of your budget."""
+        return await session.transact(entries.remove, session.member, entry)
+
+    @command("BUDGET", access=MEMBER, month=optional(forms.month))
+    async def report(self, session: Session, month: str | None = None) -> reports.Report:
+        """
+        Compare a month with its plan.
+
+        It is this month if you do not say another. In the bars # is what there is, . what is left of what is recommended, and ! is spent
+        above it (+ saved above it).
+        """
+        return await self.store.read(reports.report_of, session.member, month or self._month(), self.currency)
+
+    @command(None, access=MEMBER, count=named(arguments.listed))
+    async def months(self, session: Session, count: int = MONTHS) -> reports.Months:
+        """List the latest months that have entries, newest first."""
+        return await self.store.read(reports.months_of, session.member, self.currency, count=count)
+
+    @command(None, access=MEMBER, writes=True, needs=forms.percentage, wants=forms.percentage, savings=forms.percentage)
+    async def plan(self, session: Session, needs: int, wants: int, savings: int) -> plans.Planned:
+        """
+        Divide your income by other percentages than 50, 30 and 20.
+
+        They add up to 100. The plan counts from this month on; earlier months keep theirs.
+        """
+        plan = plans.whole_plan(needs, wants, savings)
+        return await session.transact(plans.set_plan, session.member, plan, self.currency, month=self._month())
+
+    @command(
+        None, access=MEMBER, writes=True, name=forms.goal, amount=arguments.amount, due=optional(forms.day), saved=named(arguments.amount)
+    )
+    async def goal_set(self, session: Session, name: str, amount: Amount, due: date | None = None, saved: Amount | None = None) -> GoalSet:
+        """
+        Set a goal to save up for, or change one.
+
+        With a day you are told what it needs each month, this month included. What you enter as an expense in savings with the goal's
+        name for its category counts for it; with saved= you say what is there already.
+        """
+        return await session.transact(goals.set_goal, session.member, name, amount, due, saved, self.currency, today=self._today())
+
+    @command(None, access=MEMBER)
+    async def goals(self, session: Session) -> Listed:
+        """List your goals, and what they need each month."""
+        return await self.store.read(goals.goals_of, session.member, self.currency, today=self._today())
+
+    @command(None, access=MEMBER, writes=True, name=forms.goal)
+    async def goal_remove(self, session: Session, name: str) -> GoalRemoved:
+        """Give a goal up; the entries that counted for it stay."""
+        return await session.transact(goals.remove, session.member, name)
+
+    @command(
+        None,
+        access=MEMBER,
+        writes=True,
+        bucket=forms.destination,
+        payee=named(forms.payee),
+        text=named(forms.contained),
+        category=named(forms.category),
+    )
+    async def rule_add(self, session: Session, bucket: str, payee: str = "", text: str = "", category: str = "") -> sorting.RuleAdded:
+        """
+        Let payments enter your budget by themselves.
+
+        What you pay to that payee, or with that text in its memo, goes into the bucket; if you give both, both must fit. With income for
+        a bucket it is about what you receive, and with ignore nothing enters. Paid orders enter as wants unless a rule of yours says
+        otherwise; other payments enter by rules alone. The first rule that fits decides. Imports use the same rules.
+        """
+        return await session.transact(sorting.add_rule, session.member, bucket, payee, text, category)
+
+    @command(None, access=MEMBER)
+    async def rules(self, session: Session) -> Listing[sorting.RuleRow]:
+        """List your rules, in the order in which they are looked at."""
+        return await self.store.read(sorting.rules_of, session.member)
+
+    @command(
+        None,
+        access=MEMBER,
+        bucket=forms.destination,
+        payee=named(forms.payee),
+        text=named(forms.contained),
+        limit=named(arguments.listed),
+    )
+    async def rule_preview(
+        self, session: Session, bucket: str, payee: str = "", text: str = "", limit: int = 20
+    ) -> Listing[sorting.CaughtRow]:
+        """
+        List what a rule would have caught so far, newest first.
+
+        Nothing is kept. What one of your rules catches already has its number.
+        """
+        return await self.store.read(sorting.preview, session.member, bucket, payee, text, self.currency, limit=limit)
+
+    @command(None, access=MEMBER, writes=True, rule=arguments.whole)
+    async def rule_remove(self, session: Session, rule: int) -> sorting.RuleRemoved:
+        """Take a rule away; what it has entered stays."""
+        return await session.transact(sorting.remove_rule, session.member, rule)
+
+    @command(
+        None,
+        access=MEMBER,
+        statement=forms.statement,
+        account=named(forms.outside_account),
+        bucket=named(forms.leftover),
+        order=named(forms.date_order),
+    )
+    async def import_preview(
+        self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
+    ) -> statements.Preview:
+        """
+        Show what budget.import would do with a statement.
+
+        Nothing is kept.
+        """
+        return await self.store.read(statements.preview, session.member, statement, account, bucket, order, self.currency)
+
+    @command(
+        None,
+        access=MEMBER,
+        writes=True,
+        statement=forms.statement,
+        account=named(forms.outside_account),
+        bucket=named(forms.leftover),
+        order=named(forms.date_order),
+    )
+    async def import_(
+        self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
+    ) -> statements.Done:
+        """
+        Enter what a bank says of an account elsewhere, as CSV or OFX.
+
+        Columns of a CSV are found by the names in its header. Your rules say where each row goes; payments that none of them catches go
+        into the bucket, which is wants if you do not say another, and the rest is income. No row is entered twice: it is known by the
+        bank's own number, or else by its day, amount and text, and how many of that kind there are in one day. A request has at most 60
+        rows; `securehub budget-import FILE` sends a whole file in parts.
+        """
+        return await session.transact(statements.import_, session.member, statement, account, bucket, order, self.currency)
+
+    def _today(self) -> date:
+        """The day that it is in the hub's time zone."""
+        return self.clock.now().astimezone(self.zone).date()
+
+    def _month(self) -> str:
+        return records.month_of(self._today())

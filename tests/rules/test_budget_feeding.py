@@ -1,0 +1,217 @@
+"""
+What enters budgets by itself, and by members' own rules.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from securehub.refusals import BadArgument, LimitExceeded, NotFound
+from securehub.services.budget import entries, reports, sorting
+from securehub.services.budget.entries import MAX_CATEGORIES, Draft, EntryRow
+from securehub.services.budget.feeding import feed
+from securehub.services.budget.sorting import Pattern, Payment
+from securehub.services.ledger import movement as ledger
+from tests.rules.setting import CURRENCIES, Rules, amount
+
+USD = CURRENCIES["USD"]
+
+
+class Movement(NamedTuple):
+    """What a watcher of the ledger is told."""
+
+    number: int
+    at: datetime
+    kind: str
+    payer: str
+    payee: str
+    units: int
+    reference: str = ""
+    memo: str = ""
+    currency: str = "USD"
+    source: str = "999000000000000014"
+    target: str = "999000000000000027"
+
+
+class FeedingTests(Rules):
+    """Movements of money become entries, in the transaction in which they happen."""
+
+    zone = ZoneInfo("UTC")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.number = 0
+
+    def move(self, kind: str, payer: str, payee: str, units: int, reference: str = "", memo: str = "", **other: str) -> tuple[str, ...]:
+        self.number += 1
+        moved = Movement(self.number, self.at, kind, payer, payee, units, reference, memo, **other)
+        return self.do(feed, moved, zone=self.zone, currency=USD)
+
+    def rule(self, owner: str, bucket: str, payee: str = "", text: str = "", category: str = "") -> None:
+        self.do(sorting.add_rule, owner, bucket, payee, text, category)
+
+    def entries(self, owner: str = "alice") -> list[EntryRow]:
+        return self.ask(entries.entries_of, owner, None, limit=100, before=None).items
+
+    def shown(self, owner: str = "alice") -> list[tuple[str, str, str | None, str]]:
+        return [(row.item, row.amount, row.bucket, row.category) for row in self.entries(owner)]
+
+    def test_order(self) -> None:
+        """It is a want of the payer's; the seller's budget is the seller's business."""
+        self.assertEqual(self.move("order", "alice", "bakery", 1250, "order/41"), ())
+        self.assertEqual(self.shown(), [("order 41", "12.50", "wants", "")])
+        self.assertEqual((self.entries()[0].origin, self.entries()[0].date), ("order/41", "2026-11-19"))
+        self.assertEqual(self.entries("bakery"), [])
+
+    def test_refund(self) -> None:
+        """It takes the order out again, out of the month in which it was; a part of it a part."""
+        self.move("order", "alice", "bakery", 1250, "order/41")
+        self.move("order", "alice", "bakery", 300, "order/42")
+        self.at = datetime(2026, 12, 1, tzinfo=UTC)
+        self.move("refund", "bakery", "alice", 250, "order/41")
+        self.assertEqual([row.amount for row in self.entries()], ["3.00", "10.00"])
+        self.move("refund", "bakery", "alice", 1000, "order/41")
+        self.move("refund", "bakery", "alice", 1000, "order/41")
+        self.assertEqual([row.amount for row in self.entries()], ["3.00"])
+        self.assertEqual(self.ask(reports.report_of, "alice", "2026-11", USD).actual.wants, "3.00")
+
+    def test_removed_by_hand(self) -> None:
+        """What its owner has taken out is not taken out twice."""
+        self.move("order", "alice", "bakery", 1250, "order/41")
+        self.do(entries.remove, "alice", 1)
+        self.move("refund", "bakery", "alice", 1250, "order/41")
+        self.assertEqual(self.entries(), [])
+
+    def test_order_by_rule(self) -> None:
+        """The member's own rules win, also to leave it out."""
+        self.rule("alice", "needs", payee="bakery", category="bread")
+        self.rule("alice", "ignore", payee="arcade")
+        self.move("order", "alice", "bakery", 1250, "order/41")
+        self.move("order", "alice", "arcade", 500, "order/42")
+        self.assertEqual(self.shown(), [("order 41", "12.50", "needs", "bread")])
+
+    def test_transfers(self) -> None:
+        """They enter by rules alone, on either side by its own."""
+        self.move("transfer", "alice", "bob", 500, memo="lunch")
+        self.assertEqual((self.entries(), self.entries("bob")), ([], []))
+        self.rule("alice", "wants", text="LUNCH", category="food")
+        self.rule("bob", "income", payee="alice")
+        self.move("transfer", "alice", "bob", 500, memo="for lunch\nand tea")
+        self.move("transfer", "alice", "bob", 600, memo="rent")
+        self.assertEqual(self.shown(), [("for lunch / and tea", "5.00", "wants", "food")])
+        self.assertEqual(self.shown("bob"), [("rent", "6.00", None, ""), ("for lunch / and tea", "5.00", None, "")])
+
+    def test_deposit(self) -> None:
+        """By rules about @cash; the counterpart keeps no budget."""
+        self.rule("alice", "income", payee="@cash")
+        self.rule("alice", "needs", payee="@cash")
+        self.move("deposit", "@cash", "alice", 10_000, memo="wages")
+        self.move("withdrawal", "alice", "@cash", 4_000, memo="rent")
+        found = [(row.kind, row.amount, row.item) for row in self.entries()]
+        self.assertEqual(found, [("expense", "40.00", "rent"), ("income", "100.00", "wages")])
+
+    def test_reversal(self) -> None:
+        """It takes out what came of the transfer that it reverses, on both sides; that of an order, too."""
+        self.rule("alice", "wants", payee="bob")
+        self.rule("bob", "income", payee="alice")
+        self.move("transfer", "alice", "bob", 500)
+        self.move("order", "alice", "bakery", 700, "order/1")
+        self.move("reversal", "bob", "alice", 500, "transfer/1")
+        self.assertEqual((self.shown(), self.shown("bob")), ([("order 1", "7.00", "wants", "")], []))
+        self.move("reversal", "bakery", "alice", 700, "transfer/2")
+        self.assertEqual(self.shown(), [])
+
+    def test_to_oneself(self) -> None:
+        """Between own accounts it may be put aside, and is no income."""
+        self.rule("alice", "income", payee="alice")
+        self.rule("alice", "savings", payee="999000000000000043")
+        self.move("transfer", "alice", "alice", 500, target="999000000000000043")
+        self.assertEqual(self.shown(), [("to alice", "5.00", "savings", "")])
+
+    def test_currencies(self) -> None:
+        """A budget has one; what moves in others is not entered."""
+        self.move("order", "alice", "bakery", 1250, "order/41", currency="HOURS")
+        self.assertEqual(self.entries(), [])
+
+    def test_warning(self) -> None:
+        """The payer is told in the payment's own reply, and nobody is told of the payee's budget."""
+        self.do(entries.add, "alice", Draft(self.at.date(), "income", ""), amount("10"), USD)
+        self.assertEqual(self.move("order", "alice", "bakery", 300, "order/1"), ())
+        self.assertEqual(self.move("order", "alice", "bakery", 1, "order/2"), ("wants in 2026-11: Over budget by 0.01 USD",))
+
+    def test_day(self) -> None:
+        """That of the hub's time zone."""
+        self.zone = ZoneInfo("Pacific/Auckland")
+        self.at = datetime(2026, 11, 30, 18, 2, tzinfo=UTC)
+        self.move("order", "alice", "bakery", 300, "order/1")
+        self.assertEqual(self.entries()[0].date, "2026-12-01")
+
+    def test_full(self) -> None:
+        """A budget that takes no more never stops a payment."""
+        for number in range(MAX_CATEGORIES):
+            self.do(entries.add, "alice", Draft(self.at.date(), "expense", "x", "wants", f"c{number}"), amount("1"), USD)
+        self.rule("alice", "wants", payee="bakery", category="one more")
+        self.move("order", "alice", "bakery", 300, "order/1")
+        self.assertEqual(self.shown()[0], ("order 1", "3.00", "wants", ""))
+        self.assertIn("not entered", self.move("order", "alice", "bakery", 10**18, "order/2")[0])
+
+
+class RuleTests(Rules):
+    """What a member's own rule catches."""
+
+    def test_first_one(self) -> None:
+        """The first rule that fits decides."""
+        rules = (Pattern(1, "needs", "", "rent", ""), Pattern(2, "wants", "bob", "", ""))
+        for payment, number in (
+            (Payment(False, ("bob",), "Rent for May"), 1),
+            (Payment(False, ("bob",), "beer"), 2),
+            (Payment(False, ("carol",), "beer"), None),
+            (Payment(True, ("bob",), "rent"), None),
+        ):
+            found = sorting.first_catch(rules, payment)
+            self.assertEqual(found and found.number, number)
+
+    def test_both(self) -> None:
+        """Where a rule says payee and text, both must fit."""
+        rule = Pattern(1, "needs", "ACME GmbH", "invoice", "")
+        self.assertTrue(sorting.catches(rule, Payment(False, ("acme gmbh",), "Invoice 17")))
+        self.assertFalse(sorting.catches(rule, Payment(False, ("acme",), "Invoice 17")))
+        self.assertFalse(sorting.catches(rule, Payment(False, ("acme gmbh",), "17")))
+
+    def test_ignore(self) -> None:
+        """In either direction."""
+        rule = Pattern(1, "ignore", "bob", "", "")
+        self.assertTrue(sorting.catches(rule, Payment(True, ("bob",), "")))
+        self.assertTrue(sorting.catches(rule, Payment(False, ("bob",), "")))
+
+    def test_bounds(self) -> None:
+        self.refused(BadArgument, "payee= or a text=", sorting.add_rule, "alice", "wants", "", "", "food")
+        for number in range(sorting.MAX_RULES):
+            self.do(sorting.add_rule, "alice", "wants", f"p{number}", "", "")
+        self.refused(LimitExceeded, f"{sorting.MAX_RULES} are allowed", sorting.add_rule, "alice", "wants", "x", "", "")
+        self.do(sorting.remove_rule, "alice", 7)
+        self.refused(NotFound, "you have no rule 7", sorting.remove_rule, "alice", 7)
+        self.assertEqual(self.do(sorting.add_rule, "alice", "wants", "x", "", "").rule, sorting.MAX_RULES + 1)
+
+    def test_preview(self) -> None:
+        """Over all accounts in the budget's currency, the newest first, with the rule that wins already."""
+        self.open("alice")
+        other = self.open("alice", "other")
+        self.open("alice", "time", "HOURS")
+        self.open("bob")
+        for to, units, memo in (("alice", "100", "wages"), (other, "50", "more wages")):
+            self.do(ledger.deposit, to, amount(units), memo, "treasurer", at=self.at)
+        self.do(ledger.pay, "alice", "bob", amount("5"), "lunch", None, at=self.at)
+        self.do(ledger.pay, "alice", "bob", amount("6"), "Lunch", other, at=self.at)
+        self.do(sorting.add_rule, "alice", "wants", "", "LUN", "")
+
+        def caught(bucket: str, payee: str = "", text: str = "", limit: int = 20) -> list[tuple[int, str, int | None]]:
+            found = self.ask(sorting.preview, "alice", bucket, payee, text, USD, limit=limit)
+            return [(row.transfer, row.amount, row.rule) for row in found.items]
+
+        self.assertEqual(caught("wants", payee="bob"), [(4, "-6.00", 1), (3, "-5.00", 1)])
+        self.assertEqual(caught("income", text="wages"), [(2, "50.00", None), (1, "100.00", None)])
+        self.assertEqual(caught("ignore", text="wages", limit=1), [(2, "50.00", None)])
+        self.assertEqual(caught("savings", payee="carol"), [])

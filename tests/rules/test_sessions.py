@@ -1,0 +1,283 @@
+"""
+The rules of sessions, invitations and erasures.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from securehub.event import End
+from securehub.members import Member, Visits
+from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
+from securehub.services.admin import locks
+from securehub.services.auth import erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
+from securehub.services.auth.records import Credential, Family
+from securehub.services.auth.tokens import Token
+from securehub.services.ledger import memory, movement
+from securehub.services.ledger.records import Title, Transfer, Wallet, transfer_key
+from securehub.switchboard import member
+from tests.rules.setting import Rules, amount
+from tests.rules.test_auth import HASH, LIFETIMES, Logging
+
+
+class Sessions(Logging):
+    """Sessions of alice."""
+
+    def change_password(self, token: Token, verified: str = HASH) -> sessions.Changed:
+        self.fresh = self.token(token.family)
+        return self.do(sessions.change_password, "alice", verified, "$new", token.digest, self.fresh)
+
+    def test_new_password(self) -> None:
+        """Of all tokens, that of the session which asks is good, and the fresh one."""
+        mine, other = self.create(), self.log_in()
+        twin = self.good(mine)
+        self.heard()
+        changed = self.change_password(mine)
+        self.assertEqual((changed.ended, changed.resume), (1, self.fresh.text))
+        self.assertEqual(self.heard(), [(member("alice"), End(sessions.NEW_PASSWORD, spared=mine.digest))])
+        self.assertEqual(self.setting.get(Credential, "alice"), Credential("$new"))
+        self.assertEqual(self.families(), [mine.family])
+        self.assertIsNone(self.resume(other))
+        self.good(mine)
+        self.good(self.fresh)
+        self.assertIsNone(self.resume(twin))
+        self.assertEqual(self.families(), [])
+
+    def test_new_password_with_a_dead_token(self) -> None:
+        """The session whose own token has died goes on with the fresh one alone."""
+        mine = self.create()
+        self.good(self.good(mine))
+        self.change_password(mine)
+        self.good(self.fresh)
+        self.assertIsNone(self.resume(mine))
+
+    def test_new_password_too_late(self) -> None:
+        """What was so when the old password was verified is looked at again."""
+        mine = self.create()
+        self.assertRaises(BadCredentials, self.change_password, mine, verified="$older")
+        self.change("alice", locked="spam")
+        self.assertRaises(Locked, self.change_password, mine)
+        self.change("alice", locked="")
+        self.do(sessions.revoke, "alice", mine.family)
+        self.assertRaises(NotLoggedIn, self.change_password, mine)
+        self.assertEqual(self.setting.get(Credential, "alice"), Credential(HASH))
+
+    def test_reset(self) -> None:
+        self.create()
+        self.log_in()
+        self.heard()
+        self.assertEqual(self.do(sessions.reset_password, "alice", "$new"), sessions.Reset("alice", 2))
+        self.assertEqual(self.heard(), [(member("alice"), End(sessions.NEW_PASSWORD))])
+        self.assertEqual(self.families(), [])
+        self.refused(NotFound, "there is no member bob", sessions.reset_password, "bob", "$new")
+
+    def test_whom_an_end_means(self) -> None:
+        """All of a member's, those of one login, and all but the one that asks."""
+        self.assertTrue(End("").means("f", b"t"))
+        self.assertEqual([End("", "f").means(family, b"t") for family in ("f", "g", None)], [True, False, False])
+        self.assertEqual([End("", "f", b"t").means("f", token) for token in (b"t", b"u")], [False, True])
+
+    def test_revoke(self) -> None:
+        first, other = self.create(), self.log_in()
+        self.create("bob")
+        self.heard()
+        self.do(sessions.revoke, "alice", first.family)
+        self.assertEqual([(channel, end.family) for channel, end in self.heard()], [(member("alice"), first.family)])
+        self.assertEqual(self.families(), [other.family])
+        self.refused(NotFound, "you have no session", sessions.revoke, "bob", other.family)
+
+    def test_a_dead_token_ends_its_sessions(self) -> None:
+        first = self.create()
+        self.good(self.good(first))
+        self.heard()
+        self.resume(first)
+        ((channel, end),) = self.heard()
+        self.assertEqual((channel, end.family, end.spared), (member("alice"), first.family, None))
+
+    def test_lock(self) -> None:
+        """All sessions end and all logins stay; to do it again changes the reason, and to undo it twice is no error."""
+        token = self.create()
+        self.heard()
+        for reason in ("spam", "more spam"):
+            self.assertEqual(self.do(locks.lock, "alice", reason), locks.Lock("alice", True, reason))
+            self.assertEqual(self.heard(), [(member("alice"), End(f"the account is locked: {reason}"))])
+        for _ in range(2):
+            self.assertEqual(self.do(locks.unlock, "alice"), locks.Lock("alice", False, ""))
+        self.good(token)
+
+    # How long
+
+    def test_lifetimes(self) -> None:
+        """Each ends on the moment."""
+        family = Family("alice", self.at, b"")
+        moment = timedelta(microseconds=1)
+        self.assertFalse(LIFETIMES.over(family, self.at + LIFETIMES.idle - moment))
+        self.assertTrue(LIFETIMES.over(family, self.at + LIFETIMES.idle))
+        used = Family("alice", self.at, b"", seen=self.at + LIFETIMES.whole - moment)
+        self.assertFalse(LIFETIMES.over(used, self.at + LIFETIMES.whole - moment))
+        self.assertTrue(LIFETIMES.over(used, self.at + LIFETIMES.whole))
+
+    def test_age(self) -> None:
+        """Those that are there are marked once a day; those that have lasted are ended; those that are gone are passed over."""
+        old = self.create()
+        self.at += LIFETIMES.whole - timedelta(hours=12)
+        young = self.log_in()
+        self.at += timedelta(hours=12)
+        before = self.setting.get(Family, young.family)
+        self.do(lifetimes.age, (old.family, young.family, "gone"), LIFETIMES, at=self.at)
+        self.assertEqual(self.families(), [young.family])
+        self.assertEqual(self.setting.get(Family, young.family), before)
+        self.at += timedelta(days=1)
+        self.do(lifetimes.age, (young.family,), LIFETIMES, at=self.at)
+        self.assertEqual(self.setting.get(Family, young.family).last_seen, self.at)
+
+    def test_resume_moves_the_address(self) -> None:
+        """Where a session was last, and when."""
+        token = self.create()
+        fresh = self.token(token.family)
+        self.at += timedelta(days=1)
+        self.do(rules.resume, token, self.welcome(fresh, address="198.51.100.7"), LIFETIMES, at=self.at)
+        (row,) = self.ask(sessions.sessions_of, "alice", {}, None, LIFETIMES, at=self.at).items
+        self.assertEqual((row.address, row.seen, row.since), ("198.51.100.7", self.at, self.at - timedelta(days=1)))
+        (row,) = self.ask(sessions.sessions_of, "alice", {token.family: "203.0.113.9"}, token.family, LIFETIMES, at=self.at).items
+        self.assertEqual((row.address, row.current, row.connected), ("203.0.113.9", True, True))
+
+
+class Invitations(Rules):
+    """Codes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.code = invitations.fresh_code(self.random)
+
+    def invite(self, by: str = "operator", uses: int = 1) -> None:
+        made = Code(invitations.digest(self.code), "sealed")
+        self.do(invitations.invite, made, by, uses, self.at + timedelta(days=1), at=self.at)
+
+    def test_codes(self) -> None:
+        """They can be read out, do not repeat, and are the same in whatever way they are typed."""
+        self.assertRegex(self.code, r"\A[a-z2-7]{4}(-[a-z2-7]{4}){3}\Z")
+        self.assertEqual(len({invitations.fresh_code(self.random) for _ in range(100)}), 100)
+        for typed in (self.code.upper(), self.code.replace("-", ""), self.code.replace("-", " ")):
+            self.assertEqual(invitations.digest(typed), invitations.digest(self.code))
+
+    def test_uses(self) -> None:
+        """Each use counts, and is known of who came; all that is wrong with a code is one answer."""
+        texts = set()
+        texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "bob", self.code, at=self.at)))
+        self.invite(uses=2)
+        for username in ("bob", "carol"):
+            self.assertEqual(self.do(invitations.use, username, self.code, at=self.at), "operator")
+            self.assertEqual(self.ask(invitations.voucher_of, username), "operator")
+        texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
+        self.assertIsNone(self.ask(invitations.voucher_of, "dora"))
+        self.invite()
+        self.at += timedelta(days=1)
+        texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
+        self.assertEqual(texts, {"the invitation is not good, or not any more"})
+
+    def test_whose_word_counts(self) -> None:
+        self.invite(by="alice")
+        for voucher in (None, Member(1, locked="spam"), Member(1, erased=self.at)):
+            if voucher is not None:
+                self.do(lambda tx, voucher=voucher: tx.put("alice", voucher))
+            self.assertRaises(BadCredentials, self.do, invitations.use, "bob", self.code, at=self.at)
+        self.do(lambda tx: tx.put("alice", Member(1)))
+        self.do(invitations.use, "bob", self.code, at=self.at)
+
+    def test_registration(self) -> None:
+        """Who needs a code, and whom none helps."""
+        self.invite()
+        refuse = invitations.refuse_uninvited
+        for registration, code in ((OPEN, None), (OPEN, self.code), (INVITATION, self.code)):
+            self.ask(refuse, registration, code, at=self.at)
+        for registration, code in ((INVITATION, None), (CLOSED, None), (CLOSED, self.code)):
+            self.assertRaises(Forbidden, self.ask, refuse, registration, code, at=self.at)
+        for registration in (OPEN, INVITATION):
+            self.assertRaises(BadCredentials, self.ask, refuse, registration, "nonsense", at=self.at)
+
+    def test_kept(self) -> None:
+        """The code is nowhere in what is stored."""
+        self.invite()
+        self.setting.settle()
+        self.assertIsNotNone(self.setting.get(Invitation, invitations.digest(self.code)))
+        for content in self.setting.disk.files.values():
+            self.assertNotIn(self.code.encode(), content)
+            self.assertNotIn(self.code.replace("-", "").encode(), content)
+
+
+class Forgetting(Rules):
+    """What the ledger keeps about alice, and forgets."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.accounts = [self.open("alice"), self.open("alice", "savings")]
+        self.open("bob")
+        self.do(movement.deposit, "alice", amount("5"), "birthday", "operator", at=self.at)
+        self.do(movement.pay, "alice", "bob", amount("5"), "for lunch", None, at=self.at)
+
+    def forget(self) -> int:
+        """Forget all; gives the number of steps."""
+        after, steps = "", 0
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+            steps += 1
+        return steps
+
+    def test_forget(self) -> None:
+        """Names and memos go, amounts stay; to do it again is no error."""
+        for _ in range(2):
+            self.forget()
+            self.assertEqual([self.setting.get(Title, number).name for number in self.accounts], ["", ""])
+            for number, units in ((1, 500), (2, 500)):
+                transfer = self.setting.get(Transfer, transfer_key(number))
+                self.assertEqual((transfer.memo, transfer.entries[1].units), ("", units))
+            self.assertIsNone(self.setting.get(Wallet, "alice"))
+        self.refused(NotFound, "there is no member alice", movement.deposit, "alice", amount("1"), "", "operator", at=self.at)
+
+    def test_money(self) -> None:
+        """An account that has money, however it got it, is not forgotten."""
+        self.ask(memory.refuse_to_forget, "alice")
+        self.do(movement.deposit, self.accounts[1], amount("0.01"), "", "operator", at=self.at)
+        refusal = self.assertRaises(Conflict, self.ask, memory.refuse_to_forget, "alice")
+        self.assertEqual(str(refusal), f"account {self.accounts[1]} has 0.01 USD; it must be empty first")
+
+    def test_remembered(self) -> None:
+        """Page by page it is the same as at once."""
+        whole = self.ask(memory.remembered, "alice", "", 100)
+        self.assertEqual([each.kind for each in whole], ["account", "entry", "entry", "account"])
+        self.assertEqual(len({each.key for each in whole}), 4)
+        for count in range(1, 4):
+            after, found = "", []
+            while page := self.ask(memory.remembered, "alice", after, count):
+                found += page
+                after = page[-1].key
+            self.assertEqual(found, whole)
+        self.assertEqual(self.ask(memory.remembered, "nobody", "", 100), [])
+
+
+class Erased(Logging):
+    """What is left of a member who is erased."""
+
+    def test_no_member(self) -> None:
+        """For all rules there is none, and the name is taken."""
+        self.create()
+        erased = self.do(erasure.erase, "alice", (memory.refuse_to_forget,), self.at + timedelta(days=365), at=self.at)
+        self.assertEqual(erased.archived_until, self.at + timedelta(days=365))
+        self.refused(NotFound, "there is no member alice", locks.lock, "alice", "spam")
+        self.assertEqual(self.setting.get(Visits, "alice").last_address, "")
+        self.assertIsNone(self.ask(rules.hash_of, "alice"))
+        self.assertIsNone(self.ask(tokens.owner_of, self.token()))
+        self.assertEqual(self.families(), [])
+
+    def test_a_service_that_went_away(self) -> None:
+        """An erasure that a service has not finished begins again with those that are there."""
+        self.create()
+        self.do(lambda tx: tx.put("alice", erasure.Erasure("kitchen", "dish/7")))
+        steps = 0
+        while self.do(erasure.forget_some, "alice", (("auth", erasure.forget_nothing), ("ledger", memory.forget))):
+            steps += 1
+        self.assertEqual(self.ask(erasure.unfinished), [])
+        self.assertGreater(steps, 1)
+        self.assertFalse(self.do(erasure.forget_some, "alice", ()))

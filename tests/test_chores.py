@@ -1,0 +1,88 @@
+"""
+What is done without being asked.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.chores import Chores
+from securehub.refusals import Unavailable
+
+
+class ChoreTests(SynchronousTestCase):
+    """Chores run at their times, whatever became of them the time before."""
+
+    def setUp(self) -> None:
+        self.time = Clock()
+        self.chores = Chores(self.time)
+        self.done: list[float] = []
+        self.fault: Exception | None = None
+
+    async def chore(self) -> None:
+        self.done.append(self.time.seconds())
+        if self.fault is not None:
+            raise self.fault
+
+    def test_at_start(self) -> None:
+        """Once, in the first turn after the start."""
+        self.chores.at_start(self.chore)
+        self.time.advance(5)
+        self.chores.start()
+        self.assertEqual(self.done, [])
+        self.time.advance(0)
+        self.time.advance(100)
+        self.assertEqual(self.done, [5.0])
+
+    def test_every(self) -> None:
+        """Not at the start, and no more after the stop."""
+        self.chores.every(10, self.chore)
+        self.chores.start()
+        self.time.pump([5.0] * 6)
+        self.assertEqual(self.done, [10.0, 20.0, 30.0])
+        self.chores.stop()
+        self.time.pump([5.0] * 6)
+        self.assertEqual(len(self.done), 3)
+        self.assertEqual(self.time.getDelayedCalls(), [])
+
+    def test_faults(self) -> None:
+        """A fault is logged, and a disk that is full is no fault; either way it runs again."""
+        self.chores.every(10, self.chore)
+        self.chores.start()
+        for fault in (ZeroDivisionError(), Unavailable("full"), None):
+            self.fault = fault
+            self.time.advance(10)
+        self.assertEqual(self.done, [10.0, 20.0, 30.0])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_never_twice_at_once(self) -> None:
+        """One that takes long is waited for."""
+        waited: Deferred[None] = Deferred()
+
+        async def slow() -> None:
+            self.done.append(self.time.seconds())
+            await waited
+
+        self.chores.every(10, slow)
+        self.chores.start()
+        self.time.pump([10.0] * 5)
+        self.assertEqual(self.done, [10.0])
+        waited.callback(None)
+        self.time.advance(10)
+        self.assertEqual(self.done, [10.0, 60.0])
+
+    def test_others_first(self) -> None:
+        """A chore in steps lets everybody else have a turn."""
+
+        async def steps() -> None:
+            for step in (1, 2):
+                self.done.append(step)
+                await self.chores.others_first()
+
+        self.chores.at_start(steps)
+        self.chores.start()
+        self.time.callLater(0, self.done.append, 7)
+        self.time.advance(0)
+        self.assertEqual(self.done, [1, 7, 2])

@@ -1,0 +1,146 @@
+"""
+Members take out what is kept about them, and are erased, however much it is and whatever happens in the middle.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.services.auth import export
+from securehub.services.ledger import memory
+from tests.world import PASSWORD, Client, World
+
+PAYMENTS = 2 * memory.AT_ONCE + 20
+"""So that it takes three steps to blank their memos."""
+
+
+class Much(SynchronousTestCase):
+    """Alice has paid bob many times, each time with a memo, and has nothing left."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.operator = self.world.operator()
+        self.alice, self.bob = self.world.member("alice"), self.world.member("bob")
+        self.operator.ask(f"DEPOSIT alice {PAYMENTS}")
+        for number in range(PAYMENTS):
+            self.alice.send(f"TRANSFER bob 1 memo-{number}")
+        self.world.settle()
+        self.alice.received()
+
+    def memos(self) -> list[str]:
+        """Those that bob sees; not empty ones."""
+        bob = self.world.connect()
+        bob.received()
+        bob.ask(f"LOGIN bob {PASSWORD}")
+        items = bob.call("ledger.history", limit=1000)["result"]["items"]
+        self.assertEqual(len(items), PAYMENTS)
+        return [item["memo"] for item in items if item["memo"]]
+
+    def left(self) -> int:
+        """How many members there are of whom something is left to forget."""
+        return int(self.world.hub.store.counts()["erasure"])
+
+    def export(self, client: Client, **params: Any) -> dict[str, Any]:
+        result: dict[str, Any] = client.call("auth.export", **params)["result"]
+        return result
+
+    def test_in_steps(self) -> None:
+        self.assertEqual(len(self.memos()), PAYMENTS)
+        self.operator.ask("admin.erase alice")
+        self.assertEqual((self.memos(), self.left()), ([], 0))
+
+    def test_a_crash_in_the_middle(self) -> None:
+        """The next start goes on."""
+        self.operator.send("admin.erase alice")
+        self.world.time.advance(0)
+        self.world.worker.step()
+        self.world.restart(crash=True)
+        self.assertEqual(self.left(), 1)
+        self.world.settle()
+        self.assertEqual((self.memos(), self.left()), ([], 0))
+
+    def test_a_full_disk_in_the_middle(self) -> None:
+        """What has begun goes on by itself; the account is gone from the beginning."""
+        self.operator.send("admin.erase alice")
+        self.world.time.advance(0)
+        self.world.worker.step()
+        self.world.directory.fail(OSError(errno.ENOSPC, "full"), times=None)
+        self.world.settle()
+        self.assertEqual(self.left(), 1)
+        self.world.directory.heal()
+        self.world.elapse(2)
+        self.assertTrue(self.world.connect().ask(f"LOGIN alice {PASSWORD}")[-1].startswith("ERR bad-credentials"))
+        self.assertNotEqual(self.memos(), [])
+        self.world.elapse(3600)
+        self.assertEqual((self.memos(), self.left()), ([], 0))
+
+    def test_who_asked_is_gone(self) -> None:
+        """It is done all the same."""
+        self.world.disk_waits = True
+        self.operator.send("admin.erase alice")
+        self.operator.close()
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertTrue(self.alice.closed)
+        self.assertEqual((self.memos(), self.left()), ([], 0))
+
+    def test_nothing_is_left(self) -> None:
+        """In no record, as a snapshot shows, is any of it: neither names nor memos nor addresses nor hashes."""
+        self.alice.ask('PROFILE name="Alice Liddell"', "OPEN rabbit-hole")
+        self.operator.ask("admin.erase alice")
+        self.bob.send(*["PROFILE name=Bob"] * 1000)
+        self.world.settle()
+        self.world.stop()
+        snapshot = next(content for name, content in self.world.directory.files.items() if name.startswith("snapshot"))
+        for text in (b"Liddell", b"rabbit-hole", b"memo-"):
+            self.assertNotIn(text, snapshot)
+        self.assertIn(b'"alice"', snapshot)
+        self.assertEqual(snapshot.count(b"$argon2"), 1)
+
+    def test_the_archive_can_go(self) -> None:
+        """What is older than a snapshot can be removed, and the hub starts without it."""
+        self.operator.ask("admin.erase alice")
+        self.bob.send(*["PROFILE name=Bob"] * 1000)
+        self.world.settle()
+        self.world.stop()
+        for name in self.world.directory.names():
+            if name.startswith("journal"):
+                self.world.directory.remove(name)
+        for content in self.world.directory.files.values():
+            self.assertNotIn(b"memo-", content)
+        self.world.start_again()
+        self.assertEqual(self.memos(), [])
+        self.assertEqual(self.world.operator().ask("ledger.trial_balance")[-2:], ["  USD       0.00", "OK"])
+
+    def test_pages(self) -> None:
+        """All pages together are all, each thing once and in order."""
+        page = self.export(self.alice)
+        self.assertFalse(page["more"])
+        for limit in (1, 7, 50):
+            self.patch(export, "PAGE", limit)
+            part = self.export(self.alice)
+            found, after = part["items"], part["next"]
+            while after is not None:
+                part = self.export(self.alice, after=after)
+                self.assertLessEqual(len(part["items"]), limit)
+                self.assertEqual(part["more"], part["next"] is not None)
+                found += part["items"]
+                after = part["next"]
+            self.assertEqual(found, page["items"])
+        self.assertEqual(len(found), 7 + PAYMENTS)
+
+    def test_no_secrets(self) -> None:
+        """An export has neither hashes nor tokens."""
+        text = json.dumps(self.export(self.alice))
+        for secret in ("$argon2", "digest", "used", "fresh", PASSWORD):
+            self.assertNotIn(secret, text)
+
+    def test_a_name_is_never_given_away(self) -> None:
+        """Also after a restart."""
+        self.operator.ask("admin.erase alice")
+        self.world.restart()
+        self.assertEqual(self.world.connect().ask(f"CREATE alice {PASSWORD}")[-1], "ERR exists the name alice is taken")
