@@ -1,8 +1,9 @@
 """
 Messages: what is said in a conversation, be it a room, a direct one, or a case of the support desk.
 
-A conversation is any record with a counter C{seq}, which its own rules raise by one for each message. Its messages lie beneath its key,
-numbered without gaps. Who may say, read or remove something is the business of whoever keeps the conversation.
+A conversation is any record with a counter C{seq}, which its own rules raise by one for each message. Its messages are numbered without
+gaps, so all keys are computed and nothing is searched for. Who may say, read or remove something is the business of whoever keeps the
+conversation, and so is a key that no other conversation has: rooms have their names, others a first character that no room's name has.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PAGE_CHARACTERS = 16_384
 
 class Message(Record, frozen=True):
     """
-    A message, beneath its conversation, by C{seq}.
+    A message, by its conversation and C{seq}. It is found beneath who said it, too.
 
     @ivar by: who said it.
     @ivar text: what; nothing, once it is removed.
@@ -46,6 +47,9 @@ class Message(Record, frozen=True):
     edited: datetime | None = None
     removed: str = ""
     reason: str = ""
+
+    def beneath(self) -> tuple[str]:
+        return (self.by,)
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -132,11 +136,16 @@ def shown_text(text: str, removed: str, edited: bool) -> str:
 
 
 def key(conversation: str, seq: int) -> str:
+    """Where a message is kept."""
     return f"{conversation}/{seq:012d}"
 
 
 def seq_of(key: str) -> int:
     return int(key[-12:])
+
+
+def conversation_of(key: str) -> str:
+    return key[:-13]
 
 
 def fetch(tx: ReadTransaction, conversation: str, seq: int) -> Message:
@@ -149,29 +158,50 @@ def fetch(tx: ReadTransaction, conversation: str, seq: int) -> Message:
     return message
 
 
-def history(tx: ReadTransaction, conversation: str, *, limit: int, before: int | None) -> History:
-    """The newest messages, or those before a number."""
-    found = [Line.of(seq, message) for seq, message in newest(tx, conversation, before, limit + 1)]
+def history(tx: ReadTransaction, conversation: str, newest: int, *, oldest: int = 1, limit: int, before: int | None) -> History:
+    """
+    The newest messages, or those before a number.
+
+    @param newest: the conversation's C{seq}.
+    @param oldest: the first message that may still be there.
+    """
+    last = newest if before is None else min(newest, before - 1)
+    found = [Line.of(seq, message) for seq, message in backwards(tx, conversation, last, max(oldest, last - limit))]
     return History(found[:limit], more=len(found) > limit)
 
 
-def newest(tx: ReadTransaction, conversation: str, before: int | None, limit: int | None) -> Iterator[tuple[int, Message]]:
-    """Messages from the newest to the oldest."""
-    end = None if before is None else key(conversation, before)
-    for each, message in tx.scan(Message, f"{conversation}/", end=end, limit=limit, reverse=True):
-        yield seq_of(each), message
+def backwards(tx: ReadTransaction, conversation: str, last: int, first: int) -> Iterator[tuple[int, Message]]:
+    """Messages from C{last} back to C{first}, both included."""
+    return _found(tx, conversation, range(last, max(first, 1) - 1, -1))
 
 
-def page(tx: ReadTransaction, conversation: str, after: int) -> list[tuple[int, Message]]:
+def page(tx: ReadTransaction, conversation: str, after: int, newest: int, *, oldest: int = 1) -> list[tuple[int, Message]]:
     """Some messages after a number, in their order; none only if there are no more."""
     found: list[tuple[int, Message]] = []
     characters = 0
-    for each, message in tx.scan(Message, f"{conversation}/", start=key(conversation, after + 1), limit=PAGE_MESSAGES):
-        found.append((seq_of(each), message))
-        characters += len(message.text)
+    first = max(after + 1, oldest)
+    for each in _found(tx, conversation, range(first, min(newest, first + PAGE_MESSAGES - 1) + 1)):
+        found.append(each)
+        characters += len(each[1].text)
         if characters >= PAGE_CHARACTERS:
             break
     return found
+
+
+def authored(tx: ReadTransaction, by: str, after: str, limit: int) -> list[tuple[str, Message]]:
+    """
+    What somebody has said anywhere, in the order of keys.
+
+    @param after: a key; empty to begin.
+    """
+    return list(tx.beneath(Message, by, start=f"{after} " if after else "", limit=limit))
+
+
+def _found(tx: ReadTransaction, conversation: str, numbers: Iterable[int]) -> Iterator[tuple[int, Message]]:
+    for seq in numbers:
+        message = tx.get(Message, key(conversation, seq))
+        if message is not None:
+            yield seq, message
 
 
 def edit(tx: Transaction, conversation: str, seq: int, by: str, text: str, *, at: datetime) -> Message:
@@ -206,13 +236,17 @@ def remove(tx: Transaction, conversation: str, seq: int, by: str, reason: str, *
     return message.by
 
 
-def versions(tx: ReadTransaction, conversation: str, seq: int) -> tuple[Version, ...]:
-    """What a message was before, the oldest first."""
-    trace = tx.get(Trace, key(conversation, seq))
+def versions(tx: ReadTransaction, key: str) -> tuple[Version, ...]:
+    """
+    What a message was before, the oldest first.
+
+    @param key: the message's.
+    """
+    trace = tx.get(Trace, key)
     return () if trace is None else trace.versions
 
 
-def forget(tx: Transaction, conversation: str, before: datetime, limit: int) -> int:
+def forget(tx: Transaction, conversation: str, oldest: int, newest: int, before: datetime, limit: int) -> int:
     """
     Delete the oldest messages, and what they were before.
 
@@ -220,18 +254,32 @@ def forget(tx: Transaction, conversation: str, before: datetime, limit: int) -> 
 
     @return: how many it were.
     """
-    old = [each for each, message in tx.scan(Message, f"{conversation}/", limit=limit) if message.at < before]
-    for each in old:
-        tx.delete(Message, each)
-        tx.delete(Trace, each)
-    return len(old)
+    count = 0
+    for seq, message in _found(tx, conversation, range(oldest, min(newest, oldest + limit - 1) + 1)):
+        if message.at >= before:
+            break
+        delete(tx, key(conversation, seq))
+        count += 1
+    return count
+
+
+def delete(tx: Transaction, key: str) -> None:
+    """Delete a message, and what it was before."""
+    tx.delete(Message, key)
+    tx.delete(Trace, key)
+
+
+def blank(tx: Transaction, key: str, message: Message) -> None:
+    """Take what a message says, and said before, from a member who is being erased. Its number stays, and so does who removed it."""
+    tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by))
+    tx.delete(Trace, key)
 
 
 def _keep(tx: Transaction, conversation: str, seq: int, message: Message, by: str, at: datetime, *, more: int = 0) -> None:
     """
     @param more: how many versions may be kept above the limit, so that what was changed too often can still be removed.
     """
-    kept = versions(tx, conversation, seq)
+    kept = versions(tx, key(conversation, seq))
     if len(kept) >= MAX_VERSIONS + more:
         raise LimitExceeded(f"message {seq} was changed {len(kept)} times; {MAX_VERSIONS} are allowed")
     tx.put(key(conversation, seq), Trace((*kept, Version(at, by, message.text))))

@@ -11,15 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
+from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
-from securehub.services.chat import blocks, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.presence import Presence
 from securehub.services.chat.rooms import JoinedRoom, NameRow, RoomRow, Roster, TopicReply
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from securehub.hub import Hub
 
 
+HOUR_SECONDS = 60 * 60
+"""How often it is looked for messages that are kept no longer."""
+
+
+@implementer(IRemembers)
 @provider(IPlugin, IServiceFactory)
 class Chat(Keeping):
     """Rooms and direct messages."""
@@ -37,11 +42,18 @@ class Chat(Keeping):
     name = "chat"
     records = (*messages.RECORDS, *records.RECORDS)
 
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
+
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
         self.transact = hub.store.transact
+        self.chores = hub.chores
+        self.chores.at_start(self.forget_old)
+        self.chores.every(HOUR_SECONDS, self.forget_old)
 
     @command("ROOMS", access=MEMBER, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
@@ -228,10 +240,10 @@ class Chat(Keeping):
         return await session.transact(reports.report, room, seq, session.member, reason, at=self.clock.now())
 
     async def forget_old(self) -> None:
-        """Delete the messages that rooms keep no longer; to be done now and then."""
+        """Delete the messages that rooms keep no longer."""
         for room in await self.store.read(retention.limited):
             while await self.transact(retention.forget, room, at=self.clock.now()):
-                pass
+                await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:
         if place == f"@{session.member}":

@@ -135,14 +135,14 @@ class Keeping:
         """List what was done by those who have power over a room, newest first; for themselves."""
         return await self.store.read(power.deeds, room, session.caller, limit=limit, before=before)
 
-    @command(None, access=MODERATOR, limit=named(arguments.listed), before=named(arguments.whole))
-    async def reports(self, session: Session, limit: int = 20, before: int | None = None) -> reports.Queue:
+    @command(None, access=MODERATOR, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
+    async def reports(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> reports.Queue:
         """
-        List the messages that were reported and that no moderator has seen to, newest first.
+        List the messages that were reported and that no moderator has seen to, newest first; with all=on the others, too.
 
         Each comes with the messages around it, as they were when it was reported.
         """
-        return await self.store.read(reports.reports, limit=limit, before=before)
+        return await self.store.read(reports.reports, settled=all, limit=limit, before=before)
 
     @command(None, access=MODERATOR, writes=True, report=arguments.whole, note=optional(arguments.memo))
     async def settle(self, session: Session, report: int, note: str = "") -> None:

@@ -12,7 +12,7 @@ from securehub import members
 from securehub.refusals import BadArgument, Conflict, NotFound
 from securehub.reply import Reply, Row
 from securehub.services.chat import power
-from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, seat_key
+from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
 from securehub.services.chat.rooms import Roster, because, ending, put_out
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -91,7 +91,7 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
     tx.put(place, replace(sanction, banned=end, by=by, reason=reason))
-    tx.delete(Guest, place)
+    tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
         put_out(tx, room, found, username, f"banned by {by}{ending(end)}{because(reason)}", told)

@@ -11,7 +11,7 @@ from datetime import datetime
 from securehub.refusals import Forbidden
 from securehub.reply import Listing, Row
 from securehub.services.chat.events import Moderated, room_channel
-from securehub.services.chat.records import FOREVER, Deed, Room, Seat, deed_key, seat_key
+from securehub.services.chat.records import FOREVER, Deed, Room, Seat, deeds_of, number_key, seat_key
 from securehub.services.chat.rooms import is_moderator
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -76,8 +76,8 @@ def note(
     reason: str = "",
     at: datetime,
 ) -> None:
-    """Note an act, beneath its room. Every rule that uses power over a room calls this, after its last look at the store."""
-    tx.put(deed_key(room, tx.number("deed")), Deed(at, by, act, target, seq, until, reason))
+    """Note an act. Every rule that uses power over a room calls this, after its last look at the store."""
+    tx.put(number_key(tx.number("deed")), Deed(room, at, by, act, target, seq, until, reason))
 
 
 def announce(tx: Transaction, room: str, by: str, act: str, username: str = "", *, until: datetime | None = None, reason: str = "") -> None:
@@ -89,10 +89,7 @@ def announce(tx: Transaction, room: str, by: str, act: str, username: str = "", 
 def deeds(tx: ReadTransaction, room: str, by: str, *, limit: int, before: int | None) -> Listing[DeedRow]:
     """What was done in a room, the newest first; for those who have power over it."""
     check(tx, room, by)
-    end = None if before is None else deed_key(room, before)
-    found = list(tx.scan(Deed, f"{room}/", end=end, limit=limit + 1, reverse=True))
-    rows = [
-        DeedRow(int(key.rpartition("/")[2]), deed.at, deed.by, deed.act, deed.target, deed.seq, deed.until, deed.reason)
-        for key, deed in found[:limit]
-    ]
+    end = None if before is None else number_key(before)
+    found = list(tx.beneath(Deed, deeds_of(room), end=end, limit=limit + 1, reverse=True))
+    rows = [DeedRow(int(key), deed.at, deed.by, deed.act, deed.target, deed.seq, deed.until, deed.reason) for key, deed in found[:limit]]
     return Listing(rows, more=len(found) > limit)

@@ -154,7 +154,8 @@ def _matching(
 
     @return: for each message, what is to be shown if it has the words, and how many may be looked at after it.
     """
-    for seq, message in messages.newest(tx, found.key, before, left):
+    last = found.seq if before is None else min(found.seq, before - 1)
+    for seq, message in messages.backwards(tx, found.key, last, max(found.first, last - left + 1)):
         left -= 1
         yield (_found(place, seq, message) if _has(message.text, wanted) else None), left
 

@@ -101,7 +101,7 @@ class Sanction(Record, frozen=True):
 
 
 class Guest(Record, frozen=True):
-    """Somebody may join a room, beneath the room, by username."""
+    """Somebody may join a room, beneath their username, by room."""
 
     collection: ClassVar[str] = "guest"
 
@@ -155,8 +155,9 @@ class Status(Record, frozen=True):
 
 class Deed(Record, frozen=True):
     """
-    What somebody did who has power over a room, beneath the room, by number.
+    What somebody did who has power over a room, by number. It is found beneath the room's channel, and who did it and to whom.
 
+    @ivar room: where.
     @ivar act: what: C{kick}, C{ban} and so on.
     @ivar target: to whom; empty if to nobody.
     @ivar seq: to which message; 0 if to none.
@@ -165,6 +166,7 @@ class Deed(Record, frozen=True):
 
     collection: ClassVar[str] = "deed"
 
+    room: str
     at: datetime
     by: str
     act: str
@@ -173,14 +175,21 @@ class Deed(Record, frozen=True):
     until: datetime | None = None
     reason: str = ""
 
+    def beneath(self) -> tuple[str, ...]:
+        return (deeds_of(self.room), *sorted({self.by, self.target} - {""}))
+
 
 class Report(Record, frozen=True):
     """
-    A message that somebody has reported to the moderators, by number, while nobody has seen to it.
+    A message that somebody has reported to the moderators, by number. It is found beneath all reports, beneath the open ones while
+    nobody has seen to it, and beneath whoever has to do with it.
 
     @ivar room: where, as the reporter calls it.
     @ivar seq: the message.
     @ivar context: it and those around it, as they were at that moment.
+    @ivar settled: when a moderator has seen to it.
+    @ivar settled_by: the moderator.
+    @ivar note: what they wrote about it.
     """
 
     collection: ClassVar[str] = "report"
@@ -191,22 +200,18 @@ class Report(Record, frozen=True):
     seq: int
     reason: str
     context: tuple[Line, ...]
-
-
-class Settled(Record, frozen=True):
-    """
-    A report that a moderator has seen to, by number.
-
-    @ivar report: as it was.
-    @ivar by: the moderator.
-    """
-
-    collection: ClassVar[str] = "settled"
-
-    report: Report
-    at: datetime
-    by: str
+    settled: datetime | None = None
+    settled_by: str = ""
     note: str = ""
+
+    def beneath(self) -> tuple[str, ...]:
+        lists = (ALL_REPORTS, OPEN_REPORTS) if self.settled is None else (ALL_REPORTS,)
+        return (*lists, *sorted({self.by, *(line.from_ for line in self.context)}))
+
+
+ALL_REPORTS = "*"
+OPEN_REPORTS = "+"
+"""What reports lie beneath; no member has such a name."""
 
 
 class Complaints(Record, frozen=True):
@@ -231,7 +236,6 @@ RECORDS = (
     Status,
     Deed,
     Report,
-    Settled,
     Complaints,
 )
 
@@ -241,9 +245,15 @@ def seat_key(room: str, username: str) -> str:
     return f"{room}/{username}"
 
 
-def deed_key(room: str, number: int) -> str:
-    return f"{room}/{number:015d}"
+def guest_key(room: str, username: str) -> str:
+    return f"{username}/{room}"
 
 
-def report_key(number: int) -> str:
+def deeds_of(room: str) -> str:
+    """What the deeds in a room lie beneath; no member has such a name."""
+    return f"#{room}"
+
+
+def number_key(number: int) -> str:
+    """Where a deed or a report is kept."""
     return f"{number:015d}"

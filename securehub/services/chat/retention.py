@@ -30,7 +30,7 @@ def forget(tx: Transaction, room: str, *, at: datetime) -> bool:
     found, charter = tx.get(Room, room), tx.get(Charter, room)
     if found is None or charter is None or not charter.keep_days:
         return False
-    count = messages.forget(tx, room, at - timedelta(days=charter.keep_days), AT_ONCE)
+    count = messages.forget(tx, room, found.first, found.seq, at - timedelta(days=charter.keep_days), AT_ONCE)
     if count:
         tx.put(room, replace(found, first=found.first + count))
     return count == AT_ONCE

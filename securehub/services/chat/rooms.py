@@ -15,7 +15,7 @@ from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
-from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, Room, Rooms, Sanction, Seat, seat_key
+from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -178,10 +178,10 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
 
 
 def _use_invitation(tx: Transaction, room: str, username: str) -> None:
-    invitation = tx.get(Guest, seat_key(room, username))
+    invitation = tx.get(Guest, guest_key(room, username))
     if invitation is None and not is_moderator(tx, username):
         raise Forbidden(f"{room} is for those who are invited")
-    tx.delete(Guest, seat_key(room, username))
+    tx.delete(Guest, guest_key(room, username))
 
 
 def _joined(room: str, found: Room, seat: Seat, charter: Charter) -> JoinedRoom:
@@ -330,7 +330,7 @@ def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     if by in (tx.get(Blocks, username) or Blocks(())).usernames:
         raise Forbidden(f"{username} wants to hear nothing from you")
     if found.invite:
-        tx.put(place, Guest(by, at))
+        tx.put(guest_key(room, username), Guest(by, at))
     tx.announce(member(username), Invited(room, by))
 
 

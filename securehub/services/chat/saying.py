@@ -51,13 +51,15 @@ class Conversation(NamedTuple):
     """
     A conversation as one of its members sees it.
 
-    @ivar key: beneath which its messages lie.
+    @ivar key: that its messages have.
     @ivar seq: the number of its newest message.
+    @ivar first: the number of the oldest message that may still be there.
     @ivar peer: the other one, if it is a direct conversation.
     """
 
     key: str
     seq: int
+    first: int
     peer: str | None
 
 
@@ -70,12 +72,14 @@ def conversation(tx: ReadTransaction, place: str, username: str, at: datetime) -
     """
     if not place.startswith("@"):
         found, _ = seated(tx, place, username, at)
-        return Conversation(place, found.seq, None)
+        return Conversation(place, found.seq, found.first, None)
     peer = place[1:]
-    members.fetch(tx, peer)
     key = direct_key(username, peer)
     direct = tx.get(Direct, key)
-    return Conversation(key, 0 if direct is None else direct.seq, peer)
+    if direct is None:
+        # With somebody who is erased there is something to read, but nothing to begin.
+        members.fetch(tx, peer)
+    return Conversation(key, 0 if direct is None else direct.seq, 1, peer)
 
 
 def direct_key(one: str, other: str) -> str:
@@ -165,7 +169,8 @@ def speak(tx: Transaction, place: str, username: str, text: str, session: int, *
 
 def history(tx: ReadTransaction, place: str, username: str, *, limit: int, before: int | None, at: datetime) -> History:
     """What was said, the newest first."""
-    return messages.history(tx, conversation(tx, place, username, at).key, limit=limit, before=before)
+    found = conversation(tx, place, username, at)
+    return messages.history(tx, found.key, found.seq, oldest=found.first, limit=limit, before=before)
 
 
 def opened(tx: ReadTransaction, peer: str, username: str, *, at: datetime) -> JoinedRoom:
@@ -178,7 +183,7 @@ def opened(tx: ReadTransaction, peer: str, username: str, *, at: datetime) -> Jo
 def page(tx: ReadTransaction, place: str, username: str, after: int, *, at: datetime) -> Page:
     """Some of what was said after a number, as events."""
     found = conversation(tx, place, username, at)
-    lines = messages.page(tx, found.key, after)
+    lines = messages.page(tx, found.key, after, found.seq, oldest=found.first)
     last = lines[-1][0] if lines else found.seq
     if found.peer is None:
         events: list[Event] = [Spoken.again(place, seq, message) for seq, message in lines]
@@ -225,7 +230,8 @@ def remove(tx: Transaction, place: str, seq: int, username: str, reason: str, se
         if messages.fetch(tx, found.key, seq).by != username:
             raise Forbidden("only who wrote a direct message may remove it")
     else:
-        found = Conversation(place, tx.fetch(Room, place).seq, None)
+        room = tx.fetch(Room, place)
+        found = Conversation(place, room.seq, room.first, None)
         by_power = not _is_own(tx, place, seq, username)
         if by_power:
             power.check(tx, place, username)
@@ -268,5 +274,5 @@ def trace(tx: ReadTransaction, place: str, seq: int, username: str, *, at: datet
         power.check(tx, place, username)
         key = place
         messages.fetch(tx, key, seq)
-    versions = messages.versions(tx, key, seq)
+    versions = messages.versions(tx, messages.key(key, seq))
     return Listing([VersionRow(each.until, each.by, each.text) for each in reversed(versions)])
