@@ -33,7 +33,7 @@ NOT_THE_OPERATORS = (
     | {
         f"chat.{name}"
         for name in (
-            *("rooms", "join", "part", "say", "direct", "log", "names", "topic", "status", "unread", "read", "search", "edit"),
+            *("rooms", "join", "part", "say", "direct", "log", "names", "topic", "status", "unread", "read", "search", "edit", "pay"),
             *("block", "unblock", "blocked", "report"),
         )
     }

@@ -28,6 +28,19 @@ PAGE_CHARACTERS = 16_384
 """A page is full with so many characters, or with the message that goes beyond; so it never has more than 100 KB."""
 
 
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """A payment that a message shows; the payer is who said it."""
+
+    transfer: int
+    to: str
+    amount: str
+    currency: str
+
+    def told(self, memo: str) -> str:
+        """What the message says."""
+        return f"paid {self.to} {self.amount} {self.currency} (transfer {self.transfer}){f': {memo}' if memo else ''}"
+
+
 class Message(Record, frozen=True):
     """
     A message, by its conversation and C{seq}. It is found beneath who said it, too.
@@ -37,6 +50,7 @@ class Message(Record, frozen=True):
     @ivar edited: when it was changed last.
     @ivar removed: who removed it; empty if nobody did.
     @ivar reason: why.
+    @ivar receipt: of the payment that it shows. Such a message cannot be changed.
     """
 
     collection: ClassVar[str] = "message"
@@ -47,6 +61,7 @@ class Message(Record, frozen=True):
     edited: datetime | None = None
     removed: str = ""
     reason: str = ""
+    receipt: Receipt | None = None
 
     def beneath(self) -> tuple[str]:
         return (self.by,)
@@ -96,6 +111,7 @@ class Line(Row, frozen=True, omit_defaults=True):
     @ivar edited: when it was changed last, if it was.
     @ivar removed: who removed it, if it was.
     @ivar reason: why.
+    @ivar receipt: of the payment that it shows, if it does.
     """
 
     seq: int
@@ -105,14 +121,15 @@ class Line(Row, frozen=True, omit_defaults=True):
     edited: datetime | None = None
     removed: str = ""
     reason: str = ""
+    receipt: Receipt | None = None
 
     @classmethod
     def of(cls, seq: int, message: Message) -> Line:
-        return cls(seq, message.at, message.by, message.text, message.edited, message.removed, message.reason)
+        return cls(seq, message.at, message.by, message.text, message.edited, message.removed, message.reason, message.receipt)
 
     def shown(self) -> str:
         """As people read it."""
-        return f"{self.seq}  {when(self.at)}  {self.from_}: {shown_text(self.text, self.removed, self.edited is not None)}"
+        return f"{self.seq}  {when(self.at)}  {spoken(self.from_, self.text, self.removed, self.edited is not None, self.receipt)}"
 
 
 class History(Listing[Line], frozen=True):
@@ -128,11 +145,13 @@ class History(Listing[Line], frozen=True):
         return "there is more; ask with before= the first one shown" if self.more else ""
 
 
-def shown_text(text: str, removed: str, edited: bool) -> str:
-    """A message's text with what became of it."""
+def spoken(who: str, text: str, removed: str, edited: bool, receipt: Receipt | None) -> str:
+    """A message as people read it. What shows a payment has no colon behind the name, as everything has that somebody only writes."""
     if removed:
-        return f"(removed by {removed})"
-    return f"{text} (edited)" if edited else text
+        return f"{who}: (removed by {removed})"
+    if receipt is not None:
+        return f"{who} {text}"
+    return f"{who}: {text} (edited)" if edited else f"{who}: {text}"
 
 
 def key(conversation: str, seq: int) -> str:
@@ -208,12 +227,14 @@ def edit(tx: Transaction, conversation: str, seq: int, by: str, text: str, *, at
     """
     Change what a message says. What it was is kept.
 
-    @raise Conflict: it was removed.
+    @raise Conflict: it was removed, or shows a payment.
     @raise LimitExceeded: it was changed so often.
     """
     message = fetch(tx, conversation, seq)
     if message.removed:
         raise Conflict(f"message {seq} was removed")
+    if message.receipt is not None:
+        raise Conflict(f"message {seq} shows a payment")
     _keep(tx, conversation, seq, message, by, at)
     message = replace(message, text=text, edited=at)
     tx.put(key(conversation, seq), message)
@@ -232,7 +253,7 @@ def remove(tx: Transaction, conversation: str, seq: int, by: str, reason: str, *
     if message.removed:
         raise Conflict(f"message {seq} was removed before")
     _keep(tx, conversation, seq, message, by, at, more=1)
-    tx.put(key(conversation, seq), replace(message, text="", removed=by, reason=reason))
+    tx.put(key(conversation, seq), replace(message, text="", removed=by, reason=reason, receipt=None))
     return message.by
 
 
@@ -271,7 +292,7 @@ def delete(tx: Transaction, key: str) -> None:
 
 def blank(tx: Transaction, key: str, message: Message) -> None:
     """Take what a message says, and said before, from a member who is being erased. Its number stays, and so does who removed it."""
-    tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by))
+    tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by, receipt=None))
     tx.delete(Trace, key)
 
 

@@ -15,11 +15,12 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
-from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services.chat import blocks, memory, paying, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.presence import Presence
 from securehub.services.chat.rooms import JoinedRoom, NameRow, RoomRow, Roster, TopicReply
@@ -91,6 +92,25 @@ class Chat(Keeping):
         Or to one member, if you write @bob in place of a room. Whom you mention in a room as @bob will see that they were.
         """
         return await session.transact(saying.speak, room, session.member, text, session.number, at=self.clock.now())
+
+    @command(
+        None,
+        access=MEMBER,
+        writes=True,
+        room=words.place,
+        to=arguments.username,
+        amount=arguments.amount,
+        memo=optional(arguments.memo),
+        from_=named(arguments.account),
+    )
+    async def pay(self, session: Session, room: str, to: str, amount: Amount, memo: str = "", from_: str | None = None) -> paying.Paid:
+        """
+        Pay a member, and show it with its receipt in a room, or in your conversation with them (@bob).
+
+        The message and the payment are one: if you cannot pay, nothing is shown. It can be neither changed nor taken back.
+        """
+        at = self.clock.now()
+        return await session.transact(paying.pay, room, session.member, to, amount, memo, from_, session.number, at=at)
 
     @command("MSG", access=MEMBER, writes=True, to=arguments.username, text=arguments.message)
     async def direct(self, session: Session, to: str, text: str) -> Said:

@@ -10,7 +10,7 @@ import msgspec
 
 from securehub.event import Event
 from securehub.reply import when
-from securehub.services.messages import Message, shown_text
+from securehub.services.messages import Message, Receipt, spoken
 
 
 def room_channel(room: str) -> str:
@@ -30,6 +30,7 @@ class Spoken(Event, frozen=True, omit_defaults=True):
     @ivar mentions: the members of the room whom it mentions as C{@username}.
     @ivar edited: when it was changed last; in messages with which you catch up.
     @ivar removed: who removed it; likewise. Its text is empty then.
+    @ivar receipt: of the payment that it shows, if it does.
     """
 
     method = "chat.message"
@@ -42,18 +43,19 @@ class Spoken(Event, frozen=True, omit_defaults=True):
     mentions: tuple[str, ...] = ()
     edited: datetime | None = None
     removed: str = ""
+    receipt: Receipt | None = None
 
     @classmethod
     def again(cls, room: str, seq: int, message: Message) -> Spoken:
         """What has been said already."""
-        return cls(room, seq, message.at, message.by, message.text, (), message.edited, message.removed)
+        return cls(room, seq, message.at, message.by, message.text, (), message.edited, message.removed, message.receipt)
 
     @property
     def series(self) -> str:
         return f"room/{self.room}"
 
     def text(self) -> str:
-        return f"[{self.room}] {self.from_}: {shown_text(self.said, self.removed, self.edited is not None)}"
+        return f"[{self.room}] {spoken(self.from_, self.said, self.removed, self.edited is not None, self.receipt)}"
 
 
 class Whispered(Event, frozen=True, omit_defaults=True):
@@ -62,6 +64,7 @@ class Whispered(Event, frozen=True, omit_defaults=True):
 
     @ivar edited: when it was changed last; in messages with which you catch up.
     @ivar removed: who removed it; likewise. Its text is empty then.
+    @ivar receipt: of the payment that it shows, if it does.
     """
 
     method = "chat.direct"
@@ -73,13 +76,15 @@ class Whispered(Event, frozen=True, omit_defaults=True):
     said: str = msgspec.field(name="text")
     edited: datetime | None = None
     removed: str = ""
+    receipt: Receipt | None = None
 
     @property
     def series(self) -> str:
         return direct_series(self.from_, self.to)
 
     def text(self) -> str:
-        return f"{self.from_} to {self.to}: {shown_text(self.said, self.removed, self.edited is not None)}"
+        who = f"{self.from_} to {self.to}" if self.receipt is None else self.from_
+        return spoken(who, self.said, self.removed, self.edited is not None, self.receipt)
 
 
 class Joined(Event, frozen=True):

@@ -97,17 +97,34 @@ def say(tx: Transaction, room: str, username: str, text: str, session: int, *, a
     @raise Forbidden: they are not in it, or muted.
     @raise RateLimited: the room is slow, and they spoke just now.
     """
+    found, seat = may_say(tx, room, username, at)
+    mentioned = _mention(tx, room, username, text) if "@" in text else ()
+    return put_said(tx, room, found, seat, Message(at, username, text), mentioned, session)
+
+
+def may_say(tx: ReadTransaction, room: str, username: str, at: datetime) -> tuple[Room, Seat]:
+    """
+    @return: the room, and the seat of who wants to say something there.
+
+    @raise Forbidden: they are not in it, or muted.
+    @raise RateLimited: the room is slow, and they spoke just now.
+    """
     found, seat = seated(tx, room, username, at)
     if seat.muted is not None:
         refuse_muted(seat, room, at)
     if found.slow:
         _refuse_hasty(found, seat, at)
-    seq = found.seq + 1
+    return found, seat
+
+
+def put_said(tx: Transaction, room: str, found: Room, seat: Seat, message: Message, mentioned: tuple[str, ...], session: int) -> Said:
+    """Put a message that may be said, and announce it."""
+    seq, at, username = found.seq + 1, message.at, message.by
     tx.put(room, replace(found, seq=seq))
-    tx.put(messages.key(room, seq), Message(at, username, text))
+    tx.put(messages.key(room, seq), message)
     tx.put(seat_key(room, username), replace(seat, read=seq, mentions=0, said=at if found.slow else None))
-    mentioned = _mention(tx, room, username, text) if "@" in text else ()
-    tx.announce(room_channel(room), ToOthers(session, Spoken(room, seq, at, username, text, mentioned)))
+    event = Spoken(room, seq, at, username, message.text, mentioned, receipt=message.receipt)
+    tx.announce(room_channel(room), ToOthers(session, event))
     return Said(seq, at)
 
 
@@ -140,6 +157,14 @@ def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, at
     @raise NotFound: there is no such member.
     @raise Forbidden: they want to hear nothing from the sender.
     """
+    seq = may_tell(tx, username, to)
+    return put_told(tx, to, seq, Message(at, username, text), session)
+
+
+def may_tell(tx: ReadTransaction, username: str, to: str) -> int:
+    """
+    @return: the number of the newest message between two members, of whom one wants to write to the other.
+    """
     if username == to:
         raise BadArgument("to: that is you")
     members.fetch(tx, to)
@@ -147,14 +172,23 @@ def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, at
         raise Forbidden(f"{to} wants to hear nothing from you")
     if to in (tx.get(Blocks, username) or Blocks(())).usernames:
         raise Conflict(f"you have blocked {to}; unblock them first")
+    return (tx.get(Direct, direct_key(username, to)) or Direct()).seq
+
+
+def put_told(tx: Transaction, to: str, newest: int, message: Message, session: int) -> Said:
+    """
+    Put a direct message that may be written, and announce it.
+
+    @param newest: the number of the one before it; who writes the first one begins the conversation for both.
+    """
+    seq, at, username = newest + 1, message.at, message.by
     key = direct_key(username, to)
-    seq = (tx.get(Direct, key) or Direct()).seq + 1
-    if tx.get(Correspondent, f"{to}/{username}") is None:
+    if seq == 1:
         tx.put(f"{to}/{username}", Correspondent())
     tx.put(f"{username}/{to}", Correspondent(read=seq))
     tx.put(key, Direct(seq))
-    tx.put(messages.key(key, seq), Message(at, username, text))
-    event = Whispered(seq, at, username, to, text)
+    tx.put(messages.key(key, seq), message)
+    event = Whispered(seq, at, username, to, message.text, receipt=message.receipt)
     tx.announce(member(to), event)
     tx.announce(member(username), ToOthers(session, event))
     return Said(seq, at)
@@ -201,7 +235,7 @@ def series(place: str, username: str) -> tuple[str, str]:
 
 def _whispered_again(username: str, peer: str, seq: int, message: Message) -> Whispered:
     to = peer if message.by == username else username
-    return Whispered(seq, message.at, message.by, to, message.text, message.edited, message.removed)
+    return Whispered(seq, message.at, message.by, to, message.text, message.edited, message.removed, message.receipt)
 
 
 def edit(tx: Transaction, place: str, seq: int, username: str, text: str, session: int, *, at: datetime) -> None:
@@ -235,6 +269,8 @@ def remove(tx: Transaction, place: str, seq: int, username: str, reason: str, se
         by_power = not _is_own(tx, place, seq, username)
         if by_power:
             power.check(tx, place, username)
+    if not by_power and messages.fetch(tx, found.key, seq).receipt is not None:
+        raise Conflict("you cannot take back a message that shows a payment")
     author = messages.remove(tx, found.key, seq, username, reason, at=at)
     if by_power:
         power.note(tx, place, username, "remove", author, seq=seq, reason=reason, at=at)
