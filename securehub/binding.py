@@ -23,7 +23,7 @@ class Missing:
 MISSING = Missing()
 
 Bound = tuple[list[Any], str | None]
-"""One value for each parameter, L{MISSING} where a person has to be asked for it; and the key."""
+"""One value for each parameter, L{MISSING} where a person is asked for it if it is needed; and the key."""
 
 
 class _Slot:
@@ -58,7 +58,8 @@ class Binder:
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
         self._needed_in_text = sum(slot.mark for slot in self._slots if slot.parameter.required and not slot.parameter.prompt)
         defaults = iter(command.function.__defaults__ or ())
-        self._blank = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
+        defaulted = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
+        self._blank = [MISSING if parameter.prompt else value for parameter, value in zip(command.parameters, defaulted, strict=True)]
         if command.keyed:
             self._blank.append(None)
 
@@ -161,6 +162,14 @@ class Binder:
     def from_answer(self, place: int, answer: str, plain: bool) -> Any:
         """The value of a parameter that a person was asked for."""
         return self._from_word(self._slots[place], answer, plain)
+
+    def refuse_left_out(self, place: int) -> NoReturn:
+        """
+        Nobody can be asked for a parameter that turned out to be needed.
+
+        @raise BadArgument: always.
+        """
+        self._refuse_missing(1 << place)
 
     def _complete(self, values: list[Any], given: int, needed: int) -> Bound:
         if given & needed != needed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,6 +89,8 @@ class Parameter:
     @ivar required: whether it has to be given.
     @ivar by_name: whether it can be given by name only.
     @ivar prompt: what a person is asked for when it is left out of a line of text, the answer being hidden from view.
+    @ivar unless: a method of the service that is called with the session and the parameters before this one, and says whether this one is
+        not needed after all; its docstring says when that is.
     """
 
     name: str
@@ -96,12 +98,24 @@ class Parameter:
     required: bool = True
     by_name: bool = False
     prompt: str | None = None
+    unless: Callable[..., Awaitable[bool]] | None = None
+
+    def bound(self, service: object, settings: Mapping[str, Any]) -> Parameter:
+        """This parameter of a command of a running hub, bounded by the settings."""
+        type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
+        return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
 
     @property
     def usage(self) -> str:
         """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
         word = f"{self.name}=..." if self.by_name else self.name
         return word if self.required and not self.prompt else f"[{word}]"
+
+    @property
+    def needed(self) -> str:
+        """Whether it has to be given, for the reference."""
+        needed = f"required unless {self.unless.__doc__}" if self.unless else "required" if self.required else "optional"
+        return f"{needed}; asked for in text" if self.prompt else f"{needed}, by name" if self.by_name else needed
 
 
 def optional(parse: Callable[..., Any]) -> Parameter:
@@ -114,9 +128,13 @@ def named(parse: Callable[..., Any]) -> Parameter:
     return Parameter("", ArgumentType.of(parse), required=False, by_name=True)
 
 
-def prompted(parse: Callable[..., Any], prompt: str) -> Parameter:
-    """A parameter for which a person is asked when the line lacks it."""
-    return Parameter("", ArgumentType.of(parse), prompt=prompt)
+def prompted(parse: Callable[..., Any], prompt: str, *, unless: Callable[..., Awaitable[bool]] | None = None) -> Parameter:
+    """
+    A parameter for which a person is asked when the line lacks it.
+
+    @param unless: see L{Parameter.unless}; the function is given None where the parameter is not needed.
+    """
+    return Parameter("", ArgumentType.of(parse), required=unless is None, prompt=prompt, unless=unless)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +166,12 @@ class Command:
         This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
         C{notes} say of it, where it depends on the hub, stands at the end of its manual.
         """
-        parameters = tuple(
-            replace(each, type=each.type.limited(settings[each.type.limit])) if each.type.limit else each for each in self.parameters
-        )
         note = getattr(service, "notes", {}).get(self.name, "")
         return replace(
             self,
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
-            parameters=parameters,
+            parameters=tuple(each.bound(service, settings) for each in self.parameters),
             manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
         )
 
@@ -236,6 +251,8 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
     for parameter, each in zip(parameters, taken, strict=True):
         if parameter.required != (each.default is each.empty):
             raise TypeError(f"{where}: {parameter.name} must have a default if it is optional, and none if it is not")
+        if parameter.unless and each.default is not None:
+            raise TypeError(f"{where}: {parameter.name} must have None for its default, which says that it was not needed")
     rest = [parameter for parameter in parameters if parameter.type.rest and not parameter.by_name]
     positional = [parameter for parameter in parameters if not parameter.by_name]
     if rest and rest != positional[-1:]:

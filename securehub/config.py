@@ -134,6 +134,7 @@ SETTINGS = (
     Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
+    Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from securehub.binding import MISSING, Binder, Bound
 from securehub.command import Command
 from securehub.once import digest, place
-from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
+from securehub.refusals import Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
 
@@ -172,6 +172,8 @@ class Dispatch:
         if access.login:
             access.check(await session.roles(), session.operator)
         values, key = bind(source, plain)
+        if entry.asks:
+            await self._excuse(session, entry, values)
         if access.stranger and session.user is not None:
             raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
@@ -193,14 +195,21 @@ class Dispatch:
             return values
         return [self._mark(value) if place in entry.secrets else value for place, value in enumerate(values)]
 
+    async def _excuse(self, session: Session, entry: _Entry, values: list[Any]) -> None:
+        """Put None for what the request lacks and turns out not to need. What else it lacks can be asked of a person alone."""
+        for index, parameter in enumerate(entry.command.parameters):
+            if values[index] is MISSING:
+                if parameter.unless is not None and await parameter.unless(session, *values[:index]):
+                    values[index] = None
+                elif session.speaks_json:
+                    entry.binder.refuse_left_out(index)
+
     async def _ask(self, session: Session, entry: _Entry, values: list[Any]) -> None:
         """Ask the person for what the line lacks, and put it into the values."""
         for index, parameter in enumerate(entry.command.parameters):
             if values[index] is MISSING:
                 assert parameter.prompt
                 answer = await session.ask(parameter.prompt)
-                if not answer:
-                    raise BadCredentials("cancelled")
                 values[index] = entry.binder.from_answer(index, answer, answer.isprintable() and answer.isascii())
 
     def _refusal(self, session: Session, error: Exception) -> Refusal:

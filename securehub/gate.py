@@ -17,6 +17,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.peer import PeerCertificate
 from securehub.store.journal import Position
 
 _log = Logger()
@@ -34,6 +35,9 @@ class Outlet(Protocol):
 
     def cut(self) -> None:
         """Close the connection without an answer: what it waited for is lost."""
+
+    def certificate(self) -> PeerCertificate | None:
+        """What the peer has shown of itself."""
 
 
 class Told(Protocol):

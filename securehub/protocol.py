@@ -21,6 +21,7 @@ from securehub import __version__
 from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.outlet import TransportOutlet
+from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
 from securehub.wire import characters
@@ -79,6 +80,8 @@ class HubProtocol(LineReceiver):
 
     def handshakeCompleted(self) -> None:
         self._begin()
+        if shows_too_much(self.transport):
+            self.say_bye(f"your client certificate and those sent with it have over {MAX_SHOWN} bytes; send it alone.")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_timer()
@@ -135,6 +138,10 @@ class HubProtocol(LineReceiver):
         """Close at once, without an answer."""
         self._lines.clear()
         self.outlet.cut()
+
+    def certificate(self) -> PeerCertificate | None:
+        """The client certificate with which the peer came, if it has one."""
+        return certificate_of(self.transport)
 
     def say_bye(self, reason: str) -> None:
         """Close, telling why."""

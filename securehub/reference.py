@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from securehub import config, service
-from securehub.command import Command, Parameter, declared_by
+from securehub.command import Command, declared_by
 from securehub.event import Event
 from securehub.refusals import Refusal
 from securehub.reply import Listing
@@ -96,7 +96,7 @@ def _command(command: Command) -> Iterator[str]:
         rows = [
             (
                 f"`{each.name}`",
-                _needed(each),
+                each.needed,
                 " or ".join(sorted(_PLAIN[kind] for kind in each.type.accepts)),
                 each.type.expected,
             )
@@ -104,13 +104,6 @@ def _command(command: Command) -> Iterator[str]:
         ]
         yield from _table(("parameter", "", "in JSON", "what it is"), rows)
     yield from _result(command.result)
-
-
-def _needed(parameter: Parameter) -> str:
-    if parameter.prompt:
-        return "required; asked for in text"
-    needed = "required" if parameter.required else "optional"
-    return f"{needed}, by name" if parameter.by_name else needed
 
 
 def _result(result: Any) -> Iterator[str]:

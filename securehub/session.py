@@ -15,7 +15,8 @@ from securehub.command import ROLES
 from securehub.event import End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.refusals import NotLoggedIn, Refusal
+from securehub.peer import PeerCertificate
+from securehub.refusals import BadCredentials, NotLoggedIn, Refusal
 from securehub.store.transaction import ReadTransaction
 from securehub.switchboard import EVERYBODY, Subscription, Switchboard, encode, member, role
 from securehub.wire import text
@@ -153,16 +154,25 @@ class Session:
         self.committed = self._wrote = True
         return result
 
-    def ask(self, prompt: str) -> Deferred[str]:
-        """
-        Ask the person for a line that is not a command.
+    def certificate(self) -> PeerCertificate | None:
+        """The client certificate with which the peer came, if it has one."""
+        return None if self.gone else self._outbox.outlet.certificate()
 
-        @return: fires with the line; fails with a Refusal if it cannot be read.
+    async def ask(self, prompt: str) -> str:
+        """
+        Ask the person for a line that is not a command. Programs cannot be asked.
+
+        @raise BadCredentials: it is empty, which cancels.
+        @raise Refusal: it cannot be read.
         """
         # It is an answer, not an event: should it be lost, so is the connection.
         self._outbox.reply(text.event(f"{prompt}:"))
-        self.asking = Deferred()
-        return self.asking
+        asking: Deferred[str] = Deferred()
+        self.asking = asking
+        answer = await asking
+        if not answer:
+            raise BadCredentials("cancelled")
+        return answer
 
     async def log_in(self, username: str, family: str, token: bytes) -> None:
         """

@@ -34,6 +34,21 @@ class Example:
     def ask(self, session: object, name: str, secret: str) -> None:
         """Ask."""
 
+    async def is_known(self, session: object, name: str) -> bool:
+        """somebody knows you"""
+        return True
+
+    @command(
+        "ENTER",
+        access=ANYONE,
+        writes=True,
+        name=arguments.username,
+        secret=prompted(arguments.password, "Secret", unless=is_known),
+        times=named(arguments.whole),
+    )
+    def enter(self, session: object, name: str, secret: str | None = None, times: int = 0) -> None:
+        """Enter."""
+
     @command("TURN", access=ANYONE, on=arguments.switch)
     def turn(self, session: object, on: bool) -> None:
         """Turn."""
@@ -116,6 +131,19 @@ class TextTests(BindingCase):
         self.bound('bob ""', "bob", "")
         self.refused("", "name is missing")
         self.refused("bob a b", "'b' is too much")
+
+    def test_excused(self) -> None:
+        """What may turn out not to be needed is left open in both forms, with the key in its place; a null is as if left out."""
+        self.verb = "ENTER"
+        self.bound("bob", "bob", MISSING, 0)
+        self.bound("bob times=3", "bob", MISSING, 3)
+        self.bound("bob s3cret", "bob", "s3cret", 0)
+        self.bound_json({"name": "bob"}, "bob", MISSING, 0)
+        self.bound_json({"name": "bob", "secret": None, "times": 3, "key": "k"}, "bob", MISSING, 3, key="k")
+        self.bound_json(["bob", "s3cret"], "bob", "s3cret", 0)
+        self.refused_json({}, "name is missing")
+        raised = self.assertRaises(BadArgument, binder("ENTER").refuse_left_out, 1)
+        self.assertIn("secret is missing: a password", str(raised))
 
     def test_no_key_where_nothing_is_written(self) -> None:
         self.verb = "TURN"

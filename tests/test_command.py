@@ -35,6 +35,14 @@ class Example:
         """
         return Told(text)
 
+    async def is_known(self, session: object) -> bool:
+        """somebody knows you"""
+        return True
+
+    @command("ENTER", access=ANYONE, secret=prompted(arguments.password, "Secret", unless=is_known))
+    async def enter(self, session: object, secret: str | None = None) -> None:
+        """Enter."""
+
     @command(None, access=ANYONE, writes=True, keyed=False, secret=prompted(arguments.password, "Secret"), word_=optional(arguments.word))
     async def import_(self, session: object, secret: str, word_: str = "") -> None:
         """Import."""
@@ -45,7 +53,7 @@ class DeclarationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.service = Example()
-        self.say, self.imports = (each.bound(self.service, "example", {}) for each in declared_by(self.service))
+        self.say, self.enter, self.imports = (each.bound(self.service, "example", {}) for each in declared_by(self.service))
 
     def test_what_is_declared(self) -> None:
         self.assertEqual((self.say.name, self.say.verb, self.say.access), ("example.say", "SAY", MEMBER))
@@ -58,6 +66,21 @@ class DeclarationTests(SynchronousTestCase):
     def test_usage(self) -> None:
         self.assertEqual(self.say.usage, "SAY room text [from=...] [key=...]")
         self.assertEqual(self.imports.usage, "example.import [secret] [word]")
+
+    def test_excused(self) -> None:
+        """A parameter that may turn out not to be needed says when that is, and its question is the service's own."""
+        (secret,) = self.enter.parameters
+        assert secret.unless is not None
+        self.assertEqual(secret.unless, self.service.is_known)
+        self.assertEqual((self.enter.usage, secret.required), ("ENTER [secret]", False))
+        self.assertEqual(secret.needed, "required unless somebody knows you; asked for in text")
+
+    def test_needed(self) -> None:
+        """What the reference says of each parameter."""
+        self.assertEqual(
+            [each.needed for each in self.say.wire_parameters], ["required", "required", "optional, by name", "optional, by name"]
+        )
+        self.assertEqual([each.needed for each in self.imports.parameters], ["required; asked for in text", "optional"])
 
     def test_keys(self) -> None:
         """What writes takes one, unless it says that it does not."""
@@ -84,7 +107,7 @@ class DeclarationTests(SynchronousTestCase):
         class Silent(Example):
             say = None
 
-        self.assertEqual([each.name for each in declared_by(self.service)], ["say", "import"])
+        self.assertEqual([each.name for each in declared_by(self.service)], ["say", "enter", "import"])
         self.assertEqual(declared_by(object()), [])
 
 
@@ -121,6 +144,9 @@ class DisagreementTests(SynchronousTestCase):
         self.refused(needs, a=named(arguments.word))
         self.refused(takes, a=arguments.word)
         self.refused(takes, a=prompted(arguments.word, "Word"))
+        # None would be told from a word, an empty word would not.
+        self.refused(takes, a=prompted(arguments.word, "Word", unless=Example.is_known))
+        self.refused(needs, a=prompted(arguments.word, "Word", unless=Example.is_known))
 
     def test_a_text_in_the_middle(self) -> None:
         """It would take the words of those behind it."""

@@ -45,20 +45,21 @@ ALLOWED: dict[str, set[str]] = {
     "once": {"refusals", "money", "store.records", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
+    "peer": set(),
     "vault": {"store.files"},
-    "gate": {"store.journal"},
-    "session": {"refusals", "members", "command", "event", "gate", "once", "store.transaction", "switchboard", "wire"},
+    "gate": {"peer", "store.journal"},
+    "session": {"refusals", "members", "command", "event", "gate", "once", "peer", "store.transaction", "switchboard", "wire"},
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
-    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
+    | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
     "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
     | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
@@ -79,8 +80,8 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"tls"},
-    "cryptography": {"tls", "vault"},
+    "OpenSSL": {"tls", "peer"},
+    "cryptography": {"tls", "vault", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
@@ -221,7 +222,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_transports(self) -> None:
         """Those that carry bytes know nothing of commands."""
-        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"store.journal"}}
+        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"peer", "store.journal"}}
         self.assertEqual({name: ALLOWED[name] for name in known}, known)
 
     def test_services_know_records_and_transactions(self) -> None:

@@ -19,7 +19,7 @@ OPEN_TO_ALL = {"hub.help", "hub.ping", "hub.version", "hub.whoami", "hub.quit", 
 
 OF_ROLES = {
     "admin": {"admin.users", "admin.grant", "admin.ungrant", "admin.status", "admin.lock", "admin.unlock", "admin.password"}
-    | {"admin.invite", "admin.erase"},
+    | {"admin.invite", "admin.erase", "admin.otp_disable"},
     "moderator": {"chat.reports", "chat.settle"},
     "treasurer": {"ledger.deposit", "ledger.withdraw", "ledger.trial_balance"},
 }
@@ -28,6 +28,7 @@ OF_ROLES = {
 NOT_THE_OPERATORS = (
     {"ledger.accounts", "ledger.open", "ledger.balance", "ledger.transfer", "ledger.history"}
     | {f"auth.{name}" for name in ("logout", "sessions", "revoke", "passwd", "profile", "export", "erase")}
+    | {f"auth.{name}" for name in ("otp_setup", "otp_confirm", "otp_disable", "cert_add", "certs", "cert_remove")}
     | {f"budget.{name}" for name in ("income", "expense", "entries", "remove", "report", "months", "plan", "import", "import_preview")}
     | {f"budget.{name}" for name in ("goal_set", "goals", "goal_remove", "rule_add", "rules", "rule_preview", "rule_remove")}
     | {

@@ -16,7 +16,7 @@ from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
 from securehub.services.admin import invites, locks, roles, status, users
-from securehub.services.auth import erasure, invitations, passwords
+from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
 from securehub.session import Session
 
@@ -111,6 +111,15 @@ class Admin:
         session.answer_in_part(b"")
         await self.erasing.forget_now(username)
         return erased
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def otp_disable(self, session: Session, username: str) -> otp.TurnedOff:
+        """
+        Take one-time codes off a member, who has lost the phone and the recovery codes.
+
+        Make sure who is asking: from then on the password alone lets in.
+        """
+        return await session.transact(otp.turn_off, username)
 
     @command(None, access=ADMIN)
     def status(self, session: Session) -> status.Status:
