@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from securehub import members
-from securehub.command import AUDITED_ROLES, Command
+from securehub.command import AUDITED_ROLES, Audited, Command
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 
@@ -39,13 +39,18 @@ class Audit(Record, frozen=True):
 
 
 class Act(NamedTuple):
-    """A command on its way to its transaction; the fields are those of L{Audit}."""
+    """
+    A command on its way to its transaction; the fields but the last are those of L{Audit}.
+
+    @ivar by_right: whether members may do so by right of their own, in which case it is noted of those alone who have power.
+    """
 
     at: datetime
     by: str
     command: str
     target: str
     arguments: dict[str, Any]
+    by_right: bool = False
 
     @classmethod
     def of(cls, command: Command, by: str, values: Sequence[Any], at: datetime) -> Act:
@@ -55,7 +60,7 @@ class Act(NamedTuple):
         given = [(each, value) for each, value in zip(command.parameters, values, strict=True) if value is not None and value != ""]
         shown = {each.name: _plain(value) for each, value in given if not each.secret}
         target = next((str(value) for each, value in given if each.type.target), "")
-        return cls(at, by, command.name, target, shown)
+        return cls(at, by, command.name, target, shown, command.audited is Audited.OF_POWER)
 
 
 def audit_key(number: int) -> str:
@@ -63,14 +68,11 @@ def audit_key(number: int) -> str:
 
 
 def audited(tx: Transaction, act: Act, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """
-    Run a rule, and note the act that it belongs to if it is one of power: what members do by right of their own is not noted. A refusal
-    of the rule leaves no entry.
-    """
-    power = any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
+    """Run a rule, and note the act that it belongs to. A refusal of the rule leaves no entry."""
+    noted = not act.by_right or any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
     result = rule(tx, *args, **kwargs)
-    if power:
-        tx.put(audit_key(tx.number("audit")), Audit(*act))
+    if noted:
+        tx.put(audit_key(tx.number("audit")), Audit(act.at, act.by, act.command, act.target, act.arguments))
     return result
 
 

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from securehub.audit import Act
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
-from securehub.command import Command
+from securehub.command import Audited, Command
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
@@ -53,7 +53,7 @@ class _Entry:
         self.bind_text = binder.from_text
         self.function = noted(command)
         self.writes = command.writes
-        self.audited = command.audited
+        self.audited = command.audited is not Audited.NEVER
         # A secret is nothing to keep in a digest that somebody could guess at.
         self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.secret]
 

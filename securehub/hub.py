@@ -101,8 +101,8 @@ class Hub:
         self.hashing = hashing
         self.vault = Vault(directory, random)
         self.operations = operations or Operations()
-        self.switchboard = Switchboard()
         self.gate = Gate(reactor)
+        self.switchboard = Switchboard(self.gate)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.duties = Duties(self.store, reactor, clock)

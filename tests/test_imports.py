@@ -50,11 +50,12 @@ ALLOWED: dict[str, set[str]] = {
     "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
-    "switchboard": {"event", "wire"},
+    "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
+    | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
@@ -106,7 +107,7 @@ OTHERS: dict[str, set[str]] = {
     "queue": {"store"},
     "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
     "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "notices", "vitals"},
+    | {"hashing", "client", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},
