@@ -52,7 +52,7 @@ FEW = 8
 
 
 class Ending(Listener, Protocol):
-    """Whoever listens to a member's channel, where sessions are ended."""
+    """Whoever listens to a channel on which sessions are ended: a member's, or a connection's."""
 
     def is_meant(self, end: End) -> bool: ...
 
@@ -72,6 +72,11 @@ def member(username: str) -> str:
 def role(name: str) -> str:
     """The channel of all sessions of all who have been granted a role."""
     return f"role/{name}"
+
+
+def connection(number: int) -> str:
+    """The channel of one connection, whoever it is."""
+    return f"connection/{number}"
 
 
 def encode(event: Event, json: bool) -> bytes:

@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
-    "command": {"refusals", "arguments"},
+    "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
@@ -43,27 +43,36 @@ ALLOWED: dict[str, set[str]] = {
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
+    "doorkeeper": {"config", "networks"},
+    "vitals": set(),
+    "audit": {"command", "members", "store.records", "store.transaction"},
+    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "members", "command", "event", "gate", "once", "peer", "store.transaction", "switchboard", "wire"},
-    "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction"}
+    | {"switchboard", "trying", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    | {"audit"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
+    | {"switchboard"},
     # all of it
-    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    | {"once", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching"}
+    | {"store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
     | {"store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
@@ -90,22 +99,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
-    "twisted.internet": {
-        "chores",
-        "store",
-        "hub",
-        "gate",
-        "protocol",
-        "outlet",
-        "eager",
-        "tls",
-        "tap",
-        "session",
-        "dispatch",
-        "hashing",
-        "client",
-        "services.chat.presence",
-    },
+    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "vitals", "services.chat.presence"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
@@ -244,4 +239,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference"}), module)
+                self.assertTrue(_within(module, {"store", "tls", "config", "reference", "vitals"}), module)
