@@ -28,17 +28,28 @@ PAGE_CHARACTERS = 16_384
 """A page is full with so many characters, or with the message that goes beyond; so it never has more than 100 KB."""
 
 
-class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """A payment that a message shows; the payer is who said it."""
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    What a message shows of the ledger: a payment, or that somebody is asked for one. Who says it pays, or asks.
 
-    transfer: int
+    @ivar from_: who pays.
+    @ivar transfer: the payment, if it was made.
+    @ivar request: the payment request, if there is one.
+    """
+
+    from_: str = msgspec.field(name="from")
     to: str
     amount: str
     currency: str
+    transfer: int | None = None
+    request: int | None = None
 
     def told(self, memo: str) -> str:
         """What the message says."""
-        return f"paid {self.to} {self.amount} {self.currency} (transfer {self.transfer}){f': {memo}' if memo else ''}"
+        numbers = [f"{name} {number}" for name, number in (("transfer", self.transfer), ("request", self.request)) if number is not None]
+        price = f"{self.amount} {self.currency}"
+        deed = f"asks {self.from_} for {price}" if self.transfer is None else f"paid {self.to} {price}"
+        return f"{deed} ({', '.join(numbers)}){f': {memo}' if memo else ''}"
 
 
 class Message(Record, frozen=True):
@@ -50,7 +61,7 @@ class Message(Record, frozen=True):
     @ivar edited: when it was changed last.
     @ivar removed: who removed it; empty if nobody did.
     @ivar reason: why.
-    @ivar receipt: of the payment that it shows. Such a message cannot be changed.
+    @ivar receipt: what it shows of the ledger. Such a message cannot be changed.
     """
 
     collection: ClassVar[str] = "message"
@@ -111,7 +122,7 @@ class Line(Row, frozen=True, omit_defaults=True):
     @ivar edited: when it was changed last, if it was.
     @ivar removed: who removed it, if it was.
     @ivar reason: why.
-    @ivar receipt: of the payment that it shows, if it does.
+    @ivar receipt: what it shows of the ledger, if it does.
     """
 
     seq: int
@@ -146,7 +157,9 @@ class History(Listing[Line], frozen=True):
 
 
 def spoken(who: str, text: str, removed: str, edited: bool, receipt: Receipt | None) -> str:
-    """A message as people read it. What shows a payment has no colon behind the name, as everything has that somebody only writes."""
+    """A message as people read it. What shows a payment has no colon behind the
+    name, as everything has that somebody only writes.
+    """
     if removed:
         return f"{who}: (removed by {removed})"
     if receipt is not None:

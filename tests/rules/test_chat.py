@@ -358,7 +358,7 @@ class Paying(Talking):
         paid = self.pay("4")
         (line,) = self.ask(saying.history, "lobby", "bob", limit=5, before=None, at=self.at).items
         self.assertEqual((line.seq, line.from_, line.text), (paid.seq, "alice", f"paid bob 4.00 USD (transfer {paid.transfer}): lunch"))
-        self.assertEqual(line.receipt, messages.Receipt(paid.transfer, "bob", "4.00", "USD"))
+        self.assertEqual(line.receipt, messages.Receipt("alice", "bob", "4.00", "USD", transfer=paid.transfer))
         self.assertEqual((self.balance("alice"), self.balance("bob")), ("6.00", "4.00"))
 
     def test_refused(self) -> None:

@@ -15,16 +15,15 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
-from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
-from securehub.services.chat import blocks, memory, paying, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
+from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, NameRow, RoomRow, Roster, TopicReply
-from securehub.services.ledger.booking import booking
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Roster, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -38,22 +37,23 @@ HOUR_SECONDS = 60 * 60
 
 @implementer(IRemembers)
 @provider(IPlugin, IServiceFactory)
-class Chat(Keeping):
+class Chat:
     """Rooms and direct messages."""
 
     name = "chat"
     records = (*messages.RECORDS, *records.RECORDS)
+    parts = (Keeping, Paying)
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
     forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
-        super().__init__(hub)
+        self.store = hub.store
+        self.clock = hub.clock
+        self.limits = Limits.of(hub.settings)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
-        self.transact = hub.store.transact
-        self.booking = booking(hub)
         self.chores = hub.chores
         self.chores.at_start(self.forget_old)
         self.chores.every(HOUR_SECONDS, self.forget_old)
@@ -94,24 +94,6 @@ class Chat(Keeping):
         Or to one member, if you write @bob in place of a room. Whom you mention in a room as @bob will see that they were.
         """
         return await session.transact(saying.speak, room, session.member, text, session.number, at=self.clock.now())
-
-    @command(
-        None,
-        access=MEMBER,
-        moves=True,
-        room=words.place,
-        to=arguments.username,
-        amount=arguments.amount,
-        memo=optional(arguments.memo),
-        from_=named(arguments.account),
-    )
-    async def pay(self, session: Session, room: str, to: str, amount: Amount, memo: str = "", from_: str | None = None) -> paying.Paid:
-        """
-        Pay a member, and show it with its receipt in a room, or in your conversation with them (@bob).
-
-        The message and the payment are one: if you cannot pay, nothing is shown. It can be neither changed nor taken back.
-        """
-        return await session.transact(paying.pay, room, session.member, to, amount, memo, from_, session.number, **self.booking())
 
     @command("MSG", access=MEMBER, writes=True, to=arguments.username, text=arguments.message)
     async def direct(self, session: Session, to: str, text: str) -> Said:
@@ -234,7 +216,7 @@ class Chat(Keeping):
         """Show what a message said before it was changed or removed; for its author and those who keep order in the room."""
         return await self.store.read(saying.trace, room, seq, session.caller, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def invite(self, session: Session, room: str, username: str) -> None:
         """
         Ask somebody into a room that you are in.
@@ -274,7 +256,7 @@ class Chat(Keeping):
     async def forget_old(self) -> None:
         """Delete the messages that rooms keep no longer."""
         for room in await self.store.read(retention.limited):
-            while await self.transact(retention.forget, room, at=self.clock.now()):
+            while await self.store.transact(retention.forget, room, at=self.clock.now()):
                 await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:

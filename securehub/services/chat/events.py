@@ -30,7 +30,7 @@ class Spoken(Event, frozen=True, omit_defaults=True):
     @ivar mentions: the members of the room whom it mentions as C{@username}.
     @ivar edited: when it was changed last; in messages with which you catch up.
     @ivar removed: who removed it; likewise. Its text is empty then.
-    @ivar receipt: of the payment that it shows, if it does.
+    @ivar receipt: what it shows of the ledger, if it does.
     """
 
     method = "chat.message"
@@ -64,7 +64,7 @@ class Whispered(Event, frozen=True, omit_defaults=True):
 
     @ivar edited: when it was changed last; in messages with which you catch up.
     @ivar removed: who removed it; likewise. Its text is empty then.
-    @ivar receipt: of the payment that it shows, if it does.
+    @ivar receipt: what it shows of the ledger, if it does.
     """
 
     method = "chat.direct"

@@ -29,7 +29,7 @@ class Keeping:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
-        self.limits = Limits(hub.settings["rooms_per_member"], hub.settings["told_members"])
+        self.limits = Limits.of(hub.settings)
 
     @command(
         None,

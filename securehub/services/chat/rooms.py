@@ -4,8 +4,9 @@ Rooms: joining and leaving them, who is there, what they are about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +31,10 @@ class Limits(msgspec.Struct, frozen=True):
 
     rooms: int
     told: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Limits:
+        return cls(settings["rooms_per_member"], settings["told_members"])
 
 
 class JoinedRoom(Reply, frozen=True):
@@ -344,7 +349,7 @@ def _check_inviter(tx: ReadTransaction, room: str, found: Room, by: str, at: dat
 
 def is_moderator(tx: ReadTransaction, username: str) -> bool:
     """Whether somebody has the role C{moderator}; the operator of the hub has all."""
-    return username == members.OPERATOR or "moderator" in members.fetch(tx, username).roles
+    return members.has_role(tx, username, "moderator")
 
 
 def channels_of(tx: ReadTransaction, username: str) -> list[str]:

@@ -194,6 +194,17 @@ def put_told(tx: Transaction, to: str, newest: int, message: Message, session: i
     return Said(seq, at)
 
 
+def ready(tx: ReadTransaction, place: str, username: str, session: int, *, at: datetime) -> Callable[[Transaction, Message], Said]:
+    """
+    @return: says something in a conversation of either kind, in the same transaction; whether it may be said has been seen to.
+    """
+    if place.startswith("@"):
+        newest = may_tell(tx, username, place[1:])
+        return lambda tx, message: put_told(tx, place[1:], newest, message, session)
+    found, seat = may_say(tx, place, username, at)
+    return lambda tx, message: put_said(tx, place, found, seat, message, (), session)
+
+
 def speak(tx: Transaction, place: str, username: str, text: str, session: int, *, at: datetime) -> Said:
     """Say something in a conversation of either kind."""
     if place.startswith("@"):
