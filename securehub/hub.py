@@ -28,7 +28,7 @@ from securehub.once import Once
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
@@ -190,7 +190,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 
