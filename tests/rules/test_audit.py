@@ -129,6 +129,7 @@ class AuditTests(Rules):
         """Of what was done to a member who is erased no text is left; of what they did themselves all is."""
         for target in (*["bob"] * AT_ONCE, "carol"):
             self.do(audited, act()._replace(target=target), change_role, "bob", "seller", True)
+        self.do(lambda tx: tx.put("bob", Member(1, roles=("admin",))))
         self.do(audited, act()._replace(target="carol", by="bob"), change_role, "bob", "seller", True)
         after: str | None = ""
         steps = 0
