@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from securehub.audit import Act
+from securehub.audit import Act, Whose
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Audited, Command
@@ -65,12 +65,16 @@ class Dispatch:
     @param reactor: for giving it back in the middle of a long batch.
     @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
     @param clock: the time for the audit.
+    @param whose: tells the audit whose an account is.
     """
 
-    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock) -> None:
+    def __init__(
+        self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock, whose: Whose
+    ) -> None:
         self._reactor = reactor
         self._mark = mark
         self._clock = clock
+        self._whose = whose
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
         self._methods: dict[str, _Entry] = {}
@@ -194,7 +198,7 @@ class Dispatch:
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, self._marked(entry, values)), entry.command.result))
         if entry.audited:
-            session.act = Act.of(entry.command, session.caller, values, self._clock.now())
+            session.act = Act.of(entry.command, session.caller, values, self._clock.now(), self._whose)
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
             return await result

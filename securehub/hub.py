@@ -30,7 +30,7 @@ from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
@@ -198,7 +198,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 
