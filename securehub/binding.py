@@ -22,7 +22,14 @@ class Missing:
 
 MISSING = Missing()
 
-Bound = tuple[list[Any], str | None]
+
+class Try:
+    """Stands in the place of a key for a command that is only tried: so its key, if it has one, keeps nothing."""
+
+
+TRY = Try()
+
+Bound = tuple[list[Any], str | Try | None]
 """One value for each parameter, L{MISSING} where a person is asked for it if it is needed; and the key."""
 
 
@@ -60,8 +67,7 @@ class Binder:
         defaults = iter(command.function.__defaults__ or ())
         defaulted = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
         self._blank = [MISSING if parameter.prompt else value for parameter, value in zip(command.parameters, defaulted, strict=True)]
-        if command.keyed:
-            self._blank.append(None)
+        self._blank += [None] * (len(command.wire_parameters) - len(command.parameters))
 
     def from_params(self, params: Any, plain: bool) -> Bound:
         """
@@ -175,8 +181,9 @@ class Binder:
         if given & needed != needed:
             self._refuse_missing(needed & ~given)
         if self._command.keyed:
+            tries = self._command.moves and values.pop()
             key = values.pop()
-            return values, key
+            return values, TRY if tries else key
         return values, None
 
     def _from_word(self, slot: _Slot, word: str, plain: bool) -> Any:

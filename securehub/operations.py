@@ -29,7 +29,9 @@ class Operations:
     @ivar prepare_reload: reads anew what can be. What it returns puts that to use. If something of it is broken,
         it raises Conflict and nothing has changed.
     @ivar certificate_days: whole days until the certificate ends; None where there is none.
+    @ivar memory_bytes: what the process has in memory; None if that is not known.
     """
 
     prepare_reload: Callable[[], Callable[[], Reread]] = lambda: Reread
     certificate_days: Callable[[], int | None] = lambda: None
+    memory_bytes: Callable[[], int | None] = lambda: None

@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,10 @@ _PLAIN = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    list: "array",
     bytes: "string (base64)",
     datetime: "time",
+    date: "day",
     type(None): "null",
     Any: "any",
 }
@@ -62,9 +64,9 @@ def commands() -> dict[str, list[Command]]:
     found: dict[str, list[Command]] = {}
     for factory in service.find():
         if factory.__module__.startswith("securehub.services."):
-            # Declarations are the class's; there is no hub to make a whole service for.
-            unmade = factory.__new__(factory)
-            found[factory.name] = [command.bound(unmade, factory.name, settings) for command in declared_by(unmade)]
+            # Declarations are the classes'; there is no hub to make a whole service for.
+            unmade = [each.__new__(each) for each in service.parts_of(factory)]
+            found[factory.name] = [command.bound(part, factory.name, settings) for part in unmade for command in declared_by(part)]
     return found
 
 

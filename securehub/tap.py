@@ -37,6 +37,7 @@ from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 from securehub.tls import BadCertificate
 from securehub.vault import BadKey
+from securehub.vitals import memory_bytes
 
 _log = Logger()
 
@@ -195,7 +196,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
-            operations=Operations(self.prepare_reload, self._certificates.days_left),
+            operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
         self._hub.open()

@@ -10,9 +10,10 @@ from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments
-from securehub.binding import MISSING, Binder
+from securehub.binding import MISSING, TRY, Binder
 from securehub.command import ANYONE, MEMBER, Command, command, declared_by, named, optional, prompted
 from securehub.refusals import BadArgument
+from securehub.reply import MoneyReply
 
 
 class Example:
@@ -33,6 +34,11 @@ class Example:
     @command("ASK", access=ANYONE, name=arguments.username, secret=prompted(arguments.password, "Secret"))
     def ask(self, session: object, name: str, secret: str) -> None:
         """Ask."""
+
+    @command("MOVE", access=MEMBER, moves=True, to=arguments.username)
+    def move(self, session: object, to: str) -> MoneyReply:
+        """Move."""
+        return MoneyReply()
 
     async def is_known(self, session: object, name: str) -> bool:
         """somebody knows you"""
@@ -221,3 +227,24 @@ class BothFormsTests(BindingCase):
         of_text = binder("PAY").from_text("bob 5 key=k from=carol for lunch", True)
         of_json = binder("PAY").from_params({"to": "bob", "count": 5, "memo": "for lunch", "from": "carol", "key": "k"}, True)
         self.assertEqual(of_text, of_json)
+
+
+class TryTests(BindingCase):
+    """C{try}, of commands that move money."""
+
+    verb = "MOVE"
+
+    def test_text(self) -> None:
+        self.bound("bob", "bob")
+        self.bound("bob key=k", "bob", key="k")
+        self.bound("bob key=k try=off", "bob", key="k")
+        for rest in ("bob try=on", "try=on bob key=k", 'bob key="k" try=on'):
+            self.assertEqual(binder(self.verb).from_text(rest, plain(rest)), (["bob"], TRY), rest)
+        self.refused("bob try=perhaps", "try", "neither on nor off")
+
+    def test_json(self) -> None:
+        bind = binder(self.verb).from_params
+        self.assertEqual(bind({"to": "bob", "try": True, "key": "k"}, True), (["bob"], TRY))
+        self.assertEqual(bind({"to": "bob", "try": False, "key": "k"}, True), (["bob"], "k"))
+        self.assertEqual(bind({"to": "bob", "try": None}, True), (["bob"], None))
+        self.assertRaises(BadArgument, bind, {"to": "bob", "try": "yes"}, True)

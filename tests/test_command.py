@@ -11,9 +11,24 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments
 from securehub.arguments import argument
-from securehub.command import ADMIN, ANYONE, LOGGED_IN, MEMBER, ROLES, TREASURER, command, declared_by, named, optional, prompted, role
+from securehub.command import (
+    ADMIN,
+    ANYONE,
+    LOGGED_IN,
+    MEMBER,
+    ROLES,
+    TREASURER,
+    Access,
+    command,
+    declared_by,
+    named,
+    optional,
+    prompted,
+    role,
+)
 from securehub.refusals import Forbidden, NotLoggedIn
 from securehub.reply import Reply
+from securehub.services.ledger import movement
 
 
 class Told(Reply, frozen=True):
@@ -87,6 +102,25 @@ class DeclarationTests(SynchronousTestCase):
         self.assertEqual((self.say.keyed, self.imports.keyed), (True, False))
         self.assertEqual(self.say.wire_parameters[-1].name, "key")
         self.assertEqual(self.imports.wire_parameters, self.imports.parameters)
+
+    def test_moves(self) -> None:
+        """What moves money writes, takes a key and can be tried; its reply has room for warnings."""
+
+        class Bank:
+            @command("PAY", access=ANYONE, moves=True, amount=arguments.amount)
+            def pay(self, session: object, amount: object) -> movement.Booked:
+                """Pay."""
+                return movement.Booked(1, "1.00", "USD")
+
+        (pay,) = declared_by(Bank())
+        self.assertEqual((pay.writes, pay.keyed, pay.moves), (True, True, True))
+        self.assertEqual([each.name for each in pay.wire_parameters], ["amount", "key", "try"])
+
+        def wrong(self: Any, session: object) -> Told:
+            """Pay without a word of warning."""
+            return Told("")
+
+        self.assertRaises(TypeError, command("PAY", access=ANYONE, moves=True), wrong)
 
     def test_bound(self) -> None:
         """The function is the service's own."""
@@ -163,6 +197,27 @@ class DisagreementTests(SynchronousTestCase):
             pass
 
         self.refused(silent)
+
+    def test_no_access(self) -> None:
+        """Nothing is open to anybody by oversight."""
+
+        def good(self: Any, session: object) -> None:
+            """Good."""
+
+        self.assertRaises(TypeError, command, "X")
+        for access in (None, "anyone", True):
+            self.assertRaises(TypeError, command("X", access=access), good)  # type: ignore[arg-type]
+        self.assertRaises(TypeError, role, "king")
+        self.assertRaises(TypeError, Access, False, False, "admin", "whoever asks")
+        self.assertRaises(TypeError, Access, False, True, None, "whoever asks")
+
+    def test_an_audit_of_nothing(self) -> None:
+        """An entry is written with the effect, so there has to be one."""
+
+        def looks(self: Any, session: object) -> None:
+            """Look."""
+
+        self.refused(looks, audited=True)
 
 
 class AccessTests(SynchronousTestCase):

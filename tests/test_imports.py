@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
-    "command": {"refusals", "arguments"},
+    "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
@@ -44,17 +44,23 @@ ALLOWED: dict[str, set[str]] = {
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
+    "doorkeeper": {"config", "networks"},
+    "vitals": set(),
+    "audit": {"command", "members", "store.records", "store.transaction"},
+    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "members", "command", "event", "gate", "once", "peer", "switchboard", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
-    "dispatch": {"refusals", "binding", "command", "notices", "once", "session", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    | {"audit"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -63,16 +69,17 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "authority": set(),
     "certificates": {"authority", "config", "tls"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
+    | {"switchboard"},
     # all of it
-    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "operations", "protocol"}
-    | {"service", "services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard"}
-    | {"vault"},
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
+    | {"services.ledger.watching", "store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
     "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker", "vault"},
+    | {"store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -98,22 +105,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
-    "twisted.internet": {
-        "chores",
-        "store",
-        "hub",
-        "gate",
-        "protocol",
-        "outlet",
-        "eager",
-        "tls",
-        "tap",
-        "session",
-        "dispatch",
-        "notices",
-        "hashing",
-        "client",
-    },
+    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "notices", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},
@@ -252,4 +245,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "config", "reference"}), module)
+                self.assertTrue(_within(module, {"store", "config", "reference", "vitals"}), module)

@@ -277,7 +277,7 @@ class World:
             client = Client(self, self.hub.admin_door, UNIXAddress(None))
         else:
             client = Client(self, self.hub.members_door, IPv4Address("TCP", address, 40_000 + len(self.clients)), certificate)
-            if handshake:
+            if handshake and not client.transport.aborted:
                 client.protocol.handshakeCompleted()
         self.clients.append(client)
         self.settle()
