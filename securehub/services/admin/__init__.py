@@ -181,4 +181,4 @@ class Admin:
         """
         use = self.prepare_reload()
         await session.transact(reloading.agree)
-        return reloading.Reloaded(tuple(use()))
+        return reloading.Reloaded(*use())
