@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -28,11 +28,14 @@ from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
+from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
 
 _log = Logger()
+
+MIB = 1024 * 1024
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -77,6 +80,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        folder: Folder | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -86,7 +90,20 @@ class Hub:
         self.vault = Vault(directory, random)
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
-        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        records = records_of(factories, self.core_records)
+        segment_bytes = settings["segment_mib"] * MIB
+        self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
+        self.upkeep = folder and Upkeep(
+            self.store,
+            directory,
+            worker,
+            reactor,
+            clock,
+            folder,
+            segment_bytes=segment_bytes,
+            percent=settings["fold_percent"],
+            archive_days=settings["archive_days"],
+        )
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.chores = Chores(reactor)
@@ -118,6 +135,8 @@ class Hub:
             replayed=found.replayed,
         )
         self.chores.start()
+        if self.upkeep:
+            self.upkeep.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -129,7 +148,8 @@ class Hub:
         for door in doors:
             door.stopping = True
         self.chores.stop()
-        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
+        alone = self.upkeep.stop() if self.upkeep else succeed(None)
+        stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 

@@ -25,6 +25,7 @@ from twisted.python.usage import UsageError
 from securehub import config, hashing, service, tls
 from securehub.clock import Clock
 from securehub.hub import Hub
+from securehub.store.child import ChildFolder
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -121,6 +122,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
+            folder=ChildFolder(reactor, settings["state"]),
         )
         self._hub.open()
         self._open_admin_door()

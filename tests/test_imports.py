@@ -61,9 +61,10 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
     "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
+    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.upkeep", "store.worker"}
+    | {"switchboard", "vault"},
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker"},
+    | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},

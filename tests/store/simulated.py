@@ -137,8 +137,15 @@ class SimulatedDisk:
         if crashes:
             raise Crash
 
-    def names(self) -> list[str]:
-        return sorted(self._inodes)
+    def names(self, folder: str = "") -> list[str]:
+        split = (name.rpartition("/") for name in self._inodes)
+        return sorted(name for parent, _, name in split if parent == folder)
+
+    def size(self, name: str) -> int:
+        return len(self._inodes[name].cache)
+
+    def room(self) -> int:
+        return 1 << 40
 
     def lines(self, name: str) -> Iterator[bytes]:
         return iter(bytes(self._inodes[name].cache).splitlines(keepends=True)) if name in self._inodes else _missing(name)
@@ -163,7 +170,8 @@ class SimulatedDisk:
             raise FileNotFoundError(name)
         self._change(name, "", None)
 
-    def sync_names(self) -> None:
+    def sync_names(self, folder: str = "") -> None:
+        """As where a journal keeps names: those of all folders at once."""
         crashes = self.call()
         if self.syncs_names and (not crashes or self.chance.random() < 0.5):
             self._stable = dict(self._inodes)
