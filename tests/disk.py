@@ -118,6 +118,10 @@ class MemoryDirectory:
         """As on a real disk, the name may come back after a crash, until a file is made or written."""
         self.files.pop(name, None)
 
+    def remove_for_good(self, name: str) -> None:
+        self.remove(name)
+        self._sync_names()
+
     def grow(self, operation: str, name: str, content: bytes) -> None:
         """Add to a file, and sync it unless that is to fail."""
         self.files[name] += content

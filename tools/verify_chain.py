@@ -27,6 +27,7 @@ def main(directory):
     segments = [path for path in segments if begun(path.open("rb"))]
     starts = [int(path.stem.split("-")[1]) for path in segments]
     # Where the archive has been pruned, the first line hangs on what is gone: it is taken as it is, and all that follows hangs on it.
+    pruned = bool(segments) and int(segments[0].stem.split("-")[2]) > 1
     first = number = starts[0] if starts else 0
     heads, head = {"0" * 64}, "0" * 64
     for place, path in enumerate(segments):
@@ -37,7 +38,7 @@ def main(directory):
                 break
             body, mark, tail = line.rpartition(MARK)
             before = [each for each in (heads if row == 1 else {head}) if sha256(each.encode() + body).hexdigest() == tail[:64].decode()]
-            known = before or (first and place == 0 and row == 1)
+            known = before or (pruned and row == 1 and number == first)
             if not mark or not known or tail[64:] != b'"}\n':
                 return f"{path.name}, line {row}: the chain is broken after commit {number}"
             found, head = json.loads(line), tail[:64].decode()

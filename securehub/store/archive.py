@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.files import Directory
+from securehub.store.files import TEMPORARY, Directory
 from securehub.store.line import Damaged
 from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
 
@@ -39,6 +39,13 @@ def put_away(directory: Directory) -> None:
     directory.put_away([name for name in segment_names(names) if serial_of(name) <= covered], ARCHIVE)
 
 
+def sweep(directory: Directory) -> None:
+    """Remove what a child that was ended has left of its snapshot. To be called when nobody writes one."""
+    for name in directory.names():
+        if name.startswith("snapshot-") and name.endswith(TEMPORARY):
+            directory.remove(name)
+
+
 def prune(directory: Directory, now: datetime, days: int) -> list[str]:
     """
     Remove segments from the archive whose days are over. They count from the beginning of the segment, as nothing in it is older.
@@ -46,12 +53,17 @@ def prune(directory: Directory, now: datetime, days: int) -> list[str]:
     @return: the names of those that were removed.
     """
     removed = []
+    # One that a crash has left outside goes in first, with the next snapshot: else there would be a gap in the chain behind it.
+    outside = min(map(serial_of, segment_names(directory.names())), default=0)
     for name in segment_names(directory.names(ARCHIVE)):
+        if serial_of(name) > outside:
+            break
         path = f"{ARCHIVE}/{name}"
         begun = _begun(directory, path)
         if begun is not None and now - begun < days * DAY:
             break
-        directory.remove(path)
+        # One after the other, so that no crash leaves a gap in the chain.
+        directory.remove_for_good(path)
         removed.append(name)
     return removed
 

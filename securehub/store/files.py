@@ -165,9 +165,14 @@ class Directory:
             self._disk.sync_names()
 
     def remove(self, name: str) -> None:
-        """Take a file away; it need not be there."""
+        """Take a file away; it need not be there. After a crash it may be there again."""
         with suppress(FileNotFoundError):
             self._disk.remove(name)
+
+    def remove_for_good(self, name: str) -> None:
+        """Take a file away; on return that is on the disk."""
+        self.remove(name)
+        self._disk.sync_names(name.rpartition("/")[0])
 
 
 class RealDirectory(Directory):

@@ -130,6 +130,7 @@ class Upkeep:
 
         @return: the serial of the segment up to which is to be folded, if that is worth it.
         """
+        archive.sweep(self._directory)
         self._store.writer.turn_page(now)
         for name in archive.prune(self._directory, now, self._days):
             _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=self._days)

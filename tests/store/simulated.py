@@ -22,6 +22,10 @@ class Crash(BaseException):
     """The machine stops. Nobody can catch this and go on."""
 
 
+class Killed(BaseException):
+    """A process is ended; the machine goes on."""
+
+
 class _Inode:
     """
     What a name stands for.
@@ -45,6 +49,7 @@ class SimulatedDisk:
     @param crash_at: the call in the middle of which the machine stops.
 
     @ivar calls: how many there were.
+    @ivar stopped: whether the machine has stopped; then nobody's call is carried out, not even one to tidy up.
     """
 
     syncs_files = True
@@ -57,6 +62,7 @@ class SimulatedDisk:
         self.fault_rate = fault_rate
         self.crash_at = crash_at
         self.calls = 0
+        self.stopped = False
         self._inodes = {name: _Inode(content) for name, content in (files or {}).items()}
         self._stable = dict(self._inodes)
         self._pending: list[tuple[str, str, _Inode | None]] = []
@@ -115,8 +121,11 @@ class SimulatedDisk:
 
         @raise OSError: it fails.
         """
+        if self.stopped:
+            raise Crash
         self.calls += 1
         if self.calls == self.crash_at:
+            self.stopped = True
             return True
         if writes and self.chance.random() < self.fault_rate:
             code = self.chance.choice([errno.EIO, errno.ENOSPC])

@@ -27,18 +27,21 @@ def verify(files: dict[str, bytes]) -> int:
     segments = sorted((int(name[:-6].split("-")[2]), name) for name in begun)
     headers = [json.loads(files[name].split(b"\n")[0]) for _, name in segments]
     limits = [header["after"] for header in headers[1:]] + [float("inf")]
-    # Where older ones have been pruned, what the first one hangs on is not there to be seen.
-    number = headers[0]["after"] if headers else 0
-    heads: set[str] | None = None if number else {"0" * 64}
+    # Where older ones have been pruned, what the first line hangs on is not there to be seen.
+    pruned = bool(segments) and segments[0][0] > 1
+    first = number = headers[0]["after"] if headers else 0
+    heads = {"0" * 64}
     for (_, name), limit in zip(segments, limits, strict=True):
         for place, line in enumerate(files[name].splitlines()):
             if place and number == limit:
                 break
             body, _, tail = line.rpartition(b',"hash":"')
-            whole = heads is None or any(sha256(head.encode() + body).hexdigest() == tail[:64].decode() for head in heads)
+            whole = (pruned and not place and number == first) or any(
+                sha256(head.encode() + body).hexdigest() == tail[:64].decode() for head in heads
+            )
             assert whole, (name, place)
             assert tail[64:] == b'"}', (name, place)
-            heads = {tail[:64].decode(), *((heads or ()) if not place else ())}
+            heads = {tail[:64].decode(), *(heads if not place else ())}
             number += bool(place)
             assert json.loads(line)["n" if place else "after"] == number, (name, place)
     return number
