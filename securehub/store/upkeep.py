@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -42,6 +43,10 @@ FOLD_AGE = timedelta(days=1)
 
 AGAIN_SECONDS = 3600.0
 """After a fold that failed. What made it fail is seldom over at once, and another one costs as much again."""
+
+
+MOST_BYTES = 256 * 1024 * 1024
+"""What is folded at once: what it changes is held in the child's memory. Where more has gathered, further folds follow."""
 
 
 class Folder(Protocol):
@@ -128,14 +133,15 @@ class Upkeep:
         """
         In the worker: what is to be done without a child.
 
-        @return: the serial of the segment up to which is to be folded, if that is worth it.
+        @return: see L{fold_until}.
         """
         archive.sweep(self._directory)
         self._store.writer.turn_page(now)
         for name in archive.prune(self._directory, now, self._days):
             _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=self._days)
-        serial = self._store.writer.serial
-        return serial if may_fold and is_due(self._directory, serial, now, self._least, self._percent) else None
+        if not may_fold:
+            return None
+        return fold_until(self._directory, self._store.writer.serial, now, self._least, self._percent)
 
     def _looked(self, serial: int | None) -> None:
         if serial is None or self._stopped:
@@ -190,24 +196,27 @@ class Upkeep:
         self._worker.run(job, done)
 
 
-def is_due(directory: Directory, serial: int, now: datetime, least: int, percent: int) -> bool:
+def fold_until(directory: Directory, serial: int, now: datetime, least: int, percent: int) -> int | None:
     """
-    Whether folding the segments before one is worth what it costs: reading the newest snapshot, and writing it anew.
+    Whether folding closed segments is worth what it costs: reading the newest snapshot, and writing it anew.
 
+    @param serial: of the segment that is written to.
     @param least: bytes that have to be there at least.
     @param percent: bytes that have to be there, in percent of the newest snapshot's.
+
+    @return: the serial of the segment before which to fold all; None if not yet.
     """
     names = directory.names()
     covered, number, size = _newest(directory, names)
-    later = [name for name in segment_names(names) if serial_of(name) > covered]
-    closed = [name for name in later if serial_of(name) < serial]
-    if not closed or lines.header(next(directory.lines(later[len(closed)]), b"")).after == number:
-        return False
-    gathered = sum(map(directory.size, closed))
-    begun = lines.header(next(directory.lines(closed[0]), b"")).at
-    if gathered < max(least, size * percent // 100) and now - begun < FOLD_AGE:
-        return False
-    return _has_room(directory, size + gathered, least)
+    later = [name for name in segment_names(names) if covered < serial_of(name) <= serial]
+    if len(later) < 2 or lines.header(next(directory.lines(later[-1]), b"")).after == number:
+        return None
+    sizes = list(map(directory.size, later[:-1]))
+    begun = lines.header(next(directory.lines(later[0]), b"")).at
+    if sum(sizes) < max(least, size * percent // 100) and now - begun < FOLD_AGE:
+        return None
+    taken = next((place for place, total in enumerate(accumulate(sizes), 1) if total >= MOST_BYTES), len(sizes))
+    return serial_of(later[taken]) if _has_room(directory, size + sum(sizes[:taken]), least) else None
 
 
 def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
