@@ -60,8 +60,10 @@ class ChildFolder:
         """See L{securehub.store.upkeep.Folder}."""
         child = self._child = _Child()
         arguments = [sys.executable, "-P", "-m", "securehub.store.child", str(self._path), _encode(order).decode()]
-        # With the daemon's environment, and its directory: then Twisted need not fork, which would copy the tables of all its memory.
-        self._reactor.spawnProcess(child, sys.executable, arguments, env=None)
+        # What the daemon has imported from the child finds there, too. In the daemon's own directory: then Twisted need not fork, which
+        # would copy the tables of all its memory.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._reactor.spawnProcess(child, sys.executable, arguments, env=environment)
         return child.ended.addCallback(_result)
 
     def stop(self) -> Deferred[None]:

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -147,7 +147,7 @@ class Upkeep:
         if serial is None or self._stopped:
             self._works = False
             return
-        folded = self._folder.fold(Order(serial, self._store.lifetimes))
+        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.lifetimes))
         folded.addCallbacks(self._folded, self._not_folded)
 
     def _folded(self, folded: Folded | None) -> None:

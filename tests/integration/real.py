@@ -79,15 +79,24 @@ class Daemon:
     """
     C{twistd -n securehub}, or another way to start it.
 
+    @param options: more of them for the hub.
+    @param beneath: a program that starts it.
+
     @ivar port: where it listens, once it has started.
     """
 
     def __init__(
-        self, state: Path, *, command: Sequence[str] = ("twistd", "-n", "--pidfile="), port: int = 0, cwd: Path | None = None
+        self,
+        state: Path,
+        *,
+        command: Sequence[str] = ("twistd", "-n", "--pidfile="),
+        port: int = 0,
+        options: Sequence[str] = (),
+        beneath: Sequence[str] = (),
     ) -> None:
         name, *rest = command
         self._process = subprocess.Popen(
-            [program(name), *rest, "securehub", "--state", str(state), "--port", str(port)],
+            [*beneath, program(name), *rest, "securehub", "--state", str(state), "--port", str(port), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
