@@ -28,7 +28,7 @@ from securehub.store import line as lines
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.records import Record, decoder, encoder, parents
-from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name
+from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 from securehub.store.writer import SEGMENT_BYTES, Writer
@@ -147,6 +147,7 @@ class JournalStore:
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
         self.writer = Writer(self._directory, found.number, found.serial, found.head, self._forms, found.snapshot, self._segment_bytes)
+        self.writer.size = journal_bytes(self._directory)
         self.writer.begin(self._clock.now())
         return found
 
@@ -169,6 +170,16 @@ class JournalStore:
     def trouble(self) -> str | None:
         """Why nothing can be written now, or None."""
         return self._trouble
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of records that are not on the disk yet."""
+        return sum(position.size for position in (self._in_flight, self._gathering) if position is not None)
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal, of all its segments together."""
+        return self.writer.size
 
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""

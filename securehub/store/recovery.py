@@ -190,6 +190,11 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
     return Recovered(fresh())
 
 
+def journal_bytes(directory: Directory) -> int:
+    """The size of all segments, but for those in the archive."""
+    return sum(map(directory.size, segment_names(directory.names())))
+
+
 def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list[_Segment]:
     """
     The segments after those that the snapshot covers, in the order in which they were written. Those in the archive are covered by two

@@ -26,7 +26,7 @@ from securehub.store import line as lines
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Lifetimes, Order
 from securehub.store.line import Damaged
-from securehub.store.recovery import segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
 
@@ -167,6 +167,7 @@ class Upkeep:
         self._directory.put_in_place(snapshot_name(folded.number))
         self._store.writer.snapshot = folded.digest
         archive.put_away(self._directory)
+        self._store.writer.size = journal_bytes(self._directory)
         return folded
 
     def _adopted(self, folded: Folded) -> None:

@@ -32,6 +32,7 @@ class Writer:
     @ivar head: the hash of the newest line that is synced.
     @ivar serial: of the segment that is written to; all before it are closed.
     @ivar snapshot: the digest of the newest snapshot, which each header states.
+    @ivar size: bytes of all segments outside of the archive, as far as they are synced.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class Writer:
         self._forms = forms
         self._full = full
         self._segment: Appender | None = None
-        self._size = 0
+        self._filled = 0
         self._begun = datetime.min
         self.serial = serial
         self.head = head
         self.snapshot = snapshot
+        self.size = 0
 
     def begin(self, at: datetime) -> None:
         """
@@ -60,7 +62,8 @@ class Writer:
         self.serial += 1
         content, head = lines.seal(lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot), self.head)
         self._segment = self._directory.create(segment_name(self._number, self.serial), content)
-        self._size, self._begun, self.head = 0, at, head
+        self._filled, self._begun, self.head = 0, at, head
+        self.size += len(content)
 
     def append(self, commits: list[lines.Commit]) -> None:
         """
@@ -76,9 +79,10 @@ class Writer:
         for commit in commits:
             line, head = lines.seal(commit, head)
             content.append(line)
-        written = b"".join(content)
-        self._segment.append(written)
-        self._size += len(written)
+        group = b"".join(content)
+        self._segment.append(group)
+        self._filled += len(group)
+        self.size += len(group)
         self._number = commits[-1].n
         self.head = head
 
@@ -92,4 +96,4 @@ class Writer:
             self.begin(at)
 
     def _is_done(self, at: datetime) -> bool:
-        return self._size >= self._full or (self._size > 0 and at - self._begun >= SEGMENT_AGE)
+        return self._filled >= self._full or (self._filled > 0 and at - self._begun >= SEGMENT_AGE)

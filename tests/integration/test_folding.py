@@ -113,7 +113,7 @@ class DaemonFoldTests(DaemonCase):
         """It folds what it has closed while it goes on; killed after that, it starts from the snapshot, and the books are right."""
         config = self.state.with_name("securehub.ini")
         config.write_text("[store]\nsegment_mib = 1\n")
-        daemon = self.start(options=["--config", str(config)]).started()
+        daemon = self.start(config=config).started()
         alice = self.make_rich(daemon.port, "alice", "bob")
         paid = 0
         while paid < 3_000:
@@ -124,7 +124,7 @@ class DaemonFoldTests(DaemonCase):
             paid += 100
         daemon.log.until(lambda line: "The journal is folded into a snapshot" in line)
         daemon.kill()
-        again = self.start(options=["--config", str(config)]).started()
+        again = self.start(config=config).started()
         said = "\n".join(again.log.seen)
         self.assertNotIn(f"{paid} commits were replayed", said)
         bob = self.program(again.port)

@@ -20,10 +20,11 @@ from securehub.members import Joined, Member, Visits, joined_key
 from securehub.refusals import Unavailable
 from securehub.reply import Reply
 from securehub.service import IRemembers
-from securehub.services.auth import tokens
+from securehub.services.auth import certificates, tokens
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.lifetimes import HOUR_SECONDS
+from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.auth.rules import wrong
 from securehub.store.records import Record
@@ -71,7 +72,7 @@ class Erasing:
         self._store = hub.store
         self._chores = hub.chores
         self._services = hub.services
-        self._archive = timedelta(days=hub.settings["archive_days"])
+        self._settings = hub.settings
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -79,7 +80,7 @@ class Erasing:
         return tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
 
     def archived_until(self, at: datetime) -> datetime:
-        return at + self._archive
+        return at + timedelta(days=self._settings["archive_days"])
 
     def go_on_by_itself(self) -> None:
         """Go on with what was interrupted, at the start of the hub and every hour."""
@@ -119,10 +120,12 @@ def erase(
     member = members.fetch(tx, username)
     credential = tx.get(Credential, username)
     if verified is not None and (credential is None or credential.hash != verified):
-        raise wrong()
+        raise wrong(username)
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")
+    certificates.remove_all(tx, username)
+    tx.delete(OneTime, username)
     tx.delete(Credential, username)
     tx.delete(Logins, username)
     tx.delete(Vouched, username)
