@@ -148,6 +148,14 @@ SETTINGS = (
     Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which a login that nobody uses is over."),
     Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login is over, be it used or not."),
     Setting("members", "archive_days", "365", _whole(0, 36500), "Days for which the journal's archive is kept, erased members included."),
+    Setting("store", "segment_mib", "64", _whole(1, 4096), "MiB of the journal's file before the next one begins."),
+    Setting(
+        "store",
+        "fold_percent",
+        "50",
+        _whole(10, 1000),
+        "Closed files of the journal are folded into a snapshot when they have so many percent of the last one's size, or after a day.",
+    ),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",

@@ -31,6 +31,7 @@ from securehub.clock import Clock
 from securehub.hub import Hub
 from securehub.operations import Operations, Reread
 from securehub.refusals import Conflict
+from securehub.store.child import ChildFolder
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -196,6 +197,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
+            folder=ChildFolder(reactor, settings["state"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)

@@ -75,12 +75,12 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
-    | {"services.ledger.watching", "store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
+    | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
     "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
+    | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
