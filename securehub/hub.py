@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.agenda import Agenda, Due
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
-from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
@@ -57,12 +57,12 @@ class Hub:
     @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
-    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
     @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
-    @ivar chores: what is done at the start, or every so often.
+    @ivar chores: what is done by itself, at the start or every so often.
+    @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -92,12 +92,12 @@ class Hub:
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
-        self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
+        self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
@@ -125,7 +125,6 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
-        self.duties.start()
         self.chores.start()
 
     def stop(self) -> Deferred[None]:
@@ -134,11 +133,10 @@ class Hub:
 
         @return: fires when all that is done, or has taken too long.
         """
-        self.duties.stop()
+        self.chores.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
-        self.chores.stop()
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))

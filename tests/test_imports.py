@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
-    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"eager"},
     "protocol": {"", "refusals", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "switchboard"},
     # all of it
-    "hub": {"chores", "clock", "command", "config", "dispatch", "duties", "gate", "hashing", "members", "money", "once", "protocol"}
+    "hub": {"agenda", "chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol"}
     | {"service", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal"}
     | {"store.worker", "switchboard", "vault"},
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
@@ -97,7 +97,6 @@ OTHERS: dict[str, set[str]] = {
         "chores",
         "store",
         "hub",
-        "duties",
         "gate",
         "protocol",
         "outlet",
