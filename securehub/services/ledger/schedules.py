@@ -158,7 +158,7 @@ class SchedulePaid(Event, frozen=True):
 
     def text(self) -> str:
         told = f"Schedule {self.schedule}: transfer {self.transfer}, {self.amount} {self.currency} to {self.to_name}."
-        warnings = [f"Warning: {warning}" for warning in self.warnings]
+        warnings = [f"Warning: {warning}." for warning in self.warnings]
         return " ".join([told, f"Balance {self.balance} {self.currency}.", *warnings])
 
 
