@@ -20,6 +20,9 @@ from securehub.reply import MoneyReply
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
 
+AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
+"""Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -38,6 +41,12 @@ class Access:
     role: str | None
     text: str
     stranger: bool = False
+
+    def __post_init__(self) -> None:
+        if self.role is not None and self.role not in ROLES:
+            raise TypeError(f"there is no role {self.role}")
+        if not self.login and (self.own_account or self.role):
+            raise TypeError("an account or a role is of somebody who is logged in")
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
@@ -73,7 +82,6 @@ MEMBER = Access(True, True, None, "members")
 
 def role(name: str) -> Access:
     """Access for those who have been granted a role, and the operator."""
-    assert name in ROLES, name
     return Access(True, False, name, f"role {name}")
 
 
@@ -105,6 +113,11 @@ class Parameter:
         """This parameter of a command of a running hub, bounded by the settings."""
         type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
         return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody should read it later. What a person is asked for is hidden while it is typed, so it is one in any case."""
+        return self.type.secret or self.prompt is not None
 
     @property
     def usage(self) -> str:
@@ -147,9 +160,11 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
+    @ivar audited: whether what it does is noted, see L{securehub.audit}.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
+    @ivar note: what else there is to say, at this moment, of this command in this hub.
     """
 
     name: str
@@ -157,25 +172,32 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
+    audited: bool
     moves: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
     result: Any
     summary: str
-    manual: str
+    description: str
+    note: Callable[[], str] = str
+
+    @property
+    def manual(self) -> str:
+        """All that there is to say of it besides the summary."""
+        note = self.note()
+        return f"{self.description}\n\n{note}".strip() if note else self.description
 
     def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
         """
         This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
         C{notes} say of it, where it depends on the hub, stands at the end of its manual.
         """
-        note = getattr(service, "notes", {}).get(self.name, "")
         return replace(
             self,
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
             parameters=tuple(each.bound(service, settings) for each in self.parameters),
-            manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
+            note=getattr(service, "notes", {}).get(self.name, str),
         )
 
     @property
@@ -200,6 +222,7 @@ def command(
     access: Access,
     writes: bool = False,
     keyed: bool | None = None,
+    audited: bool | None = None,
     moves: bool = False,
     **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -210,12 +233,18 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
+    @param audited: whether what those do with it who have a role of L{AUDITED_ROLES} is noted; by default, if it writes and needs such a
+        role. To be said of a command which such a role lets do more than others may.
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not isinstance(access, Access):
+            raise TypeError(f"{function.__qualname__} does not declare who may use it")
+        if audited and not (writes or moves):
+            raise TypeError(f"{function.__qualname__} cannot be audited, as it does not write")
         parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
         _check_signature(function, list(declared), parameters)
         result = _result(function)
@@ -228,12 +257,13 @@ def command(
             access=access,
             writes=writes or moves,
             keyed=moves or (writes if keyed is None else keyed),
+            audited=(writes or moves) and access.role in AUDITED_ROLES if audited is None else audited,
             moves=moves,
             parameters=parameters,
             function=function,
             result=result,
             summary=summary,
-            manual=manual.strip(),
+            description=manual.strip(),
         )
         return function
 

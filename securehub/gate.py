@@ -22,7 +22,14 @@ _log = Logger()
 
 
 class Outlet(Protocol):
-    """Where the outputs of a connection go."""
+    """
+    Where the outputs of a connection go.
+
+    @ivar queued: bytes that wait for the peer to read.
+    """
+
+    @property
+    def queued(self) -> int: ...
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """

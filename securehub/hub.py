@@ -5,6 +5,7 @@ The hub: all parts, put together.
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,26 +14,31 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from securehub.agenda import Agenda, Due
+from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
+from securehub.doorkeeper import Doorkeeper
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
+from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
 from securehub.services.ledger.watching import Watcher
+from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
+from securehub.vitals import Vitals
 
 _log = Logger()
 
@@ -55,6 +61,7 @@ class Hub:
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
     @ivar vault: seals what has to be read again.
+    @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar zone: the time zone of days and months.
@@ -63,12 +70,15 @@ class Hub:
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
     @ivar chores: what is done by itself, at the start or every so often.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
+    @ivar sessions: all connections on which one may speak, by number.
+    @ivar doorkeeper: who may connect.
+    @ivar vitals: how the process is doing.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once, Due)
+    core_records = (Member, Visits, Joined, Once, Audit, Due)
 
     def __init__(
         self,
@@ -82,6 +92,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        operations: Operations | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -89,9 +100,11 @@ class Hub:
         self.random = random
         self.hashing = hashing
         self.vault = Vault(directory, random)
+        self.operations = operations or Operations()
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.vitals = Vitals(reactor, lambda: self.store.number)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
@@ -101,8 +114,11 @@ class Hub:
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
+        self.sessions: dict[int, Session] = {}
+        self.doorkeeper = Doorkeeper(settings, reactor.seconds)
+        self._numbers = itertools.count(1)
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor, self.vault)
+        self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -120,6 +136,7 @@ class Hub:
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
         self.vault.load(first_start=not found.number)
+        self.vitals.start()
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
@@ -133,6 +150,7 @@ class Hub:
 
         @return: fires when all that is done, or has taken too long.
         """
+        self.vitals.stop()
         self.chores.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
@@ -161,13 +179,24 @@ class Hub:
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(
-            self.dispatch, self.gate, self.store, self.switchboard, self.settings, self.reactor, secure=secure, operator=operator
+            self.dispatch,
+            self.gate,
+            self.store,
+            self.switchboard,
+            self.settings,
+            self.reactor,
+            clock=self.clock,
+            doorkeeper=self.doorkeeper,
+            sessions=self.sessions,
+            numbers=self._numbers,
+            secure=secure,
+            operator=operator,
         )
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark)
+        return Dispatch(commands, reactor, vault.mark, clock)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

@@ -11,7 +11,21 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments
 from securehub.arguments import argument
-from securehub.command import ADMIN, ANYONE, LOGGED_IN, MEMBER, ROLES, TREASURER, command, declared_by, named, optional, prompted, role
+from securehub.command import (
+    ADMIN,
+    ANYONE,
+    LOGGED_IN,
+    MEMBER,
+    ROLES,
+    TREASURER,
+    Access,
+    command,
+    declared_by,
+    named,
+    optional,
+    prompted,
+    role,
+)
 from securehub.refusals import Forbidden, NotLoggedIn
 from securehub.reply import Reply
 from securehub.services.ledger import movement
@@ -183,6 +197,27 @@ class DisagreementTests(SynchronousTestCase):
             pass
 
         self.refused(silent)
+
+    def test_no_access(self) -> None:
+        """Nothing is open to anybody by oversight."""
+
+        def good(self: Any, session: object) -> None:
+            """Good."""
+
+        self.assertRaises(TypeError, command, "X")
+        for access in (None, "anyone", True):
+            self.assertRaises(TypeError, command("X", access=access), good)  # type: ignore[arg-type]
+        self.assertRaises(TypeError, role, "king")
+        self.assertRaises(TypeError, Access, False, False, "admin", "whoever asks")
+        self.assertRaises(TypeError, Access, False, True, None, "whoever asks")
+
+    def test_an_audit_of_nothing(self) -> None:
+        """An entry is written with the effect, so there has to be one."""
+
+        def looks(self: Any, session: object) -> None:
+            """Look."""
+
+        self.refused(looks, audited=True)
 
 
 class AccessTests(SynchronousTestCase):

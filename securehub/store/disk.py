@@ -42,6 +42,7 @@ class Disk(Protocol):
     """A flat directory of files. All calls may raise OSError."""
 
     def names(self) -> list[str]: ...
+    def size(self, name: str) -> int: ...
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file, each with the LF that ends it; the last one may lack it."""
@@ -113,6 +114,9 @@ class RealDisk:
 
     def names(self) -> list[str]:
         return sorted(os.listdir(self._path))
+
+    def size(self, name: str) -> int:
+        return (self._path / name).stat().st_size
 
     def lines(self, name: str) -> Iterator[bytes]:
         return open(self._path / name, "rb", buffering=1024 * 1024)

@@ -73,6 +73,9 @@ class Directory:
     def names(self) -> list[str]:
         return self._disk.names()
 
+    def size(self, name: str) -> int:
+        return self._disk.size(name)
+
     def lines(self, name: str) -> Iterator[bytes]:
         return self._disk.lines(name)
 

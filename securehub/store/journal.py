@@ -28,7 +28,7 @@ from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import Directory
 from securehub.store.records import Record, decoder, encoder, parents
-from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name, snapshot_names
+from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name, snapshot_names
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
@@ -144,7 +144,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self._writer = Writer(self._directory, found.serial, found.head)
+        self._writer = Writer(self._directory, found.serial, found.head, journal_bytes(self._directory))
         self._writer.begin(self._synced, self._clock.now(), self._forms, found.snapshot)
         return found
 
@@ -162,6 +162,16 @@ class JournalStore:
     def trouble(self) -> str | None:
         """Why nothing can be written now, or None."""
         return self._trouble
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of records that are not on the disk yet."""
+        return sum(position.size for position in (self._in_flight, self._gathering) if position is not None)
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal, of all its segments together."""
+        return self._writer.size
 
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""

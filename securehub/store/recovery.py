@@ -146,6 +146,11 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
     return Recovered(fresh())
 
 
+def journal_bytes(directory: Directory) -> int:
+    """The size of all segments."""
+    return sum(directory.size(name) for name in directory.names() if _SEGMENT.fullmatch(name))
+
+
 def _segments(directory: Directory, names: list[str], covered: int, forms: dict[str, int]) -> list[_Segment]:
     """The segments after those that the snapshot covers, in the order in which they were written."""
     matches = filter(None, map(_SEGMENT.fullmatch, names))

@@ -20,15 +20,18 @@ class Writer:
 
     @param serial: of the newest segment that is there.
     @param head: the hash of its last line.
+    @param size: bytes of all segments that are there.
 
     @ivar head: the hash of the newest line that is synced.
+    @ivar size: bytes of all segments, as far as they are synced.
     """
 
-    def __init__(self, directory: Directory, serial: int, head: bytes) -> None:
+    def __init__(self, directory: Directory, serial: int, head: bytes, size: int = 0) -> None:
         self._directory = directory
         self._segment: Appender | None = None
         self.serial = serial
         self.head = head
+        self.size = size
 
     def begin(self, after: int, at: datetime, forms: dict[str, int], snapshot: str | None = None) -> None:
         """
@@ -45,6 +48,7 @@ class Writer:
         if self._segment is not None:
             self._segment.close()
         self._segment, self.head = segment, head
+        self.size += len(content)
 
     def append(self, commits: Iterable[lines.Commit]) -> None:
         """
@@ -58,5 +62,7 @@ class Writer:
         for commit in commits:
             line, head = lines.seal(commit, head)
             content.append(line)
-        self._segment.append(b"".join(content))
+        group = b"".join(content)
+        self._segment.append(group)
         self.head = head
+        self.size += len(group)

@@ -140,6 +140,9 @@ class SimulatedDisk:
     def names(self) -> list[str]:
         return sorted(self._inodes)
 
+    def size(self, name: str) -> int:
+        return len(self._inodes[name].cache)
+
     def lines(self, name: str) -> Iterator[bytes]:
         return iter(bytes(self._inodes[name].cache).splitlines(keepends=True)) if name in self._inodes else _missing(name)
 

@@ -1,5 +1,6 @@
 """
-What an operator and the admins do: roles, locks, invitations, other people's passwords, and a look at how the hub is.
+What an operator and the admins do: roles, locks, invitations, other people's passwords, connections, the audit, and a look at how the
+hub is.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 from twisted.plugin import IPlugin
 from zope.interface import provider
 
-from securehub import __version__, arguments
-from securehub.command import ADMIN, command, named, prompted
+from securehub import arguments
+from securehub.command import ADMIN, command, named, optional, prompted
 from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.admin import invites, locks, roles, status, users
+from securehub.services.admin import audit, connections, invites, locks, reloading, roles, status, users
+from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
 from securehub.session import Session
@@ -36,11 +38,11 @@ class Admin:
         self.random = hub.random
         self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
-        self.invitation = timedelta(days=hub.settings["invitation_days"])
+        self.settings = hub.settings
         self.hashing = hub.hashing
-        self.monotonic = hub.reactor.seconds
-        self.connections = hub.count_connections
-        self.started = self.monotonic()
+        self.sessions = hub.sessions
+        self.gauges = status.Gauges(hub)
+        self.prepare_reload = hub.operations.prepare_reload
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
     async def users(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[users.UserRow]:
@@ -94,9 +96,9 @@ class Admin:
         It is good for one member, and for as many days as the hub's settings say, if you do not say otherwise. Its code is shown this
         once. It is kept that you vouched for those who come with it.
         """
-        at = self.clock.now()
+        at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
-        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + default, at=at)
         return invitations.opened(invited, self.vault)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
@@ -121,17 +123,58 @@ class Admin:
         """
         return await session.transact(otp.turn_off, username)
 
+    @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
+    def connections(
+        self, session: Session, limit: int = arguments.MAX_LISTED, before: int | None = None
+    ) -> Listing[connections.ConnectionRow]:
+        """
+        List the connections, the newest first, the admin door's among them.
+
+        Those that have not finished their handshake are not listed; admin.status counts them. There are up to 1000 in one answer; for
+        older ones give before= and the number of the last one that you have seen.
+        """
+        return connections.listed(self.sessions, limit=limit, before=before)
+
+    @command(None, access=ADMIN, writes=True, connection=arguments.whole, reason=optional(arguments.memo))
+    async def disconnect(self, session: Session, connection: int, reason: str = "") -> Disconnected:
+        """
+        End a connection, be it your own.
+
+        Whoever is there is told the reason. They may connect again; to keep somebody out, lock the account.
+        """
+        found = connections.find(self.sessions, connection)
+        if found is not None and found.username is not None:
+            session.concerns(found.username)
+        return await session.transact(connections.disconnect, connection, found, reason)
+
+    @command(None, access=ADMIN, writes=True, text=arguments.message)
+    async def announce(self, session: Session, text: str) -> None:
+        """Tell something to all who are logged in and want events."""
+        await session.transact(connections.announce, text)
+
+    @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
+    async def audit(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[audit.AuditRow]:
+        """
+        List what admins, treasurers, moderators and the operator did with their power, newest first.
+
+        Each entry was written together with what it tells of, and is part of the journal's chain. Passwords and the like are left out.
+        For older ones give before= and the number of the last entry that you have seen.
+        """
+        return await self.store.read(audit.entries, limit=limit, before=before)
+
     @command(None, access=ADMIN)
     def status(self, session: Session) -> status.Status:
         """Show how the hub is."""
-        return status.Status(
-            version=__version__,
-            uptime=int(self.monotonic() - self.started),
-            connections=self.connections(),
-            commits=self.store.number,
-            head=self.store.head,
-            writable=self.store.trouble is None,
-            trouble=self.store.trouble,
-            hashing=self.hashing.waiting,
-            records=self.store.counts(),
-        )
+        return self.gauges.read()
+
+    @command(None, access=ADMIN, writes=True, keyed=False)
+    async def reload(self, session: Session) -> reloading.Reloaded:
+        """
+        Read anew what can be read anew.
+
+        That is the certificate, some settings, and the file of the log, as SIGHUP does. If something is broken all stays as it was, and
+        the answer is conflict.
+        """
+        use = self.prepare_reload()
+        await session.transact(reloading.agree)
+        return reloading.Reloaded(tuple(use()))

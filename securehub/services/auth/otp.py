@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 
 from securehub import members
+from securehub.arguments import argument
 from securehub.refusals import BadCredentials, Conflict, Refusal, Unavailable
 from securehub.reply import Reply
 from securehub.services.auth.records import Credential
@@ -126,6 +127,7 @@ class TurnedOff(Reply, frozen=True):
         return f"{self.username} logs in without one-time codes now."
 
 
+@argument(secret=True)
 def code(word: str) -> str:
     """a one-time code of 6 digits, or a recovery code"""
     # People copy them with the blanks and hyphens that they are shown with.
@@ -248,7 +250,7 @@ def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
     @raise Conflict: there are no codes.
     """
     if tx.fetch(Credential, username).hash != verified:
-        raise BadCredentials("wrong password")
+        raise BadCredentials("wrong password", username)
     return turn_off(tx, username)
 
 
