@@ -135,6 +135,7 @@ SETTINGS = (
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
+    Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."

@@ -40,7 +40,9 @@ OF_ROLES = {
 }
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 
-OF_NO_ACCOUNT = {"hub.events", "budget.split", "ledger.role_limits", "ledger.capture", "ledger.release"}
+OF_NO_ACCOUNT = {"hub.events", "budget.split", "ledger.role_limits", "ledger.capture", "ledger.release"} | {
+    *("orders.catalog", "orders.show", "orders.advance", "orders.refund"),
+}
 """
 What has to do with a session or with figures alone, or may be done for others by a treasurer, and so by the operator; all else that needs
 a login and no role is about one's own account.

@@ -1,0 +1,28 @@
+"""
+Types of arguments that the commands about loyalty have.
+"""
+
+from __future__ import annotations
+
+import re
+
+from securehub.refusals import BadArgument, shown
+
+_SHORT = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+def reward(word: str) -> str:
+    """the short name of a reward: 1 to 32 of a-z 0-9 . _ -, in any case"""
+    return _short_name(word, "a reward")
+
+
+def code(word: str) -> str:
+    """a promotion's code: 1 to 32 of a-z 0-9 . _ -, in any case"""
+    return _short_name(word, "a promotion")
+
+
+def _short_name(word: str, of: str) -> str:
+    name = word.lower()
+    if not word.isascii() or not _SHORT.fullmatch(name):
+        raise BadArgument(f"{shown(word)} is not the short name of {of} (1 to 32 of a-z 0-9 . _ -, starting with a letter or digit)")
+    return name
