@@ -126,6 +126,7 @@ SETTINGS = (
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
     Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
     Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
+    Setting("orders", "quote_minutes", "15", _whole(1, 1440), "Minutes for which a quote reserves goods."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.

@@ -18,7 +18,9 @@ from securehub.service import IServiceFactory
 from securehub.services import loyalty
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards
-from securehub.services.orders import catalogue, looking, placing, records, returns, stepping, words
+from securehub.services.orders import catalogue, escrow, looking, placing, records, returns, stepping, words
+from securehub.services.orders.quoting import Quoting
+from securehub.services.orders.selling import Selling
 from securehub.services.orders.words import Wanted
 from securehub.session import Session
 
@@ -31,14 +33,17 @@ class Orders:
     """Ordering from members who sell."""
 
     name = "orders"
-    records = (records.Item, records.Stock, records.Shop, records.Order, *loyalty.RECORDS)
+    records = (*(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving), *loyalty.RECORDS)
+    parts = (Quoting, Selling)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.booking = booking(hub)
         self.currencies = hub.currencies
         self.items_per_seller = hub.settings["items_per_seller"]
+        self.held_per_member = hub.settings["open_per_member"]
         self.usual = loyalty.usual(hub.currencies.default)
+        hub.duties.add(escrow.DUTY, escrow.end, self.booking)
 
     @command(
         "CATALOG",
@@ -128,7 +133,8 @@ class Orders:
         promotion's. Try it with try=on to see what it costs. It is paid from your first account in the currency if you do not say another.
         """
         choice = placing.Choice(deliver_to, note, reward, code, from_)
-        return await session.transact(placing.place, session.member, items, choice, self.usual, **self.booking())
+        given = self.booking() | {"limit": self.held_per_member}
+        return await session.transact(placing.place, session.member, items, choice, self.usual, **given)
 
     @command("ORDERS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.whole))
     async def list(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[looking.OrderRow]:

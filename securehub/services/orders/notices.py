@@ -36,6 +36,18 @@ class Updated(Event, frozen=True):
         return f"Order {self.order} is {self.status} ({parties}).{refunded}"
 
 
+class LowStock(Event, frozen=True):
+    """So few of an item of yours are left that you wanted to know."""
+
+    method = "orders.low"
+
+    sku: str
+    stock: int
+
+    def text(self) -> str:
+        return f"{self.sku}: {self.stock} left."
+
+
 def tell(tx: Transaction, number: int, order: Order, by: str | None = None) -> None:
     """
     @param by: who brought it about, where that is not the last step.

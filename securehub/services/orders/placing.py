@@ -24,15 +24,13 @@ from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card, Programme
 from securehub.services.loyalty.terms import Terms, terms_of
-from securehub.services.orders import notices
+from securehub.services.orders import escrow, notices
 from securehub.services.orders.catalogue import item_of
-from securehub.services.orders.records import Line, Order, Step, Stock, order_key
+from securehub.services.orders.records import Line, Order, Shop, Step, Stock, order_key
 from securehub.services.orders.states import FIRST
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction, Transaction
-
-KIND = "order"
-"""Of the transfer that pays an order."""
+from securehub.switchboard import member
 
 
 class OutOfStock(Refusal):
@@ -46,12 +44,14 @@ class Basket(NamedTuple):
     What somebody wants to order, as it is in the catalogue.
 
     @ivar left: how many of each would be left, by sku.
+    @ivar low: of which so few would be left that the seller wants to know.
     """
 
     seller: str
     money: Currency
     lines: tuple[Line, ...]
     left: dict[str, int]
+    low: tuple[str, ...] = ()
 
     @property
     def price(self) -> int:
@@ -84,6 +84,7 @@ class Placed(MoneyReply, frozen=True):
     @ivar balance: of the account that pays.
     @ivar earned: points that this order brought.
     @ivar discount: what was taken off the price.
+    @ivar held: whether the total is held until the order is delivered; otherwise it is paid.
     """
 
     order: int
@@ -96,10 +97,12 @@ class Placed(MoneyReply, frozen=True):
     seller: str
     earned: int
     discount: str
+    held: bool
 
     def told(self) -> str:
         off = f" ({self.discount} {self.currency} off)" if self.discount.strip("0.") else ""
-        paid = f"Order {self.order} is {self.state}: {self.total} {self.currency} to {self.seller}{off}."
+        held = ", held until it is delivered" if self.held else ""
+        paid = f"Order {self.order} is {self.state}: {self.total} {self.currency} to {self.seller}{off}{held}."
         return f"{paid} Balance {self.balance} {self.currency}, points {self.points}, orders {self.order_count}."
 
 
@@ -110,6 +113,7 @@ def place(
     choice: Choice,
     usual: Programme,
     *,
+    limit: int,
     at: datetime,
     zone: tzinfo,
     watchers: Sequence[Watcher] = (),
@@ -118,6 +122,7 @@ def place(
     A member orders, and pays.
 
     @param usual: the loyalty programme as long as nobody has set another.
+    @param limit: how many payments of a member may be held at a time.
 
     @raise NotFound: there is no such item, reward, code or account.
     @raise OutOfStock: there are not enough.
@@ -125,8 +130,8 @@ def place(
     """
     basket = fill(tx, wanted)
     take_off_stock(tx, basket)
-    terms = _terms(tx, customer, basket, choice, usual, at=at, zone=zone)
-    return book(tx, customer, basket, choice, terms, at=at, zone=zone, watchers=watchers)
+    terms = weigh(tx, customer, basket, choice, usual, at=at, zone=zone)
+    return book(tx, customer, basket, choice, terms, limit=limit, at=at, zone=zone, watchers=watchers)
 
 
 def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
@@ -138,6 +143,7 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
     """
     lines: list[Line] = []
     left: dict[str, int] = {}
+    low: list[str] = []
     seller, money = "", None
     for sku, quantity in wanted:
         item, stock = item_of(tx, sku)
@@ -148,18 +154,24 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
         seller, money = item.seller, item.money
         lines.append(Line(sku, item.name, quantity, item.units, item.unit))
         left[sku] = stock.count - quantity
+        if left[sku] < item.low <= stock.count:
+            low.append(sku)
     assert money is not None, "an order has an item"
     members.fetch(tx, seller)
-    return Basket(seller, money, tuple(lines), left)
+    return Basket(seller, money, tuple(lines), left, tuple(low))
 
 
 def take_off_stock(tx: Transaction, basket: Basket) -> None:
     for sku, count in basket.left.items():
         tx.put(sku, Stock(count))
+    for sku in basket.low:
+        tx.announce(member(basket.seller), notices.LowStock(sku, basket.left[sku]))
 
 
-def _terms(tx: ReadTransaction, customer: str, basket: Basket, choice: Choice, usual: Programme, *, at: datetime, zone: tzinfo) -> Terms:
-    return terms_of(tx, customer, basket.seller, basket.price, basket.money, choice.reward, choice.code, usual, at=at, zone=zone)
+def weigh(tx: ReadTransaction, customer: str, basket: Basket, choice: Choice, usual: Programme, *, at: datetime, zone: tzinfo) -> Terms:
+    """What the basket costs and brings now."""
+    price, money = basket.price, basket.money
+    return terms_of(tx, customer, basket.seller, price, money, choice.reward, choice.code, usual, at=at, zone=zone)
 
 
 def book(
@@ -169,6 +181,7 @@ def book(
     choice: Choice,
     terms: Terms,
     *,
+    limit: int,
     at: datetime,
     zone: tzinfo,
     watchers: Sequence[Watcher] = (),
@@ -176,21 +189,18 @@ def book(
     """
     Let an order be, whose goods have been taken off the stock: it is paid, and does to the card what its terms say.
     """
-    money = basket.money
-    source, payer, target, payee = _accounts(tx, customer, basket, choice.source)
+    paying = _paying(tx, customer, basket, choice.source, terms.total)
+    shop = tx.get(Shop, basket.seller) or Shop()
     number = tx.number("order")
-    paid = movement.Paying(source, payer, target, payee, terms.total)
-    moved = None
-    if terms.total:
-        reference = f"order/{number}"
-        moved = movement.spend(tx, paid, KIND, f"order {number}", at=at, zone=zone, reference=reference, watchers=watchers)
+    paid = _pay(tx, number, paying, shop, limit=limit, at=at, zone=zone, watchers=watchers)
     card = cards.count(tx, customer, terms, number, at=at)
+    money = basket.money
     order = Order(
         at,
         customer,
         basket.seller,
-        source,
-        target,
+        paying.source,
+        paying.target,
         money.code,
         money.digits,
         basket.lines,
@@ -201,14 +211,50 @@ def book(
         terms.code,
         choice.deliver_to,
         choice.note,
-        moved.transfer if moved else None,
+        paid.transfer,
+        paid.hold,
     )
     tx.put(order_key(number), order)
     notices.tell(tx, number, order)
-    return _placed(number, order, card, moved, payer)
+    return _placed(number, order, card, paid)
 
 
-def _accounts(tx: ReadTransaction, customer: str, basket: Basket, source: str | None) -> tuple[str, Account, str, Account]:
+class _Paid(NamedTuple):
+    """
+    How an order was paid.
+
+    @ivar balance: of the account that pays.
+    """
+
+    balance: str
+    transfer: int | None = None
+    hold: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _pay(
+    tx: Transaction,
+    number: int,
+    paying: movement.Paying,
+    shop: Shop,
+    *,
+    limit: int,
+    at: datetime,
+    zone: tzinfo,
+    watchers: Sequence[Watcher],
+) -> _Paid:
+    money = paying.payer.money
+    if not paying.units:
+        return _Paid(money.text(paying.payer.balance))
+    if shop.escrow:
+        hold, account = escrow.hold(tx, number, paying, shop.escrow_days, limit=limit, at=at, zone=zone)
+        return _Paid(money.text(account.balance), hold=hold)
+    reference = f"order/{number}"
+    moved = movement.spend(tx, paying, escrow.KIND, f"order {number}", at=at, zone=zone, reference=reference, watchers=watchers)
+    return _Paid(moved.balance, moved.transfer, warnings=moved.warnings)
+
+
+def _paying(tx: ReadTransaction, customer: str, basket: Basket, source: str | None, units: int) -> movement.Paying:
     """
     @raise BadArgument: the customer is the seller.
     @raise NotFound: one of them has no such account.
@@ -221,10 +267,10 @@ def _accounts(tx: ReadTransaction, customer: str, basket: Basket, source: str | 
     if payer.currency != code:
         raise Conflict(f"account {source} is in {payer.currency}, and the order in {code}")
     target = first_account(tx, basket.seller, code)
-    return source, payer, target, tx.fetch(Account, target)
+    return movement.Paying(source, payer, target, tx.fetch(Account, target), units)
 
 
-def _placed(number: int, order: Order, card: Card, moved: movement.Transferred | None, payer: Account) -> Placed:
+def _placed(number: int, order: Order, card: Card, paid: _Paid) -> Placed:
     money = order.money
     return Placed(
         number,
@@ -233,9 +279,10 @@ def _placed(number: int, order: Order, card: Card, moved: movement.Transferred |
         money.code,
         card.points,
         card.orders,
-        moved.balance if moved else money.text(payer.balance),
+        paid.balance,
         order.seller,
         order.gain.earned,
         money.text(order.price - order.total),
-        warnings=moved.warnings if moved else (),
+        order.is_held,
+        warnings=paid.warnings,
     )

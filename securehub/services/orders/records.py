@@ -119,7 +119,7 @@ class Order(Record, frozen=True):
     @ivar total: units to pay, after the reductions.
     @ivar gain: what it has done to the customer's card.
     @ivar transfer: the number of the payment; None as long as it is held, or where there was nothing to pay.
-    @ivar hold: the number of the hold of the ledger, where the money was held first.
+    @ivar hold: the number of the ledger's hold, as long as the money is held.
     @ivar refunded: units that went back to the customer.
     """
 
@@ -155,7 +155,7 @@ class Order(Record, frozen=True):
     @property
     def is_held(self) -> bool:
         """Whether the money is set aside, and neither paid nor freed yet."""
-        return self.hold is not None and self.transfer is None and self.status != "cancelled"
+        return self.hold is not None
 
     @property
     def price(self) -> int:
@@ -169,6 +169,51 @@ class Order(Record, frozen=True):
 
     def beneath(self) -> tuple[str, str]:
         return of_customer(self.customer), of_seller(self.seller, self.status not in OVER)
+
+
+class Quote(Record, frozen=True):
+    """
+    An order that is not placed yet, by number, beneath its customer. Its goods have left the stock until it expires.
+
+    @ivar total: units that it costs at most.
+    """
+
+    collection: ClassVar[str] = "quote"
+
+    at: datetime
+    customer: str
+    seller: str
+    currency: str
+    digits: int
+    lines: tuple[Line, ...]
+    total: int
+    expires: datetime
+    deliver_to: str = ""
+    note: str = ""
+    reward: str | None = None
+    code: str | None = None
+    source: str | None = None
+
+    @property
+    def money(self) -> Currency:
+        return currency(self.currency, self.digits)
+
+    @property
+    def price(self) -> int:
+        """Units of all goods, before any reduction."""
+        return sum(line.price for line in self.lines)
+
+    def beneath(self) -> tuple[str]:
+        return (of_customer(self.customer),)
+
+
+class Reserving(Record, frozen=True):
+    """How many quotes a member has open, by username."""
+
+    collection: ClassVar[str] = "reserving"
+    scanned: ClassVar[bool] = False
+
+    quotes: int
 
 
 def order_key(number: int) -> str:

@@ -21,7 +21,7 @@ from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card
 from securehub.services.loyalty.terms import share
-from securehub.services.orders import notices
+from securehub.services.orders import escrow, notices
 from securehub.services.orders.records import Line, Order, Stock, order_key
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import Transaction
@@ -85,7 +85,10 @@ def give_back_all(tx: Transaction, number: int, order: Order, by: str, *, at: da
     restock(tx, order.lines, lines)
     before, after, whole = _reckoned(order, lines, order.total)
     card, _ = cards.take_back(tx, order.customer, order.gain, before, after, whole, number, cancelled=True, at=at)
-    pay_back(tx, number, order, order.total - order.refunded, f"order {number}", by, at=at, watchers=watchers)
+    if order.is_held:
+        order = escrow.free(tx, number, order)
+    else:
+        pay_back(tx, number, order, order.total - order.refunded, f"order {number}", by, at=at, watchers=watchers)
     return replace(order, lines=lines, refunded=order.total), card
 
 
@@ -105,7 +108,8 @@ def pay_back(
 
     @raise InsufficientFunds: the seller has the money no more.
     """
-    if not units:
+    if not units or order.is_held:
+        # What is held is not paid; so much less will be, once it is delivered.
         return None
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = f"order/{number}"

@@ -17,7 +17,7 @@ from securehub.reply import MoneyReply
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import promotions
 from securehub.services.loyalty.records import Card
-from securehub.services.orders import notices, returns
+from securehub.services.orders import escrow, notices, returns
 from securehub.services.orders.records import Order, Step, order_key
 from securehub.services.orders.states import refuse_step
 from securehub.services.orders.words import Wanted
@@ -58,7 +58,8 @@ class Cancelled(MoneyReply, frozen=True):
     order_count: int
 
     def told(self) -> str:
-        return f"Order {self.order} is cancelled. {self.refunded} {self.currency} is refunded, points {self.points}, orders {self.order_count}."
+        refunded = f"{self.refunded} {self.currency} is refunded"
+        return f"Order {self.order} is cancelled. {refunded}, points {self.points}, orders {self.order_count}."
 
 
 def find(tx: ReadTransaction, number: int, by: str) -> tuple[Order, str]:
@@ -92,6 +93,8 @@ def advance(
     if wanted == "cancelled":
         order, _ = _cancel(tx, number, order, by, at=at, watchers=watchers)
     else:
+        if wanted == "delivered" and order.is_held:
+            order, _ = escrow.pay_out(tx, number, order, by, at=at, watchers=watchers)
         order = _step(tx, number, order, wanted, by, at=at)
     money = order.money
     return Advanced(number, wanted, money.text(order.total), money.text(order.refunded), money.code)
