@@ -32,7 +32,8 @@ OF_ROLES = {
     "ledger.set_limits": "treasurer",
     "ledger.set_role_limits": "treasurer",
     "ledger.trial_balance": "treasurer",
-    "orders.item": "seller",
+    **dict.fromkeys(("orders.item", "orders.shop", "loyalty.promotion"), "seller"),
+    **dict.fromkeys((f"loyalty.{name}" for name in ("set_programme", "set_reward", "remove_reward", "set_tier", "remove_tier")), "admin"),
     "support.queue": "agent",
     "support.take": "agent",
     "support.reply": "agent",
@@ -41,7 +42,7 @@ OF_ROLES = {
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 
 OF_NO_ACCOUNT = {"hub.events", "budget.split", "ledger.role_limits", "ledger.capture", "ledger.release"} | {
-    *("orders.catalog", "orders.show", "orders.advance", "orders.refund"),
+    *("orders.catalog", "orders.show", "orders.advance", "orders.refund", "loyalty.programme"),
 }
 """
 What has to do with a session or with figures alone, or may be done for others by a treasurer, and so by the operator; all else that needs

@@ -7,15 +7,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, command, named
-from securehub.money import Currency
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
-from securehub.services.loyalty import cards, records, words
-from securehub.services.loyalty.records import Programme, Reward, Tier
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services.loyalty import cards, memory, records, words
+from securehub.services.loyalty.programme import Programmes
+from securehub.services.loyalty.promoting import Promoting
+from securehub.services.loyalty.usual import usual_programme
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -24,28 +25,23 @@ if TYPE_CHECKING:
 RECORDS = (records.Card, records.Change, records.Programme, records.Promotion, records.Codes, records.Use)
 
 
-def usual(money: Currency) -> Programme:
-    """
-    The programme as long as nobody has set another: a point for each 1.00, two rewards, three tiers; no order is free.
-    """
-    one = 10**money.digits
-    rewards = tuple(Reward(f"off{amount}", f"{money.text(amount * one)} off", cost, amount * one) for amount, cost in ((5, 100), (10, 180)))
-    tiers = (Tier("bronze", 0, 100), Tier("silver", 500 * one, 110), Tier("gold", 2_000 * one, 125))
-    return Programme(money.code, money.digits, one, rewards=rewards, tiers=tiers)
-
-
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Loyalty:
     """What members get for ordering."""
 
     name = "loyalty"
     records = RECORDS
+    parts = (Programmes, Promoting)
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
         self.zone = hub.zone
-        self.usual = usual(hub.currencies.default)
+        self.usual = usual_programme(hub.currencies.default)
 
     @command("REWARDS", access=MEMBER)
     async def card(self, session: Session) -> cards.CardShown:

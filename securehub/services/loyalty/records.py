@@ -147,8 +147,8 @@ class Promotion(Record, frozen=True):
     @ivar units: off the price, in C{currency}.
     @ivar percent: off the price, 1 to 100, where it is no fixed amount.
     @ivar least: units that an order has to cost for it.
-    @ivar uses: how often it may be used; None for no limit.
-    @ivar each: how often by one member; None for no limit.
+    @ivar uses: how often it may be used; zero for no limit.
+    @ivar each: how often by one member; zero for no limit.
     @ivar used: how often it was used, in orders that are not cancelled.
     @ivar expires: from when on it is not good any more.
     """
@@ -162,8 +162,8 @@ class Promotion(Record, frozen=True):
     units: int = 0
     percent: int = 0
     least: int = 0
-    uses: int | None = None
-    each: int | None = None
+    uses: int = 0
+    each: int = 0
     used: int = 0
     expires: datetime | None = None
     active: bool = True
@@ -183,13 +183,12 @@ class Codes(Record, frozen=True):
 
 
 class Use(Record, frozen=True):
-    """How often a member has used a code, by code and username."""
+    """How often a member has used a code, by username and code."""
 
     collection: ClassVar[str] = "code-use"
-    scanned: ClassVar[bool] = False
 
     count: int
 
 
-def use_key(code: str, username: str) -> str:
-    return f"{code}/{username}"
+def use_key(username: str, code: str) -> str:
+    return f"{username}/{code}"

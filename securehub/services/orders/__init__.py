@@ -7,18 +7,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, SELLER, command, named, optional
 from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
+from securehub.service import IRemembers, IServiceFactory
 from securehub.services import loyalty
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards
-from securehub.services.orders import catalogue, escrow, looking, placing, records, returns, stepping, words
+from securehub.services.loyalty.usual import usual_programme
+from securehub.services.orders import catalogue, escrow, looking, memory, placing, records, returns, stepping, words
 from securehub.services.orders.quoting import Quoting
 from securehub.services.orders.selling import Selling
 from securehub.services.orders.words import Wanted
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Orders:
     """Ordering from members who sell."""
 
     name = "orders"
     records = (*(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving), *loyalty.RECORDS)
     parts = (Quoting, Selling)
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -42,7 +47,7 @@ class Orders:
         self.currencies = hub.currencies
         self.items_per_seller = hub.settings["items_per_seller"]
         self.held_per_member = hub.settings["open_per_member"]
-        self.usual = loyalty.usual(hub.currencies.default)
+        self.usual = usual_programme(hub.currencies.default)
         hub.duties.add(escrow.DUTY, escrow.end, self.booking)
 
     @command(

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from securehub import members
 from securehub.money import Currency
@@ -215,6 +216,7 @@ def book(
         paid.hold,
     )
     tx.put(order_key(number), order)
+    tx.put(basket.seller, replace(shop, open=shop.open + 1))
     notices.tell(tx, number, order)
     return _placed(number, order, card, paid)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from securehub import arguments
 from securehub.command import MEMBER, command, named
 from securehub.reply import Listing
-from securehub.services import loyalty
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards
+from securehub.services.loyalty.usual import usual_programme
 from securehub.services.orders import quotes, words
 from securehub.services.orders.placing import Choice, Placed
 from securehub.services.orders.words import Wanted
@@ -31,7 +31,7 @@ class Quoting:
         self.booking = booking(hub)
         self.seconds = 60 * hub.settings["quote_minutes"]
         self.held_per_member = hub.settings["open_per_member"]
-        self.usual = loyalty.usual(hub.currencies.default)
+        self.usual = usual_programme(hub.currencies.default)
         hub.duties.add(quotes.DUTY, quotes.expire)
 
     @command(

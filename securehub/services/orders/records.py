@@ -65,6 +65,7 @@ class Shop(Record, frozen=True):
     What a seller has chosen, by username, and how much they have made.
 
     @ivar items: how many.
+    @ivar open: how many of their orders are not over.
     @ivar escrow: whether what customers pay is held until the order is delivered.
     @ivar escrow_days: after so many days it is the seller's in any case.
     """
@@ -73,6 +74,7 @@ class Shop(Record, frozen=True):
     scanned: ClassVar[bool] = False
 
     items: int = 0
+    open: int = 0
     escrow: bool = False
     escrow_days: int = 14
 
@@ -221,8 +223,8 @@ def order_key(number: int) -> str:
 
 
 def of_customer(username: str) -> str:
-    """The parent of all that a member has ordered."""
-    return f"of {username}"
+    """The parent of all that a member has ordered: the key of the member's card, which every order changes."""
+    return username
 
 
 def of_seller(username: str, is_open: bool) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from securehub import members
 from securehub.money import Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded
 from securehub.reply import MoneyReply
@@ -107,10 +108,13 @@ def pay_back(
     @return: the number of the transfer; None where none was needed.
 
     @raise InsufficientFunds: the seller has the money no more.
+    @raise NotFound: the customer has been erased.
     """
     if not units or order.is_held:
         # What is held is not paid; so much less will be, once it is delivered.
         return None
+    # Whom nobody can pay any more cannot be paid back either.
+    members.fetch(tx, order.customer)
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = f"order/{number}"
     return movement.move(

@@ -18,8 +18,8 @@ from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import promotions
 from securehub.services.loyalty.records import Card
 from securehub.services.orders import escrow, notices, returns
-from securehub.services.orders.records import Order, Step, order_key
-from securehub.services.orders.states import refuse_step
+from securehub.services.orders.records import Order, Shop, Step, order_key
+from securehub.services.orders.states import OVER, refuse_step
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -143,6 +143,9 @@ def refund(
 def _step(tx: Transaction, number: int, order: Order, status: str, by: str, *, at: datetime) -> Order:
     order = replace(order, steps=(*order.steps, Step(status, at, by)))
     tx.put(order_key(number), order)
+    if status in OVER:
+        shop = tx.fetch(Shop, order.seller)
+        tx.put(order.seller, replace(shop, open=shop.open - 1))
     notices.tell(tx, number, order)
     return order
 
