@@ -52,7 +52,7 @@ class CardShown(Reply, frozen=True):
     until_free: int | None
 
     def lines(self) -> list[str]:
-        free = "" if self.until_free is None else f" Free after {self.until_free} more."
+        free = "" if self.until_free is None else f" Free after {self.until_free} more." if self.until_free else " The next one is free."
         told = f"Points {self.points}, orders {self.order_count}, {self.tier}: {self.spent} {self.currency} in twelve months.{free}"
         return [told, *Listing(self.rewards).lines()]
 

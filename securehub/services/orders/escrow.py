@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from msgspec.structs import replace
 
 from securehub import duties
+from securehub.refusals import Refusal
 from securehub.services.ledger import holds, movement
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Watcher
@@ -19,6 +20,9 @@ from securehub.store.transaction import Transaction
 
 DUTY = "orders.escrow"
 """The duty that gives sellers what is held for longer than they have said."""
+
+AGAIN = timedelta(days=1)
+"""When it is tried again, if the seller cannot be paid."""
 
 KIND = "order"
 """Of the transfer that pays an order."""
@@ -73,6 +77,11 @@ def end(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequ
     order = tx.get(Order, key)
     if order is None or not order.is_held:
         return
-    order, _ = pay_out(tx, int(key), order, "", at=at, watchers=watchers)
+    try:
+        order, _ = pay_out(tx, int(key), order, "", at=at, watchers=watchers)
+    except Refusal:
+        # The seller's account takes no more, say. Nothing was put by then.
+        duties.remind(tx, DUTY, key, at + AGAIN)
+        return
     tx.put(key, order)
     notices.tell(tx, int(key), order, "")
