@@ -9,10 +9,11 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
@@ -20,26 +21,29 @@ from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
 from securehub.doorkeeper import Doorkeeper
-from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
+from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
+from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
 from securehub.vitals import Vitals
 
 _log = Logger()
+
+MIB = 1024 * 1024
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -60,19 +64,18 @@ class Hub:
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
     @ivar vault: seals what has to be read again.
+    @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
-    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
     @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
-    @ivar chores: what is done at the start, or every so often.
+    @ivar chores: what is done by itself, at the start or every so often.
+    @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
-    @ivar memory_bytes: gives what it takes; None if nobody knows.
-    @ivar certificate_days: gives the days for which the certificate is still good; None if nobody knows.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -92,8 +95,8 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
-        memory_bytes: Callable[[], int] | None = None,
-        certificate_days: Callable[[], int] | None = None,
+        folder: Folder | None = None,
+        operations: Operations | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -101,18 +104,30 @@ class Hub:
         self.random = random
         self.hashing = hashing
         self.vault = Vault(directory, random)
-        self.switchboard = Switchboard()
+        self.operations = operations or Operations()
         self.gate = Gate(reactor)
-        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.switchboard = Switchboard(self.gate)
+        records = records_of(factories, self.core_records)
+        segment_bytes = settings["segment_mib"] * MIB
+        self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
+        self.upkeep = folder and Upkeep(
+            self.store,
+            directory,
+            worker,
+            reactor,
+            clock,
+            folder,
+            segment_bytes=segment_bytes,
+            percent=settings["fold_percent"],
+            archive_days=settings["archive_days"],
+        )
         self.vitals = Vitals(reactor, lambda: self.store.number)
-        self.memory_bytes = memory_bytes
-        self.certificate_days = certificate_days
-        self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
+        self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
@@ -144,8 +159,9 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
-        self.duties.start()
         self.chores.start()
+        if self.upkeep:
+            self.upkeep.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -154,12 +170,12 @@ class Hub:
         @return: fires when all that is done, or has taken too long.
         """
         self.vitals.stop()
-        self.duties.stop()
+        self.chores.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
-        self.chores.stop()
-        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
+        alone = self.upkeep.stop() if self.upkeep else succeed(None)
+        stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 
@@ -200,7 +216,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

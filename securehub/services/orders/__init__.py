@@ -10,7 +10,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, MEMBER, SELLER, command, named, optional
+from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, named, optional
 from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
@@ -48,7 +48,7 @@ class Orders:
         self.items_per_seller = hub.settings["items_per_seller"]
         self.held_per_member = hub.settings["open_per_member"]
         self.usual = usual_programme(hub.currencies.default)
-        hub.duties.add(escrow.DUTY, escrow.end, self.booking)
+        hub.agenda.add(escrow.DUTY, escrow.end, self.booking)
 
     @command(
         "CATALOG",
@@ -177,7 +177,7 @@ class Orders:
         """
         return await self.store.read(looking.queue_of, session.member, status, limit=limit, after=after)
 
-    @command("ADVANCE", access=LOGGED_IN, moves=True, audited=True, order=arguments.whole, status=words.status)
+    @command("ADVANCE", access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, order=arguments.whole, status=words.status)
     async def advance(self, session: Session, order: int, status: str) -> stepping.Advanced:
         """
         Say how far an order with you is.
@@ -191,7 +191,7 @@ class Orders:
         None,
         access=LOGGED_IN,
         moves=True,
-        audited=True,
+        audited=Audited.OF_POWER,
         order=arguments.whole,
         items=named(words.items),
         amount=named(arguments.amount),

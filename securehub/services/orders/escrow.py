@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from msgspec.structs import replace
 
-from securehub import duties
+from securehub import agenda
 from securehub.refusals import Refusal
 from securehub.services.ledger import holds, movement
 from securehub.services.ledger.records import Account
@@ -38,7 +38,7 @@ def hold(
     """
     until = at + timedelta(days=days)
     made = holds.set_aside(tx, paying, until, f"order {number}", reference=f"order/{number}", limit=limit, at=at, zone=zone)
-    duties.remind(tx, DUTY, order_key(number), until)
+    agenda.remind(tx, DUTY, order_key(number), until)
     return made
 
 
@@ -52,7 +52,7 @@ def pay_out(
     """
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
-    duties.forget(tx, DUTY, order_key(number), held.expires)
+    agenda.forget(tx, DUTY, order_key(number), held.expires)
     units = order.total - order.refunded
     if not units:
         holds.give_up(tx, order.hold, held)
@@ -67,7 +67,7 @@ def free(tx: Transaction, number: int, order: Order) -> Order:
     """
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
-    duties.forget(tx, DUTY, order_key(number), held.expires)
+    agenda.forget(tx, DUTY, order_key(number), held.expires)
     holds.give_up(tx, order.hold, held)
     return replace(order, hold=None)
 
@@ -81,7 +81,7 @@ def end(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequ
         order, _ = pay_out(tx, int(key), order, "", at=at, watchers=watchers)
     except Refusal:
         # The seller's account takes no more, say. Nothing was put by then.
-        duties.remind(tx, DUTY, key, at + AGAIN)
+        agenda.remind(tx, DUTY, key, at + AGAIN)
         return
     tx.put(key, order)
     notices.tell(tx, int(key), order, "")

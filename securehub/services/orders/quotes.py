@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from securehub import duties
+from securehub import agenda
 from securehub.event import Event
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
@@ -118,7 +118,7 @@ def quote(
     money = basket.money
     made = Quote(at, customer, basket.seller, money.code, money.digits, basket.lines, terms.total, until, *choice)
     tx.put(order_key(number), made)
-    duties.remind(tx, DUTY, order_key(number), until)
+    agenda.remind(tx, DUTY, order_key(number), until)
     rows = [QuotedRow(each.sku, each.name, each.quantity, money.text(each.units), money.text(each.price)) for each in basket.lines]
     off = money.text(basket.price - terms.total)
     return Quoted(number, money.text(terms.total), money.code, basket.seller, off, terms.gain.earned, until, rows)
@@ -201,7 +201,7 @@ def _open_quote(tx: ReadTransaction, number: int, customer: str, *, at: datetime
 
 def _end(tx: Transaction, number: int, ended: Quote) -> None:
     _count(tx, ended.customer, -1)
-    duties.forget(tx, DUTY, order_key(number), ended.expires)
+    agenda.forget(tx, DUTY, order_key(number), ended.expires)
     tx.delete(Quote, order_key(number))
 
 

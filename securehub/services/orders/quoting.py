@@ -32,7 +32,7 @@ class Quoting:
         self.seconds = 60 * hub.settings["quote_minutes"]
         self.held_per_member = hub.settings["open_per_member"]
         self.usual = usual_programme(hub.currencies.default)
-        hub.duties.add(quotes.DUTY, quotes.expire)
+        hub.agenda.add(quotes.DUTY, quotes.expire)
 
     @command(
         "QUOTE",
