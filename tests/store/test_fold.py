@@ -504,7 +504,7 @@ class Pruning(SynchronousTestCase):
             disk = SimulatedDisk(chance, setting.disk.files, fault_rate=0.3, crash_at=chance.randint(1, 25))
             directory = SimulatedDirectory(disk)
             with contextlib.suppress(Crash):
-                while True:
+                for _ in range(20):
                     with contextlib.suppress(OSError):
                         directory.put_away([name for name in old if name in directory.names()], archive.ARCHIVE)
                         archive.prune(directory, setting.clock.now() + timedelta(days=9), 1)
