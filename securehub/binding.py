@@ -59,6 +59,8 @@ class Binder:
 
     def __init__(self, command: Command) -> None:
         self._command = command
+        self._keyed = command.keyed
+        self._moves = command.moves
         self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
         self._named = {slot.parameter.name: slot for slot in self._slots}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
@@ -180,11 +182,12 @@ class Binder:
     def _complete(self, values: list[Any], given: int, needed: int) -> Bound:
         if given & needed != needed:
             self._refuse_missing(needed & ~given)
-        if self._command.keyed:
-            tries = self._command.moves and values.pop()
-            key = values.pop()
-            return values, TRY if tries else key
-        return values, None
+        if not self._keyed:
+            return values, None
+        if self._moves and values.pop():
+            values.pop()
+            return values, TRY
+        return values, values.pop()
 
     def _from_word(self, slot: _Slot, word: str, plain: bool) -> Any:
         try:

@@ -44,8 +44,10 @@ class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
         raise NotImplementedError
 
     def status(self) -> str:
+        if not self.warnings and not self.try_:
+            return self.told()
         told = f"Not done, only tried: {self.told()}" if self.try_ else self.told()
-        return " ".join([told, *(f"Warning: {warning}" for warning in self.warnings)]) if self.warnings else told
+        return " ".join([told, *(f"Warning: {warning}." for warning in self.warnings)])
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +102,7 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return when(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {shown(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {shown(each)}" for name, each in value.items()) or "-"
     if isinstance(value, (list, tuple, frozenset)):
         return ", ".join(map(str, value)) or "-"
     return str(value)

@@ -47,19 +47,20 @@ ALLOWED: dict[str, set[str]] = {
     "doorkeeper": {"config", "networks"},
     "vitals": set(),
     "audit": {"command", "members", "store.records", "store.transaction"},
-    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
-    "switchboard": {"event", "wire"},
+    "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
+    | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
     | {"audit"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
@@ -72,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
     | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
@@ -105,8 +106,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
-    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "notices", "vitals"},
+    "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import clabe
 from securehub.money import Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
-from securehub.services.ledger.records import CASH, Account, Title, Wallet
+from securehub.services.ledger.records import Account, Title, Wallet
 from securehub.store.transaction import ReadTransaction, Transaction
 
 PARTS = 16
@@ -72,6 +72,12 @@ def first_account(tx: ReadTransaction, owner: str, currency: str | None = None) 
     raise NotFound(f"{owner} has no account in {currency}")
 
 
+def whose(tx: ReadTransaction, party: str) -> str:
+    """The owner of the account with a number; whatever else it is stays what it is, be it a username or the number of no account."""
+    account = tx.get(Account, party) if party[:1].isdigit() else None
+    return account.owner if account is not None else party
+
+
 def own_account(tx: ReadTransaction, owner: str, number: str | None) -> str:
     """
     The number of the account that an owner means.
@@ -110,5 +116,5 @@ def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str)
 
 
 def shown_number(number: str) -> str:
-    """An account number as clients see it: which part of C{@cash} it was is nobody's business."""
-    return CASH if number.startswith(f"{CASH}.") else number
+    """An account number as clients see it: which part of C{@cash}, say, it was is nobody's business."""
+    return number.partition(".")[0] if number[0] == "@" else number

@@ -22,9 +22,9 @@ from securehub.store.transaction import Transaction
 if TYPE_CHECKING:
     from securehub.hub import Hub
 
-MOST_PAYEES = 30
+MOST_PAYEES = 20
 """
-A transaction has at most 256 records. Each payee takes three (wallet, account, transfer), and watchers may want some for either side.
+A transaction has at most 256 records. Each payee takes three (wallet, account, transfer), and up to eight where it enters both budgets.
 """
 
 

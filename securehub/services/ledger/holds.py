@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from securehub import arguments, duties, members
-from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub import agenda, arguments, members
+from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
@@ -187,7 +187,7 @@ class Holds:
         self.booking = booking(hub)
         self.days = timedelta(days=hub.settings["hold_days"])
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(EXPIRY, expire)
+        hub.agenda.add(EXPIRY, expire)
 
     @command(
         None,
@@ -211,7 +211,7 @@ class Holds:
         until = self.days if expires is None else expires
         return await session.transact(hold, session.member, to, amount, until, memo, from_, limit=self.limit, **self.booking())
 
-    @command(None, access=LOGGED_IN, moves=True, audited=True, hold=arguments.whole, amount=optional(arguments.amount))
+    @command(None, access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, hold=arguments.whole, amount=optional(arguments.amount))
     async def capture(self, session: Session, hold: int, amount: Amount | None = None) -> Captured:
         """
         Take money out of a hold that was made for you.
@@ -220,7 +220,7 @@ class Holds:
         """
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, hold=arguments.whole)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, hold=arguments.whole)
     async def release(self, session: Session, hold: int) -> Released:
         """
         Give up a hold that was made for you.
@@ -266,7 +266,7 @@ def hold(
     until = future("expires", expires, at=at, zone=zone)
     account, money = paying.payer, paying.payer.money
     movement.refuse_unlike(paying.source, account, paying.target, paying.payee)
-    spent = limits.check(tx, paying.source, account, paying.units, at=at, zone=zone)
+    spent = limits.check(tx, paying.source, account, paying.units, at, zone)
     movement.refuse_lacking(account, paying.units)
     pending.open_one(tx, payer, "holds", limit)
     account = replace(account, held=account.held + paying.units)
@@ -276,7 +276,7 @@ def hold(
     number = tx.number("hold")
     made = Hold(at, paying.source, paying.target, payer, paying.payee.owner, paying.units, money.code, money.digits, until, memo)
     tx.put(_key(number), made)
-    duties.remind(tx, EXPIRY, _key(number), until)
+    agenda.remind(tx, EXPIRY, _key(number), until)
     held = money.text(paying.units)
     tx.announce(member(made.payee), Reserved(number, payer, made.target, held, money.code, until, memo))
     return Held(number, made.target, made.payee, held, money.code, until, money.text(account.balance), money.text(account.held))
@@ -375,7 +375,7 @@ def _free(tx: Transaction, held: Hold) -> Account:
 
 def _end(tx: Transaction, number: int, ended: Hold) -> None:
     pending.end_one(tx, ended.payer, "holds")
-    duties.forget(tx, EXPIRY, _key(number), ended.expires)
+    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
     tx.put(_key(number), ended)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from securehub import arguments, duties
+from securehub import agenda, arguments
 from securehub.command import MEMBER, command, named, optional
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
@@ -183,7 +183,7 @@ class Requests:
         self.booking = booking(hub)
         self.days = timedelta(days=hub.settings["request_days"])
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(EXPIRY, expire)
+        hub.agenda.add(EXPIRY, expire)
 
     @command(
         None,
@@ -268,7 +268,7 @@ def ask(
     pending.open_one(tx, payee, "requests", limit)
     number = tx.number("request")
     tx.put(_key(number), Request(at, payer, payee, target, units, money.code, money.digits, until, memo))
-    duties.remind(tx, EXPIRY, _key(number), until)
+    agenda.remind(tx, EXPIRY, _key(number), until)
     tx.announce(member(payer), Requested(number, target, payee, money.text(units), money.code, until, memo))
     return Asked(number, payer, money.text(units), money.code, until)
 
@@ -344,7 +344,7 @@ def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime
 
 def _end(tx: Transaction, number: int, ended: Request, tells: Iterable[str], reason: str = "") -> Closed:
     pending.end_one(tx, ended.payee, "requests")
-    duties.forget(tx, EXPIRY, _key(number), ended.expires)
+    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
     tx.put(_key(number), ended)
     amount = ended.money.text(ended.units)
     told = RequestEnded(number, ended.state, ended.payer, ended.payee, amount, ended.currency, ended.transfer, reason)

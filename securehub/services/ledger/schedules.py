@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 
-from securehub import arguments, duties, members
+from securehub import agenda, arguments, members
 from securehub.command import MEMBER, command, named
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
@@ -158,7 +158,7 @@ class SchedulePaid(Event, frozen=True):
 
     def text(self) -> str:
         told = f"Schedule {self.schedule}: transfer {self.transfer}, {self.amount} {self.currency} to {self.to_name}."
-        warnings = [f"Warning: {warning}" for warning in self.warnings]
+        warnings = [f"Warning: {warning}." for warning in self.warnings]
         return " ".join([told, f"Balance {self.balance} {self.currency}.", *warnings])
 
 
@@ -197,7 +197,7 @@ class Schedules:
         self.clock = hub.clock
         self.zone = hub.zone
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(DUTY, run, booking(hub))
+        hub.agenda.add(DUTY, run, booking(hub))
 
     @command(
         None,
@@ -283,7 +283,7 @@ def schedule(
     due = beginning(start, zone)
     made = Schedule(at, payer, paying.source, to, paying.units, money.code, money.digits, every, start, due, until, memo)
     tx.put(_key(number), made)
-    duties.remind(tx, DUTY, _key(number), due)
+    agenda.remind(tx, DUTY, _key(number), due)
     return Scheduled(number, to, money.text(paying.units), money.code, every, start)
 
 
@@ -297,7 +297,7 @@ def unschedule(tx: Transaction, number: int, payer: str) -> Unscheduled:
         raise NotFound(f"you have no schedule {number}")
     if found.state != "open":
         raise Conflict(f"schedule {number} is {found.state}")
-    duties.forget(tx, DUTY, _key(number), found.due)
+    agenda.forget(tx, DUTY, _key(number), found.due)
     _end(tx, number, replace(found, state="cancelled"))
     return Unscheduled(number)
 
@@ -349,7 +349,7 @@ def _refused(tx: Transaction, number: int, found: Schedule, day: date, refusal: 
     if found.tries + 1 < TRIES:
         again = at + AGAIN
         tx.put(_key(number), replace(found, tries=found.tries + 1, due=again))
-        duties.remind(tx, DUTY, _key(number), again)
+        agenda.remind(tx, DUTY, _key(number), again)
     else:
         following = _go_on(tx, number, found, zone=zone)
     amount = found.money.text(found.units)
@@ -370,7 +370,7 @@ def _go_on(tx: Transaction, number: int, found: Schedule, *, zone: tzinfo) -> da
         return None
     ahead = replace(ahead, due=beginning(day, zone))
     tx.put(_key(number), ahead)
-    duties.remind(tx, DUTY, _key(number), ahead.due)
+    agenda.remind(tx, DUTY, _key(number), ahead.due)
     return day
 
 
