@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -26,20 +26,24 @@ from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
+from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
+from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
 from securehub.vitals import Vitals
 
 _log = Logger()
+
+MIB = 1024 * 1024
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -60,6 +64,7 @@ class Hub:
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
     @ivar vault: seals what has to be read again.
+    @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
@@ -71,8 +76,6 @@ class Hub:
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
-    @ivar memory_bytes: gives what it takes; None if nobody knows.
-    @ivar certificate_days: gives the days for which the certificate is still good; None if nobody knows.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -92,8 +95,8 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
-        memory_bytes: Callable[[], int] | None = None,
-        certificate_days: Callable[[], int] | None = None,
+        folder: Folder | None = None,
+        operations: Operations | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -101,12 +104,24 @@ class Hub:
         self.random = random
         self.hashing = hashing
         self.vault = Vault(directory, random)
+        self.operations = operations or Operations()
         self.gate = Gate(reactor)
         self.switchboard = Switchboard(self.gate)
-        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        records = records_of(factories, self.core_records)
+        segment_bytes = settings["segment_mib"] * MIB
+        self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
+        self.upkeep = folder and Upkeep(
+            self.store,
+            directory,
+            worker,
+            reactor,
+            clock,
+            folder,
+            segment_bytes=segment_bytes,
+            percent=settings["fold_percent"],
+            archive_days=settings["archive_days"],
+        )
         self.vitals = Vitals(reactor, lambda: self.store.number)
-        self.memory_bytes = memory_bytes
-        self.certificate_days = certificate_days
         self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
@@ -146,6 +161,8 @@ class Hub:
         )
         self.duties.start()
         self.chores.start()
+        if self.upkeep:
+            self.upkeep.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -159,7 +176,8 @@ class Hub:
         for door in doors:
             door.stopping = True
         self.chores.stop()
-        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
+        alone = self.upkeep.stop() if self.upkeep else succeed(None)
+        stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 
@@ -200,7 +218,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

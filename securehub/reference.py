@@ -142,6 +142,8 @@ def _settings() -> Iterator[str]:
     yield "A file in the form of `etc/securehub.ini` is given with `--config`; options on the command line win over it.\n"
     rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
     yield from _table(("section", "setting", "default", "meaning"), rows)
+    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.name in config.LIVE)
+    yield f"Read anew by a reload (SIGHUP or `admin.reload`): {live}. The others hold from the next start on.\n"
 
 
 def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:

@@ -102,6 +102,7 @@ class Session:
         self._key: Key | None = None
         self._tries = False
         self._bye: bytes | None = None
+        self._said_bye = False
         self._ended = False
         self.act: Act | None = None
         self.number = number
@@ -253,6 +254,8 @@ class Session:
             # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
             self._bye = bye
             bye = b""
+        else:
+            self._said_bye = True
         self._outbox.reply(bye)
         self._cancel_asking()
 
@@ -346,10 +349,13 @@ class Session:
         Whoever waits between having looked or written and answering must do this before, be it with nothing: if the position is lost,
         so is the connection.
         """
-        self._outbox.reply(chunk)
+        if not self._said_bye:
+            self._outbox.reply(chunk)
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
+        if self._said_bye:
+            return
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
@@ -364,6 +370,7 @@ class Session:
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
+            self._said_bye = True
 
     def hear(self, events: bytes) -> None:
         """Send events that are settled, after the reply of the command that is running."""
@@ -375,7 +382,7 @@ class Session:
             self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
-        """End the connection, telling why; no commit asks for it. A command that waits is not waited for."""
+        """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
         self._running = False
         self.part(encode(Bye(reason), self.speaks_json))
 

@@ -69,14 +69,14 @@ def member(username: str) -> str:
     return f"member/{username}"
 
 
-def role(name: str) -> str:
-    """The channel of all sessions of all who have been granted a role."""
-    return f"role/{name}"
-
-
 def connection(number: int) -> str:
     """The channel of one connection, whoever it is."""
     return f"connection/{number}"
+
+
+def role(name: str) -> str:
+    """The channel of all sessions of all who have been granted a role."""
+    return f"role/{name}"
 
 
 def encode(event: Event, json: bool) -> bytes:

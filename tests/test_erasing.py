@@ -168,7 +168,7 @@ class Much(SynchronousTestCase):
                 found += part["items"]
                 after = part["next"]
             self.assertEqual(found, page["items"])
-        self.assertEqual(len(found), 7 + PAYMENTS)
+        self.assertEqual(len(found), 8 + PAYMENTS)
 
     def test_no_secrets(self) -> None:
         """An export has neither hashes nor tokens."""

@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
     "config": {"money"},
+    "operations": set(),
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
@@ -53,9 +54,10 @@ ALLOWED: dict[str, set[str]] = {
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction"}
-    | {"switchboard", "trying", "wire"},
-    "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
+    | {"trying", "wire"},
+    "notices": {"refusals", "command", "session"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
@@ -66,14 +68,19 @@ ALLOWED: dict[str, set[str]] = {
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
+    "authority": set(),
+    "certificates": {"authority", "config", "tls"},
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
-    | {"once", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching"}
-    | {"store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker"},
+    | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
+    | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
+    "logs": set(),
+    "signals": set(),
+    "systemd": set(),
+    "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
+    | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -90,22 +97,22 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls", "peer"},
-    "cryptography": {"tls", "vault", "services.auth.otp"},
+    "cryptography": {"tls", "authority", "certificates", "vault", "services.auth.otp"},
     "passlib": {"hashing"},
-    "socket": {"client"},
+    "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client", "hashing"},
+    "os": {"store", "tap", "systemd", "client", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
     "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "vitals", "services.chat.presence"},
+    | {"hashing", "client", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
-    "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
+    "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},
     "secrets": set(),
-    "time": {"tap", "client"},
+    "time": {"tap", "systemd", "client"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 
@@ -239,4 +246,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference", "vitals"}), module)
+                self.assertTrue(_within(module, {"store", "config", "reference", "vitals"}), module)

@@ -14,7 +14,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
@@ -189,7 +189,15 @@ class Chat:
         """
         await session.transact(saying.edit, room, seq, session.member, text, session.number, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.place, seq=arguments.whole, reason=optional(words.rest_reason))
+    @command(
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.place,
+        seq=arguments.whole,
+        reason=optional(words.rest_reason),
+    )
     async def remove(self, session: Session, room: str, seq: int, reason: str = "") -> None:
         """
         Take a message of yours out of sight, or anybody's in a room that you operate.
@@ -198,6 +206,9 @@ class Chat:
         """
         # The operator's sessions are numbered by themselves, and hear no rooms.
         number = 0 if session.operator else session.number
+        if room.startswith("@"):
+            # Between two members nobody has power; what they take back is theirs alone to know.
+            session.act = None
         await session.transact(saying.remove, room, seq, session.caller, reason, number, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, room=words.place, seq=arguments.whole)
@@ -205,7 +216,7 @@ class Chat:
         """Show what a message said before it was changed or removed; for its author and those who keep order in the room."""
         return await self.store.read(saying.trace, room, seq, session.caller, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def invite(self, session: Session, room: str, username: str) -> None:
         """
         Ask somebody into a room that you are in.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, command, named, optional, role
+from securehub.command import LOGGED_IN, Audited, command, named, optional, role
 from securehub.reply import Listing
 from securehub.services.chat import moderation, power, reports, words
 from securehub.services.chat.rooms import Limits, Roster
@@ -32,7 +32,13 @@ class Keeping:
         self.limits = Limits.of(hub.settings)
 
     @command(
-        None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username, reason=optional(words.rest_reason)
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.room,
+        username=arguments.username,
+        reason=optional(words.rest_reason),
     )
     async def kick(self, session: Session, room: str, username: str, reason: str = "") -> None:
         """
@@ -46,7 +52,7 @@ class Keeping:
         None,
         access=LOGGED_IN,
         writes=True,
-        audited=True,
+        audited=Audited.ALWAYS,
         room=words.room,
         username=arguments.username,
         until=named(words.until),
@@ -60,7 +66,7 @@ class Keeping:
         """
         return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unban(self, session: Session, room: str, username: str) -> None:
         """Let somebody join a room again from which they are banned."""
         await session.transact(moderation.unban, room, session.caller, username, at=self.clock.now())
@@ -69,7 +75,7 @@ class Keeping:
         None,
         access=LOGGED_IN,
         writes=True,
-        audited=True,
+        audited=Audited.ALWAYS,
         room=words.room,
         username=arguments.username,
         until=named(words.until),
@@ -83,7 +89,7 @@ class Keeping:
         """
         return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unmute(self, session: Session, room: str, username: str) -> None:
         """Let somebody speak again who is muted in a room."""
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
@@ -93,7 +99,7 @@ class Keeping:
         """List who is banned or muted in a room that you operate."""
         return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, seconds=words.pause)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, seconds=words.pause)
     async def slow(self, session: Session, room: str, seconds: int) -> None:
         """
         Let everybody in a room that you operate leave some seconds between two messages.
@@ -102,7 +108,7 @@ class Keeping:
         """
         await session.transact(moderation.slow, room, session.caller, seconds, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, access_=words.access)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, access_=words.access)
     async def access(self, session: Session, room: str, access_: str) -> None:
         """
         Say whether everybody may join a room that you operate (open), or only those who are invited (invite).
@@ -111,7 +117,7 @@ class Keeping:
         """
         await session.transact(moderation.set_access, room, session.caller, access_, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, days=words.days)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, days=words.days)
     async def keep(self, session: Session, room: str, days: int) -> None:
         """
         Say for how many days a room that you operate keeps its messages; 0 for ever.
@@ -120,12 +126,12 @@ class Keeping:
         """
         await session.transact(moderation.keep, room, session.caller, days, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def appoint(self, session: Session, room: str, username: str) -> None:
         """Let somebody operate a room with you."""
         await session.transact(moderation.appoint, room, session.caller, username, True, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def dismiss(self, session: Session, room: str, username: str) -> None:
         """
         Let somebody operate a room no more.
