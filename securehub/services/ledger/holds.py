@@ -393,6 +393,17 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
         tx.announce(member(owner), _told(int(key), ended))
 
 
+def give_up(tx: Transaction, key: str, held: Hold) -> Hold:
+    """End a hold whose payee is being erased, if it is open."""
+    if held.state != "open":
+        return held
+    ended = replace(held, state="released")
+    tx.put(held.source, _free(tx, held))
+    _end(tx, int(key), ended)
+    tx.announce(member(held.payer), _told(int(key), ended))
+    return ended
+
+
 def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[HoldRow]:
     """
     The holds that a member has made, and those that were made for them, newest first.
@@ -404,7 +415,7 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     end = None if before is None else _key(before)
     found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
@@ -444,7 +455,8 @@ def _told(number: int, ended: Hold) -> Ended:
     return Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
 
 
-def _row(number: int, held: Hold) -> HoldRow:
+def row(number: int, held: Hold) -> HoldRow:
+    """As the members see it whom it concerns."""
     money = held.money
     return HoldRow(
         number,
