@@ -120,6 +120,13 @@ SETTINGS = (
     ),
     Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
+    Setting(
+        "store",
+        "key",
+        "",
+        str,
+        "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
+    ),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),

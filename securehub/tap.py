@@ -25,6 +25,7 @@ from twisted.python.usage import UsageError
 from securehub import config, hashing, service, tls
 from securehub.clock import Clock
 from securehub.hub import Hub
+from securehub.store import keys
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -83,7 +84,7 @@ class HubService(Service):
         """
         try:
             self._start()
-        except (InUse, CannotStart, BadKey, CannotListenError, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
             raise SystemExit(f"SecureHub cannot start: {error}") from None
@@ -102,7 +103,7 @@ class HubService(Service):
         # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
         reactor.seconds = time.monotonic
         _allow_many_files()
-        self._directory = RealDirectory(settings["state"])
+        self._directory = RealDirectory(settings["state"], keys.find(settings["key"], beside=settings["state"]))
         self._directory.hold()
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()

@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
     | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
     "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker"},
+    | {"store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
@@ -80,7 +80,7 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls"},
-    "cryptography": {"tls", "vault"},
+    "cryptography": {"tls", "vault", "store"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},

@@ -27,6 +27,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import Directory
+from securehub.store.keys import Keys, sealed
 from securehub.store.records import Record, decoder, encoder, parents
 from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name, snapshot_names
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
@@ -190,6 +191,24 @@ class JournalStore:
         """Run C{rule(tx, ...)}, which only looks, on one consistent state."""
         return rule(self._reading, *args, **kwargs)
 
+    def change_keys(self, keys: Keys) -> Deferred[None]:
+        """
+        From now on, seal under the first of these keys; the others may be needed to read what is there. Nobody has to wait for it.
+
+        @return: fires when the journal goes on in a new segment; fails with OSError if that cannot be written. Then the next commits
+            try again.
+        """
+        changed: Deferred[None] = Deferred()
+
+        def done(_: object, fault: BaseException | None) -> None:
+            if fault is not None:
+                changed.errback(fault)
+            else:
+                changed.callback(None)
+
+        self._worker.run(partial(self._writer.change_keys, keys, self._clock.now()), done)
+        return changed
+
     def drain(self) -> Deferred[None]:
         """
         Take no more writes.
@@ -329,7 +348,8 @@ class JournalStore:
 
     def _write_snapshot(self) -> None:
         head = snapshot.Head(lines.FORMAT, self._number, self._writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
-        self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
+        chunks = snapshot.chunks(head, self._collections.values())
+        self._directory.write(snapshot_name(self._number), sealed(chunks, self._directory.keys))
         for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
             self._directory.remove(name)
 

@@ -24,6 +24,7 @@ from securehub.services.ledger.records import Account
 from securehub.store import journal, snapshot
 from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
+from securehub.store.keys import PLAIN, Changed, Keys, opened
 from securehub.store.line import Damaged
 from securehub.store.recovery import CannotStart, snapshot_names
 from tests.rules.setting import CURRENCIES, NUMBERING, RECORDS
@@ -67,6 +68,8 @@ class Community:
         self.crashes = 0
         self._make_disk = make_disk
         self._keys = 0
+        # Every second community seals what it keeps, and changes its key now and then.
+        self._keys_at_rest = Keys(self.chance.randbytes(32), source="test", randbytes=self.chance.randbytes) if seed % 2 else PLAIN
         self._numbers: dict[str, str] = {}
         self._settled = Books({}, frozenset())
         # What was committed since, with the position that it waits for; and what was lost, but may be on the disk all the same.
@@ -85,7 +88,7 @@ class Community:
         disk = self._disk()
         disk.crash_at = disk.calls + self.chance.randint(1, 40)
         disk.fault_rate = self.chance.choice([0.0, 0.0, 0.02, 0.2])
-        moves = [self._pay] * 8 + [self._again] + [self._step] * 5 + [self._wait] * 2 + [self._restart]
+        moves = [self._pay] * 8 + [self._again] + [self._step] * 5 + [self._wait] * 2 + [self._restart, self._change_keys]
         try:
             while True:
                 self.chance.choice(moves)()
@@ -119,16 +122,23 @@ class Community:
             raise Violation(f"the books do not balance: {found.balances}")
         for name in snapshot_names(self._disk().names()):
             try:
-                snapshot.load(self._disk().lines(name), Collection)
-            except Damaged as damage:
+                snapshot.load(opened(self._disk().lines(name), self._keys_at_rest), Collection)
+            except (Damaged, Changed) as damage:
                 raise Violation(f"{name} was put in place before it was whole: {damage}") from None
         if self.crashes % 5 == 0:
             verify({name: content for name, content in self._disk().files().items() if not name.endswith(".new")})
         self._settled, self._live, self._lost = found, [], []
 
+    def _change_keys(self) -> None:
+        """Go on under another key. It may fail like all that has to do with a disk, and the next commit tries again."""
+        if self._keys_at_rest.current and self.chance.random() < 0.3:
+            keys = self._keys_at_rest
+            self._keys_at_rest = keys._replace(current=self.chance.randbytes(32), older=(keys.current, *keys.older))
+            self._setting.store.change_keys(self._keys_at_rest).addErrback(lambda failure: failure.trap(OSError))
+
     def _start(self, files: dict[str, bytes], crash_at: int | None) -> Setting:
         disk = self._make_disk(self.chance, files, crash_at=crash_at)
-        directory: Any = SimulatedDirectory(disk)
+        directory: Any = SimulatedDirectory(disk, self._keys_at_rest)
         try:
             directory.hold()
             setting = Setting(disk=directory, records=RECORDS)
