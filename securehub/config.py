@@ -127,6 +127,9 @@ SETTINGS = (
         str,
         "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
     ),
+    Setting("store", "backups", "", str, "The directory for backups, best on another disk; empty for backups in the state directory."),
+    Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
+    Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
@@ -173,6 +176,11 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     except ValueError as error:
         raise BadSetting(f"currency = {values['currency']}: {error}") from None
     return values
+
+
+def backups(values: Settings) -> Path:
+    """Where backups are kept."""
+    return Path(values["backups"]).expanduser().absolute() if values["backups"] else Path(values["state"]) / "backups"
 
 
 def example() -> str:

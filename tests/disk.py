@@ -63,6 +63,9 @@ class MemoryDirectory:
     def names(self) -> list[str]:
         return sorted(self.files)
 
+    def size(self, name: str) -> int:
+        return len(self.files[name])
+
     def lines(self, name: str) -> Iterator[bytes]:
         if name not in self.files:
             raise FileNotFoundError(name)

@@ -66,6 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
+    "commandline": {"", "config", "hub", "service", "store"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
@@ -84,11 +85,11 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client", "hashing"},
+    "os": {"store", "tls", "tap", "client", "commandline", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "tap", "config", "client", "reference"},
+    "pathlib": {"store", "tls", "tap", "config", "client", "commandline", "reference"},
     "twisted.internet": {
         "chores",
         "store",
@@ -108,7 +109,7 @@ OTHERS: dict[str, set[str]] = {
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
     "secrets": set(),
-    "time": {"tap", "client"},
+    "time": {"tap", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 

@@ -39,9 +39,13 @@ class File(Protocol):
 
 
 class Disk(Protocol):
-    """A flat directory of files. All calls may raise OSError."""
+    """A directory of files, some of them put away in folders below it: C{folder/name}. All calls may raise OSError."""
 
-    def names(self) -> list[str]: ...
+    def names(self, folder: str = "") -> list[str]:
+        """What is in the directory, or in a folder of it, which need not be there."""
+
+    def size(self, name: str) -> int:
+        """In bytes."""
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file, each with the LF that ends it; the last one may lack it."""
@@ -111,8 +115,14 @@ class RealDisk:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._held: int | None = None
 
-    def names(self) -> list[str]:
-        return sorted(os.listdir(self._path))
+    def names(self, folder: str = "") -> list[str]:
+        try:
+            return sorted(os.listdir(self._path / folder))
+        except FileNotFoundError:
+            return []
+
+    def size(self, name: str) -> int:
+        return os.stat(self._path / name).st_size
 
     def lines(self, name: str) -> Iterator[bytes]:
         return open(self._path / name, "rb", buffering=1024 * 1024)

@@ -76,8 +76,12 @@ class Directory:
     def release(self) -> None:
         self._disk.release()
 
-    def names(self) -> list[str]:
-        return self._disk.names()
+    def names(self, folder: str = "") -> list[str]:
+        return self._disk.names(folder)
+
+    def size(self, name: str) -> int:
+        """In bytes."""
+        return self._disk.size(name)
 
     def lines(self, name: str) -> Iterator[bytes]:
         return self._disk.lines(name)

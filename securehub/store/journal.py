@@ -29,7 +29,7 @@ from securehub.store.collection import Collection, ExpiringCollection, expire_al
 from securehub.store.files import Directory
 from securehub.store.keys import Keys, sealed
 from securehub.store.records import Record, decoder, encoder, parents
-from securehub.store.recovery import AnyCollection, Collections, Recovered, recover, snapshot_name, snapshot_names
+from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name, snapshot_names
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
@@ -153,6 +153,16 @@ class JournalStore:
     def number(self) -> int:
         """The number of the newest commit, be it synced or not."""
         return self._number
+
+    @property
+    def synced(self) -> int:
+        """The number of the newest commit that is on the disk."""
+        return self._synced
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal, of all its segments together."""
+        return journal_bytes(self._directory)
 
     @property
     def head(self) -> str:
@@ -325,7 +335,7 @@ class JournalStore:
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
 
     def _fresh_collections(self) -> Collections:
-        return Collections((cls.collection, _collection(cls)) for cls in self._records)
+        return Collections((cls.collection, collection_for(cls)) for cls in self._records)
 
     def _check_drained(self) -> None:
         if self._in_flight is None and self._gathering is None:
@@ -354,7 +364,8 @@ class JournalStore:
             self._directory.remove(name)
 
 
-def _collection(cls: type[Record]) -> AnyCollection:
+def collection_for(cls: type[Record]) -> AnyCollection:
+    """An empty collection for the records of a class."""
     if cls.lifetime is None:
         return Collection(cls.collection, scanned=cls.scanned, parents=parents(cls))
     return ExpiringCollection(cls.collection, cls.lifetime)

@@ -155,6 +155,18 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
         raise Damaged(f"not a commit: {error}") from None
 
 
+def number_of(line: bytes) -> int:
+    """
+    The number of a commit, be it sealed or not.
+
+    @raise Damaged: it is no commit.
+    """
+    try:
+        return _decode_stated(line).n
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"not a commit: {error}") from None
+
+
 def stated(line: bytes) -> int:
     """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
     try:

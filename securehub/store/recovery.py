@@ -66,6 +66,23 @@ def snapshot_names(names: list[str]) -> list[str]:
     return sorted(filter(_SNAPSHOT.fullmatch, names))
 
 
+def segment_names(names: list[str]) -> list[str]:
+    """The segments among the files, in the order in which they were written."""
+    return sorted(filter(_SEGMENT.fullmatch, names), key=serial_of)
+
+
+def serial_of(segment: str) -> int:
+    """The serial in a segment's name."""
+    found = _SEGMENT.fullmatch(segment)
+    assert found is not None, segment
+    return int(found[2])
+
+
+def journal_bytes(directory: Directory) -> int:
+    """The size of all segments."""
+    return sum(directory.size(name) for name in directory.names() if _SEGMENT.fullmatch(name))
+
+
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 

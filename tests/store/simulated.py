@@ -138,8 +138,11 @@ class SimulatedDisk:
         if crashes:
             raise Crash
 
-    def names(self) -> list[str]:
-        return sorted(self._inodes)
+    def names(self, folder: str = "") -> list[str]:
+        return [] if folder else sorted(self._inodes)
+
+    def size(self, name: str) -> int:
+        return len(self._inodes[name].cache)
 
     def lines(self, name: str) -> Iterator[bytes]:
         return iter(bytes(self._inodes[name].cache).splitlines(keepends=True)) if name in self._inodes else _missing(name)
