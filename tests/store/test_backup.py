@@ -230,7 +230,7 @@ class SealedBackups(Backups):
     def test_nothing_readable(self) -> None:
         """A backup shows no more than the state directory does."""
         for each in self.back_up().iterdir():
-            for secret in (b"lunch", b"ann", b"10001"):
+            for secret in (b"for lunch", b'"ann"', b'"balance"', b":10001"):
                 self.assertNotIn(secret, each.read_bytes(), each.name)
 
     def test_drill_without_key(self) -> None:

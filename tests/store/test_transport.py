@@ -57,7 +57,7 @@ class Transport(SynchronousTestCase):
             other.pay(2)
             self.assertEqual(verify(other.put(Path(self.mktemp())), RECORDS, INVARIANTS).commits, 13)
             if keys.current:
-                self.assertFalse(any(b"lunch" in content for content in other.files.values()))
+                self.assertFalse(any(b"for lunch" in content for content in other.files.values()))
 
     def test_again(self) -> None:
         """Exported once more it is the same, apart from the segments that another directory counts."""
