@@ -16,7 +16,7 @@ from securehub import clabe
 from securehub.money import Amount
 from securehub.refusals import BadArgument, shown
 
-_USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
+_NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _KEY = re.compile(r"[ -~]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 # The category Zs, without the space of ASCII.
@@ -36,6 +36,8 @@ class ArgumentType:
     @ivar multiline: whether its strings may hold LF.
     @ivar rest: whether, as a command's last parameter, it takes the rest of the line.
     @ivar limit: the setting that bounds its length, if one does.
+    @ivar secret: whether it is written down nowhere: not in the audit, not in a log.
+    @ivar target: whether it says to whom the command does something.
     """
 
     def __init__(
@@ -46,12 +48,16 @@ class ArgumentType:
         multiline: bool = False,
         rest: bool = False,
         limit: str | None = None,
+        secret: bool = False,
+        target: bool = False,
     ) -> None:
         self.parse = parse
         self.accepts = frozenset(accepts or [_JSON_TYPES.get(parse.__annotations__.get("return", "str"), str)])
         self.multiline = multiline
         self.rest = rest
         self.limit = limit
+        self.secret = secret
+        self.target = target
         self.name = parse.__name__.replace("_", " ").strip()
         self.expected = " ".join((parse.__doc__ or self.name).split())
 
@@ -68,7 +74,9 @@ class ArgumentType:
 
         parse.__name__ = self.parse.__name__
         parse.__doc__ = f"{self.expected}, of up to {limit} characters"
-        return ArgumentType(parse, accepts=tuple(self.accepts), multiline=self.multiline, rest=self.rest)
+        return ArgumentType(
+            parse, accepts=tuple(self.accepts), multiline=self.multiline, rest=self.rest, secret=self.secret, target=self.target
+        )
 
     @classmethod
     def of(cls, parse: Callable[..., Any]) -> ArgumentType:
@@ -84,10 +92,15 @@ def argument(**facts: Any) -> Callable[[Callable[..., Any]], ArgumentType]:
     return lambda parse: ArgumentType(parse, **facts)
 
 
+@argument(target=True)
 def username(word: str) -> str:
     """a username: 2 to 32 of a-z 0-9 . _ -, starting with a letter, in any case"""
+    return _username(word)
+
+
+def _username(word: str) -> str:
     name = word.lower()
-    if not word.isascii() or not _USERNAME.fullmatch(name):
+    if not word.isascii() or not _NAME.fullmatch(name):
         raise BadArgument(f"{shown(word)} is not a username (2 to 32 of a-z 0-9 . _ -, starting with a letter)")
     return name
 
@@ -99,9 +112,10 @@ def account(word: str) -> str:
     return word
 
 
+@argument(target=True)
 def party(word: str) -> str:
     """a username, or an account number of 18 digits"""
-    return account(word) if word[:1].isdigit() else username(word)
+    return account(word) if word[:1].isdigit() else _username(word)
 
 
 @argument(accepts=(str, int))
@@ -118,19 +132,22 @@ def currency(word: str) -> str:
     return code
 
 
+@argument(secret=True)
 def new_password(word: str) -> str:
     """a password of 8 to 256 characters"""
-    secret = password(word)
+    secret = _normal(word)
     if not 8 <= len(secret) <= 256:
         raise BadArgument(f"a password has 8 to 256 characters; this one has {len(secret)}")
     return secret
 
 
+@argument(secret=True)
 def password(word: str) -> str:
     """a password"""
     return _normal(word)
 
 
+@argument(secret=True)
 def token(word: str) -> str:
     """a resume token, as a login answers it"""
     return word
@@ -152,6 +169,14 @@ def text(word: str) -> str:
 @argument(rest=True, multiline=True, limit="memo_characters")
 def memo(word: str) -> str:
     """a text that both sides see"""
+    return word
+
+
+@argument(rest=True, multiline=True, limit="message_characters")
+def message(word: str) -> str:
+    """a text"""
+    if not word.strip():
+        raise BadArgument("it is empty")
     return word
 
 
@@ -215,4 +240,10 @@ def key(word: str) -> str:
     return word
 
 
+def try_(word: str) -> bool:
+    """on: do nothing, only answer what would happen"""
+    return switch(word)
+
+
 KEY = ArgumentType(key)
+TRY = ArgumentType(try_)

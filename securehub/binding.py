@@ -22,8 +22,15 @@ class Missing:
 
 MISSING = Missing()
 
-Bound = tuple[list[Any], str | None]
-"""One value for each parameter, L{MISSING} where a person has to be asked for it; and the key."""
+
+class Try:
+    """Stands in the place of a key for a command that is only tried: so its key, if it has one, keeps nothing."""
+
+
+TRY = Try()
+
+Bound = tuple[list[Any], str | Try | None]
+"""One value for each parameter, L{MISSING} where a person is asked for it if it is needed; and the key."""
 
 
 class _Slot:
@@ -58,9 +65,9 @@ class Binder:
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
         self._needed_in_text = sum(slot.mark for slot in self._slots if slot.parameter.required and not slot.parameter.prompt)
         defaults = iter(command.function.__defaults__ or ())
-        self._blank = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
-        if command.keyed:
-            self._blank.append(None)
+        defaulted = [MISSING if parameter.required else next(defaults) for parameter in command.parameters]
+        self._blank = [MISSING if parameter.prompt else value for parameter, value in zip(command.parameters, defaulted, strict=True)]
+        self._blank += [None] * (len(command.wire_parameters) - len(command.parameters))
 
     def from_params(self, params: Any, plain: bool) -> Bound:
         """
@@ -162,12 +169,21 @@ class Binder:
         """The value of a parameter that a person was asked for."""
         return self._from_word(self._slots[place], answer, plain)
 
+    def refuse_left_out(self, place: int) -> NoReturn:
+        """
+        Nobody can be asked for a parameter that turned out to be needed.
+
+        @raise BadArgument: always.
+        """
+        self._refuse_missing(1 << place)
+
     def _complete(self, values: list[Any], given: int, needed: int) -> Bound:
         if given & needed != needed:
             self._refuse_missing(needed & ~given)
         if self._command.keyed:
+            tries = self._command.moves and values.pop()
             key = values.pop()
-            return values, key
+            return values, TRY if tries else key
         return values, None
 
     def _from_word(self, slot: _Slot, word: str, plain: bool) -> Any:

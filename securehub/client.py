@@ -15,7 +15,7 @@ import select
 import socket
 import ssl
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from getpass import getpass
 from hashlib import sha256
@@ -154,7 +154,7 @@ def open_admin_door(state: Path) -> socket.socket:
     return connection
 
 
-def open_port(host: str, port: int, fingerprint: str | None) -> socket.socket:
+def open_port(host: str, port: int, fingerprint: str | None, certificate: Path | None = None, key: Path | None = None) -> socket.socket:
     """
     Connect over TLS.
 
@@ -162,6 +162,7 @@ def open_port(host: str, port: int, fingerprint: str | None) -> socket.socket:
     machine itself.
 
     @param fingerprint: SHA-256, in hexadecimal, with or without colons.
+    @param certificate: a file with a client certificate of ours, and its key where C{key} is None.
 
     @raise CannotConnect: nobody listens there, or it is not the hub that is meant.
     """
@@ -170,6 +171,11 @@ def open_port(host: str, port: int, fingerprint: str | None) -> socket.socket:
     if fingerprint or host in LOOPBACK:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if certificate:
+        try:
+            context.load_cert_chain(certificate, key)
+        except OSError as error:
+            raise CannotConnect(f"{certificate} cannot be used as a client certificate: {error}") from None
     try:
         connection = context.wrap_socket(socket.create_connection((host, port), timeout=30), server_hostname=host)
     except OSError as error:
@@ -198,11 +204,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=_address, help="connect over TLS; the port is 5555 by default")
     parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
     parser.add_argument("--fingerprint", help="the SHA-256 fingerprint that the hub's certificate must have")
+    parser.add_argument("--cert", metavar="FILE", type=Path, help="a client certificate to connect with, in PEM form")
+    parser.add_argument("--key", metavar="FILE", type=Path, help="its key; if it is not given, the key is in the file of the certificate")
     given = parser.parse_args(arguments)
     if given.address and given.state:
         parser.error("HOST and --state exclude each other")
+    if (given.cert and not given.address) or (given.key and not given.cert):
+        parser.error("--cert is for connecting to HOST, and --key belongs to it")
     try:
-        with _connect(given.address, given.state, given.fingerprint) as connection:
+        with _connect(given) as connection:
             client = Client(connection)
             complete = client.talk()
     except (CannotConnect, ConnectionError) as error:
@@ -216,10 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(client.refused)
 
 
-def _connect(address: tuple[str, int] | None, state: Path | None, fingerprint: str | None) -> socket.socket:
-    if address is None:
-        return open_admin_door(state or config.settings()["state"])
-    return open_port(*address, fingerprint)
+def _connect(given: Namespace) -> socket.socket:
+    if given.address is None:
+        return open_admin_door(given.state or config.settings()["state"])
+    host, port = given.address
+    return open_port(host, port, given.fingerprint, given.cert, given.key)
 
 
 if __name__ == "__main__":

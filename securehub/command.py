@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from securehub.arguments import KEY, ArgumentType
+from securehub.arguments import KEY, TRY, ArgumentType
 from securehub.refusals import Forbidden, NotLoggedIn, Refusal
+from securehub.reply import MoneyReply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
+
+AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
+"""Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ class Access:
     role: str | None
     text: str
     stranger: bool = False
+
+    def __post_init__(self) -> None:
+        if self.role is not None and self.role not in ROLES:
+            raise TypeError(f"there is no role {self.role}")
+        if not self.login and (self.own_account or self.role):
+            raise TypeError("an account or a role is of somebody who is logged in")
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
@@ -72,7 +82,6 @@ MEMBER = Access(True, True, None, "members")
 
 def role(name: str) -> Access:
     """Access for those who have been granted a role, and the operator."""
-    assert name in ROLES, name
     return Access(True, False, name, f"role {name}")
 
 
@@ -89,6 +98,8 @@ class Parameter:
     @ivar required: whether it has to be given.
     @ivar by_name: whether it can be given by name only.
     @ivar prompt: what a person is asked for when it is left out of a line of text, the answer being hidden from view.
+    @ivar unless: a method of the service that is called with the session and the parameters before this one, and says whether this one is
+        not needed after all; its docstring says when that is.
     """
 
     name: str
@@ -96,12 +107,29 @@ class Parameter:
     required: bool = True
     by_name: bool = False
     prompt: str | None = None
+    unless: Callable[..., Awaitable[bool]] | None = None
+
+    def bound(self, service: object, settings: Mapping[str, Any]) -> Parameter:
+        """This parameter of a command of a running hub, bounded by the settings."""
+        type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
+        return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody should read it later. What a person is asked for is hidden while it is typed, so it is one in any case."""
+        return self.type.secret or self.prompt is not None
 
     @property
     def usage(self) -> str:
         """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
         word = f"{self.name}=..." if self.by_name else self.name
         return word if self.required and not self.prompt else f"[{word}]"
+
+    @property
+    def needed(self) -> str:
+        """Whether it has to be given, for the reference."""
+        needed = f"required unless {self.unless.__doc__}" if self.unless else "required" if self.required else "optional"
+        return f"{needed}; asked for in text" if self.prompt else f"{needed}, by name" if self.by_name else needed
 
 
 def optional(parse: Callable[..., Any]) -> Parameter:
@@ -114,9 +142,13 @@ def named(parse: Callable[..., Any]) -> Parameter:
     return Parameter("", ArgumentType.of(parse), required=False, by_name=True)
 
 
-def prompted(parse: Callable[..., Any], prompt: str) -> Parameter:
-    """A parameter for which a person is asked when the line lacks it."""
-    return Parameter("", ArgumentType.of(parse), prompt=prompt)
+def prompted(parse: Callable[..., Any], prompt: str, *, unless: Callable[..., Awaitable[bool]] | None = None) -> Parameter:
+    """
+    A parameter for which a person is asked when the line lacks it.
+
+    @param unless: see L{Parameter.unless}; the function is given None where the parameter is not needed.
+    """
+    return Parameter("", ArgumentType.of(parse), required=unless is None, prompt=prompt, unless=unless)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +160,8 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
+    @ivar audited: whether what it does is noted, see L{securehub.audit}.
+    @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     """
@@ -137,6 +171,8 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
+    audited: bool
+    moves: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
     result: Any
@@ -148,22 +184,19 @@ class Command:
         This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
         C{notes} say of it, where it depends on the hub, stands at the end of its manual.
         """
-        parameters = tuple(
-            replace(each, type=each.type.limited(settings[each.type.limit])) if each.type.limit else each for each in self.parameters
-        )
         note = getattr(service, "notes", {}).get(self.name, "")
         return replace(
             self,
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
-            parameters=parameters,
+            parameters=tuple(each.bound(service, settings) for each in self.parameters),
             manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
         )
 
     @property
     def wire_parameters(self) -> tuple[Parameter, ...]:
-        """All that a request may give, the key included."""
-        return (*self.parameters, KEY_PARAMETER) if self.keyed else self.parameters
+        """All that a request may give, what the hub sees to by itself included."""
+        return (*self.parameters, *[KEY_PARAMETER] * self.keyed, *[TRY_PARAMETER] * self.moves)
 
     @property
     def usage(self) -> str:
@@ -173,10 +206,18 @@ class Command:
 
 
 KEY_PARAMETER = Parameter("key", KEY, required=False, by_name=True)
+TRY_PARAMETER = Parameter("try", TRY, required=False, by_name=True)
 
 
 def command(
-    verb: str | None, *, access: Access, writes: bool = False, keyed: bool | None = None, **declared: Callable[..., Any] | Parameter
+    verb: str | None,
+    *,
+    access: Access,
+    writes: bool = False,
+    keyed: bool | None = None,
+    audited: bool | None = None,
+    moves: bool = False,
+    **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
     Declare a method of a service to be a command.
@@ -185,23 +226,35 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
+    @param audited: whether what those do with it who have a role of L{AUDITED_ROLES} is noted; by default, if it writes and needs such a
+        role. To be said of a command which such a role lets do more than others may.
+    @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not isinstance(access, Access):
+            raise TypeError(f"{function.__qualname__} does not declare who may use it")
+        if audited and not (writes or moves):
+            raise TypeError(f"{function.__qualname__} cannot be audited, as it does not write")
         parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
         _check_signature(function, list(declared), parameters)
+        result = _result(function)
+        if moves and not (isinstance(result, type) and issubclass(result, MoneyReply)):
+            raise TypeError(f"{function.__qualname__} moves money, so it has to return a MoneyReply")
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
         function.declaration = Command(  # type: ignore[attr-defined]
             name=function.__name__.rstrip("_"),
             verb=verb,
             access=access,
-            writes=writes,
-            keyed=writes if keyed is None else keyed,
+            writes=writes or moves,
+            keyed=moves or (writes if keyed is None else keyed),
+            audited=(writes or moves) and access.role in AUDITED_ROLES if audited is None else audited,
+            moves=moves,
             parameters=parameters,
             function=function,
-            result=_result(function),
+            result=result,
             summary=summary,
             manual=manual.strip(),
         )
@@ -236,6 +289,8 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
     for parameter, each in zip(parameters, taken, strict=True):
         if parameter.required != (each.default is each.empty):
             raise TypeError(f"{where}: {parameter.name} must have a default if it is optional, and none if it is not")
+        if parameter.unless and each.default is not None:
+            raise TypeError(f"{where}: {parameter.name} must have None for its default, which says that it was not needed")
     rest = [parameter for parameter in parameters if parameter.type.rest and not parameter.by_name]
     positional = [parameter for parameter in parameters if not parameter.by_name]
     if rest and rest != positional[-1:]:

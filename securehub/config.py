@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -85,7 +86,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _zone(text: str) -> ZoneInfo:
+def _zone(text: str) -> tzinfo:
+    if text == "UTC":
+        # Known without the system's tables, too.
+        return UTC
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -120,6 +124,8 @@ SETTINGS = (
     ),
     Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
+    Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
+    Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
     Setting(
         "store",
         "key",
@@ -132,19 +138,44 @@ SETTINGS = (
     Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
+    # As an event has at most 16 KiB, and a character up to four bytes.
+    Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
+    Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
+    Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
     ),
     Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
+    Setting(
+        "limits",
+        "trust_loopback",
+        "on",
+        _switch,
+        "Whether limits for addresses and networks leave out this machine; off behind a proxy on it.",
+    ),
+    Setting("limits", "handshakes_per_address", "20", _whole(1, 100000), "Handshakes of one address (or IPv6 /64) that may be unfinished."),
+    Setting(
+        "limits",
+        "stranger_requests",
+        "100",
+        _whole(1, 1000000),
+        "Requests that all strangers at one address may make at once; connections and KiB count, and a login gives back what it took.",
+    ),
+    Setting(
+        "limits",
+        "stranger_requests_per_second",
+        "20",
+        _whole(1, 1000000),
+        "How many of these come back in a second.",
+    ),
     Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake."),
     Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
-    Setting("limits", "trust_loopback", "on", _switch, "Whether the limits for networks leave out this machine; off behind a proxy on it."),
     Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
     Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
     Setting(

@@ -17,10 +17,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from securehub.binding import MISSING, Binder, Bound
+from securehub.audit import Act
+from securehub.binding import MISSING, Binder, Bound, Try
+from securehub.clock import Clock
 from securehub.command import Command
 from securehub.once import digest, place
-from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
+from securehub.refusals import Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.wire import characters, jsonrpc, text, words
 
@@ -38,7 +40,7 @@ class Clash(Exception):
 class _Entry:
     """A command ready to run."""
 
-    __slots__ = ("access", "asks", "bind_params", "bind_text", "binder", "command", "function", "secrets", "writes")
+    __slots__ = ("access", "asks", "audited", "bind_params", "bind_text", "binder", "command", "function", "secrets", "writes")
 
     def __init__(self, command: Command) -> None:
         binder = Binder(command)
@@ -50,8 +52,9 @@ class _Entry:
         self.bind_text = binder.from_text
         self.function = command.function
         self.writes = command.writes
-        # What people are asked for out of view is nothing to keep in a digest that somebody could guess at.
-        self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.prompt]
+        self.audited = command.audited
+        # A secret is nothing to keep in a digest that somebody could guess at.
+        self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.secret]
 
 
 class Dispatch:
@@ -60,11 +63,13 @@ class Dispatch:
 
     @param reactor: for giving it back in the middle of a long batch.
     @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
+    @param clock: the time for the audit.
     """
 
-    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes]) -> None:
+    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock) -> None:
         self._reactor = reactor
         self._mark = mark
+        self._clock = clock
         self._incidents = 0
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
@@ -172,6 +177,8 @@ class Dispatch:
         if access.login:
             access.check(await session.roles(), session.operator)
         values, key = bind(source, plain)
+        if entry.asks:
+            await self._excuse(session, entry, values)
         if access.stranger and session.user is not None:
             raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
@@ -180,8 +187,12 @@ class Dispatch:
             access.check(await session.roles(), session.operator)
         if key is None:
             session.begin(entry.writes, None)
+        elif isinstance(key, Try):
+            session.begin(True, None, tries=True)
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, self._marked(entry, values)), entry.command.result))
+        if entry.audited:
+            session.act = Act.of(entry.command, session.caller, values, self._clock.now())
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
             return await result
@@ -193,14 +204,21 @@ class Dispatch:
             return values
         return [self._mark(value) if place in entry.secrets else value for place, value in enumerate(values)]
 
+    async def _excuse(self, session: Session, entry: _Entry, values: list[Any]) -> None:
+        """Put None for what the request lacks and turns out not to need. What else it lacks can be asked of a person alone."""
+        for index, parameter in enumerate(entry.command.parameters):
+            if values[index] is MISSING:
+                if parameter.unless is not None and await parameter.unless(session, *values[:index]):
+                    values[index] = None
+                elif session.speaks_json:
+                    entry.binder.refuse_left_out(index)
+
     async def _ask(self, session: Session, entry: _Entry, values: list[Any]) -> None:
         """Ask the person for what the line lacks, and put it into the values."""
         for index, parameter in enumerate(entry.command.parameters):
             if values[index] is MISSING:
                 assert parameter.prompt
                 answer = await session.ask(parameter.prompt)
-                if not answer:
-                    raise BadCredentials("cancelled")
                 values[index] = entry.binder.from_answer(index, answer, answer.isprintable() and answer.isascii())
 
     def _refusal(self, session: Session, error: Exception) -> Refusal:

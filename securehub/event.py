@@ -38,10 +38,10 @@ class Bye(Event, frozen=True):
 
 class End(Event, frozen=True):
     """
-    A commit has ended sessions of a member. Announced like any event; but what those hear whom it means is L{Bye}, and then they are
-    closed. It has no C{method}, as it is never sent.
+    A commit has ended sessions: some of a member's, or the one of a connection. Announced like any event; but what those hear whom it
+    means is L{Bye}, and then they are closed. It has no C{method}, as it is never sent.
 
-    @ivar family: which login of the member's has ended; None for all of them.
+    @ivar family: which login has ended; None for all that listen.
     @ivar spared: the token of the one session that goes on all the same.
     """
 

@@ -15,13 +15,21 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.peer import PeerCertificate
 from securehub.store.journal import Position
 
 _log = Logger()
 
 
 class Outlet(Protocol):
-    """Where the outputs of a connection go."""
+    """
+    Where the outputs of a connection go.
+
+    @ivar queued: bytes that wait for the peer to read.
+    """
+
+    @property
+    def queued(self) -> int: ...
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """
@@ -32,6 +40,9 @@ class Outlet(Protocol):
 
     def cut(self) -> None:
         """Close the connection without an answer: what it waited for is lost."""
+
+    def certificate(self) -> PeerCertificate | None:
+        """What the peer has shown of itself."""
 
 
 class _Held:

@@ -5,6 +5,7 @@ The hub: all parts, put together.
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,25 +13,31 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
+from securehub.doorkeeper import Doorkeeper
+from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.protocol import HubFactory
-from securehub.service import BadServices, records_of
+from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.watching import Watcher
+from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
+from securehub.vitals import Vitals
 
 _log = Logger()
 
@@ -55,15 +62,23 @@ class Hub:
     @ivar vault: seals what has to be read again.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
+    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
+    @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
+    @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
     @ivar chores: what is done at the start, or every so often.
+    @ivar sessions: all connections on which one may speak, by number.
+    @ivar doorkeeper: who may connect.
+    @ivar vitals: how the process is doing.
+    @ivar memory_bytes: gives what it takes; None if nobody knows.
+    @ivar certificate_days: gives the days for which the certificate is still good; None if nobody knows.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once)
+    core_records = (Member, Visits, Joined, Once, Audit, Due)
 
     def __init__(
         self,
@@ -77,6 +92,8 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        memory_bytes: Callable[[], int] | None = None,
+        certificate_days: Callable[[], int] | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -87,14 +104,23 @@ class Hub:
         self.switchboard = Switchboard()
         self.gate = Gate(reactor)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.vitals = Vitals(reactor, lambda: self.store.number)
+        self.memory_bytes = memory_bytes
+        self.certificate_days = certificate_days
+        self.duties = Duties(self.store, reactor, clock)
+        self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
+        self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
+        self.sessions: dict[int, Session] = {}
+        self.doorkeeper = Doorkeeper(settings, reactor.seconds)
+        self._numbers = itertools.count(1)
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor, self.vault)
+        self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -112,11 +138,13 @@ class Hub:
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
         self.vault.load(first_start=not found.number)
+        self.vitals.start()
         _log.info(
             "Commit {number} is the last; {replayed} commits were replayed after the snapshot.",
             number=found.number,
             replayed=found.replayed,
         )
+        self.duties.start()
         self.chores.start()
 
     def stop(self) -> Deferred[None]:
@@ -125,6 +153,8 @@ class Hub:
 
         @return: fires when all that is done, or has taken too long.
         """
+        self.vitals.stop()
+        self.duties.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
@@ -139,13 +169,13 @@ class Hub:
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
-            service = factory(self)
-            declared = declared_by(service)
+            parts = [make(self) for make in parts_of(factory)]
+            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
-            self.commands += [command.bound(service, factory.name, self.settings) for command in declared]
+            self.commands += declared
             self.service_names.append(factory.name)
-            self.services[factory.name] = service
+            self.services[factory.name] = parts[0]
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
@@ -153,13 +183,24 @@ class Hub:
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(
-            self.dispatch, self.gate, self.store, self.switchboard, self.settings, self.reactor, secure=secure, operator=operator
+            self.dispatch,
+            self.gate,
+            self.store,
+            self.switchboard,
+            self.settings,
+            self.reactor,
+            clock=self.clock,
+            doorkeeper=self.doorkeeper,
+            sessions=self.sessions,
+            numbers=self._numbers,
+            secure=secure,
+            operator=operator,
         )
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault) -> Dispatch:
+def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark)
+        return Dispatch(commands, reactor, vault.mark, clock)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

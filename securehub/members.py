@@ -77,6 +77,14 @@ def fetch(tx: ReadTransaction, username: str) -> Member:
     return member
 
 
+def has_role(tx: ReadTransaction, username: str, role: str) -> bool:
+    """Whether somebody has been granted a role; the operator has them all."""
+    if username == OPERATOR:
+        return True
+    member = tx.get(Member, username)
+    return member is not None and role in member.roles
+
+
 def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
     """
     What a logged-in member may do at this moment; asked before every command.

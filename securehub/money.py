@@ -54,6 +54,11 @@ class Amount:
             decimals -= 1
         return f"{digits}e{-decimals}"
 
+    def __str__(self) -> str:
+        """As it was written, but for zeros in front: C{12.5}."""
+        whole, decimals = divmod(self.digits, 10**self.decimals)
+        return f"{whole}.{decimals:0{self.decimals}d}" if self.decimals else str(whole)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Amount) and self.canonical() == other.canonical()
 

@@ -7,6 +7,7 @@ The one place that knows the network. What a line means is the dispatch's busine
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -18,14 +19,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securehub import __version__
+from securehub.doorkeeper import FULL, Answer, Doorkeeper
 from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.outlet import TransportOutlet
+from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
-from securehub.wire import characters
+from securehub.wire import characters, text
 
 if TYPE_CHECKING:
+    from securehub.clock import Clock
     from securehub.config import Settings
     from securehub.dispatch import Dispatch
     from securehub.session import Store
@@ -38,6 +42,9 @@ TURN = 32
 
 HELD_BYTES = 64 * 1024
 """With so much at the gate, a connection is read no further."""
+
+UNIT_BYTES = 1024
+"""So much that a stranger says or is answered counts as one request more; a request of many bytes is one of much work."""
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
@@ -53,6 +60,7 @@ class HubProtocol(LineReceiver):
     factory: HubFactory
     transport: Any
     session: Session | None = None
+    outlet: TransportOutlet | None = None
 
     def connectionMade(self) -> None:
         # None stands for a line that was too long.
@@ -63,13 +71,19 @@ class HubProtocol(LineReceiver):
         self._reading = True
         self._continuing = False
         self._ended = False
+        self._welcome = True
+        self._watched = self._stranger = False
         self._timer: Any = None
         self._request = self.factory.dispatch.request
         self._most_waiting = self.factory.settings["waiting_requests"]
         self.MAX_LENGTH = self.factory.settings["line_bytes"]
-        if not self.factory.admit(self):
+        address = getattr(self.transport.getPeer(), "host", None) or "local"
+        self.address = str(address)
+        answer = self.factory.admit(self)
+        if answer is Answer.CLOSED:
             self.transport.abortConnection()
             return
+        self._welcome = answer is Answer.WELCOME
         if self.factory.secure:
             # Whatever is written before the handshake is over is kept without bound; so nothing is, and it must be over soon.
             self._expire_in(self.factory.settings["handshake_seconds"])
@@ -77,14 +91,24 @@ class HubProtocol(LineReceiver):
             self._begin()
 
     def handshakeCompleted(self) -> None:
-        self._begin()
+        self._stop_timer()
+        if self._welcome:
+            self._watched = self._stranger = self.factory.doorkeeper.shook_hands(self)
+            self._begin()
+            if shows_too_much(self.transport):
+                self.say_bye(f"your client certificate and those sent with it have over {MAX_SHOWN} bytes; send it alone.")
+        else:
+            self.outlet = self._make_outlet()
+            self.outlet.release(text.event(Bye(FULL).text()), 0)
+            self.outlet.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_timer()
         self._lines.clear()
         self.factory.lost(self)
-        if self.session is not None:
+        if self.outlet is not None:
             self.outlet.lost()
+        if self.session is not None:
             self.session.end()
 
     def readConnectionLost(self) -> None:
@@ -123,8 +147,10 @@ class HubProtocol(LineReceiver):
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """Write what the gate has let out."""
+        assert self.outlet is not None and self.session is not None
+        if self._stranger:
+            self.factory.doorkeeper.charge(self, len(content) // UNIT_BYTES)
         self.outlet.release(content, event_bytes)
-        assert self.session is not None
         if self._lines and not self._continuing:
             self._continue_soon()
         elif self.session.leaving:
@@ -132,32 +158,57 @@ class HubProtocol(LineReceiver):
 
     def cut(self) -> None:
         """Close at once, without an answer."""
+        assert self.outlet is not None
         self._lines.clear()
         self.outlet.cut()
+
+    def certificate(self) -> PeerCertificate | None:
+        """The client certificate with which the peer came, if it has one."""
+        return certificate_of(self.transport)
+
+    def abort(self) -> None:
+        """Close at once, whatever has been said."""
+        self.transport.abortConnection()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command waits for something other than the peer."""
+        return self._waiting and self.session is not None and self.session.asking is None
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait for the peer to read."""
+        return self.outlet.queued if self.outlet is not None else 0
 
     def say_bye(self, reason: str) -> None:
         """Close, telling why."""
         if self.session is None:
             self.transport.abortConnection()
-            return
-        self._lines.clear()
-        self.session.leaving = True
-        self.session.tell(Bye(reason))
+        elif not self.session.leaving:
+            self._lines.clear()
+            self.session.say_bye(reason)
+
+    def _make_outlet(self) -> TransportOutlet:
+        factory = self.factory
+        return TransportOutlet(
+            self.transport, factory.reactor, limit=factory.settings["outbound_bytes"], ready=self._continue_soon, peer=self.address
+        )
 
     def _begin(self) -> None:
         """The connection is ready to be spoken on."""
-        self._stop_timer()
         factory = self.factory
-        peer = self.transport.getPeer()
-        address = getattr(peer, "host", None) or "local"
-        self.outlet = TransportOutlet(
-            self.transport, factory.reactor, limit=factory.settings["outbound_bytes"], ready=self._continue_soon, peer=str(address)
-        )
+        self.outlet = self._make_outlet()
         self.outbox = Outbox(factory.gate, self)
-        factory.connections += 1
         self.session = Session(
-            factory.store, factory.switchboard, self.outbox, number=factory.connections, address=address, operator=factory.operator
+            factory.store,
+            factory.switchboard,
+            self.outbox,
+            number=next(factory.numbers),
+            address=self.address,
+            since=factory.clock.now(),
+            operator=factory.operator,
         )
+        factory.sessions[self.session.number] = self.session
         set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
             # What leaves is already one write a turn; Nagle would only make it wait for the peer's ACK.
@@ -189,15 +240,17 @@ class HubProtocol(LineReceiver):
 
     def _work(self) -> None:
         """Handle the lines that are there, as far as this connection may go in one turn."""
-        session, outbox, lines = self.session, self.outbox, self._lines
-        assert session is not None
+        session, outbox, lines, outlet = self.session, self.outbox, self._lines, self.outlet
+        assert session is not None and outlet is not None
         room = TURN
         while lines and room and outbox.waiting < self._most_waiting and outbox.waiting_bytes < HELD_BYTES:
-            if self._waiting or session.leaving or self.outlet.paused or self.factory.stopping:
+            if self._waiting or session.leaving or outlet.paused or self.factory.stopping:
                 if session.asking is None or not self._waiting:
                     break
                 self._answer(session, lines.popleft())
                 continue
+            if self._stranger and not self._may_ask(lines[0]):
+                break
             room -= 1
             line = lines.popleft()
             if line is None:
@@ -212,6 +265,8 @@ class HubProtocol(LineReceiver):
             self._answer(session, b"")
         if self._ended and not lines and not self._waiting:
             session.leave()
+        if self._watched and (session.user is None) is not self._stranger:
+            self._change_standing()
         if session.leaving:
             lines.clear()
             self._close_when_released()
@@ -221,14 +276,40 @@ class HubProtocol(LineReceiver):
                 self.transport.pauseProducing()
             if not room:
                 self._continue_soon()
-        elif not self._reading and not self.outlet.paused and not self._ended:
+        elif not self._reading and not outlet.paused and not self._ended:
             self._reading = True
             self.transport.resumeProducing()
 
+    def _may_ask(self, line: bytes | None) -> bool:
+        """Whether a stranger's next request may be carried out now; if not, it will be asked again when it may."""
+        assert self.session is not None
+        doorkeeper = self.factory.doorkeeper
+        if self.session.user is not None:
+            self._change_standing()
+            return True
+        wait = doorkeeper.wait(self)
+        if wait:
+            self._continue_in(wait)
+            return False
+        # Of a line that was too long nothing is known any more, and nothing was done with it.
+        doorkeeper.charge(self, 1 + len(line or b"") // UNIT_BYTES)
+        return True
+
+    def _change_standing(self) -> None:
+        """Somebody has logged in here, or out."""
+        self._stranger = not self._stranger
+        if self._stranger:
+            self.factory.doorkeeper.logged_out(self)
+        else:
+            self.factory.doorkeeper.logged_in(self)
+
     def _continue_soon(self) -> None:
+        self._continue_in(0)
+
+    def _continue_in(self, seconds: float) -> None:
         if not self._continuing:
             self._continuing = True
-            self.factory.reactor.callLater(0, self._continue)
+            self.factory.reactor.callLater(seconds, self._continue)
 
     def _continue(self) -> None:
         self._continuing = False
@@ -242,23 +323,25 @@ class HubProtocol(LineReceiver):
         try:
             if line is None:
                 raise self._too_long()
-            text, _ = characters.decode(line[:-1] if line.endswith(b"\r") else line)
+            answer, _ = characters.decode(line[:-1] if line.endswith(b"\r") else line)
         except Refusal as refusal:
             asking.errback(Failure(refusal))
         else:
-            asking.callback(text)
+            asking.callback(answer)
 
     def _answered(self, _: object) -> None:
         """The command that the connection waited for is done."""
         self._waiting = False
         self._stop_timer()
+        if self._stranger and self.session is not None and self.session.user is not None:
+            self._change_standing()
         if self.session is not None and self.session.leaving:
             self._close_when_released()
         if self._lines or self._ended or not self._reading:
             self._continue_soon()
 
     def _close_when_released(self) -> None:
-        assert self.session is not None
+        assert self.outlet is not None and self.session is not None
         if not self.outbox.waiting_bytes and not self.outbox.waiting and not self.session.parting:
             self.outlet.close()
 
@@ -291,7 +374,9 @@ class HubFactory(ServerFactory):
     Makes the protocols of one way in: the TLS port, or the admin door.
 
     @ivar secure: whether a TLS handshake comes before the first line.
-    @ivar operator: whether whoever connects is the operator.
+    @ivar operator: whether whoever connects is the operator, whom the doorkeeper does not look at.
+    @ivar sessions: those of all doors, by number.
+    @ivar numbers: where the next one's number comes from.
     @ivar stopping: whether no new commands are taken.
     """
 
@@ -307,6 +392,10 @@ class HubFactory(ServerFactory):
         settings: Settings,
         reactor: IReactorTime,
         *,
+        clock: Clock,
+        doorkeeper: Doorkeeper,
+        sessions: dict[int, Session],
+        numbers: Iterator[int],
         secure: bool,
         operator: bool,
     ) -> None:
@@ -316,24 +405,26 @@ class HubFactory(ServerFactory):
         self.switchboard = switchboard
         self.settings = settings
         self.reactor = reactor
+        self.clock = clock
+        self.doorkeeper = doorkeeper
+        self.sessions = sessions
+        self.numbers = numbers
         self.secure = secure
         self.operator = operator
         self.stopping = False
-        self.connections = 0
         self.open: dict[HubProtocol, None] = {}
         self._emptied: Deferred[None] | None = None
 
-    def admit(self, protocol: HubProtocol) -> bool:
-        """
-        Note a new connection.
-
-        @return: whether it may stay; there are not too many.
-        """
+    def admit(self, protocol: HubProtocol) -> Answer:
+        """Note a new connection."""
         self.open[protocol] = None
-        return len(self.open) <= int(self.settings["connections"])
+        return Answer.WELCOME if self.operator else self.doorkeeper.arrive(protocol, protocol.address)
 
     def lost(self, protocol: HubProtocol) -> None:
         self.open.pop(protocol, None)
+        self.doorkeeper.lost(protocol)
+        if protocol.session is not None:
+            self.sessions.pop(protocol.session.number, None)
         if self._emptied is not None and not self.open:
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)

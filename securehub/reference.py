@@ -12,14 +12,14 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from securehub import config, service
-from securehub.command import Command, Parameter, declared_by
+from securehub.command import Command, declared_by
 from securehub.event import Event
 from securehub.refusals import Refusal
 from securehub.reply import Listing
@@ -45,8 +45,10 @@ _PLAIN = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    list: "array",
     bytes: "string (base64)",
     datetime: "time",
+    date: "day",
     type(None): "null",
     Any: "any",
 }
@@ -62,9 +64,9 @@ def commands() -> dict[str, list[Command]]:
     found: dict[str, list[Command]] = {}
     for factory in service.find():
         if factory.__module__.startswith("securehub.services."):
-            # Declarations are the class's; there is no hub to make a whole service for.
-            unmade = factory.__new__(factory)
-            found[factory.name] = [command.bound(unmade, factory.name, settings) for command in declared_by(unmade)]
+            # Declarations are the classes'; there is no hub to make a whole service for.
+            unmade = [each.__new__(each) for each in service.parts_of(factory)]
+            found[factory.name] = [command.bound(part, factory.name, settings) for part in unmade for command in declared_by(part)]
     return found
 
 
@@ -96,7 +98,7 @@ def _command(command: Command) -> Iterator[str]:
         rows = [
             (
                 f"`{each.name}`",
-                _needed(each),
+                each.needed,
                 " or ".join(sorted(_PLAIN[kind] for kind in each.type.accepts)),
                 each.type.expected,
             )
@@ -104,13 +106,6 @@ def _command(command: Command) -> Iterator[str]:
         ]
         yield from _table(("parameter", "", "in JSON", "what it is"), rows)
     yield from _result(command.result)
-
-
-def _needed(parameter: Parameter) -> str:
-    if parameter.prompt:
-        return "required; asked for in text"
-    needed = "required" if parameter.required else "optional"
-    return f"{needed}, by name" if parameter.by_name else needed
 
 
 def _result(result: Any) -> Iterator[str]:

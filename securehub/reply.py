@@ -28,6 +28,26 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         return [f"{head}  {shown(value)}" for head, value in zip(_heads(self.__class__), msgspec.structs.astuple(self), strict=True)]
 
 
+class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    The base of replies to commands that move money.
+
+    @ivar warnings: what the payer should know, such as a budget that is overspent.
+    @ivar try_: whether it was only tried, and nothing was done.
+    """
+
+    warnings: tuple[str, ...] = ()
+    try_: bool = msgspec.field(default=False, name="try")
+
+    def told(self) -> str:
+        """What follows C{OK}, where there is nothing to warn of."""
+        raise NotImplementedError
+
+    def status(self) -> str:
+        told = f"Not done, only tried: {self.told()}" if self.try_ else self.told()
+        return " ".join([told, *(f"Warning: {warning}" for warning in self.warnings)]) if self.warnings else told
+
+
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One item of a list."""
 

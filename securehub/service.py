@@ -27,6 +27,9 @@ class IServiceFactory(Interface):
 
     name = Attribute("The name of the service, which is the first part of its commands' names.")
 
+    # Optional: C{records}, the record classes that the service keeps; C{parts}, classes that are called with the hub as well, and whose
+    # commands are the service's, where it is too large for one class.
+
     def __call__(hub: Hub) -> Any:
         """
         Make the service for a hub that is being put together. It takes what it uses from the hub and does not keep it.
@@ -118,6 +121,11 @@ def records_of(factories: Iterable[Any], core: Iterable[type[Record]]) -> list[t
         if other is not record:
             raise BadServices(f"{other.__qualname__} and {record.__qualname__} are both kept as {record.collection!r}")
     return list(owners.values())
+
+
+def parts_of(factory: Any) -> list[Any]:
+    """All that is called with the hub to make a service: the factory, and the parts that it names."""
+    return [factory, *getattr(factory, "parts", ())]
 
 
 def _import_all(package: str) -> None:

@@ -5,17 +5,22 @@ A session: what one connection's commands have in common, and all that they see 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 
 from securehub import members
+from securehub.audit import Act, audited
 from securehub.command import ROLES
-from securehub.event import End, Event
+from securehub.event import Bye, End
 from securehub.gate import Outbox
 from securehub.once import Key, once
-from securehub.refusals import NotLoggedIn
-from securehub.switchboard import EVERYBODY, Switchboard, encode, member
+from securehub.peer import PeerCertificate
+from securehub.refusals import BadCredentials, NotLoggedIn
+from securehub.reply import MoneyReply
+from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member
+from securehub.trying import Tried, try_out
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -38,19 +43,21 @@ class Session:
 
     @ivar number: of the connection, for operators.
     @ivar address: of the peer, as text.
+    @ivar since: when the connection was ready.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
     @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
     @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
+    @ivar act: what the audit says of the command that runs, if anything.
     @ivar committed: whether the command that runs has changed something.
     @ivar gone: whether the connection is lost.
     @ivar leaving: whether the connection ends as soon as what was answered has left.
     """
 
     def __init__(
-        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, operator: bool = False
+        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, since: datetime, operator: bool = False
     ) -> None:
         self._store = store
         self._switchboard = switchboard
@@ -60,10 +67,13 @@ class Session:
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
+        self._tries = False
         self._bye: bytes | None = None
         self._ended = False
+        self.act: Act | None = None
         self.number = number
         self.address = address
+        self.since = since
         self.operator = operator
         self.user: str | None = members.OPERATOR if operator else None
         self.family: str | None = None
@@ -74,6 +84,7 @@ class Session:
         self.committed = False
         self.gone = False
         self.leaving = False
+        switchboard.listen(connection(number), self)
 
     @property
     def member(self) -> str:
@@ -86,6 +97,11 @@ class Session:
         """Who is logged in, or C{operator}; for commands whose access needs a login."""
         assert self.user is not None
         return self.user
+
+    @property
+    def queued(self) -> int:
+        """Bytes on their way to the peer, be it the disk that they wait for or the peer."""
+        return self._outbox.waiting_bytes + self._outbox.outlet.queued
 
     def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
@@ -110,6 +126,13 @@ class Session:
         assert self._writes, "the command does not declare that it writes"
         if self._ended:
             raise NotLoggedIn("this session has ended in the meantime")
+        if self._tries:
+            return cast(T, await self._try(rule, *args, **kwargs))
+        act = self.act
+        if act is not None:
+            self.act = None
+            args = (act, rule, *args)
+            rule = audited
         key = self._key
         if key is None:
             result = await self._store.transact(rule, *args, **kwargs)
@@ -119,16 +142,36 @@ class Session:
         self.committed = self._wrote = True
         return result
 
-    def ask(self, prompt: str) -> Deferred[str]:
-        """
-        Ask the person for a line that is not a command.
+    async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
+        try:
+            return await self._store.transact(try_out, rule, *args, **kwargs)
+        except Tried as tried:
+            return tried.reply
 
-        @return: fires with the line; fails with a Refusal if it cannot be read.
+    def certificate(self) -> PeerCertificate | None:
+        """The client certificate with which the peer came, if it has one."""
+        return None if self.gone else self._outbox.outlet.certificate()
+
+    def concerns(self, target: str) -> None:
+        """Say for the audit to whom the running command does something, where none of its arguments is a name."""
+        if self.act is not None:
+            self.act = self.act._replace(target=target)
+
+    async def ask(self, prompt: str) -> str:
+        """
+        Ask the person for a line that is not a command. Programs cannot be asked.
+
+        @raise BadCredentials: it is empty, which cancels.
+        @raise Refusal: it cannot be read.
         """
         # It is an answer, not an event: should it be lost, so is the connection.
         self._outbox.reply(text.event(f"{prompt}:"))
-        self.asking = Deferred()
-        return self.asking
+        asking: Deferred[str] = Deferred()
+        self.asking = asking
+        answer = await asking
+        if not answer:
+            raise BadCredentials("cancelled")
+        return answer
 
     def log_in(self, username: str, family: str, token: bytes) -> None:
         """Let this session be a member's, unless it has ended while the password was being verified."""
@@ -163,6 +206,7 @@ class Session:
         back is let in again.
         """
         self.log_out()
+        self._switchboard.leave(connection(self.number), self)
         self._ended = self.leaving = True
         if self._running:
             # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
@@ -179,11 +223,17 @@ class Session:
         """End the connection at once, with nothing more said."""
         self._outbox.outlet.cut()
 
-    def begin(self, writes: bool, key: Key | None) -> None:
-        """A command is about to run; from now on events wait for its reply."""
+    def begin(self, writes: bool, key: Key | None, *, tries: bool = False) -> None:
+        """
+        A command is about to run; from now on events wait for its reply.
+
+        @param tries: it is only tried, so its transaction is thrown away.
+        """
         self._running = True
         self._writes = writes
         self._key = key
+        self.act = None
+        self._tries = tries
         self.committed = False
 
     def answer_in_part(self, chunk: bytes) -> None:
@@ -221,13 +271,15 @@ class Session:
         else:
             self._outbox.event(event)
 
-    def tell(self, event: Event) -> None:
-        """Send an event of no commit to this session alone."""
-        self._outbox.event(encode(event, self.speaks_json))
+    def say_bye(self, reason: str) -> None:
+        """End the connection, telling why; no commit asks for it. A command that waits is not waited for."""
+        self._running = False
+        self.part(encode(Bye(reason), self.speaks_json))
 
     def end(self) -> None:
         """The connection is lost."""
         self.log_out()
+        self._switchboard.leave(connection(self.number), self)
         self.gone = True
         self._cancel_asking()
 

@@ -27,7 +27,7 @@ class Listener(Protocol):
 
 
 class Ending(Listener, Protocol):
-    """Whoever listens to a member's channel, where sessions are ended."""
+    """Whoever listens to a channel on which sessions are ended: a member's, or a connection's."""
 
     def is_meant(self, end: End) -> bool: ...
 
@@ -42,6 +42,11 @@ EVERYBODY = "everybody"
 def member(username: str) -> str:
     """The channel of all sessions of a member."""
     return f"member/{username}"
+
+
+def connection(number: int) -> str:
+    """The channel of one connection, whoever it is."""
+    return f"connection/{number}"
 
 
 def encode(event: Event, json: bool) -> bytes:

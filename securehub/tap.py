@@ -31,6 +31,7 @@ from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 from securehub.vault import BadKey
+from securehub.vitals import memory_bytes
 
 _log = Logger()
 
@@ -122,6 +123,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
+            memory_bytes=memory_bytes,
         )
         self._hub.open()
         self._open_admin_door()

@@ -13,11 +13,13 @@ the admin door. Lines that one client sends one after the other are one packet.
 
 In what the hub says, C{...} stands for any text; in JSON, C{"..."} for any value, and as a name for any further names. As a data
 line of its own it stands for any number of them. C{<token>} stands for a word, which from then on has this name in what either side
-says. In what a client says, C{<x 500 times>} is what it says, and C{<byte ff>} a byte.
+says. In what a client says, C{<x 500 times>} is what it says, C{<byte ff>} a byte, and C{<code of token>} what an authenticator app makes
+of that word at this moment.
 
 Between them something may happen, on a line that starts with C{--}::
 
     -- bob connects                 (and the greeting is to be heard)
+    -- bob connects with the certificate laptop
     -- bob closes
     -- bob is disconnected          (by the hub)
     -- 30 seconds pass
@@ -42,6 +44,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from securehub import config
+from tests.authenticator import Identity, code, identity
 from tests.world import Client, World
 
 SOME_LINES = "  ..."
@@ -54,6 +57,8 @@ _TIMES = re.compile(r"<(.) ([0-9]+) times>")
 _BYTE = re.compile(r"<byte ([0-9a-f]{2})>")
 _PASS = re.compile(r"([0-9]+) seconds pass")
 _SETS = re.compile(r"(\S+) is now (\S+)")
+_CODE = re.compile(r"<code of ([a-z][a-z0-9-]*)>")
+_SHOWS = re.compile(r"(\S+) connects with the certificate (\S+)")
 _DOES = re.compile(r"(\S+) (connects|closes|is disconnected)")
 
 
@@ -123,6 +128,7 @@ class Player:
         self._heard: dict[str, deque[str]] = {}
         self._words: dict[str, str] = {}
         self._passing: set[str] = set()
+        self._certificates: dict[str, Identity] = {}
 
     def play(self, lines: list[Line]) -> None:
         """
@@ -140,7 +146,7 @@ class Player:
     def _send(self, who: str, lines: list[Line]) -> None:
         client = self._clients.get(who) or self._connect(who, greeted=True)
         self._refuse_unheard(who, lines[0].place)
-        packet = b"".join(_spoken(_CAPTURE.sub(self._said_before, line.text)) + b"\n" for line in lines)
+        packet = b"".join(_spoken(self._filled(line.text)) + b"\n" for line in lines)
         for part in self._chop(packet):
             if not client.closed:
                 client.feed(part)
@@ -165,6 +171,8 @@ class Player:
         text = line.text
         if found := _DOES.fullmatch(text):
             self._do(found[1], found[2], line.place)
+        elif found := _SHOWS.fullmatch(text):
+            self._connect(found[1], greeted=False, certificate=self._certificate(found[2]))
         elif found := _PASS.fullmatch(text):
             self._world.elapse(int(found[1]))
         elif found := _SETS.fullmatch(text):
@@ -196,12 +204,16 @@ class Player:
         else:
             del self._clients[who]
 
-    def _connect(self, who: str, *, greeted: bool) -> Client:
-        client = self._clients[who] = self._world.connect(operator=who.startswith("operator"))
+    def _connect(self, who: str, *, greeted: bool, certificate: Identity | None = None) -> Client:
+        client = self._clients[who] = self._world.connect(operator=who.startswith("operator"), certificate=certificate)
         if greeted:
             client.received()
         self._heard.setdefault(who, deque())
         return client
+
+    def _certificate(self, name: str) -> Identity:
+        """A certificate that is good for a year from when it is first named."""
+        return self._certificates.setdefault(name, identity(name, self._world.now()))
 
     def _restart(self, *, crash: bool) -> None:
         if crash:
@@ -221,6 +233,11 @@ class Player:
     def _refuse_unheard(self, who: str, place: int) -> None:
         if self._heard.get(who):
             raise Mismatch(f"line {place}: before it, {who} hears besides\n  " + "\n  ".join(self._heard[who]))
+
+    def _filled(self, text: str) -> str:
+        """What a client says, with the words for which names stand."""
+        text = _CODE.sub(lambda found: code(self._words[found[1]], self._world.now()), text)
+        return _CAPTURE.sub(self._said_before, text)
 
     def _said_before(self, found: re.Match[str]) -> str:
         return self._words[found[1]]

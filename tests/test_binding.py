@@ -10,9 +10,10 @@ from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments
-from securehub.binding import MISSING, Binder
+from securehub.binding import MISSING, TRY, Binder
 from securehub.command import ANYONE, MEMBER, Command, command, declared_by, named, optional, prompted
 from securehub.refusals import BadArgument
+from securehub.reply import MoneyReply
 
 
 class Example:
@@ -33,6 +34,26 @@ class Example:
     @command("ASK", access=ANYONE, name=arguments.username, secret=prompted(arguments.password, "Secret"))
     def ask(self, session: object, name: str, secret: str) -> None:
         """Ask."""
+
+    @command("MOVE", access=MEMBER, moves=True, to=arguments.username)
+    def move(self, session: object, to: str) -> MoneyReply:
+        """Move."""
+        return MoneyReply()
+
+    async def is_known(self, session: object, name: str) -> bool:
+        """somebody knows you"""
+        return True
+
+    @command(
+        "ENTER",
+        access=ANYONE,
+        writes=True,
+        name=arguments.username,
+        secret=prompted(arguments.password, "Secret", unless=is_known),
+        times=named(arguments.whole),
+    )
+    def enter(self, session: object, name: str, secret: str | None = None, times: int = 0) -> None:
+        """Enter."""
 
     @command("TURN", access=ANYONE, on=arguments.switch)
     def turn(self, session: object, on: bool) -> None:
@@ -117,6 +138,19 @@ class TextTests(BindingCase):
         self.refused("", "name is missing")
         self.refused("bob a b", "'b' is too much")
 
+    def test_excused(self) -> None:
+        """What may turn out not to be needed is left open in both forms, with the key in its place; a null is as if left out."""
+        self.verb = "ENTER"
+        self.bound("bob", "bob", MISSING, 0)
+        self.bound("bob times=3", "bob", MISSING, 3)
+        self.bound("bob s3cret", "bob", "s3cret", 0)
+        self.bound_json({"name": "bob"}, "bob", MISSING, 0)
+        self.bound_json({"name": "bob", "secret": None, "times": 3, "key": "k"}, "bob", MISSING, 3, key="k")
+        self.bound_json(["bob", "s3cret"], "bob", "s3cret", 0)
+        self.refused_json({}, "name is missing")
+        raised = self.assertRaises(BadArgument, binder("ENTER").refuse_left_out, 1)
+        self.assertIn("secret is missing: a password", str(raised))
+
     def test_no_key_where_nothing_is_written(self) -> None:
         self.verb = "TURN"
         self.bound("on", True)
@@ -193,3 +227,24 @@ class BothFormsTests(BindingCase):
         of_text = binder("PAY").from_text("bob 5 key=k from=carol for lunch", True)
         of_json = binder("PAY").from_params({"to": "bob", "count": 5, "memo": "for lunch", "from": "carol", "key": "k"}, True)
         self.assertEqual(of_text, of_json)
+
+
+class TryTests(BindingCase):
+    """C{try}, of commands that move money."""
+
+    verb = "MOVE"
+
+    def test_text(self) -> None:
+        self.bound("bob", "bob")
+        self.bound("bob key=k", "bob", key="k")
+        self.bound("bob key=k try=off", "bob", key="k")
+        for rest in ("bob try=on", "try=on bob key=k", 'bob key="k" try=on'):
+            self.assertEqual(binder(self.verb).from_text(rest, plain(rest)), (["bob"], TRY), rest)
+        self.refused("bob try=perhaps", "try", "neither on nor off")
+
+    def test_json(self) -> None:
+        bind = binder(self.verb).from_params
+        self.assertEqual(bind({"to": "bob", "try": True, "key": "k"}, True), (["bob"], TRY))
+        self.assertEqual(bind({"to": "bob", "try": False, "key": "k"}, True), (["bob"], "k"))
+        self.assertEqual(bind({"to": "bob", "try": None}, True), (["bob"], None))
+        self.assertRaises(BadArgument, bind, {"to": "bob", "try": "yes"}, True)

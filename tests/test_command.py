@@ -11,9 +11,24 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments
 from securehub.arguments import argument
-from securehub.command import ADMIN, ANYONE, LOGGED_IN, MEMBER, ROLES, TREASURER, command, declared_by, named, optional, prompted, role
+from securehub.command import (
+    ADMIN,
+    ANYONE,
+    LOGGED_IN,
+    MEMBER,
+    ROLES,
+    TREASURER,
+    Access,
+    command,
+    declared_by,
+    named,
+    optional,
+    prompted,
+    role,
+)
 from securehub.refusals import Forbidden, NotLoggedIn
 from securehub.reply import Reply
+from securehub.services.ledger import movement
 
 
 class Told(Reply, frozen=True):
@@ -35,6 +50,14 @@ class Example:
         """
         return Told(text)
 
+    async def is_known(self, session: object) -> bool:
+        """somebody knows you"""
+        return True
+
+    @command("ENTER", access=ANYONE, secret=prompted(arguments.password, "Secret", unless=is_known))
+    async def enter(self, session: object, secret: str | None = None) -> None:
+        """Enter."""
+
     @command(None, access=ANYONE, writes=True, keyed=False, secret=prompted(arguments.password, "Secret"), word_=optional(arguments.word))
     async def import_(self, session: object, secret: str, word_: str = "") -> None:
         """Import."""
@@ -45,7 +68,7 @@ class DeclarationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.service = Example()
-        self.say, self.imports = (each.bound(self.service, "example", {}) for each in declared_by(self.service))
+        self.say, self.enter, self.imports = (each.bound(self.service, "example", {}) for each in declared_by(self.service))
 
     def test_what_is_declared(self) -> None:
         self.assertEqual((self.say.name, self.say.verb, self.say.access), ("example.say", "SAY", MEMBER))
@@ -59,11 +82,45 @@ class DeclarationTests(SynchronousTestCase):
         self.assertEqual(self.say.usage, "SAY room text [from=...] [key=...]")
         self.assertEqual(self.imports.usage, "example.import [secret] [word]")
 
+    def test_excused(self) -> None:
+        """A parameter that may turn out not to be needed says when that is, and its question is the service's own."""
+        (secret,) = self.enter.parameters
+        assert secret.unless is not None
+        self.assertEqual(secret.unless, self.service.is_known)
+        self.assertEqual((self.enter.usage, secret.required), ("ENTER [secret]", False))
+        self.assertEqual(secret.needed, "required unless somebody knows you; asked for in text")
+
+    def test_needed(self) -> None:
+        """What the reference says of each parameter."""
+        self.assertEqual(
+            [each.needed for each in self.say.wire_parameters], ["required", "required", "optional, by name", "optional, by name"]
+        )
+        self.assertEqual([each.needed for each in self.imports.parameters], ["required; asked for in text", "optional"])
+
     def test_keys(self) -> None:
         """What writes takes one, unless it says that it does not."""
         self.assertEqual((self.say.keyed, self.imports.keyed), (True, False))
         self.assertEqual(self.say.wire_parameters[-1].name, "key")
         self.assertEqual(self.imports.wire_parameters, self.imports.parameters)
+
+    def test_moves(self) -> None:
+        """What moves money writes, takes a key and can be tried; its reply has room for warnings."""
+
+        class Bank:
+            @command("PAY", access=ANYONE, moves=True, amount=arguments.amount)
+            def pay(self, session: object, amount: object) -> movement.Booked:
+                """Pay."""
+                return movement.Booked(1, "1.00", "USD")
+
+        (pay,) = declared_by(Bank())
+        self.assertEqual((pay.writes, pay.keyed, pay.moves), (True, True, True))
+        self.assertEqual([each.name for each in pay.wire_parameters], ["amount", "key", "try"])
+
+        def wrong(self: Any, session: object) -> Told:
+            """Pay without a word of warning."""
+            return Told("")
+
+        self.assertRaises(TypeError, command("PAY", access=ANYONE, moves=True), wrong)
 
     def test_bound(self) -> None:
         """The function is the service's own."""
@@ -84,7 +141,7 @@ class DeclarationTests(SynchronousTestCase):
         class Silent(Example):
             say = None
 
-        self.assertEqual([each.name for each in declared_by(self.service)], ["say", "import"])
+        self.assertEqual([each.name for each in declared_by(self.service)], ["say", "enter", "import"])
         self.assertEqual(declared_by(object()), [])
 
 
@@ -121,6 +178,9 @@ class DisagreementTests(SynchronousTestCase):
         self.refused(needs, a=named(arguments.word))
         self.refused(takes, a=arguments.word)
         self.refused(takes, a=prompted(arguments.word, "Word"))
+        # None would be told from a word, an empty word would not.
+        self.refused(takes, a=prompted(arguments.word, "Word", unless=Example.is_known))
+        self.refused(needs, a=prompted(arguments.word, "Word", unless=Example.is_known))
 
     def test_a_text_in_the_middle(self) -> None:
         """It would take the words of those behind it."""
@@ -137,6 +197,27 @@ class DisagreementTests(SynchronousTestCase):
             pass
 
         self.refused(silent)
+
+    def test_no_access(self) -> None:
+        """Nothing is open to anybody by oversight."""
+
+        def good(self: Any, session: object) -> None:
+            """Good."""
+
+        self.assertRaises(TypeError, command, "X")
+        for access in (None, "anyone", True):
+            self.assertRaises(TypeError, command("X", access=access), good)  # type: ignore[arg-type]
+        self.assertRaises(TypeError, role, "king")
+        self.assertRaises(TypeError, Access, False, False, "admin", "whoever asks")
+        self.assertRaises(TypeError, Access, False, True, None, "whoever asks")
+
+    def test_an_audit_of_nothing(self) -> None:
+        """An entry is written with the effect, so there has to be one."""
+
+        def looks(self: Any, session: object) -> None:
+            """Look."""
+
+        self.refused(looks, audited=True)
 
 
 class AccessTests(SynchronousTestCase):

@@ -12,10 +12,46 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.auth import export
 from securehub.services.ledger import memory
+from tests.authenticator import code, identity
 from tests.world import PASSWORD, Client, World
 
 PAYMENTS = 2 * memory.AT_ONCE + 20
 """So that it takes three steps to blank their memos."""
+
+
+class Factors(SynchronousTestCase):
+    """Alice logs in with a certificate and one-time codes."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.laptop = identity("laptop", self.world.now())
+        self.alice = self.world.connect(certificate=self.laptop)
+        self.alice.received()
+        self.alice.ask(f"CREATE alice {PASSWORD}")
+        self.fingerprint = self.alice.call("auth.cert_add")["result"]["fingerprint"]
+        secret = self.alice.call("auth.otp_setup")["result"]["secret"]
+        self.recovery = self.alice.call("auth.otp_confirm", code=code(secret, self.world.now()))["result"]["recovery_codes"]
+        self.secret = secret
+
+    def test_shown(self) -> None:
+        """What is kept of them, and nothing with which to log in."""
+        result = self.alice.call("auth.export")["result"]
+        items = {item["kind"]: item["values"] for item in result["items"]}
+        self.assertEqual(items["codes"], {"secret": "kept sealed", "on": True, "recovery_codes_left": 10})
+        self.assertEqual(items["certificate"]["fingerprint"], self.fingerprint)
+        for word in (self.secret, *self.recovery):
+            self.assertNotIn(word, json.dumps(result))
+
+    def test_gone(self) -> None:
+        """With the member; the certificate is free for another."""
+        self.alice.call("auth.erase", password=PASSWORD)
+        counts = self.world.hub.store.counts()
+        self.assertEqual([counts[kind] for kind in ("otp", "certificate", "certificates")], [0, 0, 0])
+        bob = self.world.connect(certificate=self.laptop)
+        bob.received()
+        self.assertEqual(bob.ask("LOGIN alice x-wrong-horse"), ["ERR bad-credentials wrong name or password"])
+        bob.ask(f"CREATE bob {PASSWORD}")
+        self.assertEqual(bob.call("auth.cert_add")["result"], {"fingerprint": self.fingerprint})
 
 
 class Much(SynchronousTestCase):

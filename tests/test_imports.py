@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "outside": {"refusals", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
-    "command": {"refusals", "arguments"},
+    "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
@@ -43,26 +43,35 @@ ALLOWED: dict[str, set[str]] = {
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
+    "doorkeeper": {"config", "networks"},
+    "vitals": set(),
+    "audit": {"command", "members", "store.records", "store.transaction"},
+    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "wire"},
+    "peer": set(),
     "vault": {"store.files"},
-    "gate": {"store.journal"},
-    "session": {"refusals", "members", "command", "event", "gate", "once", "switchboard", "wire"},
-    "dispatch": {"refusals", "binding", "command", "once", "session", "wire"},
+    "gate": {"peer", "store.journal"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "members", "networks", "openrpc"}
-    | {"outside", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
+    | {"audit"}
+    | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
-    "protocol": {"", "refusals", "event", "gate", "outlet", "session", "wire", "config", "dispatch", "switchboard"},
+    "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
+    | {"switchboard"},
     # all of it
-    "hub": {"chores", "clock", "command", "config", "dispatch", "gate", "hashing", "members", "money", "once", "protocol", "service"}
-    | {"services.auth.tokens", "services.ledger.accounts", "store.files", "store.journal", "store.worker", "switchboard", "vault"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault"}
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    | {"once", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching"}
+    | {"store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
+    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
     | {"store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
@@ -80,8 +89,8 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"tls"},
-    "cryptography": {"tls", "vault", "store"},
+    "OpenSSL": {"tls", "peer"},
+    "cryptography": {"tls", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client"},
     "ssl": {"client"},
@@ -90,21 +99,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "commandline", "reference"},
-    "twisted.internet": {
-        "chores",
-        "store",
-        "hub",
-        "gate",
-        "protocol",
-        "outlet",
-        "eager",
-        "tls",
-        "tap",
-        "session",
-        "dispatch",
-        "hashing",
-        "client",
-    },
+    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},
@@ -221,7 +217,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_transports(self) -> None:
         """Those that carry bytes know nothing of commands."""
-        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"store.journal"}}
+        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"peer", "store.journal"}}
         self.assertEqual({name: ALLOWED[name] for name in known}, known)
 
     def test_services_know_records_and_transactions(self) -> None:
@@ -243,4 +239,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference"}), module)
+                self.assertTrue(_within(module, {"store", "tls", "config", "reference", "vitals"}), module)

@@ -183,18 +183,6 @@ class HandshakeTests(ProtocolCase):
         self.world.elapse(1_000)
         self.assertEqual(operator.ask("PING x"), ["OK x"])
 
-    def test_too_many_connections(self) -> None:
-        """One more is turned away at once; when one goes there is room again."""
-        world = World(connections=2)
-        first = world.connect()
-        world.connect()
-        third = world.connect(handshake=False)
-        world.settle()
-        self.assertTrue(third.closed and third.transport.aborted)
-        self.assertFalse(first.closed)
-        first.close()
-        self.assertTrue(world.connect().received()[0].startswith("* SecureHub"))
-
 
 class OrderTests(ProtocolCase):
     """One connection's requests take effect in their order, and others have their turn."""

@@ -122,6 +122,13 @@ class ThirdPartyTests(DistributionCase):
         self.ship("dice", DICE.replace("def roll(self, session, sides)", "def roll(self, session, faces)"))
         self.assertRaises(BadServices, service.find)
 
+    def test_a_command_without_access(self) -> None:
+        """Stops the start: who may use it is never left open."""
+        for wrong in ('@command("ROLL", sides', '@command("ROLL", access=None, sides', '@command("ROLL", access="members", sides'):
+            self.ship("dice", DICE.replace('@command("ROLL", access=MEMBER, sides', wrong))
+            error = self.assertRaises(BadServices, service.find)
+            self.assertIn("access", str(error).replace("who may use it", "access"))
+
     def test_two_of_one_name(self) -> None:
         self.ship("dice", DICE)
         self.ship("dice2", DICE)

@@ -90,11 +90,13 @@ class Handshake:
     """
     A client with pyOpenSSL, in memory, before a hub's port.
 
+    @param session: one of TLS that is to be resumed.
+
     @ivar received: what came, decrypted.
     @ivar failed: whether a handshake came to a bad end, on either side.
     """
 
-    def __init__(self, world: World, server: tls.ServerTLS, context: SSL.Context) -> None:
+    def __init__(self, world: World, server: tls.ServerTLS, context: SSL.Context, session: SSL.Session | None = None) -> None:
         self.world = world
         self.transport = SocketTransport()
         self.transport.abortConnection = self._ended
@@ -103,6 +105,8 @@ class Handshake:
         assert self.protocol is not None
         self.protocol.makeConnection(self.transport)
         self.client = SSL.Connection(context, None)
+        if session is not None:
+            self.client.set_session(session)
         self.client.set_connect_state()
         self.received = b""
         self.failed = False
@@ -159,7 +163,8 @@ class HandshakeTests(SynchronousTestCase):
         certificate, key = directory / "certificate.pem", directory / "key.pem"
         tls.make_certificate(certificate, key, now=NOW)
         self.server = tls.ServerTLS(certificate, key)
-        self.world = World()
+        # The transport shows a peer of another machine, and what is tried here is more than strangers may ask for.
+        self.world = World(stranger_requests=10_000)
 
     def shake(self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None) -> Handshake:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)

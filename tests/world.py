@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
+from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -28,6 +29,7 @@ from securehub.hashing import Hashing, context
 from securehub.hub import Hub
 from securehub.protocol import HubFactory, HubProtocol
 from securehub.store.suspicious import SuspiciousStore
+from tests.authenticator import Identity
 from tests.disk import MemoryDirectory, StepWorker
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
@@ -54,6 +56,7 @@ class MemoryTransport(StringTransport):
     @ivar aborted: whether the hub ended it at once.
     @ivar writes: how many writes there were.
     @ivar told: C{pause} and C{resume}, as the hub said them about what comes in.
+    @ivar certificate: what the peer has shown of itself.
     """
 
     def __init__(self, time: Time, peer: Any) -> None:
@@ -65,12 +68,23 @@ class MemoryTransport(StringTransport):
         self.aborted = False
         self.writes = 0
         self.told: list[str] = []
+        self.certificate: X509 | None = None
         self._on_the_way: list[bytes] = []
 
     def arrive(self, data: bytes) -> None:
         """A packet comes in, as soon as the hub reads."""
         self._on_the_way.append(data)
         self._deliver()
+
+    def getPeerCertificate(self) -> X509 | None:
+        return self.certificate
+
+    def getHandle(self) -> MemoryTransport:
+        return self
+
+    def get_peer_cert_chain(self) -> list[X509]:
+        """Of TLS, which is not here: no more than the certificate was sent."""
+        return []
 
     def pauseProducing(self) -> None:
         super().pauseProducing()
@@ -134,11 +148,13 @@ class Client:
     @ivar protocol: the hub's side of the connection.
     """
 
-    def __init__(self, world: World, door: HubFactory, peer: Any) -> None:
+    def __init__(self, world: World, door: HubFactory, peer: Any, certificate: Identity | None = None) -> None:
         self._world = world
         self._taken = b""
         self._number = 0
         self.transport = MemoryTransport(world.time, peer)
+        if certificate is not None:
+            self.transport.certificate = X509.from_cryptography(certificate.certificate)
         built = door.buildProtocol(None)
         assert isinstance(built, HubProtocol)
         self.protocol = self.transport.protocol = built
@@ -240,18 +256,21 @@ class World:
         """The time on the wall."""
         return BEGIN + timedelta(seconds=self.time.seconds())
 
-    def connect(self, *, operator: bool = False, handshake: bool = True, address: str = "127.0.0.1") -> Client:
+    def connect(
+        self, *, operator: bool = False, handshake: bool = True, address: str = "127.0.0.1", certificate: Identity | None = None
+    ) -> Client:
         """
         Open a connection; its greeting is there to be received.
 
         @param operator: through the admin door.
         @param handshake: whether the TLS handshake is done, too.
+        @param certificate: with which the client comes.
         """
         if operator:
             client = Client(self, self.hub.admin_door, UNIXAddress(None))
         else:
-            client = Client(self, self.hub.members_door, IPv4Address("TCP", address, 40_000 + len(self.clients)))
-            if handshake:
+            client = Client(self, self.hub.members_door, IPv4Address("TCP", address, 40_000 + len(self.clients)), certificate)
+            if handshake and not client.transport.aborted:
                 client.protocol.handshakeCompleted()
         self.clients.append(client)
         self.settle()

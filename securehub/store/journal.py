@@ -145,7 +145,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self._writer = Writer(self._directory, found.serial, found.head)
+        self._writer = Writer(self._directory, found.serial, found.head, journal_bytes(self._directory))
         self._writer.begin(self._synced, self._clock.now(), self._forms, found.snapshot)
         return found
 
@@ -160,11 +160,6 @@ class JournalStore:
         return self._synced
 
     @property
-    def journal_bytes(self) -> int:
-        """The size of the journal, of all its segments together."""
-        return journal_bytes(self._directory)
-
-    @property
     def head(self) -> str:
         """The hash of the journal's newest synced line."""
         return self._writer.head.decode()
@@ -173,6 +168,16 @@ class JournalStore:
     def trouble(self) -> str | None:
         """Why nothing can be written now, or None."""
         return self._trouble
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of records that are not on the disk yet."""
+        return sum(position.size for position in (self._in_flight, self._gathering) if position is not None)
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal, of all its segments together."""
+        return self._writer.size
 
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""

@@ -78,11 +78,6 @@ def serial_of(segment: str) -> int:
     return int(found[2])
 
 
-def journal_bytes(directory: Directory) -> int:
-    """The size of all segments."""
-    return sum(directory.size(name) for name in directory.names() if _SEGMENT.fullmatch(name))
-
-
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -164,6 +159,11 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
             collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, digest, at=head.at, forms=dict(head.forms)
         )
     return Recovered(fresh())
+
+
+def journal_bytes(directory: Directory) -> int:
+    """The size of all segments."""
+    return sum(directory.size(name) for name in directory.names() if _SEGMENT.fullmatch(name))
 
 
 def _segments(directory: Directory, names: list[str], covered: int, forms: dict[str, int]) -> list[_Segment]:

@@ -8,7 +8,7 @@ needed, once of these in a thread, and raises L{BrokenRule} where one breaks wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -46,10 +46,12 @@ class SuspiciousStore(JournalStore):
         return result
 
     def _run(self, tx: Transaction, rule: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        def trial() -> Outcome:
-            return _outcome(Watched(self._places, self._drawn, self._has_parents), rule, args, kwargs)
+        def trial(drawn: dict[str, int]) -> Outcome:
+            return _outcome(Watched(self._places, drawn, self._has_parents), rule, args, kwargs)
 
-        tried = _agreed(rule, trial(), in_thread(trial))
+        tried = _agreed(rule, trial(self._drawn), in_thread(lambda: trial(self._drawn)))
+        if tried.looked and trial(Later(self._drawn)).looked != tried.looked:
+            raise BrokenRule(f"{_name(rule)} looks at records whose keys depend on a number that it drew")
         real = _outcome(tx, rule, args, kwargs)
         return _agreed(rule, tried, real._replace(writes=tried.writes)).value()
 
@@ -62,18 +64,27 @@ class SuspiciousStore(JournalStore):
         return self._parented.get(collection.name)
 
 
+class Later(dict[str, int]):
+    """Numbers as they would be later, for a run that shows which records a rule looks at because of them."""
+
+    def get(self, name: str, default: int = 0) -> int:  # type: ignore[override]
+        return super().get(name, default) + 1_000
+
+
 class Outcome(NamedTuple):
     """
     What came out of one run of a rule.
 
     @ivar writes: what it put and deleted, as far as that was watched.
     @ivar said: its events and numbers.
+    @ivar looked: the places of records that it looked at after it drew a number, but for those that it had put itself.
     """
 
     result: object
     fault: BaseException | None
     writes: object = None
     said: object = None
+    looked: Sequence[tuple[str, str]] = ()
 
     def value(self) -> Any:
         if self.fault is not None:
@@ -110,7 +121,7 @@ def _outcome(tx: ReadTransaction, rule: Callable[..., object], args: tuple[Any, 
         fault = error
     writes = tx.written if isinstance(tx, Watched) else None
     said = (list(tx.announced), dict(tx.drawn)) if isinstance(tx, Transaction) else None
-    return Outcome(result, fault, writes, said)
+    return Outcome(result, fault, writes, said, tx.looked if isinstance(tx, Watched) else ())
 
 
 def _agreed(rule: Callable[..., object], one: Outcome, other: Outcome) -> Outcome:
@@ -150,15 +161,17 @@ class Watched(Transaction):
     @param has_parents: says of a collection whether its keys have parents; None if that is open.
 
     @ivar written: what it put (encoded) and deleted (None), by collection and key, in order.
+    @ivar looked: see L{Outcome}.
     """
 
-    __slots__ = ("_has_parents", "_touched", "written")
+    __slots__ = ("_has_parents", "_touched", "looked", "written")
 
     def __init__(self, places: Places, numbers: dict[str, int], has_parents: Callable[[Any], bool | None]) -> None:
         super().__init__(places, numbers)
         self._has_parents = has_parents
         self._touched: dict[tuple[str, str], int] = {}
         self.written: list[tuple[str, str, bytes | None]] = []
+        self.looked: list[tuple[str, str]] = []
 
     def get(self, record: type[R], key: str) -> R | None:
         self._look(record, key)
@@ -201,8 +214,6 @@ class Watched(Transaction):
         return self._scanned(record, found)
 
     def _may_scan(self, record: type[Record], limit: int | None) -> None:
-        if self.drawn:
-            raise BrokenRule(f"scans {record.collection} after it drew a number")
         if limit is None:
             raise BrokenRule(f"scans {record.collection} without a limit")
 
@@ -235,8 +246,8 @@ class Watched(Transaction):
         super().announce(channel, event)
 
     def _look(self, record: type[Record], key: str) -> None:
-        if self.drawn and (record.collection, key) not in self._touched:
-            raise BrokenRule(f"gets {record.collection} {key!r} after it drew a number")
+        if self.drawn and not any(name == record.collection and key == put for name, put, _ in self.written):
+            self.looked.append((record.collection, key))
         self._touch(record, key, self._places[record].collection.get(key))
 
     def _touch(self, record: type[Record], key: str, raw: bytes | None) -> None:

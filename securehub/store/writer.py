@@ -20,18 +20,21 @@ class Writer:
 
     @param serial: of the newest segment that is there.
     @param head: the hash of its last line.
+    @param size: bytes of all segments that are there.
 
     @ivar head: the hash of the newest line that is synced.
     @ivar number: of the newest commit that is synced.
+    @ivar size: bytes of all segments, as far as they are synced.
     """
 
-    def __init__(self, directory: Directory, serial: int, head: bytes) -> None:
+    def __init__(self, directory: Directory, serial: int, head: bytes, size: int = 0) -> None:
         self._directory = directory
         self._segment: Appender | None = None
         self._key: FileKey | None = None
         self.serial = serial
         self.head = head
         self.number = 0
+        self.size = size
         self._forms: dict[str, int] = {}
 
     def begin(self, after: int, at: datetime, forms: dict[str, int], snapshot: str | None = None) -> None:
@@ -55,6 +58,7 @@ class Writer:
         content, head = lines.seal(header, self.head)
         self._segment = self._directory.create(segment_name(after, self.serial), content)
         self.head = head
+        self.size += len(content)
 
     def change_keys(self, keys: Keys, at: datetime) -> None:
         """
@@ -81,5 +85,7 @@ class Writer:
             line, head = lines.seal(commit, head, self._key)
             content.append(line)
             number = commit.n
-        self._segment.append(b"".join(content))
+        group = b"".join(content)
+        self._segment.append(group)
         self.number, self.head = number, head
+        self.size += len(group)

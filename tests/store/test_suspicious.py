@@ -168,17 +168,29 @@ class Suspicion(SynchronousTestCase):
         self.good(rule)
 
     def test_get_after_number(self) -> None:
-        """A number before a get of something new."""
-        self.bad("gets room 'attic' after it drew a number", lambda tx: tx.number("room") and tx.get(Room, "attic"))
+        """Other records may be got and scanned after that, as long as it is not the number that says which."""
+
+        def rule(tx: Any) -> Any:
+            tx.number("room")
+            return tx.get(Room, "lobby"), tx.get(Room, "attic"), scan(tx, "lobby/", limit=1)
+
+        self.good(rule)
+
+    def test_get_because_of_number(self) -> None:
+        """A number that decides what is looked at; all keys could not be locked before it is drawn."""
+        text = "looks at records whose keys depend on a number that it drew"
+        self.bad(text, lambda tx: tx.get(Room, f"room{tx.number('room')}"))
 
         def fetch(tx: Any) -> None:
-            tx.number("room")
-            tx.fetch(Room, "lobby")
+            if tx.number("room") < 1_000:
+                tx.fetch(Room, "lobby")
 
-        self.bad("gets room 'lobby' after it drew a number", fetch)
+        self.bad(text, fetch)
 
-    def test_scan_after_number(self) -> None:
-        self.bad("after it drew a number", lambda tx: tx.get(Room, "lobby") and tx.number("a") and scan(tx, "lobby/", limit=1))
+    def test_scan_because_of_number(self) -> None:
+        self.bad(
+            "depend on a number", lambda tx: tx.get(Room, "lobby") and scan(tx, "lobby/", start=f"lobby/{tx.number('a'):06d}", limit=1)
+        )
 
     # Keys
 

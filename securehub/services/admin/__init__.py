@@ -1,5 +1,6 @@
 """
-What an operator and the admins do: roles, locks, invitations, other people's passwords, and a look at how the hub is.
+What an operator and the admins do: roles, locks, invitations, other people's passwords, connections, the audit, and a look at how the
+hub is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 from twisted.plugin import IPlugin
 from zope.interface import provider
 
-from securehub import __version__, arguments
-from securehub.command import ADMIN, command, named, prompted
+from securehub import arguments
+from securehub.command import ADMIN, command, named, optional, prompted
 from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.admin import invites, locks, roles, status, users
-from securehub.services.auth import erasure, invitations, passwords
+from securehub.services.admin import audit, connections, invites, locks, roles, status, users
+from securehub.services.admin.connections import Disconnected
+from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
 from securehub.session import Session
 
@@ -38,9 +40,8 @@ class Admin:
         self.erasing = erasure.Erasing(hub)
         self.invitation = timedelta(days=hub.settings["invitation_days"])
         self.hashing = hub.hashing
-        self.monotonic = hub.reactor.seconds
-        self.connections = hub.count_connections
-        self.started = self.monotonic()
+        self.sessions = hub.sessions
+        self.gauges = status.Gauges(hub)
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
     async def users(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[users.UserRow]:
@@ -112,17 +113,55 @@ class Admin:
         await self.erasing.forget_now(username)
         return erased
 
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def otp_disable(self, session: Session, username: str) -> otp.TurnedOff:
+        """
+        Take one-time codes off a member, who has lost the phone and the recovery codes.
+
+        Make sure who is asking: from then on the password alone lets in.
+        """
+        return await session.transact(otp.turn_off, username)
+
+    @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
+    def connections(
+        self, session: Session, limit: int = arguments.MAX_LISTED, before: int | None = None
+    ) -> Listing[connections.ConnectionRow]:
+        """
+        List the connections, the newest first, the admin door's among them.
+
+        Those that have not finished their handshake are not listed; admin.status counts them. There are up to 1000 in one answer; for
+        older ones give before= and the number of the last one that you have seen.
+        """
+        return connections.listed(self.sessions, limit=limit, before=before)
+
+    @command(None, access=ADMIN, writes=True, connection=arguments.whole, reason=optional(arguments.memo))
+    async def disconnect(self, session: Session, connection: int, reason: str = "") -> Disconnected:
+        """
+        End a connection, be it your own.
+
+        Whoever is there is told the reason. They may connect again; to keep somebody out, lock the account.
+        """
+        found = connections.find(self.sessions, connection)
+        if found is not None and found.username is not None:
+            session.concerns(found.username)
+        return await session.transact(connections.disconnect, connection, found, reason)
+
+    @command(None, access=ADMIN, writes=True, text=arguments.message)
+    async def announce(self, session: Session, text: str) -> None:
+        """Tell something to all who are logged in and want events."""
+        await session.transact(connections.announce, text)
+
+    @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
+    async def audit(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[audit.AuditRow]:
+        """
+        List what admins, treasurers, moderators and the operator did with their power, newest first.
+
+        Each entry was written together with what it tells of, and is part of the journal's chain. Passwords and the like are left out.
+        For older ones give before= and the number of the last entry that you have seen.
+        """
+        return await self.store.read(audit.entries, limit=limit, before=before)
+
     @command(None, access=ADMIN)
     def status(self, session: Session) -> status.Status:
         """Show how the hub is."""
-        return status.Status(
-            version=__version__,
-            uptime=int(self.monotonic() - self.started),
-            connections=self.connections(),
-            commits=self.store.number,
-            head=self.store.head,
-            writable=self.store.trouble is None,
-            trouble=self.store.trouble,
-            hashing=self.hashing.waiting,
-            records=self.store.counts(),
-        )
+        return self.gauges.read()

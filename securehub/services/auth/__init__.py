@@ -1,11 +1,13 @@
 """
-Who is who: new members, logins by password, sessions that resume with a token, and all that members do about their own account.
+Who is who: new members, logins by password or certificate and one-time code, sessions that resume with a token, and all that members
+do about their own account.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
@@ -16,7 +18,20 @@ from securehub.networks import origin
 from securehub.refusals import Refusal
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
-from securehub.services.auth import erasure, export, invitations, known, passwords, profile, records, rules, sessions, tokens
+from securehub.services.auth import (
+    certificates,
+    erasure,
+    export,
+    invitations,
+    known,
+    otp,
+    passwords,
+    profile,
+    records,
+    rules,
+    sessions,
+    tokens,
+)
 from securehub.services.auth.guessing import Guessing, Rate, Trial
 from securehub.services.auth.lifetimes import Ageing
 from securehub.services.auth.sessions import Changed
@@ -38,6 +53,9 @@ class Auth:
         records.Credential,
         records.Family,
         records.Logins,
+        certificates.Certificate,
+        certificates.Certificates,
+        otp.OneTime,
         known.Known,
         invitations.Invitation,
         invitations.Vouched,
@@ -52,6 +70,7 @@ class Auth:
         self.clock = hub.clock
         self.random = hub.random
         self.hashing = hub.hashing
+        self.vault = hub.vault
         self.switchboard = hub.switchboard
         self.currency = hub.currencies.default
         self.numbering = hub.numbering
@@ -63,6 +82,7 @@ class Auth:
         self.erasing = erasure.Erasing(hub)
         self.erasing.go_on_by_itself()
         self.guessing = _guessing(hub)
+        self.certificates_per_member = hub.settings["certificates_per_member"]
 
     @command(
         "CREATE",
@@ -99,25 +119,33 @@ class Auth:
         _let_in(session, username, created.resume)
         return created
 
+    async def certificate_fits(self, session: Session, username: str) -> bool:
+        """this connection's certificate is registered for that name"""
+        certificate = session.certificate()
+        return certificate is not None and await self.store.read(certificates.fits, username, certificate, at=self.clock.now())
+
     @command(
         "LOGIN",
         access=STRANGER,
         writes=True,
         keyed=False,
         username=arguments.username,
-        password=prompted(arguments.password, "Password"),
-        otp=named(arguments.word),
+        password=prompted(arguments.password, "Password", unless=certificate_fits),
+        otp=named(otp.code),
     )
-    async def login(self, session: Session, username: str, password: str, otp: str | None = None) -> rules.LoggedIn:
+    async def login(self, session: Session, username: str, password: str | None = None, otp: str | None = None) -> rules.LoggedIn:
         """
         Log in.
 
-        If you leave the password out, you are asked for it. No account has one-time codes yet, so one is not looked at.
+        If you leave the password out, you are asked for it, unless the certificate of this connection is registered for that name. If the
+        account has one-time codes, you are asked for one as well; a recovery code does in its place.
         """
         with await self._trial(session, username) as trial:
-            hashed, newer = await self._verify(session, trial, username, password)
+            # Whatever is wrong with the name, the password, the certificate or the code, a BadCredentials out of these lines says so.
+            rule, *proof = await self._proof(session, trial, username, password)
+            code = await self._code(session, trial, username, otp)
             welcome = self._welcome(session, username)
-            logged_in = await session.transact(rules.log_in, username, hashed, newer, welcome, at=self.clock.now())
+            logged_in = await session.transact(rule, username, *proof, welcome, at=self.clock.now(), code=code)
         _let_in(session, username, logged_in.resume)
         return logged_in
 
@@ -228,9 +256,77 @@ class Auth:
         await self.erasing.forget_now(username)
         return erased
 
+    @command("OTP", access=MEMBER, writes=True, keyed=False)
+    async def otp_setup(self, session: Session) -> otp.Setup:
+        """
+        Begin with one-time codes: get a secret for an authenticator app.
+
+        Nothing changes for your logins until you have confirmed it with auth.otp_confirm. Until then, asking again replaces the secret.
+        """
+        setup, sealed = otp.new_secret(self.random, self.vault, session.member)
+        await session.transact(otp.set_up, session.member, sealed)
+        return setup
+
+    @command(None, access=MEMBER, writes=True, keyed=False, code=otp.code)
+    async def otp_confirm(self, session: Session, code: str) -> otp.Confirmed:
+        """
+        Turn one-time codes on, by showing the first one.
+
+        From then on a login needs the password and a code of the app; each code works once. The answer has ten recovery codes, which you
+        will not see again: each is good for one login when you do not have the app. Sessions that are open, and their tokens, live on.
+        """
+        begun = await self.store.read(otp.begun, session.member)
+        given = otp.compare(begun, session.member, code, self.vault, at=self.clock.now())
+        return await session.transact(otp.confirm, session.member, given, otp.new_recovery_codes(self.random))
+
+    @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
+    async def otp_disable(self, session: Session, password: str) -> otp.TurnedOff:
+        """
+        Turn one-time codes off.
+
+        It takes your password. For a new phone or new recovery codes, turn them off and begin again with auth.otp_setup.
+        """
+        username = session.member
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, password)
+        return await session.transact(otp.disable, username, verified)
+
+    @command(None, access=MEMBER, writes=True, keyed=False)
+    async def cert_add(self, session: Session) -> certificates.Added:
+        """
+        Register the client certificate of this connection.
+
+        On a connection with it, LOGIN needs no password. It may be signed by anybody, or by itself; it is good until it expires or you
+        remove it, a new password does not end it, and nobody else can register it.
+        """
+        certificate, limit = session.certificate(), self.certificates_per_member
+        return await session.transact(certificates.add, session.member, certificate, limit=limit, at=self.clock.now())
+
+    @command(None, access=MEMBER)
+    async def certs(self, session: Session) -> Listing[certificates.CertificateRow]:
+        """List the certificates with which you can log in."""
+        return await self.store.read(certificates.of_member, session.member, session.certificate())
+
+    @command(None, access=MEMBER, writes=True, keyed=False, fingerprint=certificates.fingerprint)
+    async def cert_remove(self, session: Session, fingerprint: str) -> None:
+        """
+        Remove a certificate: it is good for no login any more.
+
+        Sessions that began with it live on.
+        """
+        await session.transact(certificates.remove, session.member, fingerprint)
+
     async def _trial(self, session: Session, username: str) -> Trial:
         """A try to show that one is this member; see L{securehub.services.auth.guessing}."""
         return self.guessing.trial(username, session.address, await self.store.read(known.known_to, username))
+
+    async def _proof(
+        self, session: Session, trial: Trial, username: str, password: str | None
+    ) -> tuple[Callable[..., rules.LoggedIn], Any, *tuple[Any, ...]]:
+        """The rule that lets a member in, and what it has to be shown of a password, or of a certificate in its place."""
+        if password is None:
+            return certificates.log_in, session.certificate()
+        return rules.log_in, *await self._verify(session, trial, username, password)
 
     async def _verify(self, session: Session, trial: Trial, username: str, password: str) -> tuple[str, str | None]:
         """
@@ -251,6 +347,23 @@ class Auth:
         if not fits or hashed is None:
             raise rules.wrong()
         return hashed, newer
+
+    async def _code(self, session: Session, trial: Trial, username: str, typed: str | None) -> otp.Given | None:
+        """
+        The one-time code of a login, if the member has them. A person who gave none is asked.
+
+        @raise OtpRequired: a program gave none.
+        @raise RateLimited: too much has failed.
+        """
+        kept = await self.store.read(otp.needed, username)
+        if kept is None:
+            return None
+        if typed is None:
+            if session.speaks_json:
+                raise otp.required()
+            typed = otp.code(await session.ask("Code"))
+        trial.check()
+        return otp.compare(kept, username, typed, self.vault, at=self.clock.now())
 
     def _bad_token(self, session: Session) -> Refusal:
         """

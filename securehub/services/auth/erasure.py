@@ -20,10 +20,11 @@ from securehub.members import Joined, Member, Visits, joined_key
 from securehub.refusals import Unavailable
 from securehub.reply import Reply
 from securehub.service import IRemembers
-from securehub.services.auth import tokens
+from securehub.services.auth import certificates, tokens
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.lifetimes import HOUR_SECONDS
+from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.auth.rules import wrong
 from securehub.store.records import Record
@@ -123,6 +124,8 @@ def erase(
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")
+    certificates.remove_all(tx, username)
+    tx.delete(OneTime, username)
     tx.delete(Credential, username)
     tx.delete(Logins, username)
     tx.delete(Vouched, username)

@@ -17,8 +17,10 @@ from securehub.refusals import BadArgument, shown
 from securehub.reply import Reply, Row, table
 from securehub.reply import shown as as_text
 from securehub.service import Kept
+from securehub.services.auth.certificates import Certificate, Certificates
 from securehub.services.auth.invitations import Invitation, Vouched
 from securehub.services.auth.known import Known
+from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Family, Logins
 from securehub.store.transaction import ReadTransaction
 
@@ -102,14 +104,19 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
     yield Kept("member", "member", {"username": username} | _values(member, "number", "name", "roles", "locked"))
     yield Kept("visits", "visits", _values(visits, *Visits.__struct_fields__))
     yield Kept("password", "password", {"kept": "as an argon2id hash"})
+    one_time = tx.get(OneTime, username)
+    if one_time is not None:
+        yield Kept("codes", "codes", {"secret": "kept sealed", "on": one_time.on, "recovery_codes_left": len(one_time.recovery)})
+    for fingerprint in (tx.get(Certificates, username) or Certificates()).fingerprints:
+        kept = _values(tx.fetch(Certificate, fingerprint), "added", "ends")
+        yield Kept("certificate", f"certificate/{fingerprint}", {"fingerprint": fingerprint} | kept)
     vouched = tx.get(Vouched, username)
     if vouched is not None:
         yield Kept("voucher", "voucher", {"by": vouched.by})
     for family in (tx.get(Logins, username) or Logins(())).families:
-        kept = tx.fetch(Family, family)
-        yield Kept(
-            "session", f"session/{family}", {"session": family, "since": kept.since, "seen": kept.last_seen, "address": kept.address}
-        )
+        login = tx.fetch(Family, family)
+        session = {"session": family, "since": login.since, "seen": login.last_seen, "address": login.address}
+        yield Kept("session", f"session/{family}", session)
     known = tx.get(Known, username)
     if known is not None:
         yield Kept("networks", "networks", {"networks": known.networks})

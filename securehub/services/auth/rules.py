@@ -14,7 +14,7 @@ from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
 from securehub.refusals import BadCredentials, Exists
 from securehub.reply import Reply, when
-from securehub.services.auth import invitations, known, tokens
+from securehub.services.auth import invitations, known, otp, tokens
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -116,23 +116,48 @@ def create(
     return Created(username, account, welcome.token.text)
 
 
-def log_in(tx: Transaction, username: str, verified: str, newer: str | None, welcome: Welcome, *, at: datetime) -> LoggedIn:
+def log_in(
+    tx: Transaction,
+    username: str,
+    verified: str,
+    newer: str | None,
+    welcome: Welcome,
+    *,
+    at: datetime,
+    code: otp.Given | None = None,
+) -> LoggedIn:
     """
     Let a member in whose password has been verified.
 
     @param verified: the hash against which it was verified; another may have taken its place since.
     @param newer: a hash of the same password of a better kind, if there is one.
 
-    @raise BadCredentials: the password has been changed in the meantime.
+    @raise BadCredentials: the password has been changed in the meantime, or the one-time code is wrong.
+    @raise OtpRequired: a one-time code is needed.
     @raise Locked: the account is locked.
     """
     credential = tx.get(Credential, username)
     if credential is None or credential.hash != verified:
         raise wrong()
-    logged_in = _admit(tx, username, welcome.token, welcome.address, at)
-    tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
+    logged_in = let_in(tx, username, code, welcome, at=at)
     if newer:
         tx.put(username, Credential(newer))
+    return logged_in
+
+
+def let_in(tx: Transaction, username: str, code: otp.Given | None, welcome: Welcome, *, at: datetime) -> LoggedIn:
+    """
+    Let a member in who has shown a password, or a certificate in its place; the code is still looked at.
+
+    @raise BadCredentials: the one-time code is wrong, or was used before.
+    @raise OtpRequired: a one-time code is needed.
+    @raise Locked: the account is locked.
+    @raise LimitExceeded: so many sessions are open.
+    """
+    if not otp.use(tx, username, code):
+        raise wrong()
+    logged_in = _admit(tx, username, welcome.token, welcome.address, at)
+    tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
     return logged_in
 
 

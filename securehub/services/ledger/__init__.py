@@ -17,6 +17,15 @@ from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.ledger import accounts, balancing, books, memory, movement, records
+from securehub.services.ledger.batches import Batches
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.holds import Hold, Holds
+from securehub.services.ledger.limits import AccountLimit, Limits, RoleLimits, Spent
+from securehub.services.ledger.pending import Pending
+from securehub.services.ledger.requests import Request, Requests
+from securehub.services.ledger.reversal import Reversal, Reversals
+from securehub.services.ledger.schedules import Schedule, Schedules
+from securehub.services.ledger.statements import Statements
 from securehub.session import Session
 from securehub.store.transaction import Transaction
 
@@ -39,7 +48,11 @@ class Ledger:
     """Accounts and payments."""
 
     name = "ledger"
-    records = (records.Account, records.Title, records.Wallet, records.Transfer)
+    records = (
+        *(records.Account, records.Title, records.Wallet, records.Transfer),
+        *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent, Request, Schedule),
+    )
+    parts = (Holds, Reversals, Statements, Limits, Requests, Batches, Schedules)
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
     forget = staticmethod(memory.forget)
@@ -50,6 +63,7 @@ class Ledger:
         self.clock = hub.clock
         self.currencies = hub.currencies
         self.numbering = hub.numbering
+        self.booking = booking(hub)
         self.accounts_per_member = hub.settings["accounts_per_member"]
 
     @command("ACCOUNTS", access=MEMBER)
@@ -83,7 +97,7 @@ class Ledger:
     @command(
         "TRANSFER",
         access=MEMBER,
-        writes=True,
+        moves=True,
         to=arguments.party,
         amount=arguments.amount,
         memo=optional(arguments.memo),
@@ -96,7 +110,7 @@ class Ledger:
         All of it moves, or none; the answer has what you have left. Give a member's username, and it goes to their first account in your
         account's currency; or give an account number. It is paid from your first account if you do not say another.
         """
-        return await session.transact(movement.pay, session.member, to, amount, memo, from_, at=self.clock.now())
+        return await session.transact(movement.pay, session.member, to, amount, memo, from_, **self.booking())
 
     @command("HISTORY", access=MEMBER, account=named(arguments.account), limit=named(arguments.listed), before=named(arguments.whole))
     async def history(
@@ -110,19 +124,19 @@ class Ledger:
         """
         return await self.store.read(books.history_of, session.member, account, limit=limit, before=before)
 
-    @command("DEPOSIT", access=TREASURER, writes=True, to=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
+    @command("DEPOSIT", access=TREASURER, moves=True, to=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
     async def deposit(self, session: Session, to: str, amount: Amount, memo: str = "") -> movement.Booked:
         """
         Book money that a member has paid in, against @cash.
         """
-        return await session.transact(movement.deposit, to, amount, memo, session.caller, at=self.clock.now())
+        return await session.transact(movement.deposit, to, amount, memo, session.caller, **self.booking())
 
-    @command("WITHDRAW", access=TREASURER, writes=True, from_=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
+    @command("WITHDRAW", access=TREASURER, moves=True, from_=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
     async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Booked:
         """
         Book money that a member has been paid out, against @cash.
         """
-        return await session.transact(movement.withdraw, from_, amount, memo, session.caller, at=self.clock.now())
+        return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
     @command(None, access=TREASURER)
     async def trial_balance(self, session: Session) -> Listing[books.CurrencySum]:

@@ -49,7 +49,7 @@ def open_account(tx: Transaction, owner: str, name: str, currency: Currency, num
         if tx.fetch(Title, number).name == name:
             raise Exists(f"you have an account named {name!r} already: {number}")
     number = clabe.number(numbering.bank, numbering.branch, tx.number("account"))
-    tx.put(number, Account(owner, currency.code, currency.digits))
+    tx.put(number, Account(owner, currency.code, currency.digits, watched=wallet.watched))
     tx.put(number, Title(name, at))
     tx.put(owner, replace(wallet, accounts=(*wallet.accounts, (number, currency.code))))
     return number

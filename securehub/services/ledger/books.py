@@ -92,7 +92,7 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     for key, transfer in tx.beneath(Transfer, number, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
             return Listing(rows, more=True)
-        rows.append(_row(tx, number, money, key, transfer))
+        rows.append(row(tx, number, money, key, transfer))
     return Listing(rows)
 
 
@@ -107,7 +107,8 @@ def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[Curren
     return Listing([CurrencySum(code, moneys[code].text(units)) for code, units in sorted(sums.items())])
 
 
-def _row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
+def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
+    """An entry of an account, as its owner sees it."""
     payer, payee = transfer.entries
     entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
     other = tx.fetch(Account, other_entry.account)

@@ -7,7 +7,9 @@ currency is zero, always.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -15,10 +17,12 @@ from msgspec.structs import replace
 from securehub.event import Event
 from securehub.money import MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
-from securehub.reply import Reply
+from securehub.reply import MoneyReply
+from securehub.services.ledger import limits
 from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
 from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
-from securehub.store.transaction import Transaction
+from securehub.services.ledger.watching import Movement, Watcher, tell
+from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
 # As many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the journal can hold.
@@ -48,15 +52,25 @@ class Received(Event, frozen=True):
     balance: str
 
     def text(self) -> str:
-        balance = f"Balance {self.balance} {self.currency}."
-        if "\n" in self.memo:
-            # Last, so that nothing of ours stands behind lines of a stranger's.
-            return f"You received {self.amount} {self.currency} from {self.from_name}. {balance}\n{self.memo}"
-        memo = f": {self.memo}" if self.memo else ""
-        return f"You received {self.amount} {self.currency} from {self.from_name}{memo}. {balance}"
+        return with_memo(
+            f"You received {self.amount} {self.currency} from {self.from_name}", self.memo, f"Balance {self.balance} {self.currency}."
+        )
 
 
-class Transferred(Reply, frozen=True):
+def with_memo(told: str, memo: str, after: str = "") -> str:
+    """
+    The text of an event with what a stranger wrote in it.
+
+    @param after: a sentence that comes behind.
+    """
+    after = f" {after}" if after else ""
+    if "\n" in memo:
+        # Last, so that nothing of ours stands behind lines of a stranger's.
+        return f"{told}.{after}\n{memo}"
+    return f"{told}: {memo}.{after}" if memo else f"{told}.{after}"
+
+
+class Transferred(MoneyReply, frozen=True):
     """A payment that was made; the balance is the payer's."""
 
     transfer: int
@@ -67,22 +81,33 @@ class Transferred(Reply, frozen=True):
     currency: str
     balance: str
 
-    def status(self) -> str:
+    def told(self) -> str:
         return f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}. Balance {self.balance} {self.currency}."
 
 
-class Booked(Reply, frozen=True):
+class Booked(MoneyReply, frozen=True):
     """Money that was paid in or out."""
 
     transfer: int
     amount: str
     currency: str
 
-    def status(self) -> str:
+    def told(self) -> str:
         return f"Transfer {self.transfer}: {self.amount} {self.currency}."
 
 
-def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source: str | None, *, at: datetime) -> Transferred:
+def pay(
+    tx: Transaction,
+    payer: str,
+    to: str,
+    amount: Amount,
+    memo: str,
+    source: str | None,
+    *,
+    at: datetime,
+    zone: tzinfo = UTC,
+    watchers: Sequence[Watcher] = (),
+) -> Transferred:
     """
     A member pays somebody.
 
@@ -92,16 +117,88 @@ def pay(tx: Transaction, payer: str, to: str, amount: Amount, memo: str, source:
     @raise NotFound: there is no such payee or account.
     @raise InsufficientFunds: the payer would fall below its floor.
     """
-    source_number = own_account(tx, payer, source)
-    source_account = tx.fetch(Account, source_number)
+    return spend(tx, paying(tx, payer, to, amount, source), "transfer", memo, at=at, zone=zone, watchers=watchers)
+
+
+class Paying(NamedTuple):
+    """
+    What a member wants to pay.
+
+    @ivar source: the number of the account that pays, C{payer}.
+    @ivar target: the number of the account that receives, C{payee}.
+    """
+
+    source: str
+    payer: Account
+    target: str
+    payee: Account
+    units: int
+
+
+def paying(tx: ReadTransaction, payer: str, to: str, amount: Amount, source: str | None) -> Paying:
+    """
+    The accounts and units that a member means.
+
+    @param to: a username or an account number.
+    @param source: the number of one of the payer's accounts, None for the first.
+
+    @raise NotFound: there is no such payee or account.
+    @raise BadArgument: the amount has too many decimals.
+    """
+    source = own_account(tx, payer, source)
+    account = tx.fetch(Account, source)
     # The form of the amount first: it can be told without the payee.
-    units = source_account.money.units(amount)
-    target_number = party_account(tx, to, source_account.currency)
-    target_account = tx.fetch(Account, target_number)
-    return move(tx, source_number, source_account, target_number, target_account, units, "transfer", memo, at=at)
+    units = account.money.units(amount)
+    target = party_account(tx, to, account.currency)
+    return Paying(source, account, target, tx.fetch(Account, target), units)
 
 
-def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+def spend(
+    tx: Transaction,
+    paying: Paying,
+    kind: str,
+    memo: str,
+    *,
+    at: datetime,
+    zone: tzinfo,
+    reference: str = "",
+    watchers: Sequence[Watcher] = (),
+) -> Transferred:
+    """
+    Move money because its owner wants it so, as far as the limits allow.
+
+    @raise LimitExceeded: it is more than the owner may pay at once or today.
+    """
+    source, payer, target, payee, units = paying
+    spent = limits.check(tx, source, payer, units, at=at, zone=zone)
+    moved = move(tx, source, payer, target, payee, units, kind, memo, at=at, reference=reference, watchers=watchers)
+    if spent is not None:
+        tx.put(source, replace(spent, entries=payer.entries + 1))
+    return moved
+
+
+def refuse_unlike(source: str, payer: Account, target: str, payee: Account) -> None:
+    """
+    @raise BadArgument: payer and payee are one account.
+    @raise Conflict: their currencies differ.
+    """
+    if source == target:
+        raise BadArgument("payer and payee are the same account")
+    if payer.currency != payee.currency:
+        raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
+
+
+def refuse_lacking(account: Account, units: int) -> None:
+    """
+    @raise InsufficientFunds: the account would fall below its floor.
+    """
+    if account.floor is not None and account.balance - account.held - units < account.floor:
+        raise InsufficientFunds(_lacking(account, units))
+
+
+def deposit(
+    tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
+) -> Booked:
     """
     Money comes in from outside, against C{@cash}.
 
@@ -111,11 +208,13 @@ def deposit(tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at:
     target = party_account(tx, to)
     account = tx.fetch(Account, target)
     cash, cash_account = counterpart(tx, CASH, account.money, target)
-    moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at)
-    return Booked(moved.transfer, moved.amount, moved.currency)
+    moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at, watchers=watchers)
+    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
 
 
-def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime) -> Booked:
+def withdraw(
+    tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
+) -> Booked:
     """
     Money is paid out, against C{@cash}.
 
@@ -127,8 +226,8 @@ def withdraw(tx: Transaction, source: str, amount: Amount, memo: str, by: str, *
     number = party_account(tx, source)
     account = tx.fetch(Account, number)
     cash, cash_account = counterpart(tx, CASH, account.money, number)
-    moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at)
-    return Booked(moved.transfer, moved.amount, moved.currency)
+    moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at, watchers=watchers)
+    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
 
 
 def move(
@@ -143,43 +242,50 @@ def move(
     *,
     by: str = "",
     at: datetime,
+    reference: str = "",
+    watchers: Sequence[Watcher] = (),
 ) -> Transferred:
     """
     Move money between two accounts; the only place where a balance changes.
 
     @param source: the number of the account that pays, C{payer}.
     @param target: the number of the account that receives, C{payee}.
+    @param by: who does it, where that is not the payer.
+    @param reference: what it belongs to, such as C{order/41}.
+    @param watchers: told of it, if an account of it is watched.
 
-    @raise BadArgument: the accounts are one and the same.
+    @raise BadArgument: payer and payee are one account.
     @raise Conflict: their currencies differ.
     @raise InsufficientFunds: the payer would fall below its floor.
-    @raise LimitExceeded: a balance would have more digits than can be written.
+    @raise LimitExceeded: the payee would rise above its ceiling, or a balance have more digits than can be written.
     """
     assert units > 0, units
-    if source == target:
-        raise BadArgument("payer and payee are the same account")
-    if payer.currency != payee.currency:
-        raise Conflict(f"account {target} is in {payee.currency}, and account {source} in {payer.currency}")
+    refuse_unlike(source, payer, target, payee)
     money = payer.money
-    if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
-        raise InsufficientFunds(_lacking(payer, units))
+    refuse_lacking(payer, units)
     most = min(_MOST_WHOLE * 10**money.digits, _MOST_UNITS)
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
+    if payee.ceiling is not None and payee.balance + units > payee.ceiling:
+        raise LimitExceeded(f"account {target} may have up to {money.priced(payee.ceiling)}; with this it would have more")
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
     entries = (Entry(source, payer.entries, -units, payer.balance), Entry(target, payee.entries, units, payee.balance))
     tx.put(source, payer)
     tx.put(target, payee)
-    tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by))
+    tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by, reference))
+    warnings: tuple[str, ...] = ()
+    if watchers and (payer.watched or payee.watched):
+        movement = Movement(number, at, kind, payer.owner, payee.owner, source, target, units, money.code, memo, reference)
+        warnings = tell(tx, watchers, movement)
     moved = money.text(units)
     if payee.floor is not None:
         received = Received(
             number, payee.entries, shown_number(source), payer.owner, target, moved, money.code, memo, money.text(payee.balance)
         )
         tx.announce(member(payee.owner), received)
-    return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance))
+    return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance), warnings=warnings)
 
 
 def _lacking(account: Account, units: int) -> str:

@@ -26,6 +26,9 @@ class Account(Record, frozen=True):
     @ivar held: units that are reserved and cannot be spent.
     @ivar floor: below this balance no payment may take it; None for counterparts, which may fall without bound.
     @ivar entries: how many entries it has; they count up from 1.
+    @ivar watched: whether watchers are told of its movements.
+    @ivar ceiling: above this balance no payment may take it; None for no such limit.
+    @ivar limited: whether it has limits of its own for what may be paid from it.
     """
 
     collection: ClassVar[str] = "account"
@@ -37,6 +40,9 @@ class Account(Record, frozen=True):
     held: int = 0
     floor: int | None = 0
     entries: int = 0
+    watched: bool = False
+    ceiling: int | None = None
+    limited: bool = False
 
     @property
     def money(self) -> Currency:
@@ -58,12 +64,14 @@ class Wallet(Record, frozen=True):
     The accounts of an owner, by username, in the order in which they were opened.
 
     @ivar accounts: number and currency of each.
+    @ivar watched: whether watchers are told of the movements of all of them.
     """
 
     collection: ClassVar[str] = "wallet"
     scanned: ClassVar[bool] = False
 
     accounts: tuple[tuple[str, str], ...]
+    watched: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +96,7 @@ class Transfer(Record, frozen=True):
 
     @ivar entries: one for each account, the payer's first; their units add up to zero.
     @ivar by: who did it, where that is not the payer.
+    @ivar reference: what it belongs to, such as C{order/41} or, for a reversal, C{transfer/7}.
     """
 
     collection: ClassVar[str] = "transfer"
@@ -97,6 +106,7 @@ class Transfer(Record, frozen=True):
     kind: str = "transfer"
     memo: str = ""
     by: str = ""
+    reference: str = ""
 
     def beneath(self) -> list[str]:
         return [entry.account for entry in self.entries]

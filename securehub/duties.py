@@ -1,0 +1,167 @@
+"""
+Duties: what the hub does by itself when the time has come, such as ending a hold or paying a rent.
+
+A rule that knows of something to be done later puts it on the agenda with L{remind}. The agenda is made of records, so it is there after
+every crash. When the time has come, L{Duties} takes the entry off and runs the duty's step, both in one transaction: so each is done
+once, or not yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from securehub.clock import Clock
+from securehub.refusals import Unavailable
+from securehub.session import Store
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+
+_log = Logger()
+
+LOOK_SECONDS = 1.0
+"""
+How often the agenda is looked at, which takes some microseconds. No timer is kept for an entry: so none can be wrong after a failed sync,
+a change of the wall clock, or an entry that another daemon put there.
+"""
+
+STEPS_A_TURN = 16
+"""After so many steps others have their turn, however much is due after a long time of standing still."""
+
+PUT_OFF_SECONDS = 60.0
+"""When a step that failed by a fault of ours is tried again; the others do not wait for it."""
+
+
+class Due(Record, frozen=True):
+    """An entry of the agenda. Its key says it all: when it is due, which duty it is, and what of."""
+
+    collection: ClassVar[str] = "due"
+
+
+def remind(tx: Transaction, duty: str, what: str, at: datetime) -> None:
+    """
+    Put something on the agenda.
+
+    @param what: given to the duty's step, mostly the key of a record; it has no slash in it.
+    """
+    tx.put(_key(at, duty, what), Due())
+
+
+def forget(tx: Transaction, duty: str, what: str, at: datetime) -> None:
+    """Take something off the agenda that was to be done at that time; it need not be there."""
+    tx.delete(Due, _key(at, duty, what))
+
+
+class _Duty(NamedTuple):
+    """
+    @ivar step: a rule, called with what is to be done and the arguments of C{given}.
+    @ivar given: gives the time, and whatever else the step has to be told.
+    """
+
+    step: Callable[..., object]
+    given: Callable[[], Mapping[str, Any]]
+
+
+class Duties:
+    """What carries out the agenda of a running hub."""
+
+    def __init__(self, store: Store, reactor: IReactorTime, clock: Clock) -> None:
+        self._store = store
+        self._reactor = reactor
+        self._clock = clock
+        self._duties: dict[str, _Duty] = {}
+        self._put_off: dict[str, float] = {}
+        self._next: IDelayedCall | None = None
+        self._stopped = False
+
+    def add(self, name: str, step: Callable[..., object], given: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """
+        Declare a duty; services do so when they are made.
+
+        @param step: a rule C{step(tx, what, *, at)}. It may put the next entry on the agenda, for work that goes on.
+        @param given: gives the arguments by name, if they are others than C{at}.
+        """
+        assert name not in self._duties and " " not in name, name
+        self._duties[name] = _Duty(step, given or (lambda: {"at": self._clock.now()}))
+
+    def start(self) -> None:
+        """Look at the agenda from now on."""
+        self._next = self._reactor.callLater(0, self._look)
+
+    def stop(self) -> None:
+        """Begin no further step."""
+        self._stopped = True
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+
+    def _look(self) -> None:
+        Deferred.fromCoroutine(self._turn()).addCallback(self._look_again).addErrback(self._log_fault)
+
+    async def _turn(self) -> float:
+        """
+        Do what is due, up to some number of steps.
+
+        @return: in how many seconds to look again.
+        """
+        now = self._reactor.seconds()
+        self._put_off = {key: until for key, until in self._put_off.items() if until > now}
+        keys = await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), self._clock.now(), limit=STEPS_A_TURN)
+        for key in keys:
+            try:
+                await self._carry_out(key)
+            except Unavailable:
+                return LOOK_SECONDS
+        return 0 if len(keys) == STEPS_A_TURN else LOOK_SECONDS
+
+    async def _carry_out(self, key: str) -> None:
+        _, name, what = key.split(" ", 2)
+        duty = self._duties[name]
+        try:
+            await self._store.transact(_take, key, duty.step, what, **duty.given())
+        except Unavailable:
+            raise
+        except Exception:
+            _log.failure("The duty {name} could not be done for {what}; it is put off.", name=name, what=what)
+            self._put_off[key] = self._reactor.seconds() + PUT_OFF_SECONDS
+
+    def _look_again(self, seconds: float) -> None:
+        if not self._stopped:
+            self._next = self._reactor.callLater(seconds, self._look)
+
+    def _log_fault(self, failure: Any) -> None:
+        _log.failure("The agenda could not be looked at.", failure=failure)
+        self._look_again(PUT_OFF_SECONDS)
+
+
+def _key(at: datetime, duty: str, what: str) -> str:
+    assert "/" not in duty and "/" not in what, (duty, what)
+    return f"{_stamp(at)} {duty} {what}"
+
+
+def _stamp(at: datetime) -> str:
+    """A time with a fixed width, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _due(tx: ReadTransaction, names: Set[str], put_off: Set[str], now: datetime, *, limit: int) -> list[str]:
+    """The keys of the first entries that are due, but for those of duties that no service declares, and those that are put off."""
+    keys: list[str] = []
+    # The exclamation mark is the character after the blank.
+    for key, _ in tx.scan(Due, end=f"{_stamp(now)}!"):
+        if key.split(" ", 2)[1] in names and key not in put_off:
+            keys.append(key)
+            if len(keys) == limit:
+                break
+    return keys
+
+
+def _take(tx: Transaction, key: str, step: Callable[..., object], what: str, **given: Any) -> None:
+    """Take an entry off the agenda, if it is still there, and do it."""
+    if tx.get(Due, key) is not None:
+        tx.delete(Due, key)
+        step(tx, what, **given)

@@ -1,0 +1,164 @@
+"""
+Client certificates: a member logs in with one in place of a password.
+
+A certificate is known by its fingerprint, and nobody looks at who signed it: what counts is that its owner has registered it, as with a
+key of ssh. Its dates count, too, as they say until when its owner wanted it to be good.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import ClassVar
+
+from securehub.peer import PeerCertificate
+from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, shown
+from securehub.reply import Listing, Reply, Row
+from securehub.services.auth import rules
+from securehub.services.auth.otp import Given
+from securehub.services.auth.rules import LoggedIn, Welcome
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+
+_DIGITS = re.compile(r"[0-9A-F]{64}")
+
+
+class Certificate(Record, frozen=True):
+    """
+    A registered certificate, by fingerprint: so it is one member's at most.
+
+    @ivar ends: it is good no more from then on.
+    """
+
+    collection: ClassVar[str] = "certificate"
+    scanned: ClassVar[bool] = False
+
+    username: str
+    added: datetime
+    ends: datetime
+
+
+class Certificates(Record, frozen=True):
+    """The fingerprints of a member's certificates, by username, in the order in which they were registered."""
+
+    collection: ClassVar[str] = "certificates"
+    scanned: ClassVar[bool] = False
+
+    fingerprints: tuple[str, ...] = ()
+
+
+class Added(Reply, frozen=True):
+    """
+    A certificate that is registered.
+
+    @ivar fingerprint: SHA-256, as C{openssl x509 -fingerprint -sha256} shows it.
+    """
+
+    fingerprint: str
+
+    def status(self) -> str:
+        return f"Registered {self.fingerprint}. On a connection with it, LOGIN asks for no password."
+
+
+class CertificateRow(Row, frozen=True):
+    """
+    A certificate of the caller.
+
+    @ivar added: when it was registered.
+    @ivar expires: until when it is good.
+    @ivar current: whether this connection came with it.
+    """
+
+    fingerprint: str
+    added: datetime
+    expires: datetime
+    current: bool
+
+
+def fingerprint(word: str) -> str:
+    """the SHA-256 fingerprint of a certificate: 64 hexadecimal digits, with colons or without"""
+    digits = word.replace(":", "").upper()
+    if not _DIGITS.fullmatch(digits):
+        raise BadArgument(f"{shown(word)} is not a SHA-256 fingerprint (64 hexadecimal digits)")
+    return ":".join(digits[place : place + 2] for place in range(0, 64, 2))
+
+
+def fits(tx: ReadTransaction, username: str, certificate: PeerCertificate, *, at: datetime) -> bool:
+    """Whether a certificate lets its holder in under a name at this moment."""
+    found = tx.get(Certificate, certificate.fingerprint)
+    return found is not None and found.username == username and certificate.begins <= at < certificate.ends
+
+
+def log_in(
+    tx: Transaction, username: str, certificate: PeerCertificate, welcome: Welcome, *, at: datetime, code: Given | None = None
+) -> LoggedIn:
+    """
+    Let a member in who came with a registered certificate.
+
+    @raise BadCredentials: it does not fit the name, or the one-time code is wrong.
+    @raise OtpRequired: a one-time code is needed.
+    @raise Locked: the account is locked.
+    """
+    if not fits(tx, username, certificate, at=at):
+        raise rules.wrong()
+    return rules.let_in(tx, username, code, welcome, at=at)
+
+
+def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, limit: int, at: datetime) -> Added:
+    """
+    Register a certificate; that it is so already is no error.
+
+    @raise Conflict: there is none, or it is not good at this moment.
+    @raise Exists: another member has registered it.
+    @raise LimitExceeded: the member has so many already.
+    """
+    if certificate is None:
+        raise Conflict("this connection has no client certificate; connect with the one that you want to register")
+    if not certificate.begins <= at < certificate.ends:
+        raise Conflict(f"the certificate is good from {certificate.begins:%Y-%m-%d} to {certificate.ends:%Y-%m-%d}, which is not now")
+    mark = certificate.fingerprint
+    found = tx.get(Certificate, mark)
+    if found is not None and found.username != username:
+        raise Exists("another member has registered this certificate")
+    kept = tx.get(Certificates, username) or Certificates()
+    if found is None:
+        if len(kept.fingerprints) >= limit:
+            raise LimitExceeded(f"{len(kept.fingerprints)} certificates are registered; {limit} are allowed")
+        tx.put(mark, Certificate(username, at, certificate.ends))
+        tx.put(username, Certificates((*kept.fingerprints, mark)))
+    return Added(mark)
+
+
+def of_member(tx: ReadTransaction, username: str, current: PeerCertificate | None) -> Listing[CertificateRow]:
+    """
+    A member's certificates, in the order in which they were registered.
+
+    @param current: with which the asking connection came.
+    """
+    kept = tx.get(Certificates, username) or Certificates()
+    rows = []
+    for mark in kept.fingerprints:
+        found = tx.fetch(Certificate, mark)
+        rows.append(CertificateRow(mark, found.added, found.ends, current is not None and current.fingerprint == mark))
+    return Listing(rows)
+
+
+def remove(tx: Transaction, username: str, mark: str) -> None:
+    """
+    Let a certificate of a member's be good no more.
+
+    @raise NotFound: the member has not registered it; somebody else may have.
+    """
+    kept = tx.get(Certificates, username) or Certificates()
+    if mark not in kept.fingerprints:
+        raise NotFound("you have no such certificate; auth.certs lists yours")
+    tx.delete(Certificate, mark)
+    tx.put(username, Certificates(tuple(each for each in kept.fingerprints if each != mark)))
+
+
+def remove_all(tx: Transaction, username: str) -> None:
+    """Let none of a member's certificates be good any more."""
+    kept = tx.get(Certificates, username) or Certificates()
+    for mark in kept.fingerprints:
+        tx.delete(Certificate, mark)
+    tx.delete(Certificates, username)

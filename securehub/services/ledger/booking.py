@@ -1,0 +1,62 @@
+"""
+What rules that book something are told besides their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from securehub.refusals import BadArgument
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+LONGEST = timedelta(days=3660)
+"""Nothing is set for a time beyond that: ten years."""
+
+
+def booking(hub: Hub) -> Callable[[], dict[str, Any]]:
+    """
+    @return: the function that gives the arguments by name which every rule that moves money takes: C{at}, C{zone}, and C{watchers}.
+    """
+    clock, zone, watchers = hub.clock, hub.zone, hub.watchers
+    return lambda: {"at": clock.now(), "zone": zone, "watchers": tuple(watchers)}
+
+
+When = datetime | date | timedelta
+"""A point in time as it was written: an instant, the beginning of a day, or so long from now."""
+
+
+def instant(when: When, *, at: datetime, zone: tzinfo) -> datetime:
+    """
+    The instant that was meant.
+
+    @param at: now.
+    @param zone: that of days.
+    """
+    if isinstance(when, timedelta):
+        return at + when
+    if isinstance(when, datetime):
+        return when
+    return beginning(when, zone)
+
+
+def beginning(day: date, zone: tzinfo) -> datetime:
+    """When a day begins. Where clocks are put forward at midnight, that is one o'clock."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def future(name: str, when: When, *, at: datetime, zone: tzinfo) -> datetime:
+    """
+    The instant that was meant, which has to be to come.
+
+    @param name: of the argument.
+
+    @raise BadArgument: it has passed, or is too far away.
+    """
+    found = instant(when, at=at, zone=zone)
+    if not at < found <= at + LONGEST:
+        raise BadArgument(f"{name}: that is not a time within the next ten years")
+    return found

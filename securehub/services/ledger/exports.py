@@ -1,0 +1,145 @@
+"""
+Statements for other programs: CSV, a journal for hledger and ledger-cli, OFX. Plain functions of a statement.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as xml
+
+from securehub.refusals import BadArgument, shown
+from securehub.reply import Reply
+
+if TYPE_CHECKING:
+    from securehub.services.ledger.books import HistoryRow
+    from securehub.services.ledger.statements import Statement
+
+
+class Export(Reply, frozen=True):
+    """A statement in the form of another program."""
+
+    text: str
+
+    def lines(self) -> Iterable[str]:
+        return self.text.rstrip("\n").split("\n")
+
+
+def form(word: str) -> str:
+    """json, csv, ledger or ofx"""
+    found = word.lower()
+    if found != "json" and found not in FORMATS:
+        raise BadArgument(f"{shown(word)} is not one of json, {', '.join(FORMATS)}")
+    return found
+
+
+def as_csv(statement: Statement, zone: tzinfo) -> Export:
+    """
+    A table with a head, as RFC 4180 has it.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo"))
+    for row in statement.items:
+        at = row.at.astimezone(zone).isoformat()
+        writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, _harmless(row.memo)))
+    return Export(out.getvalue())
+
+
+def as_journal(statement: Statement, zone: tzinfo) -> Export:
+    """
+    A journal of transactions for hledger and ledger-cli. Each asserts the balance after it, so those programs check the statement.
+    """
+    own = f"assets:securehub:{statement.account}"
+    unit = statement.currency if statement.currency.isalpha() else f'"{statement.currency}"'
+    return Export("\n".join(_journal(statement, zone, own, unit)) + "\n")
+
+
+def _journal(statement: Statement, zone: tzinfo, own: str, unit: str) -> Iterator[str]:
+    yield f"; SecureHub account {statement.account}, from {statement.start.isoformat()} up to {statement.end.isoformat()}"
+    if statement.opening.strip("-0."):
+        yield ""
+        yield f"{statement.start.astimezone(zone):%Y-%m-%d} opening balance"
+        yield f"    {own}  {statement.opening} {unit} = {statement.opening} {unit}"
+        yield "    equity:opening balances"
+    for row in statement.items:
+        yield ""
+        # A semicolon would begin a comment, in which those programs look for dates and tags.
+        memo = row.memo.replace(";", ",").replace("\n", " / ")
+        yield f"{row.at.astimezone(zone):%Y-%m-%d} ({row.transfer}) {row.with_} | {memo or row.kind}"
+        yield f"    {own}  {row.amount} {unit} = {row.balance} {unit}"
+        yield f"    securehub:{row.with_}"
+
+
+def as_ofx(statement: Statement, zone: tzinfo) -> Export:
+    """
+    A bank statement response of OFX 2.2 (Open Financial Exchange, 11.4.2). Written by hand: the one library that is alive, ofxtools, is
+    under the GPL; it reads this in the tests.
+    """
+    ofx = xml.Element("OFX")
+    sonrs = _add(ofx, "SIGNONMSGSRSV1", "SONRS")
+    _status(sonrs)
+    _fill(sonrs, DTSERVER=_ofx_time(statement.end), LANGUAGE="ENG")
+    response = _add(ofx, "BANKMSGSRSV1", "STMTTRNRS")
+    _fill(response, TRNUID="0")
+    _status(response)
+    body = _add(response, "STMTRS")
+    # Codes are those of ISO 4217 there; a community's own unit is XXX, no currency.
+    _fill(body, CURDEF=statement.currency if len(statement.currency) == 3 and statement.currency.isalpha() else "XXX")
+    _fill(_add(body, "BANKACCTFROM"), BANKID=statement.account[:3], ACCTID=statement.account, ACCTTYPE="CHECKING")
+    listed = _add(body, "BANKTRANLIST")
+    _fill(listed, DTSTART=_ofx_time(statement.start), DTEND=_ofx_time(statement.end))
+    for row in statement.items:
+        _ofx_row(_add(listed, "STMTTRN"), row)
+    _fill(_add(body, "LEDGERBAL"), BALAMT=statement.closing, DTASOF=_ofx_time(statement.end))
+    xml.indent(ofx)
+    return Export(f"{_OFX_HEAD}{xml.tostring(ofx, encoding='unicode')}\n")
+
+
+_OFX_HEAD = """\
+<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<?OFX OFXHEADER="200" VERSION="220" SECURITY="NONE" OLDFILEUID="NONE" NEWFILEUID="NONE"?>
+"""
+# 11.4.4.3; all others are what their sign says.
+_OFX_KINDS = {"transfer": "XFER", "deposit": "DEP", "withdrawal": "CASH"}
+_OFX_MEMO = 255
+# What the rules for strings let pass, and XML 1.0 (2.2) does not know.
+_NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), 0xFFFD)
+
+
+def _ofx_row(element: xml.Element, row: HistoryRow) -> None:
+    kind = _OFX_KINDS.get(row.kind, "DEBIT" if row.amount.startswith("-") else "CREDIT")
+    _fill(element, TRNTYPE=kind, DTPOSTED=_ofx_time(row.at), TRNAMT=row.amount, FITID=str(row.transfer), NAME=row.with_)
+    if row.memo:
+        _fill(element, MEMO=row.memo.translate(_NO_XML)[:_OFX_MEMO])
+
+
+def _ofx_time(at: datetime) -> str:
+    """3.2.8.2, to the millisecond."""
+    return f"{at:%Y%m%d%H%M%S}.{at.microsecond // 1000:03d}[0:GMT]"
+
+
+def _status(element: xml.Element) -> None:
+    _fill(_add(element, "STATUS"), CODE="0", SEVERITY="INFO")
+
+
+def _add(element: xml.Element, *names: str) -> xml.Element:
+    for name in names:
+        element = xml.SubElement(element, name)
+    return element
+
+
+def _fill(element: xml.Element, **texts: str) -> None:
+    for name, text in texts.items():
+        xml.SubElement(element, name).text = text
+
+
+def _harmless(memo: str) -> str:
+    """A memo as a cell that no spreadsheet takes for a formula, as others wrote it."""
+    return f"'{memo}" if memo.startswith(("=", "+", "-", "@", "\t")) else memo
+
+
+FORMATS: dict[str, Callable[[Statement, tzinfo], Export]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

@@ -1,0 +1,409 @@
+"""
+Holds: money that a payer sets aside for a payee, who takes it, or part of it, later.
+
+What is held stays in the balance of the payer, and cannot be spent. A hold ends once: it is captured, released, or expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub import arguments, duties, members
+from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.event import Event
+from securehub.money import Amount, Currency, currency
+from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
+from securehub.reply import Listing, MoneyReply, Reply, Row, when
+from securehub.services.ledger import limits, movement, pending, words
+from securehub.services.ledger.booking import When, booking, future
+from securehub.services.ledger.records import Account, Wallet
+from securehub.services.ledger.watching import Watcher
+from securehub.session import Session
+from securehub.store.records import Record
+from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.switchboard import member
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+EXPIRY = "ledger.hold"
+"""The duty that ends holds whose time has come."""
+
+
+class Hold(Record, frozen=True):
+    """
+    Money that is set aside, by number. It is found beneath both accounts: as long as it is open beneath their numbers, then beneath
+    their numbers with C{ended} before.
+
+    @ivar source: the number of the account that pays.
+    @ivar target: the number of the account that is to receive.
+    @ivar state: C{open}, C{captured}, C{released} or C{expired}.
+    @ivar captured: units that were taken; the rest was freed.
+    @ivar transfer: the number of the transfer that took them.
+    """
+
+    collection: ClassVar[str] = "hold"
+
+    at: datetime
+    source: str
+    target: str
+    payer: str
+    payee: str
+    units: int
+    currency: str
+    digits: int
+    expires: datetime
+    memo: str = ""
+    state: str = "open"
+    captured: int = 0
+    transfer: int | None = None
+
+    def beneath(self) -> Sequence[str]:
+        return [_place(account, self.state == "open") for account in (self.source, self.target)]
+
+    @property
+    def money(self) -> Currency:
+        return currency(self.currency, self.digits)
+
+
+class Held(MoneyReply, frozen=True):
+    """A hold that was made; the balance is the payer's, and what of it is held."""
+
+    hold: int
+    to: str
+    to_name: str
+    amount: str
+    currency: str
+    expires: datetime
+    balance: str
+    held: str
+
+    def told(self) -> str:
+        held = f"Hold {self.hold}: {self.amount} {self.currency} for {self.to_name} until {when(self.expires)}."
+        return f"{held} Balance {self.balance} {self.currency}, of which {self.held} {self.currency} is held."
+
+
+class Captured(MoneyReply, frozen=True):
+    """
+    Money that was taken out of a hold.
+
+    @ivar freed: what was held besides, and can be spent again.
+    """
+
+    transfer: int
+    hold: int
+    amount: str
+    freed: str
+    currency: str
+
+    def told(self) -> str:
+        freed = "" if not self.freed.strip("0.") else f" {self.freed} {self.currency} is freed."
+        return f"Transfer {self.transfer}: {self.amount} {self.currency} out of hold {self.hold}.{freed}"
+
+
+class Released(Reply, frozen=True):
+    """A hold that was given up."""
+
+    hold: int
+    amount: str
+    currency: str
+
+    def status(self) -> str:
+        return f"Hold {self.hold} is released: {self.amount} {self.currency} is freed."
+
+
+class HoldRow(Row, frozen=True):
+    """
+    A hold, for its payer or its payee.
+
+    @ivar captured: what the payee took of it.
+    """
+
+    hold: int
+    at: datetime
+    from_: str = msgspec.field(name="from")
+    to: str
+    amount: str
+    currency: str
+    captured: str
+    state: str
+    expires: datetime
+    memo: str
+
+
+class Reserved(Event, frozen=True):
+    """Somebody set money aside for you."""
+
+    method = "ledger.held"
+
+    hold: int
+    from_name: str
+    to: str
+    amount: str
+    currency: str
+    expires: datetime
+    memo: str
+
+    def text(self) -> str:
+        told = f"{self.from_name} holds {self.amount} {self.currency} for you until {when(self.expires)} (hold {self.hold})"
+        return movement.with_memo(told, self.memo)
+
+
+class Ended(Event, frozen=True):
+    """
+    A hold of yours, or for you, has ended.
+
+    @ivar state: C{captured}, C{released} or C{expired}.
+    @ivar captured: what the payee took of it.
+    @ivar transfer: by which transfer; null if nothing was taken.
+    """
+
+    method = "ledger.hold_ended"
+
+    hold: int
+    state: str
+    from_name: str
+    to_name: str
+    amount: str
+    captured: str
+    currency: str
+    transfer: int | None
+
+    def text(self) -> str:
+        taken = f", {self.captured} {self.currency} of it by transfer {self.transfer}" if self.transfer else ""
+        return f"Hold {self.hold} of {self.amount} {self.currency} from {self.from_name} for {self.to_name} is {self.state}{taken}."
+
+
+class Holds:
+    """Commands about holds."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.booking = booking(hub)
+        self.days = timedelta(days=hub.settings["hold_days"])
+        self.limit = hub.settings["open_per_member"]
+        hub.duties.add(EXPIRY, expire)
+
+    @command(
+        None,
+        access=MEMBER,
+        moves=True,
+        to=arguments.party,
+        amount=arguments.amount,
+        expires=named(words.expiry),
+        memo=named(arguments.memo),
+        from_=named(arguments.account),
+    )
+    async def hold(
+        self, session: Session, to: str, amount: Amount, expires: When | None = None, memo: str = "", from_: str | None = None
+    ) -> Held:
+        """
+        Set money aside for somebody.
+
+        It stays in your balance, but you cannot spend it. The payee takes all of it or less, once, or releases it; when it expires, it
+        is yours again. It expires after some days if you do not say when.
+        """
+        until = self.days if expires is None else expires
+        return await session.transact(hold, session.member, to, amount, until, memo, from_, limit=self.limit, **self.booking())
+
+    @command(None, access=LOGGED_IN, moves=True, audited=True, hold=arguments.whole, amount=optional(arguments.amount))
+    async def capture(self, session: Session, hold: int, amount: Amount | None = None) -> Captured:
+        """
+        Take money out of a hold that was made for you.
+
+        All of it, if you do not say how much; the rest is freed. It can be done once. Treasurers can do it for any payee.
+        """
+        return await session.transact(capture, hold, amount, session.caller, **self.booking())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=True, hold=arguments.whole)
+    async def release(self, session: Session, hold: int) -> Released:
+        """
+        Give up a hold that was made for you.
+
+        The payer can spend the money again. Treasurers can do it for any payee.
+        """
+        return await session.transact(release, hold, session.caller)
+
+    @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
+    async def holds(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> Listing[HoldRow]:
+        """
+        List the holds that you have made and those that were made for you, the newest first.
+
+        Those that are open; all=on shows those that have ended besides.
+        """
+        return await self.store.read(holds_of, session.member, ended=all, limit=limit, before=before)
+
+
+def hold(
+    tx: Transaction,
+    payer: str,
+    to: str,
+    amount: Amount,
+    expires: When,
+    memo: str,
+    source: str | None,
+    *,
+    limit: int,
+    at: datetime,
+    zone: tzinfo,
+    watchers: Sequence[Watcher] = (),
+) -> Held:
+    """
+    Set money aside.
+
+    @param limit: how many open holds a member may have.
+
+    It counts as paid where limits are concerned.
+
+    @raise InsufficientFunds: the payer could not pay it now.
+    """
+    paying = movement.paying(tx, payer, to, amount, source)
+    until = future("expires", expires, at=at, zone=zone)
+    account, money = paying.payer, paying.payer.money
+    movement.refuse_unlike(paying.source, account, paying.target, paying.payee)
+    spent = limits.check(tx, paying.source, account, paying.units, at=at, zone=zone)
+    movement.refuse_lacking(account, paying.units)
+    pending.open_one(tx, payer, "holds", limit)
+    account = replace(account, held=account.held + paying.units)
+    tx.put(paying.source, account)
+    if spent is not None:
+        tx.put(paying.source, spent)
+    number = tx.number("hold")
+    made = Hold(at, paying.source, paying.target, payer, paying.payee.owner, paying.units, money.code, money.digits, until, memo)
+    tx.put(_key(number), made)
+    duties.remind(tx, EXPIRY, _key(number), until)
+    held = money.text(paying.units)
+    tx.announce(member(made.payee), Reserved(number, payer, made.target, held, money.code, until, memo))
+    return Held(number, made.target, made.payee, held, money.code, until, money.text(account.balance), money.text(account.held))
+
+
+def capture(
+    tx: Transaction, number: int, amount: Amount | None, by: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()
+) -> Captured:
+    """
+    Take money out of a hold, and free the rest.
+
+    @param by: the payee, or a treasurer.
+
+    @raise LimitExceeded: more than is held.
+    @raise Conflict: the hold has ended.
+    """
+    held = _open_hold(tx, number, by, at)
+    money = held.money
+    units = held.units if amount is None else money.units(amount)
+    if units > held.units:
+        raise LimitExceeded(f"hold {number} is of {money.priced(held.units)}, {money.priced(units)} is asked for")
+    payer, payee = _free(tx, held), tx.fetch(Account, held.target)
+    moved = movement.move(
+        tx, held.source, payer, held.target, payee, units, "capture", held.memo, by=by, at=at, reference=f"hold/{number}", watchers=watchers
+    )
+    ended = replace(held, state="captured", captured=units, transfer=moved.transfer)
+    _end(tx, number, ended)
+    tx.announce(member(held.payer), _told(number, ended))
+    return Captured(moved.transfer, number, moved.amount, money.text(held.units - units), money.code, warnings=moved.warnings)
+
+
+def release(tx: Transaction, number: int, by: str) -> Released:
+    """
+    Give up a hold.
+
+    @param by: the payee, or a treasurer.
+
+    @raise Conflict: the hold has ended.
+    """
+    held = _open_hold(tx, number, by)
+    ended = replace(held, state="released")
+    tx.put(held.source, _free(tx, held))
+    _end(tx, number, ended)
+    tx.announce(member(held.payer), _told(number, ended))
+    return Released(number, held.money.text(held.units), held.currency)
+
+
+def expire(tx: Transaction, key: str, *, at: datetime) -> None:
+    """End a hold whose time has come, if it is still open."""
+    held = tx.get(Hold, key)
+    if held is None or held.state != "open":
+        return
+    ended = replace(held, state="expired")
+    tx.put(held.source, _free(tx, held))
+    _end(tx, int(key), ended)
+    for owner in dict.fromkeys((held.payer, held.payee)):
+        tx.announce(member(owner), _told(int(key), ended))
+
+
+def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[HoldRow]:
+    """
+    The holds that a member has made, and those that were made for them, newest first.
+
+    @param ended: whether those that have ended are among them.
+    """
+    wallet = tx.get(Wallet, owner) or Wallet(())
+    places = [_place(account, is_open) for account, _ in wallet.accounts for is_open in ((True, False) if ended else (True,))]
+    end = None if before is None else _key(before)
+    found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
+    keys = sorted(found, reverse=True)
+    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+
+
+def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
+    """
+    @param at: when it must not have expired, though nobody may have come to ending it yet.
+    """
+    held = tx.get(Hold, _key(number))
+    treasurer = members.has_role(tx, by, "treasurer")
+    if held is None or not (treasurer or by in (held.payer, held.payee)):
+        raise NotFound(f"there is no hold {number}")
+    if not treasurer and by != held.payee:
+        raise Forbidden(f"only {held.payee} and treasurers can end hold {number}")
+    if held.state != "open":
+        raise Conflict(f"hold {number} is {held.state}")
+    if at is not None and held.expires <= at:
+        raise Conflict(f"hold {number} is expired")
+    return held
+
+
+def _free(tx: Transaction, held: Hold) -> Account:
+    """The payer's account as it is without the hold."""
+    account = tx.fetch(Account, held.source)
+    return replace(account, held=account.held - held.units)
+
+
+def _end(tx: Transaction, number: int, ended: Hold) -> None:
+    pending.end_one(tx, ended.payer, "holds")
+    duties.forget(tx, EXPIRY, _key(number), ended.expires)
+    tx.put(_key(number), ended)
+
+
+def _told(number: int, ended: Hold) -> Ended:
+    money = ended.money
+    amounts = money.text(ended.units), money.text(ended.captured)
+    return Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
+
+
+def _row(number: int, held: Hold) -> HoldRow:
+    money = held.money
+    return HoldRow(
+        number,
+        held.at,
+        held.payer,
+        held.payee,
+        money.text(held.units),
+        money.code,
+        money.text(held.captured),
+        held.state,
+        held.expires,
+        held.memo,
+    )
+
+
+def _key(number: int) -> str:
+    return f"{number:015d}"
+
+
+def _place(account: str, is_open: bool) -> str:
+    return account if is_open else f"ended {account}"

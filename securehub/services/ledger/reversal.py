@@ -1,0 +1,131 @@
+"""
+Reversals: a transfer that should not have been is undone by another one in the opposite direction. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, ClassVar
+
+from securehub import arguments
+from securehub.command import TREASURER, command
+from securehub.event import Event
+from securehub.refusals import Conflict, NotFound
+from securehub.reply import MoneyReply
+from securehub.services.ledger import movement
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.watching import Watcher
+from securehub.session import Session
+from securehub.store.records import Record
+from securehub.store.transaction import Transaction
+from securehub.switchboard import member
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+KIND = "reversal"
+
+
+class Reversal(Record, frozen=True):
+    """
+    That a transfer is reversed, by its number.
+
+    @ivar transfer: the number of the transfer that undoes it.
+    """
+
+    collection: ClassVar[str] = "reversal"
+    scanned: ClassVar[bool] = False
+
+    transfer: int
+
+
+class Reversed(MoneyReply, frozen=True):
+    """
+    A transfer that was undone.
+
+    @ivar transfer: the number of the new one.
+    @ivar of: the number of the one that it undoes.
+    """
+
+    transfer: int
+    of: int
+    amount: str
+    currency: str
+
+    def told(self) -> str:
+        return f"Transfer {self.transfer}: {self.amount} {self.currency}, which undoes transfer {self.of}."
+
+
+class Undone(Event, frozen=True):
+    """
+    Money that you had received was taken back.
+
+    @ivar transfer: the number of the new transfer.
+    @ivar of: the number of the one that it undoes.
+    @ivar balance: of your account.
+    """
+
+    method = "ledger.reversed"
+
+    transfer: int
+    of: int
+    to_name: str
+    amount: str
+    currency: str
+    reason: str
+    balance: str
+
+    def text(self) -> str:
+        told = f"Transfer {self.of} is undone: {self.amount} {self.currency} went back to {self.to_name}"
+        return movement.with_memo(told, self.reason, f"Balance {self.balance} {self.currency}.")
+
+
+class Reversals:
+    """The command that undoes a transfer."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.booking = booking(hub)
+
+    @command(None, access=TREASURER, moves=True, transfer=arguments.whole, reason=arguments.memo)
+    async def reverse(self, session: Session, transfer: int, reason: str) -> Reversed:
+        """
+        Undo a transfer, once.
+
+        The money goes back the way it came, as a new transfer that names the old one. It cannot, if the payee has it no more.
+        """
+        return await session.transact(reverse, transfer, reason, session.caller, **self.booking())
+
+
+def reverse(
+    tx: Transaction, number: int, reason: str, by: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()
+) -> Reversed:
+    """
+    Undo a transfer.
+
+    @param by: the treasurer.
+
+    @raise NotFound: there is no such transfer.
+    @raise Conflict: it is undone already, or undoes another one itself.
+    @raise InsufficientFunds: whoever received it has it no more.
+    """
+    found = tx.get(Transfer, transfer_key(number))
+    if found is None:
+        raise NotFound(f"there is no transfer {number}")
+    if found.kind == KIND:
+        raise Conflict(f"transfer {number} is a reversal itself")
+    earlier = tx.get(Reversal, transfer_key(number))
+    if earlier is not None:
+        raise Conflict(f"transfer {number} is undone already, by transfer {earlier.transfer}")
+    payer, payee = (entry.account for entry in found.entries)
+    holder, owner = tx.fetch(Account, payee), tx.fetch(Account, payer)
+    units = -found.entries[0].units
+    moved = movement.move(
+        tx, payee, holder, payer, owner, units, KIND, reason, by=by, at=at, reference=f"transfer/{number}", watchers=watchers
+    )
+    tx.put(transfer_key(number), Reversal(moved.transfer))
+    if holder.floor is not None:
+        told = Undone(moved.transfer, number, owner.owner, moved.amount, moved.currency, reason, moved.balance)
+        tx.announce(member(holder.owner), told)
+    return Reversed(moved.transfer, number, moved.amount, moved.currency, warnings=moved.warnings)

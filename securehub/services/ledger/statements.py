@@ -1,0 +1,172 @@
+"""
+Statements: what an account had, what came and went, and what it had then; and what it had at any moment.
+
+A statement is of the time from its start up to its end, which is not part of it. So where one ends the next one begins, and what the one
+closes with the other opens with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from securehub import arguments
+from securehub.command import MEMBER, command, named, optional
+from securehub.refusals import BadArgument, LimitExceeded
+from securehub.reply import Reply, table, when
+from securehub.services.ledger import books, exports, words
+from securehub.services.ledger.accounts import own_account
+from securehub.services.ledger.booking import When, instant
+from securehub.services.ledger.books import HistoryRow
+from securehub.services.ledger.exports import FORMATS, Export
+from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
+from securehub.session import Session
+from securehub.store.transaction import ReadTransaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+MOST_ROWS = 5_000
+"""A statement is one answer, made in one go: so many rows take some 50 ms, in which nobody else is served."""
+
+MOMENT = timedelta(microseconds=1)
+"""The smallest step of a record's time."""
+
+
+class Statement(Reply, frozen=True):
+    """
+    An account over some time.
+
+    @ivar start: the beginning, inclusive.
+    @ivar end: the end, exclusive.
+    @ivar opening: the balance before the first item.
+    @ivar closing: the balance after the last item.
+    @ivar items: what came and went, the oldest first.
+    """
+
+    account: str
+    currency: str
+    start: datetime
+    end: datetime
+    opening: str
+    closing: str
+    items: list[HistoryRow]
+
+    def lines(self) -> Iterable[str]:
+        yield f"Account {self.account}, from {when(self.start)} to {when(self.end)}"
+        rows = [("transfer", "at", "kind", "with", "amount", "balance", "memo"), ("", "", "opening", "", "", self.opening, "")]
+        for row in self.items:
+            memo = row.memo.replace("\n", " / ")
+            rows.append((str(row.transfer), when(row.at), row.kind, row.with_, row.amount, row.balance, memo))
+        yield from table([*rows, ("", "", "closing", "", "", self.closing, "")], {4, 5})
+
+    def status(self) -> str:
+        return f"{self.closing} {self.currency}"
+
+
+class PastBalance(Reply, frozen=True):
+    """What an account had at a moment, after all that had been booked by then."""
+
+    account: str
+    currency: str
+    at: datetime
+    balance: str
+
+
+class Statements:
+    """Commands that look into an account's past."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.zone = hub.zone
+
+    @command(
+        "STATEMENT",
+        access=MEMBER,
+        account=named(arguments.account),
+        start=named(words.moment),
+        end=named(words.moment),
+        format=named(exports.form),
+    )
+    async def statement(
+        self, session: Session, account: str | None = None, start: When | None = None, end: When | None = None, format: str = "json"
+    ) -> Statement | Export:
+        """
+        Show an account over some time: what it had, what came and went, and what it had then.
+
+        From the opening of the account up to now, if you do not say when. The end is not part of it, so give the end of one statement as
+        the start of the next. format= gives it as csv, as ledger (a journal for hledger and ledger-cli) or as ofx (OFX 2.2).
+        """
+        now = self.clock.now()
+        bounds = {
+            "start": None if start is None else instant(start, at=now, zone=self.zone),
+            # All that was booked up to this moment, and nothing that is booked after it.
+            "end": now + MOMENT if end is None else instant(end, at=now, zone=self.zone),
+        }
+        found = await self.store.read(statement, session.member, account, **bounds)
+        return FORMATS[format](found, self.zone) if format in FORMATS else found
+
+    @command(None, access=MEMBER, at=words.moment, account=optional(arguments.account))
+    async def balance_at(self, session: Session, at: When, account: str | None = None) -> PastBalance:
+        """Show what an account of yours had at some moment."""
+        moment = instant(at, at=self.clock.now(), zone=self.zone)
+        return await self.store.read(balance_at, session.member, account, at=moment)
+
+
+def statement(tx: ReadTransaction, owner: str, number: str | None, *, start: datetime | None, end: datetime) -> Statement:
+    """
+    An account over some time.
+
+    @param number: of the account, None for the owner's first one.
+    @param start: None for the opening of the account.
+
+    @raise BadArgument: the end is before the start.
+    @raise LimitExceeded: there are too many rows.
+    """
+    number = own_account(tx, owner, number)
+    money = tx.fetch(Account, number).money
+    if start is None:
+        start = min(tx.fetch(Title, number).opened, end)
+    if end < start:
+        raise BadArgument("end: it is before the start")
+    first, past = transfer_key(_first_since(tx, number, start)), transfer_key(_first_since(tx, number, end))
+    found = list(tx.beneath(Transfer, number, start=first, end=past, limit=MOST_ROWS + 1))
+    if len(found) > MOST_ROWS:
+        raise LimitExceeded(f"there are more than {MOST_ROWS} rows; ask for a shorter time")
+    rows = [books.row(tx, number, money, key, transfer) for key, transfer in found]
+    opening = money.text(_balance_before(tx, number, first))
+    return Statement(number, money.code, start, end, opening, rows[-1].balance if rows else opening, rows)
+
+
+def balance_at(tx: ReadTransaction, owner: str, number: str | None, *, at: datetime) -> PastBalance:
+    """What an account had at a moment, what was booked at that very moment included."""
+    number = own_account(tx, owner, number)
+    money = tx.fetch(Account, number).money
+    past = transfer_key(_first_since(tx, number, at + MOMENT))
+    return PastBalance(number, money.code, at, money.text(_balance_before(tx, number, past)))
+
+
+def _first_since(tx: ReadTransaction, account: str, at: datetime) -> int:
+    """
+    The number from which on an account's transfers are not before a moment. As times never go back, it is found by halving: in some fifty
+    looks, however long the history is.
+    """
+    newest = next(tx.beneath(Transfer, account, limit=1, reverse=True), None)
+    low, high = 0, int(newest[0]) + 1 if newest else 0
+    while low < high:
+        middle = (low + high) // 2
+        key, transfer = next(tx.beneath(Transfer, account, start=transfer_key(middle), limit=1))
+        if transfer.at < at:
+            low = int(key) + 1
+        else:
+            high = middle
+    return low
+
+
+def _balance_before(tx: ReadTransaction, account: str, key: str) -> int:
+    """What an account had, in units, before the transfers from a key on."""
+    for _, transfer in tx.beneath(Transfer, account, end=key, limit=1, reverse=True):
+        return next(entry.balance for entry in transfer.entries if entry.account == account)
+    return 0

@@ -1,0 +1,122 @@
+"""
+The audit: an entry belongs to its effect.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from securehub import arguments
+from securehub.audit import Act, Audit, audit_key, audited
+from securehub.command import ADMIN, Command, command, declared_by, named, optional, prompted
+from securehub.members import Member
+from securehub.money import Amount
+from securehub.refusals import NotFound
+from securehub.services.admin.audit import entries
+from securehub.services.admin.roles import change_role
+from tests.rules.setting import RECORDS, Rules
+from tests.store.setting import BEGIN
+
+LATER = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class Powers:
+    """A service whose commands take all kinds of arguments."""
+
+    @command(
+        None,
+        access=ADMIN,
+        writes=True,
+        username=arguments.username,
+        password=prompted(arguments.new_password, "Password"),
+        code=optional(arguments.token),
+        amount=named(arguments.amount),
+        until=named(arguments.word),
+        quiet=named(arguments.switch),
+    )
+    def change(
+        self,
+        session: object,
+        username: str,
+        password: str,
+        code: str | None = None,
+        amount: Amount | None = None,
+        until: Any = None,
+        quiet: bool = False,
+    ) -> None:
+        """Change."""
+
+    @command(None, access=ADMIN, writes=True, question=prompted(arguments.word, "Question"), name=optional(arguments.name))
+    def ask(self, session: object, question: str, name: str = "") -> None:
+        """Ask."""
+
+
+def act(number: int = 1, *values: Any) -> Act:
+    change = declared_by(Powers())[0]
+    return Act.of(change, "alice", values or ("bob", "a password", None, None, None, False), BEGIN)
+
+
+class ActTests(Rules):
+    """What an entry says follows from the declaration."""
+
+    def of(self, place: int, *values: Any) -> Act:
+        declared: Command = declared_by(Powers())[place].bound(Powers(), "powers", {"name_characters": 64})
+        return Act.of(declared, "alice", values, BEGIN)
+
+    def test_arguments(self) -> None:
+        """Those that were given, as plain JSON."""
+        made = self.of(0, "bob", "a password", "a-token", Amount.parse("012.50"), LATER, True)
+        given = {"username": "bob", "amount": "12.50", "until": "2026-11-20T00:00:00Z", "quiet": True}
+        self.assertEqual(made, (BEGIN, "alice", "powers.change", "bob", given))
+
+    def test_secrets(self) -> None:
+        """Neither what is of a secret type, nor what is hidden while it is typed."""
+        self.assertEqual(self.of(0, "bob", "a password", "a-token", None, None, False).arguments, {"username": "bob", "quiet": False})
+        self.assertEqual(self.of(1, "what is it", "").arguments, {})
+
+    def test_a_limit_keeps_what_a_type_says(self) -> None:
+        secret = arguments.ArgumentType(arguments.text.parse, secret=True, target=True).limited(10)
+        self.assertTrue(secret.secret and secret.target)
+
+
+class AuditTests(Rules):
+    """An entry is there if its effect is, and not otherwise."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.setting = self.setting.reopened(records=RECORDS)
+        self.do(lambda tx: tx.put("bob", Member(1)))
+        self.do(lambda tx: tx.put("alice", Member(2, roles=("admin",))))
+
+    def test_with_the_effect(self) -> None:
+        granted = self.do(audited, act(), change_role, "bob", "seller", True)
+        self.assertEqual(granted.roles, ("member", "seller"))
+        self.assertEqual(self.setting.get(Audit, audit_key(1)), Audit(*act()))
+
+    def test_without(self) -> None:
+        """A rule that refuses leaves nothing."""
+        self.refused(NotFound, "nobody", audited, act(), change_role, "nobody", "seller", True)
+        self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
+
+    def test_no_power(self) -> None:
+        """What members do by right of their own is nobody else's business."""
+        self.do(audited, act()._replace(by="bob"), change_role, "bob", "seller", True)
+        self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
+
+    def test_pages(self) -> None:
+        """Newest first."""
+        for _ in range(5):
+            self.do(audited, act(), change_role, "bob", "seller", True)
+        page = self.ask(entries, limit=2, before=None)
+        self.assertEqual(([row.entry for row in page.items], page.more), ([5, 4], True))
+        page = self.ask(entries, limit=3, before=4)
+        self.assertEqual(([row.entry for row in page.items], page.more), ([3, 2, 1], False))
+
+    def test_account_numbers(self) -> None:
+        """The audit tells whose they are."""
+        number = self.open("bob")
+        self.do(audited, act()._replace(target=number), change_role, "bob", "seller", True)
+        self.do(audited, act()._replace(target="999000000000000999"), change_role, "bob", "seller", True)
+        self.do(audited, act()._replace(target=""), change_role, "bob", "seller", True)
+        self.assertEqual([row.target for row in self.ask(entries, limit=3, before=None).items], [None, "999000000000000999", "bob"])

@@ -1,0 +1,173 @@
+"""
+Duties: each is done when its time has come, once, whatever happens to the hub meanwhile.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import duties
+from securehub.duties import LOOK_SECONDS, PUT_OFF_SECONDS, STEPS_A_TURN, Due, Duties, forget, remind
+from securehub.store.journal import RETRY_SECONDS
+from securehub.store.records import Record
+from securehub.store.suspicious import SuspiciousStore
+from tests.store.setting import BEGIN, FULL, Setting, everything
+
+
+class Done(Record, frozen=True):
+    """How often something was done, by name, and when last."""
+
+    collection: ClassVar[str] = "done"
+
+    times: int
+    at: datetime
+
+
+def note(tx: Any, what: str, *, at: datetime) -> None:
+    """A step."""
+    found = tx.get(Done, what)
+    tx.put(what, Done(found.times + 1 if found else 1, at))
+
+
+def again(tx: Any, what: str, *, at: datetime) -> None:
+    """A step that has always more to do."""
+    note(tx, what, at=at)
+    remind(tx, "again", what, at)
+
+
+class DutyTests(SynchronousTestCase):
+    """An agenda, on a store that distrusts its rules."""
+
+    def setUp(self) -> None:
+        self.fault = False
+        self.begin(Setting(SuspiciousStore, records=(Due, Done)))
+
+    def begin(self, setting: Setting, *, knows: bool = True) -> None:
+        self.setting = setting
+        self.duties = Duties(setting.store, setting.time, setting.clock)
+        if knows:
+            self.duties.add("note", self.note)
+        self.duties.add("again", again)
+        self.duties.start()
+        self.elapse(0)
+
+    def note(self, tx: Any, what: str, *, at: datetime) -> None:
+        note(tx, what, at=at)
+        if self.fault and what == "bad":
+            raise ZeroDivisionError
+
+    def remind(self, what: str, seconds: float, duty: str = "note") -> datetime:
+        at = BEGIN + timedelta(seconds=seconds)
+        self.setting.transact(remind, duty, what, at)
+        self.setting.settle()
+        return at
+
+    def elapse(self, seconds: float) -> None:
+        self.setting.time.advance(seconds)
+        self.setting.settle()
+
+    def done(self) -> dict[str, int]:
+        return {name: each.times for name, each in self.setting.read(everything, Done)}
+
+    def left(self) -> int:
+        return len(self.setting.read(everything, Due))
+
+    def test_in_time(self) -> None:
+        """Nothing is done before its time, and everything at most a moment after it, once."""
+        self.remind("later", 20)
+        self.remind("sooner", 10)
+        self.elapse(9)
+        self.assertEqual(self.done(), {})
+        self.elapse(LOOK_SECONDS)
+        self.assertEqual(self.done(), {"sooner": 1})
+        self.elapse(100)
+        self.elapse(100)
+        self.assertEqual((self.done(), self.left()), ({"sooner": 1, "later": 1}, 0))
+
+    def test_forgotten(self) -> None:
+        """What was taken off again is not done; taking off what is not there is no fault."""
+        at = self.remind("x", 10)
+        self.setting.transact(forget, "note", "x", at)
+        self.setting.transact(forget, "note", "y", at)
+        self.elapse(20)
+        self.assertEqual(self.done(), {})
+
+    def test_after_a_stop(self) -> None:
+        """What fell due while nobody was there is done at the start, with the time that it is then."""
+        self.remind("x", 10)
+        self.duties.stop()
+        self.elapse(20)
+        self.assertEqual(self.done(), {})
+        self.begin(self.setting.reopened(after=3600))
+        self.assertEqual(self.setting.get(Done, "x"), Done(1, BEGIN + timedelta(seconds=3620)))
+
+    def test_crash(self) -> None:
+        """A step that no disk has seen is done again, and one that it has is not."""
+        self.remind("x", 10)
+        self.setting.time.advance(10)
+        self.assertEqual(self.done(), {"x": 1})
+        self.begin(self.setting.crashed())
+        self.assertEqual(self.done(), {"x": 1})
+        self.begin(self.setting.crashed())
+        self.assertEqual((self.done(), self.left()), ({"x": 1}, 0))
+
+    def test_full_disk(self) -> None:
+        """What the disk did not take is done when it is well again."""
+        self.remind("x", 10)
+        self.setting.disk.fail(FULL)
+        self.elapse(10)
+        self.assertEqual((self.done(), self.left()), ({}, 1))
+        for _ in range(3):
+            self.elapse(RETRY_SECONDS)
+        self.assertEqual((self.done(), self.left()), ({"x": 1}, 0))
+
+    def test_fault(self) -> None:
+        """A step that fails changes nothing and holds nobody up; it is tried again after a while."""
+        self.fault = True
+        self.remind("bad", 10)
+        self.remind("good", 11)
+        self.elapse(11)
+        self.assertEqual((self.done(), self.left()), ({"good": 1}, 1))
+        self.elapse(LOOK_SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.fault = False
+        self.elapse(PUT_OFF_SECONDS)
+        self.elapse(LOOK_SECONDS)
+        self.assertEqual(self.done(), {"bad": 1, "good": 1})
+
+    def test_others_have_their_turn(self) -> None:
+        """However much is due, only some of it is done at once."""
+        for place in range(STEPS_A_TURN * 2 + 1):
+            self.remind(f"{place:03d}", 10)
+        meanwhile: list[int] = []
+        self.setting.time.callLater(10, lambda: meanwhile.append(len(self.done())))
+        self.setting.time.advance(10)
+        self.assertEqual(meanwhile, [STEPS_A_TURN])
+        self.assertEqual(len(self.done()), STEPS_A_TURN * 2 + 1)
+
+    def test_work_that_goes_on(self) -> None:
+        """A step may put its own next one on the agenda, which is done in a later turn."""
+        self.remind("x", 10, "again")
+        self.elapse(10)
+        self.assertEqual(self.done()["x"], 1)
+        self.elapse(LOOK_SECONDS)
+        self.assertEqual(self.done()["x"], 2)
+
+    def test_nobodys_duty(self) -> None:
+        """What belongs to a service that is not there waits for it, and holds nobody up."""
+        self.duties.stop()
+        self.begin(self.setting, knows=False)
+        for place in range(STEPS_A_TURN + 1):
+            self.remind(f"{place:03d}", 1)
+        self.remind("x", 2, "again")
+        self.elapse(10)
+        self.assertEqual(self.done(), {"x": 1})
+        self.assertEqual(self.left(), STEPS_A_TURN + 2)
+
+    def test_keys(self) -> None:
+        """Times are in order whatever zone they come in, to the microsecond."""
+        early, late = BEGIN, BEGIN + timedelta(microseconds=1)
+        self.assertLess(duties._key(early, "b", "b"), duties._key(late, "a", "a"))
