@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from securehub.audit import Audit
+from securehub.beside import Beside
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
@@ -27,6 +28,7 @@ from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.protocol import HubFactory
+from securehub.safekeeping import Safekeeping
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering
@@ -67,6 +69,7 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar safekeeping: backups, drills and verification.
     @ivar chores: what is done at the start, or every so often.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
@@ -94,6 +97,7 @@ class Hub:
         make_store: Callable[..., JournalStore] = JournalStore,
         memory_bytes: Callable[[], int] | None = None,
         certificate_days: Callable[[], int] | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -113,6 +117,7 @@ class Hub:
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
+        self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
@@ -159,6 +164,7 @@ class Hub:
         for door in doors:
             door.stopping = True
         self.chores.stop()
+        self.safekeeping.stop()
         stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))

@@ -23,6 +23,7 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from securehub import config, hashing, service, tls
+from securehub.beside import Processes
 from securehub.clock import Clock
 from securehub.hub import Hub
 from securehub.store import keys
@@ -124,6 +125,7 @@ class HubService(Service):
                 reactor=reactor,
             ),
             memory_bytes=memory_bytes,
+            beside=Processes(reactor, settings),
         )
         self._hub.open()
         self._open_admin_door()

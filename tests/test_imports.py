@@ -55,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     "gate": {"peer", "store.journal"},
     "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
+    "beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
+    "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
@@ -68,10 +70,11 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
-    | {"once", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts", "services.ledger.watching"}
-    | {"store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
-    "tap": {"clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
+    "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing"}
+    | {"members", "money", "once", "protocol", "safekeeping", "service", "session", "services.auth.tokens"}
+    | {"services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal", "store.worker"}
+    | {"switchboard", "vault", "vitals"},
+    "tap": {"beside", "clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
     | {"store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
@@ -99,8 +102,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "tap", "config", "client", "commandline", "reference"},
-    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "vitals"},
+    "twisted.internet": {"beside", "chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap"}
+    | {"session", "dispatch", "hashing", "client", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
     "random": {"tap"},

@@ -30,6 +30,7 @@ from securehub.hub import Hub
 from securehub.protocol import HubFactory, HubProtocol
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
+from tests.beside import MemoryBeside
 from tests.disk import MemoryDirectory, StepWorker
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
@@ -208,6 +209,7 @@ class World:
     @param settings: settings that differ from their defaults.
 
     @ivar time: the reactor's; the wall clock follows it.
+    @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar clients: all who ever connected to the hub that runs now.
@@ -226,6 +228,7 @@ class World:
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
         self.settings = config.settings() | settings
+        self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self._factories = factories if factories is not None else installed()
@@ -249,6 +252,7 @@ class World:
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,
+            beside=self.beside,
         )
         self.hub.open()
 

@@ -160,6 +160,11 @@ class JournalStore:
         return self._synced
 
     @property
+    def keys(self) -> Keys:
+        """Those under which it is sealed."""
+        return self._directory.keys
+
+    @property
     def head(self) -> str:
         """The hash of the journal's newest synced line."""
         return self._writer.head.decode()
