@@ -4,7 +4,7 @@ Measures the store inside one process; run by store.py, one process for each mea
     python bench/transact.py pay STATE CALLERS SECONDS KEY    durable payments by the ledger's rule, each caller one after the other
     python bench/transact.py open STATE KEY                   a start, and what the records take; then the same lines, decoded alone
 
-KEY is where a key is, as the setting store.key says it, or empty.
+KEY is where a key is, as the setting seal_key says it, or empty.
 """
 
 import gc

@@ -70,7 +70,7 @@ class Processes:
 
     def run(self, tool: str, *arguments: str) -> Deferred[dict[str, Any]]:
         """See L{Beside.run}."""
-        state, key = str(self._settings["state"]), self._settings["key"]
+        state, key = str(self._settings["state"]), self._settings["seal_key"]
         command = [sys.executable, "-P", "-m", "securehub.commandline", "store", tool, "--json", "--gently", "--state", state, "--key", key]
         if tool in ("backup", "drill"):
             command += ["--backups", str(self._backups)]
@@ -97,7 +97,7 @@ class Processes:
 
     def keys(self) -> keys.Keys:
         """See L{Beside.keys}."""
-        return keys.find(self._settings["key"], beside=self._settings["state"])
+        return keys.find(self._settings["seal_key"], beside=self._settings["state"])
 
     def stop(self) -> None:
         """See L{Beside.stop}."""

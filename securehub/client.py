@@ -154,21 +154,33 @@ def open_admin_door(state: Path) -> socket.socket:
     return connection
 
 
-def open_port(host: str, port: int, fingerprint: str | None, certificate: Path | None = None, key: Path | None = None) -> socket.socket:
+def open_port(
+    host: str,
+    port: int,
+    *,
+    fingerprint: str | None = None,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> socket.socket:
     """
     Connect over TLS.
 
-    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, except on this
-    machine itself.
+    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, one of the system's
+    or the one that is given; only on this machine itself, and with none given, nobody asks.
 
+    @param ca: a file with the CA that must have signed the certificate; the hub's own is C{ca.pem} in its state directory.
     @param fingerprint: SHA-256, in hexadecimal, with or without colons.
     @param certificate: a file with a client certificate of ours, and its key where C{key} is None.
 
     @raise CannotConnect: nobody listens there, or it is not the hub that is meant.
     """
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise CannotConnect(f"{ca} cannot be used as a CA: {error.strerror or error}") from None
     context.set_alpn_protocols(["securehub/1"])
-    if fingerprint or host in LOOPBACK:
+    if fingerprint or (host in LOOPBACK and ca is None):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if certificate:
@@ -204,11 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=_address, help="connect over TLS; the port is 5555 by default")
     parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
     parser.add_argument("--fingerprint", help="the SHA-256 fingerprint that the hub's certificate must have")
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="the CA that must have signed the hub's certificate: its ca.pem, say")
     parser.add_argument("--cert", metavar="FILE", type=Path, help="a client certificate to connect with, in PEM form")
     parser.add_argument("--key", metavar="FILE", type=Path, help="its key; if it is not given, the key is in the file of the certificate")
     given = parser.parse_args(arguments)
     if given.address and given.state:
         parser.error("HOST and --state exclude each other")
+    if given.ca and given.fingerprint:
+        parser.error("--ca and --fingerprint exclude each other")
     if (given.cert and not given.address) or (given.key and not given.cert):
         parser.error("--cert is for connecting to HOST, and --key belongs to it")
     try:
@@ -230,7 +245,7 @@ def _connect(given: Namespace) -> socket.socket:
     if given.address is None:
         return open_admin_door(given.state or config.settings()["state"])
     host, port = given.address
-    return open_port(host, port, given.fingerprint, given.cert, given.key)
+    return open_port(host, port, fingerprint=given.fingerprint, ca=given.ca, certificate=given.cert, key=given.key)
 
 
 if __name__ == "__main__":

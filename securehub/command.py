@@ -11,6 +11,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from securehub.arguments import KEY, TRY, ArgumentType
@@ -19,6 +20,15 @@ from securehub.reply import MoneyReply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
+
+
+class Audited(Enum):
+    """When what a command does is noted, see L{securehub.audit}."""
+
+    NEVER = "never"
+    OF_POWER = "if the caller has a role of AUDITED_ROLES, and so may do more than by right of their own"
+    ALWAYS = "always"
+
 
 AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
 """Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
@@ -160,10 +170,11 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
-    @ivar audited: whether what it does is noted, see L{securehub.audit}.
+    @ivar audited: when what it does is noted.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
+    @ivar note: what else there is to say, at this moment, of this command in this hub.
     """
 
     name: str
@@ -171,26 +182,32 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
-    audited: bool
+    audited: Audited
     moves: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
     result: Any
     summary: str
-    manual: str
+    description: str
+    note: Callable[[], str] = str
+
+    @property
+    def manual(self) -> str:
+        """All that there is to say of it besides the summary."""
+        note = self.note()
+        return f"{self.description}\n\n{note}".strip() if note else self.description
 
     def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
         """
         This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
         C{notes} say of it, where it depends on the hub, stands at the end of its manual.
         """
-        note = getattr(service, "notes", {}).get(self.name, "")
         return replace(
             self,
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
             parameters=tuple(each.bound(service, settings) for each in self.parameters),
-            manual=f"{self.manual}\n\n{note}".strip() if note else self.manual,
+            note=getattr(service, "notes", {}).get(self.name, str),
         )
 
     @property
@@ -215,7 +232,7 @@ def command(
     access: Access,
     writes: bool = False,
     keyed: bool | None = None,
-    audited: bool | None = None,
+    audited: Audited | None = None,
     moves: bool = False,
     **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -226,8 +243,8 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
-    @param audited: whether what those do with it who have a role of L{AUDITED_ROLES} is noted; by default, if it writes and needs such a
-        role. To be said of a command which such a role lets do more than others may.
+    @param audited: when what it does is noted; by default always if it writes and needs a role of L{AUDITED_ROLES}, or else never. To be
+        said of a command which such a role lets do more than others may, or which gives power over others by another right.
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
@@ -250,13 +267,13 @@ def command(
             access=access,
             writes=writes or moves,
             keyed=moves or (writes if keyed is None else keyed),
-            audited=(writes or moves) and access.role in AUDITED_ROLES if audited is None else audited,
+            audited=audited or (Audited.ALWAYS if (writes or moves) and access.role in AUDITED_ROLES else Audited.NEVER),
             moves=moves,
             parameters=parameters,
             function=function,
             result=result,
             summary=summary,
-            manual=manual.strip(),
+            description=manual.strip(),
         )
         return function
 

@@ -51,7 +51,7 @@ class Tool:
     def __init__(self, given: Namespace) -> None:
         self._given = given
         file = Path(given.config) if given.config else None
-        self._settings = config.settings(file, {"state": given.state, "key": given.key})
+        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key})
         self._state: Path = self._settings["state"]
         self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
         self._factories = service.find()
@@ -112,7 +112,7 @@ class Tool:
         self.found = found._asdict() | {"done": not self._given.dry_run}
 
     def _keys(self) -> keys.Keys:
-        return keys.find(self._settings["key"], beside=self._state)
+        return keys.find(self._settings["seal_key"], beside=self._state)
 
     @contextmanager
     def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
@@ -182,7 +182,7 @@ def _parser() -> ArgumentParser:
     common = ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
-    common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting store.key")
+    common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting seal_key")
     common.add_argument("--json", action="store_true", help="say what came of it as JSON")
     common.add_argument("--gently", action="store_true", help="with low priority")
     common.set_defaults(place=None, until=None, file=None)

@@ -4,11 +4,14 @@ Every setting there is, with its default and its meaning; C{etc/securehub.ini} i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +21,9 @@ from platformdirs import user_data_path
 from securehub.money import Currencies
 
 Settings = Mapping[str, Any]
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class BadSetting(Exception):
@@ -77,6 +83,23 @@ def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute() if text else user_data_path("securehub")
 
 
+def _file(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(map(_host, text.split()))
+
+
+def _host(word: str) -> str:
+    with suppress(ValueError):
+        return str(ip_address(word))
+    # RFC 1123, section 2.1; names in other scripts are written as in the DNS (xn--...).
+    if len(word) > 253 or not all(_LABEL.fullmatch(label) for label in word.split(".")):
+        raise ValueError("expected host names and IP addresses, separated by blanks")
+    return word.lower()
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -107,6 +130,17 @@ SETTINGS = (
     Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
     Setting("hub", "time_zone", "UTC", _zone, "The time zone whose days and months count, such as America/Mexico_City."),
+    Setting("hub", "log_format", "text", _one_of("text", "json"), "How the log is written: text, or json (an object a line)."),
+    Setting(
+        "tls",
+        "names",
+        "",
+        _names,
+        "Host names and IP addresses under which clients reach the hub, separated by blanks, for the certificate that it makes; those of "
+        "this machine alone (localhost) are always among them.",
+    ),
+    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use in place of one that the hub makes."),
+    Setting("tls", "key", "", _file, "The file with that certificate's key (PEM, without a passphrase)."),
     Setting(
         "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
     ),
@@ -128,7 +162,7 @@ SETTINGS = (
     Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
     Setting(
         "store",
-        "key",
+        "seal_key",
         "",
         str,
         "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
@@ -136,15 +170,25 @@ SETTINGS = (
     Setting("store", "backups", "", str, "The directory for backups, best on another disk; empty for backups in the state directory."),
     Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
     Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
+    Setting(
+        "chat",
+        "told_members",
+        "100",
+        _whole(0, 10000),
+        "Members of a room above which it is not told of each who joins, leaves, comes or goes.",
+    ),
+    Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings gather before they are told."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
     Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
+    Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
+    Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
@@ -183,6 +227,42 @@ SETTINGS = (
     ),
     Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
 )
+LIVE = frozenset(
+    [
+        "names",
+        "certificate",
+        "key",
+        # Used where a connection is opened.
+        "line_bytes",
+        "waiting_requests",
+        "outbound_bytes",
+        "connections",
+        "handshake_seconds",
+        "first_request_seconds",
+        # Used where a command needs them.
+        "registration",
+        "invitation_days",
+        "session_idle_days",
+        "session_days",
+        "archive_days",
+        "sessions_per_member",
+        "certificates_per_member",
+        "accounts_per_member",
+        "trust_loopback",
+        "handshakes_per_address",
+        "stranger_requests",
+        "stranger_requests_per_second",
+        "account_failures",
+        "account_failure_seconds",
+        "network_failures",
+        "network_failure_seconds",
+    ]
+)
+"""
+Those that a reload takes from the file; whoever uses one looks it up each time. The others have been made a part of something when the hub
+started: of the store, the threads, the declarations of commands; or, as the time zone, must not change in the middle of a day.
+"""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -206,6 +286,8 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
         Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
         raise BadSetting(f"currency = {values['currency']}: {error}") from None
+    if (values["certificate"] is None) != (values["key"] is None):
+        raise BadSetting("certificate and key: give both, or none")
     return values
 
 

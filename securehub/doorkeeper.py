@@ -141,11 +141,7 @@ class Doorkeeper:
 
     def __init__(self, settings: Settings, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._most = settings["connections"]
-        self._most_unfinished = settings["handshakes_per_address"]
-        self._trusts_loopback = settings["trust_loopback"]
-        self._requests = settings["stranger_requests"]
-        self._requests_per_second = settings["stranger_requests_per_second"]
+        self._settings = settings
         self._inside: dict[Guest, _Visit] = {}
         # In the order in which they became strangers.
         self._strangers: dict[Guest, None] = {}
@@ -165,17 +161,18 @@ class Doorkeeper:
     def arrive(self, guest: Guest, address: str) -> Answer:
         """Somebody has connected."""
         _, household, loopback = origin(address)
-        place = None if self._trusts_loopback and loopback else household
+        place = None if self._settings["trust_loopback"] and loopback else household
         if place is not None:
             if not self._allowance(place).some_left(self._seconds()):
                 return self._refuse(f"{address} asks for too much without a login")
             self._allowance(place).take(1)
             unfinished = self._unfinished.get(place, {})
-            if len(unfinished) >= self._most_unfinished:
+            if len(unfinished) >= self._settings["handshakes_per_address"]:
                 self._forget(oldest := next(iter(unfinished)))
                 oldest.abort()
-        if len(self._inside) >= self._most and not self._make_room():
-            answer = self._refuse(f"all {self._most} places are taken")
+        most = self._settings["connections"]
+        if len(self._inside) >= most and not self._make_room():
+            answer = self._refuse(f"all {most} places are taken")
             if len(self._leaving) < GOODBYES:
                 self._leaving[guest] = None
                 answer = Answer.GOODBYE
@@ -274,5 +271,7 @@ class Doorkeeper:
             if len(self._allowances) >= self._sweep_at:
                 self._allowances = {place: each for place, each in self._allowances.items() if not each.whole(now)}
                 self._sweep_at = max(SWEEP_AT, 2 * len(self._allowances))
-            allowance = self._allowances[place] = Allowance(self._requests, self._requests_per_second, now)
+            allowance = self._allowances[place] = Allowance(
+                self._settings["stranger_requests"], self._settings["stranger_requests_per_second"], now
+            )
         return allowance

@@ -27,11 +27,12 @@ from securehub.hashing import Hashing
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
+from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.safekeeping import Safekeeping
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
@@ -62,6 +63,7 @@ class Hub:
     @ivar random: the source of tokens.
     @ivar hashing: passwords.
     @ivar vault: seals what has to be read again.
+    @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
     @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
@@ -74,8 +76,6 @@ class Hub:
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
-    @ivar memory_bytes: gives what it takes; None if nobody knows.
-    @ivar certificate_days: gives the days for which the certificate is still good; None if nobody knows.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -95,8 +95,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
-        memory_bytes: Callable[[], int] | None = None,
-        certificate_days: Callable[[], int] | None = None,
+        operations: Operations | None = None,
         beside: Beside | None = None,
     ) -> None:
         self.settings = settings
@@ -105,12 +104,11 @@ class Hub:
         self.random = random
         self.hashing = hashing
         self.vault = Vault(directory, random)
-        self.switchboard = Switchboard()
+        self.operations = operations or Operations()
         self.gate = Gate(reactor)
+        self.switchboard = Switchboard(self.gate)
         self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
         self.vitals = Vitals(reactor, lambda: self.store.number)
-        self.memory_bytes = memory_bytes
-        self.certificate_days = certificate_days
         self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
@@ -206,7 +204,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

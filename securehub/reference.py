@@ -113,8 +113,8 @@ def _result(result: Any) -> Iterator[str]:
         yield "Result: an empty object.\n"
         return
     for one in typing.get_args(result) if isinstance(result, types.UnionType) else (result,):
-        if typing.get_origin(one) is Listing:
-            (row,) = typing.get_args(one)
+        if issubclass(typing.get_origin(one) or one, Listing):
+            (row,) = typing.get_args(one) or typing.get_args(one.__orig_bases__[0])
             yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
             yield from _fields(row)
         else:
@@ -142,6 +142,8 @@ def _settings() -> Iterator[str]:
     yield "A file in the form of `etc/securehub.ini` is given with `--config`; options on the command line win over it.\n"
     rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
     yield from _table(("section", "setting", "default", "meaning"), rows)
+    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.name in config.LIVE)
+    yield f"Read anew by a reload (SIGHUP or `admin.reload`): {live}. The others hold from the next start on.\n"
 
 
 def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:

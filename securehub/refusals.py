@@ -73,9 +73,17 @@ class BadArgument(Refusal):
 
 
 class BadCredentials(Refusal):
-    """Wrong name, password, code or token; never which."""
+    """
+    Wrong name, password, code or token; never which.
+
+    @ivar tried: for the log alone: the member whose login failed, or empty for a name that is no member's; None if it was no login.
+    """
 
     code = "bad-credentials"
+
+    def __init__(self, text: str, tried: str | None = None) -> None:
+        super().__init__(text)
+        self.tried = tried
 
 
 class Locked(Refusal):

@@ -137,7 +137,7 @@ class Safekeeping:
         except NoKey as lack:
             raise Conflict(str(lack)) from None
         if not found.current:
-            raise Conflict("the setting store.key names no key; sealing begins and ends with a restart")
+            raise Conflict("the setting seal_key names no key; sealing begins and ends with a restart")
         if found.current == self._store.keys.current:
             raise Conflict(f"the key {name_of(found.current)} is the one that is used; put a new one in front of it")
         if self._store.keys.current not in found.older:

@@ -7,30 +7,37 @@ from __future__ import annotations
 import os
 import random
 import resource
+import shlex
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
+from twisted.internet.task import LoopingCall
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, service, tls
+from securehub import config, hashing, logs, service, signals, systemd, tls
 from securehub.beside import Processes
+from securehub.certificates import LOOK_SECONDS, Certificates
 from securehub.clock import Clock
 from securehub.hub import Hub
+from securehub.operations import Operations, Reread
+from securehub.refusals import Conflict
 from securehub.store import keys
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
+from securehub.tls import BadCertificate
 from securehub.vault import BadKey
 from securehub.vitals import memory_bytes
 
@@ -48,11 +55,19 @@ class Options(BaseOptions):
     ]
 
     def postOptions(self) -> None:
-        file = Path(self["config"]) if self["config"] else None
         try:
-            self.settings = config.settings(file, {name: self[name] for name in ("state", "port", "interface")})
+            self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
+
+    def read(self) -> dict[str, Any]:
+        """
+        The settings, as they stand now.
+
+        @raise BadSetting: a setting is unknown or malformed.
+        """
+        file = Path(self["config"]).absolute() if self["config"] else None
+        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")})
 
 
 def makeService(options: Options) -> HubService:
@@ -64,49 +79,108 @@ def makeService(options: Options) -> HubService:
     if sys.platform == "win32":
         raise SystemExit("SecureHub runs on Linux, and on macOS for development; Windows is not supported.")
     try:
-        return HubService(options.settings, service.find(options.settings["services"]))
+        factories = service.find(options.settings["services"])
     except service.BadServices as error:
         raise SystemExit(f"SecureHub cannot start: {error}") from None
+    writer = logs.install(options.parent, options.settings["log_format"])
+    return HubService(options.settings, factories, read_settings=options.read, writer=writer)
 
 
 class HubService(Service):
-    """A hub on its ports."""
+    """
+    A hub on its ports.
 
-    def __init__(self, settings: config.Settings, factories: list[Any], reactor: Any = None) -> None:
+    @param read_settings: reads the settings anew, for a reload.
+    @param writer: of the log, where it is ours.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        factories: list[Any],
+        reactor: Any = None,
+        *,
+        read_settings: Callable[[], dict[str, Any]] | None = None,
+        writer: logs.LogWriter | None = None,
+    ) -> None:
         if reactor is None:
             from twisted.internet import reactor
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
+        self._read_settings = read_settings or (lambda: settings)
+        self._writer = writer
         self._ports: list[IListeningPort] = []
+        self._systemd = systemd.Notifier(os.environ)
+        self._alive = LoopingCall(self._systemd.alive)
+        self._alive.clock = reactor
+
+    def setServiceParent(self, parent: Any) -> None:
+        if self._writer is not None and isinstance(parent, Componentized):
+            # Where twistd looks for what it is to log to.
+            parent.setComponent(ILogObserver, self._writer)
+        super().setServiceParent(parent)
 
     def startService(self) -> None:
         """
         @raise SystemExit: the hub cannot start; the text says why.
         """
+        self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
-        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
-            raise SystemExit(f"SecureHub cannot start: {error}") from None
+            self._signals.restore()
+            raise SystemExit(f"SecureHub cannot start: {logs.escape(str(error))}") from None
         super().startService()
+        self._reactor.callWhenRunning(self._running)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        _log.info("SecureHub stops.")
+        self._systemd.stopping()
         for port in self._ports:
             port.stopListening()
         stopped = self._hub.stop()
         stopped.addBoth(self._release)
         return stopped
 
+    def prepare_reload(self) -> Callable[[], Reread]:
+        """
+        Read anew what can be: settings, the certificate, the file of the log. All of it or nothing.
+
+        @return: puts it to use.
+
+        @raise Conflict: something is broken.
+        """
+        try:
+            settings = self._read_settings()
+            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+        except (config.BadSetting, BadCertificate) as error:
+            raise Conflict(logs.escape(str(error))) from None
+
+        def use() -> Reread:
+            live, late = self._use_settings(settings)
+            now = [use_certificate(), *(f"setting {name}" for name in live)]
+            if self._writer is not None and self._writer.reopen():
+                now.append("log file")
+            _log.info("Reloaded: {reloaded}.", reloaded=", ".join(now))
+            if late:
+                _log.warn("Changed, but used from the next start on: {names}.", names=", ".join(late))
+            return Reread(tuple(now), tuple(late))
+
+        return use
+
     def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
         # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
         reactor.seconds = time.monotonic
         _allow_many_files()
-        self._directory = RealDirectory(settings["state"], keys.find(settings["key"], beside=settings["state"]))
+        self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
+        clock = Clock()
+        self._certificates = Certificates(dict(settings), self._directory, clock.now)
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()
         self._hub = Hub(
@@ -115,7 +189,7 @@ class HubService(Service):
             directory=self._directory,
             worker=ThreadWorker(reactor.callFromThread),
             reactor=reactor,
-            clock=Clock(),
+            clock=clock,
             random=random.SystemRandom(),
             hashing=hashing.Hashing(
                 hashing.context(),
@@ -124,12 +198,48 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
-            memory_bytes=memory_bytes,
+            operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
             beside=Processes(reactor, settings),
         )
+        self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
         self._hub.open()
         self._open_admin_door()
-        self._open_port()
+        self._open_ports()
+
+    def _running(self) -> None:
+        """The reactor runs, so whoever connects is answered from now on."""
+        if self._systemd.watchdog_seconds is not None:
+            # Half of what is asked for, as sd_watchdog_enabled(3) advises. It is no chore: those end when a stop begins, and a stop may
+            # take longer than the watchdog waits.
+            self._alive.start(self._systemd.watchdog_seconds / 2, now=False)
+        self._systemd.ready("Running")
+
+    async def _renew_certificate(self) -> None:
+        self._certificates.renew()
+
+    def _hang_up(self) -> None:
+        """SIGHUP: reload, or say in the log why not."""
+        self._systemd.reloading()
+        try:
+            self.prepare_reload()()
+        except Conflict as error:
+            _log.error("reload-refused: {error}; all is as it was.", error=str(error))
+        self._systemd.ready("Running")
+
+    def _rotate(self) -> None:
+        if self._writer is not None:
+            self._writer.rotate()
+
+    def _use_settings(self, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """
+        Take those that may change.
+
+        @return: the names of those that have, and of those that have but must not.
+        """
+        changed = sorted(name for name, value in settings.items() if value != self._settings[name])
+        live = [name for name in changed if name in config.LIVE]
+        self._settings.update({name: settings[name] for name in live})
+        return live, [name for name in changed if name not in config.LIVE]
 
     def _open_admin_door(self) -> None:
         path = self._settings["state"] / "admin.sock"
@@ -141,21 +251,23 @@ class HubService(Service):
         finally:
             os.umask(previous)
 
-    def _open_port(self) -> None:
-        settings = self._settings
-        certificate, key = settings["state"] / "certificate.pem", settings["state"] / "key.pem"
-        tls.make_certificate(certificate, key)
-        endpoint = (TCP6ServerEndpoint if ":" in settings["interface"] else TCP4ServerEndpoint)(
-            self._reactor, settings["port"], backlog=1024, interface=settings["interface"]
-        )
-        listening = endpoint.listen(tls.wrap(tls.ServerTLS(certificate, key), self._hub.members_door))
-        failures: list[Any] = []
-        listening.addCallbacks(self._listening, failures.append, callbackArgs=(tls.fingerprint(certificate),))
-        if failures:
-            raise OSError(failures[0].getErrorMessage())
+    def _open_ports(self) -> None:
+        """Listen on the port of the settings, or on the sockets that systemd has opened for us."""
+        settings, reactor = self._settings, self._reactor
+        factory = tls.wrap(self._certificates.tls, self._hub.members_door)
+        for descriptor in systemd.inherited(os.environ):
+            # Twisted accepts until there is nobody left, and would wait there for the next one.
+            os.set_blocking(descriptor, False)
+            self._ports.append(reactor.adoptStreamPort(descriptor, systemd.family(descriptor), factory))
+            # The port has a copy of its own.
+            os.close(descriptor)
+        # The admin door is the first.
+        if len(self._ports) == 1:
+            self._ports.append(reactor.listenTCP(settings["port"], factory, backlog=1024, interface=settings["interface"]))
+        for port in self._ports[1:]:
+            self._tell(port)
 
-    def _listening(self, port: IListeningPort, fingerprint: str) -> None:
-        self._ports.append(port)
+    def _tell(self, port: IListeningPort) -> None:
         address: Any = port.getHost()
         host = f"[{address.host}]" if ":" in address.host else address.host
         _log.info(
@@ -164,13 +276,24 @@ class HubService(Service):
             port=address.port,
             state=str(self._settings["state"]),
         )
-        _log.info("Certificate fingerprint (SHA-256): {fingerprint}", fingerprint=fingerprint)
-        _log.info("Connect with: openssl s_client -quiet -connect {host}:{port}", host=_reachable(address.host), port=address.port)
+        self._certificates.tell()
+        certificates = self._certificates
+        _log.info(
+            "Connect with: openssl s_client -quiet -connect {host}:{port}{trusting}",
+            host=_reachable(address.host),
+            port=address.port,
+            trusting="" if certificates.ca is None else f" -CAfile {shlex.quote(str(certificates.ca_path))} -verify_return_error",
+        )
 
     def _release(self, result: Any) -> Any:
+        if self._alive.running:
+            self._alive.stop()
         self._pool.stop()
         (self._settings["state"] / "admin.sock").unlink(missing_ok=True)
         self._directory.release()
+        _log.info("SecureHub has stopped.")
+        self._signals.restore()
+        self._systemd.close()
         return result
 
 

@@ -1,18 +1,16 @@
 """
-The certificate, and TLS as this hub speaks it.
+TLS as this hub speaks it, and the certificate that it shows.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
@@ -25,8 +23,8 @@ ALPN = b"securehub/1"
 # Forward secrecy and authenticated encryption only; the defaults would offer CBC and CCM besides. TLS 1.3 has none but good ones.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
-DAYS = 3650
-"""A certificate that no CA has signed is trusted by its fingerprint, so it is made to stay."""
+# Best first, as in Mozilla's "intermediate" recommendation. OpenSSL before 3.5 has no ML-KEM, and takes the second line.
+GROUPS = (b"X25519MLKEM768:X25519:P-256:P-384", b"X25519:P-256:P-384")
 
 _RELEASE_BUFFERS = 0x10  # SSL_MODE_RELEASE_BUFFERS of openssl/ssl.h: an idle connection keeps no buffers
 
@@ -35,30 +33,109 @@ class NoSharedProtocol(SSL.Error):
     """The client offered protocols by ALPN, and ours is not among them."""
 
 
+class BadCertificate(Exception):
+    """A certificate or its key cannot be used; the text says why."""
+
+
+class Identity(NamedTuple):
+    """
+    What the hub shows of itself.
+
+    @ivar chain: its certificate, and those of the authorities above it.
+    @ivar key: the certificate's.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    key: Any
+
+    @classmethod
+    def load(cls, certificate: Path, key: Path) -> Identity:
+        """
+        Read both from PEM files.
+
+        @raise BadCertificate: they cannot be read, or do not belong together.
+        """
+        try:
+            chain = tuple(x509.load_pem_x509_certificates(certificate.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise BadCertificate(f"the certificate cannot be read: {_why(certificate, error)}") from None
+        try:
+            # With a passphrase OpenSSL would ask for it on the terminal, and stand still; this does not.
+            private = serialization.load_pem_private_key(key.read_bytes(), None)
+        except (OSError, ValueError, TypeError) as error:
+            raise BadCertificate(f"the key cannot be read: {_why(key, error)}") from None
+        if private.public_key() != chain[0].public_key():
+            raise BadCertificate(f"{key} is not the key of {certificate}")
+        return cls(chain, private)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def ends(self) -> datetime:
+        """When the first certificate of the chain ends; clients refuse it from then on."""
+        return min(each.not_valid_after_utc for each in self.chain)
+
+    @property
+    def fingerprint(self) -> str:
+        """The certificate's, see L{fingerprint}."""
+        return fingerprint(self.certificate)
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it ends; negative once it has."""
+        return (self.ends - now).days
+
+    def check_dates(self, now: datetime) -> None:
+        """
+        @raise BadCertificate: clients would refuse it now.
+        """
+        if self.ends <= now:
+            raise BadCertificate(f"the certificate has ended on {self.ends:%Y-%m-%d}")
+        if self.certificate.not_valid_before_utc > now:
+            raise BadCertificate(f"the certificate begins on {self.certificate.not_valid_before_utc:%Y-%m-%d}")
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
     """
     Makes the server's side of TLS connections.
 
+    @ivar identity: what new connections are shown.
     @ivar context: taken for each new connection; another may be put in its place while the hub runs, and open connections live on.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        self.context = make_context(certificate, key)
+        self.use(Identity.load(certificate, key))
+
+    def use(self, identity: Identity) -> None:
+        """
+        From now on show this to new connections.
+
+        @raise BadCertificate: OpenSSL does not take it; what was there stays.
+        """
+        self.context = make_context(identity)
+        self.identity = identity
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return SSL.Connection(self.context)
 
 
-def make_context(certificate: Path, key: Path) -> SSL.Context:
+def make_context(identity: Identity) -> SSL.Context:
     """
-    TLS 1.2 or newer, with a certificate chain and its key from files.
+    TLS 1.2 or newer, with a certificate chain and its key.
 
-    @raise SSL.Error: they cannot be read, or do not belong together.
+    The keys of session tickets are the context's own, made at random and never stored. A ticket spares a client that comes back a
+    part of the handshake, and is no login: who somebody is, is asked and looked up anew on every connection. It stands for the client
+    certificate of its first handshake, which is looked up as any. Early data, which could be replayed, is not taken: OpenSSL has it off
+    unless told otherwise.
+
+    @raise BadCertificate: OpenSSL does not take them: a key that is too small, say.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(CIPHERS)
+    _set_groups(context)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
     # A client certificate is asked for and not required. Who signed it is nobody's business, as members log in with those that they have
@@ -69,9 +146,14 @@ def make_context(certificate: Path, key: Path) -> SSL.Context:
     # keep: OpenSSL's own cache would keep 20,480 sessions here, each with all that a stranger has shown as a chain (0.8 MB).
     context.set_session_id(b"securehub")
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.use_certificate_chain_file(str(certificate))
-    context.use_privatekey_file(str(key))
-    context.check_privatekey()
+    try:
+        context.use_certificate(identity.certificate)
+        for authority in identity.chain[1:]:
+            context.add_extra_chain_cert(authority)
+        context.use_privatekey(identity.key)
+        context.check_privatekey()
+    except (SSL.Error, TypeError) as error:
+        raise BadCertificate(f"the certificate cannot be used: {error}") from None
     context.set_alpn_select_callback(_select_protocol)
     return context
 
@@ -87,47 +169,32 @@ def wrap(tls: ServerTLS, factory: IProtocolFactory) -> EagerFactory:
     return EagerFactory(wrapped)
 
 
-def make_certificate(certificate: Path, key: Path, *, now: datetime | None = None) -> None:
-    """
-    Make a self-signed ECDSA P-256 certificate and its key (mode 0600), unless they are there.
-    """
-    if certificate.exists() and key.exists():
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 fingerprint of a certificate, as openssl shows it: pairs of digits with colons."""
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def _set_groups(context: SSL.Context) -> None:
+    """Leave out what OpenSSL would offer besides: P-521 and X448 cost six times as much as P-256."""
+    # pyOpenSSL can only set a single curve, which would lose X25519; so this reaches below it. Where it cannot, the defaults do.
+    library: Any = getattr(SSL, "_lib", None)
+    set_list = getattr(library, "SSL_CTX_set1_curves_list", None)
+    if set_list is None:
         return
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecureHub")])
-    begin = (now or datetime.now(UTC)) - timedelta(minutes=5)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(private, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    _write_private(key, private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    _write_private(certificate, signed.public_bytes(encoding))
+    for groups in GROUPS:
+        if set_list(context._context, groups) == 1:
+            return
+        # What is left in OpenSSL's queue of errors would be taken for one of the next connection.
+        library.ERR_clear_error()
+    raise BadCertificate("OpenSSL knows none of the key exchanges that are wanted")
 
 
-def fingerprint(certificate: Path) -> str:
-    """The SHA-256 fingerprint of a certificate file, as openssl shows it: pairs of digits with colons."""
-    digest = x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256())
-    return digest.hex(":").upper()
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
+def _why(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror or error}"
+    if isinstance(error, TypeError):
+        return f"{path} has a passphrase"
+    return f"{path} is not PEM, or is damaged"
 
 
 def _accept(*_: object) -> bool:

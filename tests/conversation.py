@@ -30,6 +30,7 @@ Between them something may happen, on a line that starts with C{--}::
     -- the passwords are verified
     -- the disk is full
     -- the disk has room again
+    -- the certificate is broken    (that which a reload would read)
 """
 
 from __future__ import annotations
@@ -190,6 +191,8 @@ class Player:
             self._world.directory.fail(OSError(errno.ENOSPC, "No space left on device"), times=None)
         elif text == "the disk has room again":
             self._world.directory.heal()
+        elif text == "the certificate is broken":
+            self._world.broken = "certificate.pem is not PEM, or is damaged"
         else:
             raise ValueError(f"line {line.place}: {text!r} cannot happen")
         self._settle()

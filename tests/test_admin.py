@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.hub import Hub
+from securehub.operations import Operations
 from tests.store.setting import at_once
 from tests.world import PASSWORD, Client, World
 
@@ -95,6 +96,23 @@ class DisconnectTests(AdminCase):
         self.world.hashing_waits = False
         self.world.settle()
         self.assertEqual([line[:6] for line in guest.received()], ["ERR no", "* Bye:"])
+        self.assertTrue(guest.closed)
+
+    def test_goodbye_is_the_last(self) -> None:
+        """Also where a command was not waited for, and is done before the goodbye can leave."""
+        guest = self.world.connect()
+        guest.received()
+        self.world.hashing_waits = self.world.disk_waits = True
+        guest.ask(f"LOGIN bob {PASSWORD}")
+        self.alice.send("OPEN more")
+        self.world.settle()
+        guest.protocol.say_bye("enough.")
+        self.world.hashing_waits = False
+        self.world.settle()
+        self.assertEqual(guest.received(), [])
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(guest.received(), ["* Bye: enough."])
         self.assertTrue(guest.closed)
 
     def test_one_who_does_not_read(self) -> None:
@@ -248,7 +266,6 @@ class StatusTests(AdminCase):
 
     def test_what_the_world_tells(self) -> None:
         """Memory and certificate are nothing that a hub knows by itself."""
-        self.assertEqual((self.status()["memory_bytes"], self.status()["certificate_days"]), (None, None))
         world = self.world
         hub = Hub(
             world.settings,
@@ -259,12 +276,10 @@ class StatusTests(AdminCase):
             clock=world.hub.clock,
             random=world.random,
             hashing=world.hashing,
-            memory_bytes=lambda: 123,
-            certificate_days=lambda: 45,
+            operations=Operations(certificate_days=lambda: 45, memory_bytes=lambda: 123),
         )
-        admin = next(command for command in hub.commands if command.name == "admin.status")
         hub.store.open()
-        status = at_once(admin.function(None))
+        status = at_once(hub.services["admin"].status(None))
         self.assertEqual((status.memory_bytes, status.certificate_days), (123, 45))
 
     def test_a_stop(self) -> None:

@@ -19,6 +19,7 @@ from securehub.command import (
     ROLES,
     TREASURER,
     Access,
+    Audited,
     command,
     declared_by,
     named,
@@ -217,7 +218,7 @@ class DisagreementTests(SynchronousTestCase):
         def looks(self: Any, session: object) -> None:
             """Look."""
 
-        self.refused(looks, audited=True)
+        self.refused(looks, audited=Audited.ALWAYS)
 
 
 class AccessTests(SynchronousTestCase):

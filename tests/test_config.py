@@ -47,6 +47,15 @@ class ConfigTests(SynchronousTestCase):
         settings = config.settings(file, {"port": "7000", "interface": None})
         self.assertEqual((settings["port"], settings["interface"], settings["bank"]), (7000, "0.0.0.0", "999"))
 
+    def test_names(self) -> None:
+        """Host names in small letters, addresses in their shortest form."""
+        names = config.settings(options={"names": "Hub.Example.ORG 192.0.2.1  2001:DB8:0::1 xn--hb-xka.example"})["names"]
+        self.assertEqual(names, ("hub.example.org", "192.0.2.1", "2001:db8::1", "xn--hb-xka.example"))
+
+    def test_live(self) -> None:
+        """Those that a reload takes are settings."""
+        self.assertLessEqual(config.LIVE, {setting.name for setting in config.SETTINGS})
+
     def test_one_of_several(self) -> None:
         """In any case; another word is told what there is."""
         self.assertEqual(config.settings(self.file("[members]\nregistration = Closed\n"))["registration"], "closed")
@@ -79,6 +88,10 @@ class ConfigTests(SynchronousTestCase):
             "line_bytes": ["1023"],
             "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
             "connections": ["0"],
+            "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example"],
+            "certificate": ["/somewhere/certificate.pem"],
+            "key": ["/somewhere/key.pem"],
+            "log_format": ["", "jsonl", "xml"],
         }
         for name, texts in bad.items():
             for text in texts:

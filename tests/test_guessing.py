@@ -50,13 +50,18 @@ class OriginTests(SynchronousTestCase):
             self.assertEqual(origin(f"::ffff:{address}"), origin(address))
 
 
+def guessing(time: Time, *, trust_loopback: bool) -> Guessing:
+    """With the rates that are the defaults."""
+    return Guessing(lambda: Rate(10, HOUR), lambda: Rate(30, 120), time.seconds, trust_loopback=lambda: trust_loopback)
+
+
 class BucketTests(SynchronousTestCase):
     """Tokens, waits, and how they come back."""
 
     def setUp(self) -> None:
         self.time = Time()
         self.rate = Rate(3, 100)
-        self.buckets = Buckets(self.rate, self.time.seconds, most=10)
+        self.buckets = Buckets(lambda: self.rate, self.time.seconds, most=10)
 
     def fail(self, times: int, key: str = "alice") -> None:  # type: ignore[override]
         for _ in range(times):
@@ -105,7 +110,7 @@ class BucketTests(SynchronousTestCase):
     def test_no_rhythm_helps(self, pauses: list[float]) -> None:
         """Whatever pauses a guesser makes, tries that are allowed stay below the bound."""
         time = Time()
-        buckets = Buckets(self.rate, time.seconds)
+        buckets = Buckets(lambda: self.rate, time.seconds)
         failed = 0
         for pause in pauses:
             time.advance(pause)
@@ -137,13 +142,13 @@ class TrialTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.time = Time()
-        self.guessing = Guessing(Rate(10, HOUR), Rate(30, 120), self.time.seconds, trust_loopback=True)
+        self.guessing = guessing(self.time, trust_loopback=True)
 
     def guess(self, username: str | None, address: str, *known: str) -> bool:
         """Guess wrong; whether the guess got through."""
         try:
             with self.guessing.trial(username, address, known):
-                raise BadCredentials
+                raise BadCredentials("wrong name or password")
         except BadCredentials:
             return True
         except RateLimited:
@@ -175,7 +180,7 @@ class TrialTests(SynchronousTestCase):
         """It has no bucket as a network, but accounts keep theirs; unless it is not trusted."""
         self.assertTrue(all(self.guess(f"member{number}", "127.0.0.1") for number in range(250)))
         self.assertEqual(self.guesses("alice", "127.0.0.1"), 11)
-        self.guessing = Guessing(Rate(10, HOUR), Rate(30, 120), self.time.seconds, trust_loopback=False)
+        self.guessing = guessing(self.time, trust_loopback=False)
         self.assertEqual(sum(self.guess(f"member{number}", "::1") for number in range(250)), 31)
 
     def test_known(self) -> None:
@@ -196,7 +201,7 @@ class TrialTests(SynchronousTestCase):
             for _ in range(40):
                 try:
                     with self.guessing.trial(username, "127.0.0.1", known):
-                        raise BadCredentials
+                        raise BadCredentials("wrong name or password")
                 except RateLimited as refusal:
                     found.append(refusal.retry_after)
                     self.time.advance(refusal.retry_after)

@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
     "config": {"money"},
+    "operations": set(),
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
@@ -49,12 +50,14 @@ ALLOWED: dict[str, set[str]] = {
     "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
-    "switchboard": {"event", "wire"},
+    "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
-    "dispatch": {"refusals", "audit", "binding", "clock", "command", "once", "session", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
+    | {"trying", "wire"},
+    "notices": {"refusals", "command", "session"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     "beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
     "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
@@ -67,15 +70,20 @@ ALLOWED: dict[str, set[str]] = {
     "outlet": set(),
     "eager": set(),
     "tls": {"eager"},
+    "authority": set(),
+    "certificates": {"authority", "config", "tls"},
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
     "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing"}
-    | {"members", "money", "once", "protocol", "safekeeping", "service", "session", "services.auth.tokens"}
+    | {"members", "money", "once", "operations", "protocol", "safekeeping", "service", "session", "services.auth.tokens"}
     | {"services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal", "store.worker"}
     | {"switchboard", "vault", "vitals"},
-    "tap": {"beside", "clock", "config", "hashing", "hub", "service", "tls", "vault", "vitals"}
-    | {"store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
+    "logs": set(),
+    "signals": set(),
+    "systemd": set(),
+    "tap": {"beside", "certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals"}
+    | {"systemd", "tls", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "commandline": {"", "config", "hub", "service", "store"},
@@ -93,22 +101,22 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls", "peer"},
-    "cryptography": {"tls", "vault", "store", "services.auth.otp"},
+    "cryptography": {"tls", "authority", "certificates", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
-    "socket": {"client"},
+    "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tls", "tap", "client", "commandline", "hashing"},
+    "os": {"store", "tap", "systemd", "client", "commandline", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "tap", "config", "client", "commandline", "reference"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "commandline", "reference"},
     "twisted.internet": {"beside", "chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap"}
-    | {"session", "dispatch", "hashing", "client", "vitals"},
+    | {"session", "dispatch", "hashing", "client", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
-    "twisted.python": {"protocol", "hashing", "service", "tap", "client"},
+    "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap"},
     "secrets": set(),
-    "time": {"tap", "client", "store"},
+    "time": {"tap", "systemd", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 
@@ -242,4 +250,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "tls", "config", "reference", "vitals"}), module)
+                self.assertTrue(_within(module, {"store", "config", "reference", "vitals"}), module)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import tls
 from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of
 from tests.authenticator import Identity, identity
+from tests.certificates import make_certificate
 from tests.test_tls import Handshake
 from tests.world import PASSWORD, World
 
@@ -50,11 +51,7 @@ class CertificateTests(SynchronousTestCase):
     """A client certificate is asked for, none is required, and any is taken."""
 
     def setUp(self) -> None:
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        certificate, key = directory / "certificate.pem", directory / "key.pem"
-        tls.make_certificate(certificate, key, now=NOW)
-        self.server = tls.ServerTLS(certificate, key)
+        self.server = tls.ServerTLS(*make_certificate(Path(self.mktemp())))
         self.world = World()
         self.addCleanup(lambda: [call.cancel() for call in self.world.time.getDelayedCalls()])
         self.alice = identity("alice", NOW)

@@ -1,23 +1,20 @@
 """
-TLS: the certificate that is made, and which handshakes come to an end.
+TLS: which handshakes come to an end, and what outlives them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import tls
+from tests.certificates import make_certificate
 from tests.world import World
-
-NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 
 FORWARD_SECRET = {
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -25,50 +22,6 @@ FORWARD_SECRET = {
     "ECDHE-ECDSA-CHACHA20-POLY1305",
 }
 """What TLS 1.2 may use with a certificate like ours."""
-
-
-class CertificateTests(SynchronousTestCase):
-    """A key that nobody else can read, made once."""
-
-    def setUp(self) -> None:
-        self.directory = Path(self.mktemp())
-        self.directory.mkdir()
-        self.certificate, self.key = self.directory / "certificate.pem", self.directory / "key.pem"
-
-    def test_made(self) -> None:
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        made = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        key = made.public_key()
-        assert isinstance(key, ec.EllipticCurvePublicKey)
-        self.assertEqual(key.curve.name, "secp256r1")
-        self.assertLess(made.not_valid_before_utc, NOW)
-        self.assertGreater(made.not_valid_after_utc, NOW + timedelta(days=3000))
-        self.assertEqual(sorted(path.name for path in self.directory.iterdir()), ["certificate.pem", "key.pem"])
-
-    def test_modes(self) -> None:
-        """Whatever the umask of the moment."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        for path in (self.certificate, self.key):
-            self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
-
-    def test_made_once(self) -> None:
-        """Members trust the fingerprint that they have seen."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        before = (self.certificate.read_bytes(), self.key.read_bytes())
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        self.assertEqual((self.certificate.read_bytes(), self.key.read_bytes()), before)
-
-    def test_fingerprint(self) -> None:
-        """As openssl shows it."""
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        shown = tls.fingerprint(self.certificate)
-        self.assertRegex(shown, r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$")
-
-    def test_files_that_do_not_belong_together(self) -> None:
-        tls.make_certificate(self.certificate, self.key, now=NOW)
-        other = self.directory / "other.pem"
-        tls.make_certificate(self.directory / "certificate2.pem", other, now=NOW)
-        self.assertRaises(SSL.Error, tls.make_context, self.certificate, other)
 
 
 class SocketTransport(StringTransport):
@@ -160,22 +113,31 @@ class HandshakeTests(SynchronousTestCase):
     def setUp(self) -> None:
         directory = Path(self.mktemp())
         directory.mkdir()
-        certificate, key = directory / "certificate.pem", directory / "key.pem"
-        tls.make_certificate(certificate, key, now=NOW)
-        self.server = tls.ServerTLS(certificate, key)
+        self.server = tls.ServerTLS(*make_certificate(directory))
         # The transport shows a peer of another machine, and what is tried here is more than strangers may ask for.
         self.world = World(stranger_requests=10_000)
+        self.world.member("alice").ask("QUIT")
 
-    def shake(self, *versions: int, alpn: list[bytes] | None = None, ciphers: bytes | None = None) -> Handshake:
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        if versions:
-            context.set_min_proto_version(versions[0])
-            context.set_max_proto_version(versions[-1])
-        # Old versions are not to fail because of our own side's caution.
-        context.set_cipher_list(ciphers or b"ALL:@SECLEVEL=0")
-        if alpn is not None:
-            context.set_alpn_protos(alpn)
-        handshake = Handshake(self.world, self.server, context).run()
+    def shake(
+        self,
+        *versions: int,
+        alpn: list[bytes] | None = None,
+        ciphers: bytes | None = None,
+        after: Handshake | None = None,
+        curve: ec.EllipticCurve | None = None,
+    ) -> Handshake:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD) if after is None else after.client.get_context()
+        if after is None:
+            if versions:
+                context.set_min_proto_version(versions[0])
+                context.set_max_proto_version(versions[-1])
+            # Old versions are not to fail because of our own side's caution.
+            context.set_cipher_list(ciphers or b"ALL:@SECLEVEL=0")
+            if curve is not None:
+                context.set_tmp_ecdh(curve)
+            if alpn is not None:
+                context.set_alpn_protos(alpn)
+        handshake = Handshake(self.world, self.server, context, after and after.client.get_session()).run()
         # A hub's own timers must not outlive the test.
         self.addCleanup(lambda: [call.cancel() for call in self.world.time.getDelayedCalls()])
         return handshake
@@ -244,21 +206,57 @@ class HandshakeTests(SynchronousTestCase):
                 taken.add(name)
         self.assertEqual(taken, FORWARD_SECRET)
 
+    def test_key_exchanges(self) -> None:
+        """Those that are quick and good; a client cannot choose one that costs the hub six times as much."""
+        for curve, taken in ((ec.SECP256R1(), True), (ec.SECP384R1(), True), (ec.SECP521R1(), False)):
+            handshake = self.shake(SSL.TLS1_3_VERSION, curve=curve)
+            self.assertEqual(bool(handshake.received), taken, curve)
+
+    def test_an_older_openssl(self) -> None:
+        """One that does not know the best key exchange takes the next line, and nothing of that is felt later."""
+        self.patch(tls, "GROUPS", (b"nonsense:X25519", *tls.GROUPS[1:]))
+        self.server.use(self.server.identity)
+        self.assertTrue(self.shake().received)
+        self.assertFalse(self.shake(SSL.TLS1_3_VERSION, curve=ec.SECP521R1()).received)
+        self.patch(tls, "GROUPS", (b"nonsense",))
+        self.assertRaises(tls.BadCertificate, self.server.use, self.server.identity)
+        self.assertTrue(self.shake().received)
+
     def test_a_new_certificate(self) -> None:
         """Put in place while the hub runs: new connections see it, and those that are open live on."""
         directory = Path(self.mktemp())
         directory.mkdir()
-        certificate, key = directory / "certificate.pem", directory / "key.pem"
-        tls.make_certificate(certificate, key, now=NOW)
+        identity = tls.Identity.load(*make_certificate(directory))
         before = self.shake()
-        self.server.context = tls.make_context(certificate, key)
+        self.server.use(identity)
         after = self.shake()
         seen = [each.client.get_peer_certificate(as_cryptography=True) for each in (before, after)]
-        self.assertEqual(seen[1], x509.load_pem_x509_certificate(certificate.read_bytes()))
+        self.assertEqual(seen[1], identity.certificate)
         self.assertNotEqual(seen[0], seen[1])
         before.received = b""
         before.send(b"PING here\n")
         self.assertEqual(before.received, b"OK here\n")
+
+    def test_resumed(self) -> None:
+        """A ticket spares a part of the handshake and nothing else: whoever comes back with one is nobody until they log in again."""
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            first = self.shake(version)
+            first.send(b"LOGIN alice correct-horse-battery\nWHOAMI\n")
+            self.assertIn(b"username  alice", first.received)
+            again = self.shake(version, after=first)
+            self.assertTrue(_was_resumed(again.client))
+            again.send(b"WHOAMI\n")
+            self.assertIn(b"username  -", again.received)
+
+    def test_resumed_after_a_reload(self) -> None:
+        """The keys of tickets are of one context, so with another certificate everybody shakes hands anew, and sees it."""
+        directory = Path(self.mktemp())
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            first = self.shake(version)
+            self.server.use(tls.Identity.load(*make_certificate(directory)))
+            again = self.shake(version, after=first)
+            self.assertFalse(_was_resumed(again.client))
+            self.assertTrue(again.received.startswith(b"* SecureHub "))
 
     def test_goodbye(self) -> None:
         """After QUIT the client is told properly that no more will come."""
@@ -273,3 +271,8 @@ class HandshakeTests(SynchronousTestCase):
         context.set_max_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(ciphers)
         return context
+
+
+def _was_resumed(connection: SSL.Connection) -> bool:
+    # pyOpenSSL has no name for it.
+    return bool(SSL._lib.SSL_session_reused(connection._ssl))

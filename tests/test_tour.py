@@ -62,6 +62,7 @@ class TourTests(DaemonCase):
     def _here(self, text: str, daemon: Daemon) -> str:
         """A block with what is different in a test."""
         text = re.sub(r"\b5555\b", str(daemon.port), text).replace("python3", sys.executable)
+        text = text.replace("~/.local/share/securehub", str(self.state))
         return text.replace(".venv/bin/securehub-client", f"{program('securehub-client')} --state {self.state}")
 
     def _type(self, person: Talk, text: str) -> list[str]:

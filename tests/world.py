@@ -27,7 +27,9 @@ from securehub import config, service
 from securehub.clock import Clock
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
+from securehub.operations import Operations, Reread
 from securehub.protocol import HubFactory, HubProtocol
+from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
 from tests.beside import MemoryBeside
@@ -212,6 +214,8 @@ class World:
     @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
+    @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
+    @ivar late: settings that a reload finds to have changed, and which must not.
     @ivar clients: all who ever connected to the hub that runs now.
     """
 
@@ -231,6 +235,8 @@ class World:
         self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
+        self.broken = ""
+        self.late: tuple[str, ...] = ()
         self._factories = factories if factories is not None else installed()
         self._make_store = make_store
         self._start()
@@ -252,6 +258,7 @@ class World:
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,
+            operations=Operations(self._prepare_reload, lambda: 90),
             beside=self.beside,
         )
         self.hub.open()
@@ -346,6 +353,11 @@ class World:
         else:
             return False
         return True
+
+    def _prepare_reload(self) -> Callable[[], Reread]:
+        if self.broken:
+            raise Conflict(self.broken)
+        return lambda: Reread(("certificate",), self.late)
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()

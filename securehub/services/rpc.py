@@ -41,15 +41,15 @@ class RPC:
 
     def __init__(self, hub: Hub) -> None:
         self.commands = hub.commands
-        self.documents: dict[frozenset[str], Document] = {}
+        self.documents: dict[frozenset[tuple[str, str]], Document] = {}
 
     @command(None, access=ANYONE)
     async def discover(self, session: Session) -> Document:
         """Describe all methods that you may use, as an OpenRPC document."""
         roles = await session.roles()
         commands = [each for each in self.commands if each.access.allows(roles, session.operator)]
-        # There are as many documents as sets of roles that somebody has; making one takes half a millisecond.
-        names = frozenset(each.name for each in commands)
-        if names not in self.documents:
-            self.documents[names] = Document(**openrpc.document(commands))
-        return self.documents[names]
+        # There are as many documents as sets of roles that somebody has, and ways to set the hub; making one takes half a millisecond.
+        told = frozenset((each.name, each.note()) for each in commands)
+        if told not in self.documents:
+            self.documents[told] = Document(**openrpc.document(commands))
+        return self.documents[told]

@@ -56,12 +56,14 @@ class Position:
     A point in the journal. Opaque: that it can be waited for is all that is known about it.
 
     @ivar waiting: what the gate keeps back until it is settled.
+    @ivar told: likewise, of what those who listen are told.
     """
 
-    __slots__ = ("commits", "number", "size", "undo", "waiting")
+    __slots__ = ("commits", "number", "size", "told", "undo", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
+        self.told: list[Any] = []
         self.commits: list[lines.Commit] = []
         self.undo: list[tuple[Any, str, bytes | None]] = []
         self.number = 0

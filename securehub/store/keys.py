@@ -105,7 +105,7 @@ class Keys(NamedTuple):
             if key and name_of(key) == name:
                 return FileKey(key, bytes.fromhex(salt))
         if not self.current:
-            raise NoKey(f"it is sealed under the key {name}, and this hub is given no key: see the setting store.key")
+            raise NoKey(f"it is sealed under the key {name}, and this hub is given no key: see the setting seal_key")
         raise NoKey(f"it is sealed under the key {name}; {self.source} has {', '.join(map(name_of, (self.current, *self.older)))}")
 
 
@@ -134,22 +134,22 @@ def find(source: str, *, beside: Path | None = None) -> Keys:
     try:
         if kind == "file":
             if beside is not None and beside.resolve() in Path(place).resolve().parents:
-                raise NoKey(f"store.key = {source}: a key must not lie in the state directory, which it is to protect")
+                raise NoKey(f"seal_key = {source}: a key must not lie in the state directory, which it is to protect")
             text = Path(place).read_text("ascii")
         elif kind == "env":
             text = os.environ[place]
         elif kind == "credential":
             text = Path(os.environ["CREDENTIALS_DIRECTORY"], place).read_text("ascii")
         else:
-            raise NoKey(f"store.key = {source}: expected file:PATH, env:NAME or credential:NAME")
+            raise NoKey(f"seal_key = {source}: expected file:PATH, env:NAME or credential:NAME")
     except KeyError as error:
-        raise NoKey(f"store.key = {source}: there is no environment variable {error.args[0]}") from None
+        raise NoKey(f"seal_key = {source}: there is no environment variable {error.args[0]}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise NoKey(f"store.key = {source}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise NoKey(f"seal_key = {source}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
     words = text.split()
     # The text is never quoted: it may be a key with one digit too few.
     if not words or not all(map(_KEY.fullmatch, words)):
-        raise NoKey(f"store.key = {source}: expected keys of 64 hexadecimal digits, such as `openssl rand -hex 32` makes")
+        raise NoKey(f"seal_key = {source}: expected keys of 64 hexadecimal digits, such as `openssl rand -hex 32` makes")
     current, *older = map(bytes.fromhex, words)
     return Keys(current, tuple(older), source)
 

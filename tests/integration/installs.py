@@ -32,6 +32,9 @@ DATA = {
 }
 """What is installed beside the modules."""
 
+SHARED = {"securehub.ini", "securehub.service", "securehub.socket"}
+"""What an operator finds in share/securehub."""
+
 
 def run(*command: object, cwd: Path) -> str:
     """
@@ -133,6 +136,7 @@ class InstallTests(SynchronousTestCase):
         """A wheel, and beside it another distribution's service, both installed as wheels."""
         environment = self.environment(self.wheel)
         self.assert_commands(environment)
+        self.assertTrue((environment.path / "share" / "securehub" / "securehub.service").exists())
         self.assertNotIn("ROLL", environment.help())
         environment.install(self.dice())
         self.assertIn("ROLL", environment.help())
@@ -141,6 +145,7 @@ class InstallTests(SynchronousTestCase):
         """An sdist, and beside it another distribution's service, installed editable."""
         environment = self.environment(self.sdist)
         self.assert_commands(environment)
+        self.assertTrue((environment.path / "share" / "securehub" / "securehub.service").exists())
         environment.install("--editable", self.dice())
         self.assertIn("ROLL", environment.help())
 
@@ -155,7 +160,10 @@ class InstallTests(SynchronousTestCase):
         """The wheel has all modules and nothing else; the sdist has what it takes to test and to read."""
         wheel = set(zipfile.ZipFile(self.wheel).namelist())
         modules = {str(path.relative_to(self.source)) for top in ("securehub", "twisted") for path in (self.source / top).rglob("*.py")}
-        self.assertEqual({name for name in wheel if ".dist-info/" not in name}, modules | DATA)
+        code = {name for name in wheel if ".dist-info/" not in name and ".data/" not in name}
+        self.assertEqual(code, modules | DATA)
+        shared = {name.partition(".data/")[2] for name in wheel if ".data/" in name}
+        self.assertEqual(shared, {f"data/share/securehub/{name}" for name in SHARED})
         self.assertTrue([name for name in wheel if name.endswith("LICENSE")])
         with tarfile.open(self.sdist) as archive:
             names = {name.partition("/")[2] for name in archive.getnames()}
@@ -164,6 +172,8 @@ class InstallTests(SynchronousTestCase):
             "tox.ini",
             "LICENSE",
             "etc/securehub.ini",
+            "etc/securehub.service",
+            "etc/securehub.socket",
             "tests/__init__.py",
             "docs/index.md",
             "news/README.md",

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -79,15 +81,30 @@ class Daemon:
     """
     C{twistd -n securehub}, or another way to start it.
 
+    @param config: a file with settings.
+    @param environment: variables to add to ours.
+    @param listening: sockets to hand over, as systemd does.
+
     @ivar port: where it listens, once it has started.
     """
 
     def __init__(
-        self, state: Path, *, command: Sequence[str] = ("twistd", "-n", "--pidfile="), port: int = 0, cwd: Path | None = None
+        self,
+        state: Path,
+        *,
+        command: Sequence[str] = ("twistd", "-n", "--pidfile="),
+        port: int = 0,
+        config: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        listening: Sequence[socket.socket] = (),
     ) -> None:
         name, *rest = command
+        options = ["--state", str(state), "--port", str(port), *(["--config", str(config)] if config else [])]
+        descriptors = [each.fileno() for each in listening]
         self._process = subprocess.Popen(
-            [program(name), *rest, "securehub", "--state", str(state), "--port", str(port)],
+            [*_handing_over(descriptors), program(name), *rest, "securehub", *options],
+            env={**os.environ, **(environment or {})},
+            pass_fds=descriptors,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -111,6 +128,10 @@ class Daemon:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(SECONDS)
 
+    def hang_up(self) -> None:
+        """Ask it to reload."""
+        self._process.send_signal(signal.SIGHUP)
+
     def terminate(self) -> float:
         """
         Ask it to stop, and wait for that.
@@ -132,6 +153,20 @@ class Daemon:
             self.kill()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+def _handing_over(descriptors: Sequence[int]) -> list[str]:
+    """What comes before a command line to let its process have these as its descriptors from 3 on, and know it."""
+    if not descriptors:
+        return []
+    code = (
+        "import os, sys; given = [os.dup(int(each)) for each in sys.argv[1].split()];"
+        "highest = [os.dup2(each, 100 + number) for number, each in enumerate(given)];"
+        "[os.dup2(each, 3 + number) for number, each in enumerate(highest)];"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(given)));"
+        "os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    return [sys.executable, "-c", code, " ".join(map(str, descriptors))]
 
 
 class Talk:

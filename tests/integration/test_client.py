@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 
+from tests.certificates import make_certificate
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, DaemonCase
 
@@ -66,6 +67,15 @@ class ClientTests(DaemonCase):
         status, said, complaint = self.run_client("PING\n", self.address, "--fingerprint", "00" * 32)
         self.assertEqual((status, said), (2, []))
         self.assertIn("is not the one that was asked for", complaint)
+
+    def test_ca(self) -> None:
+        """Whoever gives the hub's CA talks to that hub alone, on this machine, too."""
+        self.assertEqual(self.run_client("PING\n", self.address, "--ca", str(self.state / "ca.pem"))[:2], (0, ["OK"]))
+        other, _ = make_certificate(self.state.parent / "other")
+        for wrong in (other, self.state / "nowhere.pem"):
+            status, said, complaint = self.run_client("PING\n", self.address, "--ca", str(wrong))
+            self.assertEqual((status, said), (2, []))
+            self.assertRegex(complaint, r"^securehub-client: [^\n]+\n$")
 
     def test_nobody_there(self) -> None:
         """Without a hub it says so in one line."""

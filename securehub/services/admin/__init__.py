@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import ADMIN, command, named, optional, prompted
 from securehub.networks import origin
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
-from securehub.services.admin import audit, connections, invites, locks, roles, safety, status, users
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services.admin import audit, connections, invites, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Admin:
     """The hub's administration."""
 
     name = "admin"
+    remembered = staticmethod(audit.remembered)
+    refuse_to_forget = staticmethod(audit.refuse_nothing)
+    forget = staticmethod(audit.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -38,11 +42,12 @@ class Admin:
         self.random = hub.random
         self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
-        self.invitation = timedelta(days=hub.settings["invitation_days"])
+        self.settings = hub.settings
         self.hashing = hub.hashing
         self.sessions = hub.sessions
         self.safety = safety.Safety(hub)
         self.gauges = status.Gauges(hub, self.safety)
+        self.prepare_reload = hub.operations.prepare_reload
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
     async def users(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[users.UserRow]:
@@ -96,9 +101,9 @@ class Admin:
         It is good for one member, and for as many days as the hub's settings say, if you do not say otherwise. Its code is shown this
         once. It is kept that you vouched for those who come with it.
         """
-        at = self.clock.now()
+        at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
-        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + self.invitation, at=at)
+        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + default, at=at)
         return invitations.opened(invited, self.vault)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
@@ -218,7 +223,19 @@ class Admin:
         """
         Seal what comes from now on under another key.
 
-        Put it in front of the old one where the setting store.key says, and then give this command. The old one is needed as long as
+        Put it in front of the old one where the setting seal_key says, and then give this command. The old one is needed as long as
         there are files that are sealed under it.
         """
         return await self.safety.change_key()
+
+    @command(None, access=ADMIN, writes=True, keyed=False)
+    async def reload(self, session: Session) -> reloading.Reloaded:
+        """
+        Read anew what can be read anew.
+
+        That is the certificate, some settings, and the file of the log, as SIGHUP does. If something is broken all stays as it was, and
+        the answer is conflict.
+        """
+        use = self.prepare_reload()
+        await session.transact(reloading.agree)
+        return reloading.Reloaded(*use())

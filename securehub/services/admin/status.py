@@ -82,8 +82,7 @@ class Gauges:
         self.sessions = hub.sessions
         self.doorkeeper = hub.doorkeeper
         self.vitals = hub.vitals
-        self.memory_bytes = hub.memory_bytes
-        self.certificate_days = hub.certificate_days
+        self.operations = hub.operations
         self.count_connections = hub.count_connections
         self.seconds = hub.reactor.seconds
         self.started = self.seconds()
@@ -108,9 +107,9 @@ class Gauges:
             queued_bytes=sum(each.queued for each in sessions),
             loop_delay_p99_ms=vitals.late_ms(0.99),
             loop_delay_max_ms=vitals.late_ms(1),
-            memory_bytes=self.memory_bytes() if self.memory_bytes else None,
+            memory_bytes=self.operations.memory_bytes(),
             journal_bytes=store.journal_bytes,
             **await self.safety.told(),
-            certificate_days=self.certificate_days() if self.certificate_days else None,
+            certificate_days=self.operations.certificate_days(),
             records=store.counts(),
         )

@@ -74,15 +74,13 @@ class Auth:
         self.switchboard = hub.switchboard
         self.currency = hub.currencies.default
         self.numbering = hub.numbering
-        self.sessions_per_member = hub.settings["sessions_per_member"]
-        self.registration = hub.settings["registration"]
-        self.notes = {"create": invitations.ABOUT[self.registration]}
+        self.settings = hub.settings
+        self.notes = {"create": lambda: invitations.ABOUT[hub.settings["registration"]]}
         self.services = hub.services
-        self.lifetimes = Ageing(hub).lifetimes
+        self.ageing = Ageing(hub)
         self.erasing = erasure.Erasing(hub)
         self.erasing.go_on_by_itself()
         self.guessing = _guessing(hub)
-        self.certificates_per_member = hub.settings["certificates_per_member"]
 
     @command(
         "CREATE",
@@ -100,7 +98,7 @@ class Auth:
 
         You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it.
         """
-        await self.store.read(invitations.refuse_uninvited, self.registration, invite, at=self.clock.now())
+        await self.store.read(invitations.refuse_uninvited, self.settings["registration"], invite, at=self.clock.now())
         passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
         hashed = await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
@@ -112,11 +110,11 @@ class Auth:
             self._welcome(session, username),
             self.currency,
             self.numbering,
-            self.registration,
+            self.settings["registration"],
             invite,
             at=self.clock.now(),
         )
-        _let_in(session, username, created.resume)
+        await _let_in(session, username, created.resume)
         return created
 
     async def certificate_fits(self, session: Session, username: str) -> bool:
@@ -146,7 +144,7 @@ class Auth:
             code = await self._code(session, trial, username, otp)
             welcome = self._welcome(session, username)
             logged_in = await session.transact(rule, username, *proof, welcome, at=self.clock.now(), code=code)
-        _let_in(session, username, logged_in.resume)
+        await _let_in(session, username, logged_in.resume)
         return logged_in
 
     @command("RESUME", access=STRANGER, writes=True, keyed=False, token=arguments.token)
@@ -161,10 +159,10 @@ class Auth:
         if owner is None:
             raise self._bad_token(session)
         welcome = self._welcome(session, owner, used.family)
-        logged_in = await session.transact(rules.resume, used, welcome, self.lifetimes, at=self.clock.now())
+        logged_in = await session.transact(rules.resume, used, welcome, self.ageing.lifetimes, at=self.clock.now())
         if logged_in is None:
-            raise self._bad_token(session)
-        _let_in(session, logged_in.username, logged_in.resume)
+            raise self._bad_token(session, owner)
+        await _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
     @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
@@ -182,7 +180,7 @@ class Auth:
         A session lasts from a login until it is ended, be it connected or not: a program comes back to it with its token.
         """
         live = {each.family: each.address for each in self._live(session.member) if each.family is not None}
-        return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.lifetimes, at=self.clock.now())
+        return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.ageing.lifetimes, at=self.clock.now())
 
     @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=arguments.word)
     async def revoke(self, session: Session, session_: str) -> None:
@@ -299,7 +297,7 @@ class Auth:
         On a connection with it, LOGIN needs no password. It may be signed by anybody, or by itself; it is good until it expires or you
         remove it, a new password does not end it, and nobody else can register it.
         """
-        certificate, limit = session.certificate(), self.certificates_per_member
+        certificate, limit = session.certificate(), self.settings["certificates_per_member"]
         return await session.transact(certificates.add, session.member, certificate, limit=limit, at=self.clock.now())
 
     @command(None, access=MEMBER)
@@ -345,7 +343,7 @@ class Auth:
         hashed = await self.store.read(rules.hash_of, username)
         fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
         if not fits or hashed is None:
-            raise rules.wrong()
+            raise rules.wrong(username if hashed else "")
         return hashed, newer
 
     async def _code(self, session: Session, trial: Trial, username: str, typed: str | None) -> otp.Given | None:
@@ -365,13 +363,15 @@ class Auth:
         trial.check()
         return otp.compare(kept, username, typed, self.vault, at=self.clock.now())
 
-    def _bad_token(self, session: Session) -> Refusal:
+    def _bad_token(self, session: Session, owner: str = "") -> Refusal:
         """
         What a bad token is answered. A good one is never refused, as that takes no more work than to find out that it is good.
+
+        @param owner: whose login it names, if there is such a login.
         """
         try:
             with self.guessing.trial(None, session.address):
-                raise tokens.refused()
+                raise tokens.refused(owner)
         except Refusal as refusal:
             return refusal
 
@@ -381,12 +381,12 @@ class Auth:
     def _welcome(self, session: Session, username: str, family: str | None = None) -> rules.Welcome:
         _refuse_gone(session)
         live = tuple(each.family for each in self._live(username) if each.family)
-        return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.sessions_per_member)
+        return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.settings["sessions_per_member"])
 
 
-def _let_in(session: Session, username: str, resume: str) -> None:
+async def _let_in(session: Session, username: str, resume: str) -> None:
     token = Token.parse(resume)
-    session.log_in(username, token.family, token.digest)
+    await session.log_in(username, token.family, token.digest)
 
 
 def _refuse_gone(session: Session) -> None:
@@ -399,6 +399,9 @@ def _refuse_gone(session: Session) -> None:
 
 def _guessing(hub: Hub) -> Guessing:
     settings = hub.settings
-    account = Rate(settings["account_failures"], settings["account_failure_seconds"])
-    network = Rate(settings["network_failures"], settings["network_failure_seconds"])
-    return Guessing(account, network, hub.reactor.seconds, trust_loopback=settings["trust_loopback"])
+    return Guessing(
+        lambda: Rate(settings["account_failures"], settings["account_failure_seconds"]),
+        lambda: Rate(settings["network_failures"], settings["network_failure_seconds"]),
+        hub.reactor.seconds,
+        trust_loopback=lambda: settings["trust_loopback"],
+    )

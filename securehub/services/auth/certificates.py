@@ -100,7 +100,7 @@ def log_in(
     @raise Locked: the account is locked.
     """
     if not fits(tx, username, certificate, at=at):
-        raise rules.wrong()
+        raise rules.wrong(username)
     return rules.let_in(tx, username, code, welcome, at=at)
 
 

@@ -72,7 +72,7 @@ class Erasing:
         self._store = hub.store
         self._chores = hub.chores
         self._services = hub.services
-        self._archive = timedelta(days=hub.settings["archive_days"])
+        self._settings = hub.settings
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -80,7 +80,7 @@ class Erasing:
         return tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
 
     def archived_until(self, at: datetime) -> datetime:
-        return at + self._archive
+        return at + timedelta(days=self._settings["archive_days"])
 
     def go_on_by_itself(self) -> None:
         """Go on with what was interrupted, at the start of the hub and every hour."""
@@ -120,7 +120,7 @@ def erase(
     member = members.fetch(tx, username)
     credential = tx.get(Credential, username)
     if verified is not None and (credential is None or credential.hash != verified):
-        raise wrong()
+        raise wrong(username)
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")

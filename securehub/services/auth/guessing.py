@@ -66,11 +66,12 @@ class Buckets:
     """
     Buckets of one kind, by key; one that has all its tokens is not kept.
 
+    @param rate: asked for anew each time.
     @param seconds: a monotonic clock.
     @param most: how many are kept at most.
     """
 
-    def __init__(self, rate: Rate, seconds: Callable[[], float], most: int = MOST_BUCKETS) -> None:
+    def __init__(self, rate: Callable[[], Rate], seconds: Callable[[], float], most: int = MOST_BUCKETS) -> None:
         self._rate = rate
         self._seconds = seconds
         self._most = most
@@ -86,21 +87,21 @@ class Buckets:
 
     def fail(self, key: object) -> None:
         """Note a try that has failed."""
-        now = self._seconds()
+        now, rate = self._seconds(), self._rate()
         # The one that failed last stands last, so those that are full again are found in front.
         bucket = self._buckets.pop(key, None) or _Bucket()
         bucket.failures = self._left(bucket, now) + 1
         bucket.at = now
-        beyond = bucket.failures - self._rate.tokens
+        beyond = bucket.failures - rate.tokens
         if beyond > 0:
-            bucket.until = now + min(self._rate.seconds, FIRST_WAIT_SECONDS * 2.0 ** min(beyond - 1, 60))
+            bucket.until = now + min(rate.seconds, FIRST_WAIT_SECONDS * 2.0 ** min(beyond - 1, 60))
         if len(self._buckets) >= self._most:
             self._make_room(now)
         self._buckets[key] = bucket
 
     def _left(self, bucket: _Bucket, now: float) -> float:
         """The failures that time has not made good yet."""
-        return max(0.0, bucket.failures - (now - bucket.at) / self._rate.seconds)
+        return max(0.0, bucket.failures - (now - bucket.at) / self._rate().seconds)
 
     def _make_room(self, now: float) -> None:
         looked_at = [(self._left(bucket, now), key) for key, bucket in islice(self._buckets.items(), LOOKED_AT)]
@@ -117,10 +118,17 @@ class Guessing:
 
     @param account: for one account, from everywhere but its known networks; and from each address in those.
     @param network: for one network, whatever the account.
-    @param trust_loopback: whether this machine has no bucket as a network.
+    @param trust_loopback: tells whether this machine has no bucket as a network.
     """
 
-    def __init__(self, account: Rate, network: Rate, seconds: Callable[[], float], *, trust_loopback: bool) -> None:
+    def __init__(
+        self,
+        account: Callable[[], Rate],
+        network: Callable[[], Rate],
+        seconds: Callable[[], float],
+        *,
+        trust_loopback: Callable[[], bool],
+    ) -> None:
         self._accounts = Buckets(account, seconds)
         self._networks = Buckets(network, seconds)
         self._trust_loopback = trust_loopback
@@ -140,7 +148,7 @@ class Guessing:
         counted: list[tuple[Buckets, object]] = []
         if username is not None:
             counted.append((self._accounts, (username, None)))
-        if not (loopback and self._trust_loopback):
+        if not (loopback and self._trust_loopback()):
             counted.append((self._networks, network))
         return Trial(network, *counted)
 

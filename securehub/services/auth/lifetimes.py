@@ -59,12 +59,16 @@ class Ageing:
     """Looks after the logins of those who are connected."""
 
     def __init__(self, hub: Hub) -> None:
-        self.lifetimes = Lifetimes.of(hub.settings)
+        self._settings = hub.settings
         self._store = hub.store
         self._clock = hub.clock
         self._switchboard = hub.switchboard
         self._chores = hub.chores
         hub.chores.every(HOUR_SECONDS, self.age)
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        return Lifetimes.of(self._settings)
 
     async def age(self) -> None:
         """Mark what is used as used, and end what has lasted too long."""

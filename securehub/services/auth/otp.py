@@ -250,7 +250,7 @@ def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
     @raise Conflict: there are no codes.
     """
     if tx.fetch(Credential, username).hash != verified:
-        raise BadCredentials("wrong password")
+        raise BadCredentials("wrong password", username)
     return turn_off(tx, username)
 
 

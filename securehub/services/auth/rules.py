@@ -138,7 +138,7 @@ def log_in(
     """
     credential = tx.get(Credential, username)
     if credential is None or credential.hash != verified:
-        raise wrong()
+        raise wrong(username)
     logged_in = let_in(tx, username, code, welcome, at=at)
     if newer:
         tx.put(username, Credential(newer))
@@ -155,7 +155,7 @@ def let_in(tx: Transaction, username: str, code: otp.Given | None, welcome: Welc
     @raise LimitExceeded: so many sessions are open.
     """
     if not otp.use(tx, username, code):
-        raise wrong()
+        raise wrong(username)
     logged_in = _admit(tx, username, welcome.token, welcome.address, at)
     tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
     return logged_in
@@ -186,9 +186,13 @@ def hash_of(tx: ReadTransaction, username: str) -> str | None:
     return None if credential is None else credential.hash
 
 
-def wrong() -> BadCredentials:
-    """What every failed login is answered."""
-    return BadCredentials("wrong name or password")
+def wrong(member: str = "") -> BadCredentials:
+    """
+    What every failed login is answered.
+
+    @param member: who it was that failed, for the log; empty if there is no such member.
+    """
+    return BadCredentials("wrong name or password", member)
 
 
 def _admit(tx: Transaction, username: str, token: Token, address: str, at: datetime) -> LoggedIn:

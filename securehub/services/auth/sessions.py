@@ -118,7 +118,7 @@ def change_password(tx: Transaction, username: str, verified: str, newer: str, t
     """
     credential = tx.get(Credential, username)
     if credential is None or credential.hash != verified:
-        raise rules.wrong()
+        raise rules.wrong(username)
     members.admitted(tx, username)
     if tx.get(Family, fresh.family) is None:
         raise NotLoggedIn("this session has ended in the meantime")

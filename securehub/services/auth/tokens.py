@@ -177,6 +177,10 @@ def end_all(tx: Transaction, username: str, reason: str, *, but: str | None = No
     return len(ended)
 
 
-def refused() -> BadCredentials:
-    """What a bad token is answered, whatever is bad about it."""
-    return BadCredentials("the token is not good, or not any more; log in with your password")
+def refused(owner: str = "") -> BadCredentials:
+    """
+    What a bad token is answered, whatever is bad about it.
+
+    @param owner: whose family it names, for the log; empty if there is no such family.
+    """
+    return BadCredentials("the token is not good, or not any more; log in with your password", owner)

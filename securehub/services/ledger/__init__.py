@@ -64,7 +64,7 @@ class Ledger:
         self.currencies = hub.currencies
         self.numbering = hub.numbering
         self.booking = booking(hub)
-        self.accounts_per_member = hub.settings["accounts_per_member"]
+        self.settings = hub.settings
 
     @command("ACCOUNTS", access=MEMBER)
     async def accounts(self, session: Session) -> Listing[books.AccountRow]:
@@ -82,7 +82,13 @@ class Ledger:
         if code not in self.currencies:
             raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
         return await session.transact(
-            _open, session.member, name, self.currencies[code], self.numbering, limit=self.accounts_per_member, at=self.clock.now()
+            _open,
+            session.member,
+            name,
+            self.currencies[code],
+            self.numbering,
+            limit=self.settings["accounts_per_member"],
+            at=self.clock.now(),
         )
 
     @command("BALANCE", access=MEMBER, account=optional(arguments.account))

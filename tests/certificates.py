@@ -1,0 +1,49 @@
+"""
+Certificates for tests, in files.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
+
+
+def make_certificate(
+    directory: Path, *, name: str = "SecureHub", begin: datetime = BEGIN, days: int = 3650, password: bytes | None = None
+) -> tuple[Path, Path]:
+    """
+    A self-signed certificate and its key, as SecureHub 0.1 made them.
+
+    @param password: of the key; none if it is None.
+
+    @return: the paths of both.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    key.write_bytes(private.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption))
+    key.chmod(0o600)
+    certificate.write_bytes(signed.public_bytes(pem))
+    return certificate, key
