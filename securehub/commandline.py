@@ -13,7 +13,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -136,7 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     if given.gently:
-        os.nice(NICENESS)
+        with suppress(OSError):  # A service manager may forbid it.
+            os.nice(NICENESS)
     try:
         tool = Tool(given)
         getattr(tool, given.tool.replace("import", "import_"))()

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
+from securehub.store import journal
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
 from securehub.store.transaction import Transaction
@@ -19,6 +20,7 @@ from tests.store.setting import at_once
 from tests.world import Client, World
 
 HOUR = 3600
+SECRETS = [b'"alice"', b'"bobby"', b'"cellar', b"the wedding", b"secret-savings", b"let us meet", b":1234567", b"1234567,", b"flowers"]
 ONE, TWO = bytes(32), bytes(range(32))
 
 
@@ -186,6 +188,22 @@ class Safekeeping(SynchronousTestCase):
         """A hub without anybody beside it says so."""
         self.world.hub.safekeeping._beside = None
         self.assertEqual(self.call("admin.backup")["data"]["code"], "unavailable")
+
+    def test_sealed(self) -> None:
+        """Of all that members do nothing can be read in any file of the store, be it journal or snapshot."""
+        self.patch(journal, "SNAPSHOT_AFTER", 3)
+        for keys, readable in ((Keys(ONE), False), (Keys(), True)):
+            self.start(directory=MemoryDirectory(keys=keys))
+            alice, bob = self.world.member("alice"), self.world.member("bobby")
+            self.operator.ask("DEPOSIT alice 98765.43")
+            for line in ("TRANSFER bobby 12345.67 for the wedding", "OPEN secret-savings", "JOIN cellar", "SAY cellar let us meet there"):
+                self.assertTrue(alice.ask(line)[-1].startswith("OK"), line)
+            bob.ask("EXPENSE flowers 23.45 wants")
+            self.world.stop()
+            files = {name: text for name, text in self.world.directory.files.items() if name.endswith(".jsonl")}
+            self.assertEqual({name.partition("-")[0] for name in files}, {"journal", "snapshot"})
+            found = [secret for secret in SECRETS if any(secret in content for content in files.values())]
+            self.assertEqual(found, SECRETS if readable else [])
 
     def test_change_key(self) -> None:
         """The new key is taken when the old one stands behind it, and what comes next is sealed under it."""

@@ -7,6 +7,7 @@ written last. No key is among them: not that of the vault, nor that of TLS, nor 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -168,15 +169,22 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
 
     @return: the journal that was restored.
 
-    @raise CannotRestore: there is a journal, which would be lost.
+    @raise CannotRestore: there is a journal, which would be lost; or the backup does not go back so far.
     @raise Broken: the backup is not whole.
     """
     refuse_used(directory)
     check_files(backup)
     source = RealDirectory(backup, directory.keys)
     journal = Journal(source, until)
-    files = _copy_journal(journal, directory.path, TEMPORARY)
-    snapshots = _copy_snapshots(source, directory.path, journal.number, TEMPORARY)
+    try:
+        files = _copy_journal(journal, directory.path, TEMPORARY)
+        snapshots = _copy_snapshots(source, directory.path, journal.number, TEMPORARY)
+        if journal.begins and not snapshots:
+            raise CannotRestore(f"the backup begins after commit {journal.begins}, and has no snapshot from before commit {journal.number}")
+    except BaseException:
+        for left in directory.path.glob(f"*{TEMPORARY}"):
+            left.unlink()
+        raise
     # A journal whose beginning is missing does not start. So the beginning comes last, and after it what could stand for it.
     for name in [*sorted(files, key=serial_of, reverse=True), *snapshots]:
         os.rename(directory.path / (name + TEMPORARY), directory.path / name)
@@ -221,7 +229,10 @@ def _try(directory: RealDirectory, target: Path, backup: Backup, until: int | No
 def _copy(directory: RealDirectory, target: Path, backup: Backup, until: int | None) -> Backup:
     journal = Journal(directory, until)
     files = _copy_journal(journal, target)
-    files |= _copy_snapshots(directory, target, journal.number)
+    snapshots = _copy_snapshots(directory, target, journal.number)
+    if journal.begins and not snapshots:
+        raise FileNotFoundError(errno.ENOENT, "newer ones have taken the place of the snapshots; try again", str(directory.path))
+    files |= snapshots
     return msgspec.structs.replace(backup, number=journal.number, head=journal.head.decode(), files=files)
 
 

@@ -69,6 +69,7 @@ class Journal:
     @param until: the number of the commit with which it ends for the time being, where a daemon goes on writing; None for all.
 
     @ivar number: of the last commit that was walked over.
+    @ivar begins: the number of the commit before the oldest line; what was before has been removed.
     @ivar head: the hash of the last line.
     @ivar heads: all hashes that the next header may hang on: those of the last commit and of all headers since.
     @ivar segments: how many were walked over.
@@ -79,7 +80,7 @@ class Journal:
     def __init__(self, directory: Directory, until: int | None = None) -> None:
         self._directory = directory
         self._until = until
-        self.number = 0
+        self.number = self.begins = 0
         self.head = lines.FIRST_HASH
         self.segments = 0
         self.notes: list[str] = []
@@ -155,12 +156,14 @@ class Journal:
     def _take_snapshot(self) -> None:
         """What was imported has no journal before its first start."""
         for _, head in snapshot_heads(self._directory):
+            if self._until is not None and head.number > self._until:
+                break
             self.number, self.head = head.number, head.hash.encode()
             self.heads = {self.head}
 
     def _find_beginning(self, segment: _Segment, line: bytes) -> None:
         """Where what came before the first segment has been removed, a snapshot says on what it hangs, or it is taken on trust."""
-        self.number = segment.header.after
+        self.number = self.begins = segment.header.after
         if not self.number and _fits(line, self.heads):
             return
         genesis = self.heads

@@ -80,12 +80,10 @@ class Writer:
         assert self._segment is not None
         head = self.head
         content = []
-        number = self.number
         for commit in commits:
             line, head = lines.seal(commit, head, self._key)
             content.append(line)
-            number = commit.n
         group = b"".join(content)
         self._segment.append(group)
-        self.number, self.head = number, head
+        self.number, self.head = commits[-1].n, head
         self.size += len(group)

@@ -175,6 +175,20 @@ class Backups(SynchronousTestCase):
             self.assertRaises(CannotRestore, restore, path, state)
             self.assertEqual((state.path / name).read_bytes(), b"theirs")
 
+    def test_pruned(self) -> None:
+        """Where the archive has been pruned, a backup goes back as far as its snapshots do."""
+        self.state = self.fresh(without(self.books.files, FIRST))
+        path = self.back_up()
+        state = self.fresh()
+        restore(path, state, until=13)
+        self.assertEqual(taken(state).store.number, 13)
+        state = self.fresh()
+        self.assertRaises(Broken, restore, path, state, until=7)
+        self.assertEqual(state.names(), [])
+        for name in [name for name in self.books.files if name.startswith("snapshot")]:
+            (self.state.path / name).unlink()
+        self.assertRaises((Broken, FileNotFoundError), self.back_up)
+
     def test_interrupted_restore(self) -> None:
         """Stopped anywhere, a restore leaves what a start refuses, or all of it."""
         path = self.back_up()
