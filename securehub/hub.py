@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -37,12 +37,15 @@ from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
+from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
 from securehub.vitals import Vitals
 
 _log = Logger()
+
+MIB = 1024 * 1024
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -95,6 +98,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        folder: Folder | None = None,
         operations: Operations | None = None,
         beside: Beside | None = None,
     ) -> None:
@@ -107,7 +111,20 @@ class Hub:
         self.operations = operations or Operations()
         self.gate = Gate(reactor)
         self.switchboard = Switchboard(self.gate)
-        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        records = records_of(factories, self.core_records)
+        segment_bytes = settings["segment_mib"] * MIB
+        self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
+        self.upkeep = folder and Upkeep(
+            self.store,
+            directory,
+            worker,
+            reactor,
+            clock,
+            folder,
+            segment_bytes=segment_bytes,
+            percent=settings["fold_percent"],
+            archive_days=settings["archive_days"],
+        )
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
@@ -149,6 +166,8 @@ class Hub:
         )
         self.duties.start()
         self.chores.start()
+        if self.upkeep:
+            self.upkeep.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -163,7 +182,8 @@ class Hub:
             door.stopping = True
         self.chores.stop()
         self.safekeeping.stop()
-        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
+        alone = self.upkeep.stop() if self.upkeep else succeed(None)
+        stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 

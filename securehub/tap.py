@@ -33,6 +33,7 @@ from securehub.hub import Hub
 from securehub.operations import Operations, Reread
 from securehub.refusals import Conflict
 from securehub.store import keys
+from securehub.store.child import ChildFolder
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -198,6 +199,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
+            folder=ChildFolder(reactor, settings["state"], settings["seal_key"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
             beside=Processes(reactor, settings),
         )

@@ -77,13 +77,13 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing"}
     | {"members", "money", "once", "operations", "protocol", "safekeeping", "service", "session", "services.auth.tokens"}
-    | {"services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal", "store.worker"}
+    | {"services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker"}
     | {"switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
     "tap": {"beside", "certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals"}
-    | {"systemd", "tls", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker", "vault", "vitals"},
+    | {"systemd", "tls", "store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "commandline": {"", "config", "hub", "service", "store"},

@@ -44,7 +44,7 @@ class Script(SynchronousTestCase):
             books = self.books(keys)
             status, said = self.run_script(books.put(Path(self.mktemp())).path)
             self.assertEqual(status, 0, said)
-            self.assertIn("9 commits", said)
+            self.assertIn("commits 1 to 9, ", said)
             self.assertIn(books.setting.store.head, said)
 
     def test_damaged(self) -> None:

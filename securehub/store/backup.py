@@ -19,10 +19,10 @@ from typing import IO
 
 import msgspec
 
-from securehub.store.chain import ARCHIVE, Broken, Journal
+from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse, RealDisk
 from securehub.store.files import TEMPORARY, RealDirectory
-from securehub.store.recovery import segment_names, serial_of, snapshot_names
+from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
 
 LIST = "backup.json"
 FORMAT = 1

@@ -13,13 +13,10 @@ from typing import NamedTuple
 
 from securehub.store import line as lines
 from securehub.store.files import Directory
-from securehub.store.keys import Changed, NoKey, opened
+from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
-from securehub.store.recovery import segment_names, serial_of, snapshot_names
-from securehub.store.snapshot import Head, read_head
-
-ARCHIVE = "archive"
-"""The folder of segments that a start does not need any more."""
+from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.snapshot import Head, read_head, stored
 
 
 class Broken(Exception):
@@ -200,8 +197,8 @@ def snapshot_heads(directory: Directory) -> list[tuple[str, Head]]:
     found = []
     for name in snapshot_names(directory.names()):
         try:
-            found.append((name, read_head(next(opened(directory.lines(name), directory.keys), b""))))
-        except (Damaged, Changed, NoKey):
+            found.append((name, read_head(next(stored(directory, name), b""))))
+        except (Damaged, NoKey):
             continue
     return found
 

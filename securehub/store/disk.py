@@ -47,6 +47,9 @@ class Disk(Protocol):
     def size(self, name: str) -> int:
         """In bytes."""
 
+    def room(self) -> int:
+        """How many bytes more the disk takes, as far as it can tell."""
+
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file, each with the LF that ends it; the last one may lack it."""
 
@@ -61,15 +64,18 @@ class Disk(Protocol):
         """
 
     def rename(self, name: str, new_name: str) -> None:
-        """Give a file another name, taking that from whatever has it: at every moment, and after a crash, one of both has it."""
+        """
+        Give a file another name, taking that from whatever has it: at every moment, and after a crash, one of both has it. The folder
+        of the new one is made if it is not there.
+        """
 
     def remove(self, name: str) -> None:
         """
         @raise FileNotFoundError: there is no such file.
         """
 
-    def sync_names(self) -> None:
-        """Wait until the names are on the disk."""
+    def sync_names(self, folder: str = "") -> None:
+        """Wait until the names in the directory, or in a folder of it, are on the disk."""
 
     def hold(self) -> None:
         """
@@ -124,6 +130,10 @@ class RealDisk:
     def size(self, name: str) -> int:
         return os.stat(self._path / name).st_size
 
+    def room(self) -> int:
+        found = os.statvfs(self._path)
+        return found.f_bavail * found.f_frsize
+
     def lines(self, name: str) -> Iterator[bytes]:
         return open(self._path / name, "rb", buffering=1024 * 1024)
 
@@ -134,13 +144,16 @@ class RealDisk:
         return RealFile(os.open(self._path / name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
 
     def rename(self, name: str, new_name: str) -> None:
+        folder = (self._path / new_name).parent
+        if folder != self._path and not folder.exists():
+            folder.mkdir(mode=0o700)
         os.rename(self._path / name, self._path / new_name)
 
     def remove(self, name: str) -> None:
         os.unlink(self._path / name)
 
-    def sync_names(self) -> None:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def sync_names(self, folder: str = "") -> None:
+        descriptor = os.open(self._path / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:

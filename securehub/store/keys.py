@@ -36,7 +36,11 @@ class NoKey(Exception):
     """A key is needed that is not there; the text says which, and where it was looked for."""
 
 
-class Changed(Exception):
+class Damaged(Exception):
+    """Something is not what was once written."""
+
+
+class Changed(Damaged):
     """What was sealed has been changed, or stands in another place."""
 
 
@@ -181,7 +185,7 @@ _decode_piece = msgspec.json.Decoder(_Piece).decode
 _decode_last = msgspec.json.Decoder(_Last).decode
 
 
-def sealed(chunks: Iterable[bytes], keys: Keys) -> Iterator[bytes]:
+def wrapped(chunks: Iterable[bytes], keys: Keys) -> Iterator[bytes]:
     """
     A file as it is stored: sealed in pieces, or as it is where there is no key.
 
@@ -204,7 +208,7 @@ def sealed(chunks: Iterable[bytes], keys: Keys) -> Iterator[bytes]:
     yield _encode(_Last(count, digest.hexdigest())) + b"\n"
 
 
-def opened(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
+def unwrapped(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
     """
     The lines of a file's content, be it sealed or not.
 

@@ -13,7 +13,8 @@ from hashlib import sha256
 import msgspec
 from msgspec import Raw
 
-from securehub.store.keys import SEALED_FORMAT, Changed, FileKey
+from securehub.store.keys import SEALED_FORMAT, FileKey
+from securehub.store.keys import Damaged as Damaged
 
 FORMAT = 1
 """The version of plain files."""
@@ -26,10 +27,6 @@ FIRST_HASH = b"0" * 64
 _MARK = b',"hash":"'
 _END = b'"}\n'
 _TAIL = len(_MARK) + 64 + len(_END)
-
-
-class Damaged(Exception):
-    """A line is not what was once written."""
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,8 +146,6 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
     """
     try:
         return _decode_commit(line) if key is None else _open(_decode_sealed(line), key)
-    except Changed as change:
-        raise Damaged(str(change)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"not a commit: {error}") from None
 

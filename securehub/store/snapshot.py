@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
 from securehub.store.collection import MASK, Collection, ExpiringCollection
+from securehub.store.keys import unwrapped
 from securehub.store.line import FORMAT, Damaged
+
+if TYPE_CHECKING:
+    from securehub.store.files import Directory
 
 _BATCH = 1024
 
@@ -71,11 +76,11 @@ def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -
 
     The last one ends with the digest, which L{digest_of} gets out of it.
     """
-    return written(head, (row for collection in collections for row in _rows(collection)))
+    return sealed(head, (row for collection in collections for row in _rows(collection)))
 
 
-def written(head: Head, rows: Iterator[bytes]) -> Iterator[bytes]:
-    """As L{chunks}, of lines that are there already."""
+def sealed(head: Head, rows: Iterator[bytes]) -> Iterator[bytes]:
+    """As L{chunks}, of lines that are written already."""
     digest = sha256()
     count = 0
     piece = _encode(head) + b"\n"
@@ -86,6 +91,18 @@ def written(head: Head, rows: Iterator[bytes]) -> Iterator[bytes]:
         count += len(batch)
         piece = b"".join(batch)
     yield _encode(_End(count, digest.hexdigest())) + b"\n"
+
+
+def row(collection: bytes, key: str, record: bytes, began: int | None = None) -> bytes:
+    """
+    The line of a record.
+
+    @param collection: its name, as JSON.
+    @param began: seconds since the epoch, where records expire.
+    """
+    if began is None:
+        return b"[%b,%b,%b]\n" % (collection, _encode(key), record)
+    return b"[%b,%b,%b,%d]\n" % (collection, _encode(key), record, began)
 
 
 def digest_of(last_chunk: bytes) -> str:
@@ -131,6 +148,16 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
     return head, end.digest
 
 
+def stored(directory: Directory, name: str) -> Iterator[bytes]:
+    """
+    The lines of a snapshot, be it sealed or not.
+
+    @raise NoKey: it is sealed under a key that is not there.
+    @raise Damaged: it is not whole.
+    """
+    return unwrapped(directory.lines(name), directory.keys)
+
+
 def read_head(line: bytes) -> Head:
     """
     The first line.
@@ -170,11 +197,37 @@ def rows(head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[Row, bytes]]:
         raise Damaged("it is not whole")
 
 
+def check(lines: Iterator[bytes]) -> tuple[Head, str]:
+    """
+    Read a snapshot without keeping anything of it.
+
+    @return: its head, and its digest.
+
+    @raise Damaged: it is not whole.
+    """
+    first = next(lines, b"")
+    head = read_head(first)
+    digest = sha256(first)
+    count = -1
+    last = b""
+    for line in lines:
+        digest.update(last)
+        count += 1
+        last = line
+    try:
+        end = _decode_end(last)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"the last line: {error}") from None
+    if end.records != count or end.digest != digest.hexdigest():
+        raise Damaged("it is not whole")
+    return head, end.digest
+
+
 def _rows(collection: Collection | ExpiringCollection) -> Iterator[bytes]:
     name = _encode(collection.name)
     if isinstance(collection, ExpiringCollection):
         for began, key, raw in collection.items():
-            yield b"[%b,%b,%b,%d]\n" % (name, _encode(key), raw, began)
+            yield row(name, key, raw, began)
     else:
         for key, raw in collection.items():
-            yield b"[%b,%b,%b]\n" % (name, _encode(key), raw)
+            yield row(name, key, raw)

@@ -16,7 +16,7 @@ from securehub.store.backup import refuse_used
 from securehub.store.chain import Broken
 from securehub.store.files import RealDirectory
 from securehub.store.journal import collection_for
-from securehub.store.keys import sealed
+from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder
 from securehub.store.recovery import Collections, recover, snapshot_name
@@ -61,7 +61,7 @@ def take_in(
         raise Broken(name, 0, str(damage)) from None
     # No segment of this directory is covered by it.
     head = msgspec.structs.replace(head, serial=0)
-    directory.write(snapshot_name(head.number), sealed(snapshot.written(head, iter(rows)), directory.keys))
+    directory.write(snapshot_name(head.number), wrapped(snapshot.sealed(head, iter(rows)), directory.keys))
     return head
 
 

@@ -23,7 +23,7 @@ from securehub.store.files import Directory
 from securehub.store.records import Record, decoder, encoder, version_of
 from securehub.store.recovery import Collections, Recovered, recover
 from securehub.store.transaction import MAX_RECORDS
-from securehub.store.writer import Writer
+from securehub.store.writer import SEGMENT_BYTES, Writer
 
 
 class Upgrade(NamedTuple):
@@ -75,8 +75,8 @@ def _changes(collection: object, cls: type[Record]) -> Iterator[tuple[str, str, 
 
 def _commit(directory: Directory, state: Recovered, forms: dict[str, int], changes: list[tuple[str, str, Raw]], at: datetime) -> None:
     at = max(at, state.at)
-    writer = Writer(directory, state.serial, state.head)
-    writer.begin(state.number, at, state.forms | forms, state.snapshot)
+    writer = Writer(directory, state.number, state.serial, state.head, state.forms | forms, state.snapshot, SEGMENT_BYTES)
+    writer.begin(at)
     rest = iter(changes)
     number = state.number
     while batch := list(islice(rest, MAX_RECORDS)):

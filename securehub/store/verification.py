@@ -17,7 +17,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.chain import Broken, Journal, Link
 from securehub.store.files import Directory
-from securehub.store.keys import Changed, FileKey, opened
+from securehub.store.keys import FileKey
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder
 from securehub.store.recovery import snapshot_names
@@ -151,7 +151,7 @@ class _Verification:
         begins = not self._known
         found: dict[str, dict[str, bytes]] = {}
         try:
-            content = opened(self._directory.lines(name), self._directory.keys)
+            content = snapshot.stored(self._directory, name)
             first = next(content, b"")
             head = snapshot.read_head(first)
             if head.number != number:
@@ -161,7 +161,7 @@ class _Verification:
                     self._change(row.collection, row.key, bytes(row.record))
                 elif self._whole:
                     found.setdefault(row.collection, {})[row.key] = bytes(row.record)
-        except (Damaged, Changed) as damage:
+        except Damaged as damage:
             raise Broken(name, 0, str(damage)) from None
         self._pending = name, head.hash.encode()
         if begins:

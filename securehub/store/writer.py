@@ -6,43 +6,55 @@ It runs in the worker. So what chaining costs is paid once for a group, and the 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from securehub.store import line as lines
 from securehub.store.files import Appender, Directory
 from securehub.store.keys import FileKey, Keys
 from securehub.store.recovery import segment_name
 
+SEGMENT_BYTES = 64 * 1024 * 1024
+"""What a segment holds before the next one begins, unless a setting says otherwise."""
+
+SEGMENT_AGE = timedelta(days=1)
+"""For how long it is written to. Only closed segments can be folded and put away, and what was erased goes with them."""
+
 
 class Writer:
     """
-    Appends commits to the newest segment, each line hanging on the one before.
+    Appends commits to the newest segment, each line hanging on the one before; begins another one when it is full or old.
 
+    @param number: of the last commit that is there.
     @param serial: of the newest segment that is there.
     @param head: the hash of its last line.
-    @param size: bytes of all segments that are there.
+    @param forms: collections and the versions of their records' forms.
+    @param full: bytes of a segment after which the next one begins.
 
     @ivar head: the hash of the newest line that is synced.
-    @ivar number: of the newest commit that is synced.
-    @ivar size: bytes of all segments, as far as they are synced.
+    @ivar serial: of the segment that is written to; all before it are closed.
+    @ivar snapshot: the digest of the newest snapshot, which each header states.
+    @ivar size: bytes of all segments outside of the archive, as far as they are synced.
     """
 
-    def __init__(self, directory: Directory, serial: int, head: bytes, size: int = 0) -> None:
+    def __init__(
+        self, directory: Directory, number: int, serial: int, head: bytes, forms: dict[str, int], snapshot: str | None, full: int
+    ) -> None:
         self._directory = directory
+        self._number = number
+        self._forms = forms
+        self._full = full
         self._segment: Appender | None = None
+        self._filled = 0
+        self._begun = datetime.min
         self._key: FileKey | None = None
         self.serial = serial
         self.head = head
-        self.number = 0
-        self.size = size
-        self._forms: dict[str, int] = {}
+        self.snapshot = snapshot
+        self.size = 0
 
-    def begin(self, after: int, at: datetime, forms: dict[str, int], snapshot: str | None = None) -> None:
+    def begin(self, at: datetime) -> None:
         """
-        Begin a new segment, and let go of the old one: what became of its tail is no longer of interest.
-
-        @param after: the number of the last synced commit.
-        @param snapshot: the digest of the snapshot from which the daemon started, if from one.
+        Begin a new segment, and let go of the old one, of which nothing counts but what was synced.
 
         @raise OSError: it cannot be written. Nothing more is written to the old one either: the new one may be there after all.
         """
@@ -50,14 +62,9 @@ class Writer:
             self._segment.close()
             self._segment = None
         self.serial += 1
-        self.number, self._forms = after, forms
-        header, self._key = lines.Header(lines.FORMAT, after, at, forms, snapshot), None
-        if self._directory.keys.current:
-            name, salt, self._key = self._directory.keys.for_new_file()
-            header = lines.Header(lines.NEWEST_FORMAT, after, at, forms, snapshot, name, salt)
-        content, head = lines.seal(header, self.head)
-        self._segment = self._directory.create(segment_name(after, self.serial), content)
-        self.head = head
+        content, head = lines.seal(self._header(at), self.head)
+        self._segment = self._directory.create(segment_name(self._number, self.serial), content)
+        self._filled, self._begun, self.head = 0, at, head
         self.size += len(content)
 
     def change_keys(self, keys: Keys, at: datetime) -> None:
@@ -67,7 +74,7 @@ class Writer:
         @raise OSError: see L{begin}.
         """
         self._directory.keys = keys
-        self.begin(self.number, at, self._forms)
+        self.begin(at)
 
     def append(self, commits: list[lines.Commit]) -> None:
         """
@@ -75,8 +82,8 @@ class Writer:
 
         @raise OSError: it failed, and none of the group counts.
         """
-        if self._segment is None:
-            self.begin(self.number, commits[0].at, self._forms)
+        if self._segment is None or self._is_done(commits[0].at):
+            self.begin(commits[0].at)
         assert self._segment is not None
         head = self.head
         content = []
@@ -85,5 +92,27 @@ class Writer:
             content.append(line)
         group = b"".join(content)
         self._segment.append(group)
-        self.number, self.head = commits[-1].n, head
+        self._filled += len(group)
         self.size += len(group)
+        self._number = commits[-1].n
+        self.head = head
+
+    def _header(self, at: datetime) -> lines.Header:
+        """The first line of the next segment, and the key of what follows it."""
+        self._key = None
+        if not self._directory.keys.current:
+            return lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot)
+        name, salt, self._key = self._directory.keys.for_new_file()
+        return lines.Header(lines.NEWEST_FORMAT, self._number, at, self._forms, self.snapshot, name, salt)
+
+    def turn_page(self, at: datetime) -> None:
+        """
+        Begin a new segment if there is something in this one and it is old or full, though nobody commits anything.
+
+        @raise OSError: it cannot be written; the next group tries again.
+        """
+        if self._segment is not None and self._is_done(at):
+            self.begin(at)
+
+    def _is_done(self, at: datetime) -> bool:
+        return self._filled >= self._full or (self._filled > 0 and at - self._begun >= SEGMENT_AGE)

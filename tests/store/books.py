@@ -59,11 +59,12 @@ class Books:
 
     @property
     def files(self) -> dict[str, bytes]:
-        return self.setting.disk.files
+        """All files, what was put away among the others."""
+        return {name.rpartition("/")[2]: content for name, content in self.setting.disk.files.items()}
 
     def put(self, path: Path) -> RealDirectory:
         """All files in a directory of the real disk, a few names in the archive."""
-        return put(path, self.files, self.setting.disk.keys)
+        return put(path, self.setting.disk.files, self.setting.disk.keys)
 
 
 def put(path: Path, files: dict[str, bytes], keys: Keys = PLAIN) -> RealDirectory:

@@ -13,7 +13,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal, keys
-from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, opened, sealed
+from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
 from securehub.store.recovery import CannotStart
 from tests.disk import MemoryDirectory
 from tests.store.setting import Message, Room, Setting
@@ -150,18 +150,18 @@ class Pieces(SynchronousTestCase):
     def setUp(self) -> None:
         self.keys = Keys(ONE)
         self.content = [b"first\nsecond\n", b"third\n", b""]
-        self.lines = list(sealed(self.content, self.keys))
+        self.lines = list(wrapped(self.content, self.keys))
 
     def test_as_before(self) -> None:
         """What went in comes out, line by line; without a key it is stored as it is."""
-        self.assertEqual(list(opened(iter(self.lines), self.keys)), [b"first\n", b"second\n", b"third\n"])
-        self.assertEqual(list(sealed(self.content, PLAIN)), self.content)
-        self.assertEqual(list(opened(iter([b"a\n", b"b"]), self.keys)), [b"a\n", b"b"])
-        self.assertEqual(list(opened(iter([]), self.keys)), [])
+        self.assertEqual(list(unwrapped(iter(self.lines), self.keys)), [b"first\n", b"second\n", b"third\n"])
+        self.assertEqual(list(wrapped(self.content, PLAIN)), self.content)
+        self.assertEqual(list(unwrapped(iter([b"a\n", b"b"]), self.keys)), [b"a\n", b"b"])
+        self.assertEqual(list(unwrapped(iter([]), self.keys)), [])
 
     def test_fresh_salt(self) -> None:
         """The same content is never sealed to the same bytes."""
-        self.assertFalse(set(self.lines) & set(sealed(self.content, self.keys)))
+        self.assertFalse(set(self.lines) & set(wrapped(self.content, self.keys)))
 
     def test_not_whole(self) -> None:
         """Whatever is cut, left out, doubled, swapped or changed, it shows."""
@@ -174,11 +174,11 @@ class Pieces(SynchronousTestCase):
             [lines[0], lines[1].replace(b"A", b"B").replace(b"a", b"b"), *lines[2:]],
         ]
         for each in wrong:
-            self.assertRaises(Changed, list, opened(iter(each), self.keys))
+            self.assertRaises(Changed, list, unwrapped(iter(each), self.keys))
 
     def test_newer(self) -> None:
         first = self.lines[0].replace(b'"format":2', b'"format":3')
-        self.assertIn("format 3", str(self.assertRaises(Changed, list, opened(iter([first, *self.lines[1:]]), self.keys))))
+        self.assertIn("format 3", str(self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))))
 
     def test_nonce(self) -> None:
         """No number is used twice."""
