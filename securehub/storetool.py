@@ -1,7 +1,5 @@
 """
-The C{securehub} command: tools beside the daemon.
-
-    securehub store verify|backup|restore|drill|export|import|head|upgrade
+C{securehub store}: verify, back up, restore, drill, export, import, head, upgrade.
 
 They work on a state directory in which no daemon runs. With C{--until} some only look, and then one may run: that is how the daemon itself
 has them done, in a process beside it.
@@ -12,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
@@ -130,11 +128,10 @@ class Tool:
             directory.release()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(given: Namespace) -> int:
     """
     @return: the exit status: 0; 1 if something is damaged; 2 if it could not be done.
     """
-    given = _parser().parse_args(arguments)
     if given.gently:
         with suppress(OSError):  # A service manager may forbid it.
             os.nice(NICENESS)
@@ -175,11 +172,9 @@ def _shown(value: object) -> str:
     return "-" if value in ("", None) else str(value)
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser("securehub", description="Tools for a hub; twistd securehub is the hub itself.")
-    parser.add_argument("--version", action="version", version=f"SecureHub {__version__}")
-    store = parser.add_subparsers(required=True, metavar="store").add_parser("store", help="verify, back up, restore and move what is kept")
-    tools = store.add_subparsers(dest="tool", required=True, metavar="TOOL")
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what C{securehub store} is given."""
+    tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
     common = ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
@@ -197,7 +192,6 @@ def _parser() -> ArgumentParser:
     made["export"].add_argument("file", metavar="FILE", nargs="?", help="the file to write; the standard output if none is given")
     made["import"].add_argument("file", metavar="FILE", help="the file that export wrote")
     made["upgrade"].add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-    return parser
 
 
 _TOOLS = {
@@ -210,7 +204,3 @@ _TOOLS = {
     "head": "show the newest commit and its hash",
     "upgrade": "bring all records into this version's form",
 }
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
