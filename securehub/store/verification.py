@@ -113,7 +113,8 @@ class _Verification:
         for number, name in sorted(waiting.items()):
             if journal.segments and number > journal.number:
                 raise Broken(name, 0, f"it is of commit {number}, and the journal ends at {journal.number}")
-            self._snapshot(name, number)
+            # It is from before the oldest line; or there is no journal, and the newest snapshot is all.
+            self._snapshot(name, number, alone=self._known or number != max(waiting))
         found = self._read_all() if self._whole else None
         return Verified(journal.number, journal.head.decode(), journal.segments, len(snapshots), found, journal.notes)
 
@@ -146,9 +147,13 @@ class _Verification:
             if complaint := invariant.complaint():
                 raise Broken(file, line, complaint)
 
-    def _snapshot(self, name: str, number: int) -> None:
-        """Check a snapshot at the point of the journal of which it is; where nothing is known yet, begin with what it says."""
-        begins = not self._known
+    def _snapshot(self, name: str, number: int, *, alone: bool = False) -> None:
+        """
+        Check a snapshot at the point of the journal of which it is; where nothing is known yet, begin with what it says.
+
+        @param alone: in itself only, as there is nothing to compare it with.
+        """
+        begins = not self._known and not alone
         found: dict[str, dict[str, bytes]] = {}
         try:
             content = snapshot.stored(self._directory, name)
@@ -159,10 +164,12 @@ class _Verification:
             for row, _ in snapshot.rows(first, content):
                 if begins:
                     self._change(row.collection, row.key, bytes(row.record))
-                elif self._whole:
+                elif self._whole and not alone:
                     found.setdefault(row.collection, {})[row.key] = bytes(row.record)
         except Damaged as damage:
             raise Broken(name, 0, str(damage)) from None
+        if alone:
+            return
         self._pending = name, head.hash.encode()
         if begins:
             self._known = True

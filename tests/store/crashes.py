@@ -24,16 +24,18 @@ from unittest import mock
 from securehub.money import Amount
 from securehub.once import Once, digest, once, place
 from securehub.refusals import Refusal, Unavailable
-from securehub.services.ledger import movement
+from securehub.services.ledger import Ledger, movement
 from securehub.services.ledger.accounts import open_account
 from securehub.services.ledger.records import Account
 from securehub.store import archive, journal, snapshot, upkeep, writer
+from securehub.store.chain import Broken
 from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.line import Damaged
 from securehub.store.recovery import ARCHIVE, CannotStart, segment_names, snapshot_names
 from securehub.store.upkeep import Upkeep
+from securehub.store.verification import verify as verify_whole
 from tests.rules.setting import CURRENCIES, NUMBERING, RECORDS
 from tests.store.beside import FolderBeside
 from tests.store.setting import Setting, everything
@@ -171,6 +173,10 @@ class Community:
                 verify({name: content for name, content in self._disk().files().items() if not name.endswith(".new")})
             except (AssertionError, ValueError) as broken:
                 raise Violation(f"the chain is broken: {broken}") from None
+            try:
+                verify_whole(self._setting.disk, RECORDS, Ledger.invariants)  # type: ignore[arg-type]
+            except Broken as broken:
+                raise Violation(f"what a start takes for true is refused by a verification: {broken}") from None
         self._settled, self._live, self._lost = found, [], []
 
     def _change_keys(self) -> None:

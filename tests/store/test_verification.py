@@ -135,6 +135,19 @@ class Verifying(Files):
         self.assertEqual((found.commits, found.segments), (10, 2))
         self.assertIn("on trust", found.notes[0])
 
+    def test_old_snapshot(self) -> None:
+        """A snapshot from before the oldest line, which a crash may have brought back, is checked in itself."""
+        books = Books(self.keys)
+        for _ in range(2):
+            books.pay(4)
+            books.restart()
+        books.pay(1)
+        files = books.files
+        first, second, _ = sorted(name for name in files if name.startswith("journal"))
+        self.assertEqual(self.verify(without(files, first, second)).commits, 13)
+        old = min(name for name in files if name.startswith("snapshot"))
+        self.assert_broken({**without(files, first, second), old: files[old][:-20]}, old, 0)
+
     def test_cut(self) -> None:
         """What was never acknowledged is no fault."""
         last = sorted(self.books.files)[2]
