@@ -220,6 +220,7 @@ class Holds:
 
         All of it, if you do not say how much; the rest is freed. It can be done once. Treasurers can do it for any payee.
         """
+        session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, hold=arguments.whole)
@@ -229,6 +230,7 @@ class Holds:
 
         The payer can spend the money again. Treasurers can do it for any payee.
         """
+        session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(release, hold, session.caller)
 
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
@@ -375,6 +377,12 @@ def give_up(tx: Transaction, number: int, held: Hold) -> Hold:
     _end(tx, number, ended)
     tx.announce(member(held.payer), _told(number, ended))
     return ended
+
+
+def payer_of(tx: ReadTransaction, number: int) -> str:
+    """Who made a hold; empty if there is none."""
+    held = tx.get(Hold, _key(number))
+    return "" if held is None else held.payer
 
 
 def fetch(tx: ReadTransaction, number: int) -> Hold:
