@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
@@ -58,9 +59,11 @@ class Server:
         return time.monotonic() - since
 
 
-def hub_command(state: Path, port: int) -> list[str]:
+def hub_command(state: Path, port: int, settings: Mapping[str, str]) -> list[str]:
     twistd = Path(sys.executable).with_name("twistd")
-    return [str(twistd), "-n", "--pidfile=", "securehub", "--state", str(state), "--port", str(port)]
+    config = BUILD / "hub.ini"
+    config.write_text("\n".join(["[limits]", *(f"{name} = {text}" for name, text in settings.items()), ""]))
+    return [str(twistd), "-n", "--pidfile=", "securehub", "--state", str(state), "--port", str(port), "--config", str(config)]
 
 
 def peer_command(port: int) -> list[str]:
@@ -117,10 +120,10 @@ def peer() -> Iterator[Server]:
 
 
 @contextmanager
-def hub(state: Path, core: int | None = SERVER_CORE) -> Iterator[Server]:
-    """A hub on this state directory."""
+def hub(state: Path, core: int | None = SERVER_CORE, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """A hub on this state directory, with these settings of its limits."""
     port = free_port()
-    with _running(hub_command(state, port), port, core, BUILD / "hub.log") as server:
+    with _running(hub_command(state, port, settings), port, core, BUILD / "hub.log") as server:
         yield server
 
 

@@ -14,19 +14,25 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from securehub import members
-from securehub.command import AUDITED_ROLES, Command
+from securehub.command import AUDITED_ROLES, Audited, Command
 from securehub.store.records import Record
-from securehub.store.transaction import Transaction
+from securehub.store.transaction import ReadTransaction, Transaction
+
+Whose = Callable[[ReadTransaction, str], str]
+"""Tells which member a username or the number of an account stands for."""
+
+ALL = "*"
+"""The parent of all entries; no username is like it."""
 
 
 class Audit(Record, frozen=True):
     """
-    One act, by number.
+    One act, by number. It is found beneath L{ALL}, beneath whoever did it, and beneath the one to whom it was done.
 
     @ivar by: the member who did it, or C{operator}.
     @ivar command: its name.
-    @ivar target: to whom: a username, or an account number where one was given; empty if it was done to nobody.
-    @ivar arguments: those that were given, without the secret ones.
+    @ivar target: to whom: a username; empty if it was done to nobody.
+    @ivar arguments: those that were given, without the secret ones; none if the target has been erased.
     """
 
     collection: ClassVar[str] = "audit"
@@ -37,25 +43,36 @@ class Audit(Record, frozen=True):
     target: str = ""
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
 
+    def beneath(self) -> list[str]:
+        return list(dict.fromkeys((ALL, self.by, self.target or ALL)))
+
 
 class Act(NamedTuple):
-    """A command on its way to its transaction; the fields are those of L{Audit}."""
+    """
+    A command on its way to its transaction; the fields but the last two are those of L{Audit}.
+
+    @ivar target: a username, or the number of an account.
+    @ivar whose: tells whose it is.
+    @ivar by_right: whether members may do so by right of their own, in which case it is noted of those alone who have power.
+    """
 
     at: datetime
     by: str
     command: str
     target: str
     arguments: dict[str, Any]
+    whose: Whose
+    by_right: bool = False
 
     @classmethod
-    def of(cls, command: Command, by: str, values: Sequence[Any], at: datetime) -> Act:
+    def of(cls, command: Command, by: str, values: Sequence[Any], at: datetime, whose: Whose) -> Act:
         """
         @param values: one for each parameter of the command.
         """
         given = [(each, value) for each, value in zip(command.parameters, values, strict=True) if value is not None and value != ""]
         shown = {each.name: _plain(value) for each, value in given if not each.secret}
         target = next((str(value) for each, value in given if each.type.target), "")
-        return cls(at, by, command.name, target, shown)
+        return cls(at, by, command.name, target, shown, whose, command.audited is Audited.OF_POWER)
 
 
 def audit_key(number: int) -> str:
@@ -63,14 +80,12 @@ def audit_key(number: int) -> str:
 
 
 def audited(tx: Transaction, act: Act, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """
-    Run a rule, and note the act that it belongs to if it is one of power: what members do by right of their own is not noted. A refusal
-    of the rule leaves no entry.
-    """
-    power = any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
+    """Run a rule, and note the act that it belongs to. A refusal of the rule leaves no entry."""
+    noted = not act.by_right or any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
+    target = act.whose(tx, act.target)
     result = rule(tx, *args, **kwargs)
-    if power:
-        tx.put(audit_key(tx.number("audit")), Audit(*act))
+    if noted:
+        tx.put(audit_key(tx.number("audit")), Audit(act.at, act.by, act.command, target, act.arguments))
     return result
 
 

@@ -111,8 +111,8 @@ class Authority:
             return key
         try:
             found = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (ValueError, TypeError) as error:
-            raise CannotIssue(f"{path} is no private key without a passphrase: {error}") from None
+        except (ValueError, TypeError):
+            raise CannotIssue(f"{path} is no private key in PEM form without a passphrase, or is damaged") from None
         if not isinstance(found, PrivateKey):
             raise CannotIssue(f"{path} is not a key that SecureHub has made")
         return found
@@ -225,8 +225,8 @@ def read(path: Path) -> x509.Certificate | None:
         return None
     try:
         return x509.load_pem_x509_certificate(content)
-    except ValueError as error:
-        raise CannotIssue(f"{path} is no certificate: {error}") from None
+    except ValueError:
+        raise CannotIssue(f"{path} is no certificate in PEM form, or is damaged") from None
 
 
 def is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:

@@ -85,9 +85,12 @@ class Certificates:
         context = make_context(identity)
 
         def use() -> str:
+            known = self.tls.identity.fingerprint
             self._settings = settings
             self.tls.context, self.tls.identity = context, identity
             self._changed()
+            if identity.fingerprint != known:
+                self.tell()
             self._warn()
             return f"certificate (good until {identity.ends:%Y-%m-%d})"
 

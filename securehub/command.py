@@ -11,6 +11,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from securehub.arguments import KEY, TRY, ArgumentType
@@ -19,6 +20,15 @@ from securehub.reply import MoneyReply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
 """What a member may be granted; every member is C{member} besides."""
+
+
+class Audited(Enum):
+    """When what a command does is noted, see L{securehub.audit}."""
+
+    NEVER = "never"
+    OF_POWER = "if the caller has a role of AUDITED_ROLES, and so may do more than by right of their own"
+    ALWAYS = "always"
+
 
 AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
 """Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
@@ -120,9 +130,14 @@ class Parameter:
         return self.type.secret or self.prompt is not None
 
     @property
+    def takes_rest(self) -> bool:
+        """Whether it takes the rest of a line."""
+        return self.type.rest and not self.by_name
+
+    @property
     def usage(self) -> str:
-        """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
-        word = f"{self.name}=..." if self.by_name else self.name
+        """How it is written in a line of text: C{amount}, C{[memo...]}, C{[from=...]}."""
+        word = f"{self.name}=..." if self.by_name else f"{self.name}..." if self.takes_rest else self.name
         return word if self.required and not self.prompt else f"[{word}]"
 
     @property
@@ -160,7 +175,7 @@ class Command:
     @ivar verb: the short verb for people, or None where only the full name is used.
     @ivar writes: whether its function may call C{session.transact}; if not, it is refused there.
     @ivar keyed: whether it takes a C{key}, and so applies once.
-    @ivar audited: whether what it does is noted, see L{securehub.audit}.
+    @ivar audited: when what it does is noted.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
@@ -172,7 +187,7 @@ class Command:
     access: Access
     writes: bool
     keyed: bool
-    audited: bool
+    audited: Audited
     moves: bool
     parameters: tuple[Parameter, ...]
     function: Callable[..., Any]
@@ -207,8 +222,11 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed: C{TRANSFER to amount [memo] [from=...] [key=...]}."""
-        ordered = sorted(self.wire_parameters, key=lambda parameter: parameter.by_name)
+        """
+        How it is typed: C{TRANSFER to amount [from=...] [key=...] [memo...]}. What takes the rest of the line stands last, as what comes
+        after it would be a part of it.
+        """
+        ordered = sorted(self.wire_parameters, key=lambda parameter: (parameter.takes_rest, parameter.by_name))
         return " ".join([self.verb or self.name, *(parameter.usage for parameter in ordered)])
 
 
@@ -222,7 +240,7 @@ def command(
     access: Access,
     writes: bool = False,
     keyed: bool | None = None,
-    audited: bool | None = None,
+    audited: Audited | None = None,
     moves: bool = False,
     **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -233,8 +251,8 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
-    @param audited: whether what those do with it who have a role of L{AUDITED_ROLES} is noted; by default, if it writes and needs such a
-        role. To be said of a command which such a role lets do more than others may.
+    @param audited: when what it does is noted; by default always if it writes and needs a role of L{AUDITED_ROLES}, or else never. To be
+        said of a command which such a role lets do more than others may, or which gives power over others by another right.
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
@@ -257,7 +275,7 @@ def command(
             access=access,
             writes=writes or moves,
             keyed=moves or (writes if keyed is None else keyed),
-            audited=(writes or moves) and access.role in AUDITED_ROLES if audited is None else audited,
+            audited=audited or (Audited.ALWAYS if (writes or moves) and access.role in AUDITED_ROLES else Audited.NEVER),
             moves=moves,
             parameters=parameters,
             function=function,

@@ -148,6 +148,14 @@ SETTINGS = (
     Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which a login that nobody uses is over."),
     Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login is over, be it used or not."),
     Setting("members", "archive_days", "365", _whole(0, 36500), "Days for which the journal's archive is kept, erased members included."),
+    Setting("store", "segment_mib", "64", _whole(1, 4096), "MiB of the journal's file before the next one begins."),
+    Setting(
+        "store",
+        "fold_percent",
+        "50",
+        _whole(10, 1000),
+        "Closed files of the journal are folded into a snapshot when they have so many percent of the last one's size, or after a day.",
+    ),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -160,15 +168,25 @@ SETTINGS = (
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
     Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
     Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
+    Setting(
+        "chat",
+        "told_members",
+        "100",
+        _whole(0, 10000),
+        "Members of a room above which it is not told of each who joins, leaves, comes or goes.",
+    ),
+    Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings gather before they are told."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
     Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
+    Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
     Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
+    Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."

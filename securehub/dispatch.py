@@ -17,10 +17,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from securehub.audit import Act
+from securehub.audit import Act, Whose
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
-from securehub.command import Command
+from securehub.command import Audited, Command
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
@@ -53,7 +53,7 @@ class _Entry:
         self.bind_text = binder.from_text
         self.function = noted(command)
         self.writes = command.writes
-        self.audited = command.audited
+        self.audited = command.audited is not Audited.NEVER
         # A secret is nothing to keep in a digest that somebody could guess at.
         self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.secret]
 
@@ -65,12 +65,16 @@ class Dispatch:
     @param reactor: for giving it back in the middle of a long batch.
     @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
     @param clock: the time for the audit.
+    @param whose: tells the audit whose an account is.
     """
 
-    def __init__(self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock) -> None:
+    def __init__(
+        self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock, whose: Whose
+    ) -> None:
         self._reactor = reactor
         self._mark = mark
         self._clock = clock
+        self._whose = whose
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
         self._methods: dict[str, _Entry] = {}
@@ -194,7 +198,7 @@ class Dispatch:
         else:
             session.begin(True, (place(session.caller, key), digest(entry.command.name, self._marked(entry, values)), entry.command.result))
         if entry.audited:
-            session.act = Act.of(entry.command, session.caller, values, self._clock.now())
+            session.act = Act.of(entry.command, session.caller, values, self._clock.now(), self._whose)
         result = entry.function(session, *values)
         if result.__class__ is types.CoroutineType:
             return await result

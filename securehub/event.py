@@ -21,6 +21,13 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     method: ClassVar[str]
 
+    @property
+    def series(self) -> str | None:
+        """
+        The numbered series that it is part of, if of any. Who catches up with a series hears nothing newer of it until that is done.
+        """
+        return None
+
     def text(self) -> str:
         """What a person reads, without the C{* } in front; may have several lines."""
         raise NotImplementedError
@@ -34,6 +41,34 @@ class Bye(Event, frozen=True):
 
     def text(self) -> str:
         return f"Bye: {self.reason}"
+
+
+class ToOthers(Event, frozen=True):
+    """
+    An event for all who listen but one: the session whose command caused it has the reply. It has no C{method}, as what is sent is the
+    event within.
+
+    @ivar session: the number of that session.
+    """
+
+    session: int
+    event: Event
+
+    def text(self) -> str:
+        return self.event.text()
+
+
+class Tune(Event, frozen=True):
+    """
+    A commit has changed what a member hears. Announced on the member's own channel, it lets those who listen there hear another channel,
+    too, or not any more, from this very commit on. It has no C{method}, as it is never sent.
+    """
+
+    channel: str
+    on: bool
+
+    def text(self) -> str:
+        return f"{self.channel} {'on' if self.on else 'off'}"
 
 
 class End(Event, frozen=True):

@@ -6,6 +6,8 @@ only go forward, the outputs of a connection keep their order by themselves.
 
 What is made for one connection in one turn of the reactor leaves in one write, and all that waits for nothing else leaves together at the
 end of the turn. That, more than anything else, decides the throughput of the hub: a peer that sleeps is woken once, not at every write.
+
+Of what waits for one position, replies leave before what those who listen are told.
 """
 
 from __future__ import annotations
@@ -45,6 +47,16 @@ class Outlet(Protocol):
         """What the peer has shown of itself."""
 
 
+class Told(Protocol):
+    """What those who listen are told, for one position."""
+
+    def release(self) -> None:
+        """Give it to their outboxes, by L{Outbox.deliver}."""
+
+    def lose(self) -> None:
+        """It is undone."""
+
+
 class _Held:
     """
     What one connection has waiting for one position.
@@ -66,15 +78,17 @@ class Outbox:
     The outputs of one connection on their way to the gate.
 
     @ivar waiting: replies that the gate keeps back; a connection with many of them is read no further.
-    @ivar waiting_bytes: the bytes of what the gate keeps back.
+    @ivar waiting_bytes: the bytes of what the gate keeps back for this connection alone.
     """
 
-    __slots__ = ("_gate", "_held", "_position", "outlet", "waiting", "waiting_bytes")
+    __slots__ = ("_event_bytes", "_gate", "_held", "_leaving", "_position", "outlet", "waiting", "waiting_bytes")
 
     def __init__(self, gate: Gate, outlet: Outlet) -> None:
         self._gate = gate
         self._held: _Held | None = None
         self._position: Position | None = None
+        self._leaving: list[bytes] = []
+        self._event_bytes = 0
         self.outlet = outlet
         self.waiting = 0
         self.waiting_bytes = 0
@@ -98,6 +112,14 @@ class Outbox:
         held.event_bytes += len(chunk)
         self.waiting_bytes += len(chunk)
 
+    def deliver(self, events: bytes) -> None:
+        """Send what those who listen are told, while the gate lets that out."""
+        leaving = self._leaving
+        if not leaving:
+            self._gate.leaving.append(self)
+        leaving.append(events)
+        self._event_bytes += len(events)
+
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
         if self._held is held:
@@ -106,7 +128,16 @@ class Outbox:
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.waiting -= len(chunks) - held.events
         self.waiting_bytes -= len(content)
-        self.outlet.release(content, held.event_bytes)
+        self._event_bytes += held.event_bytes
+        self._leaving.append(content)
+        self._gate.leaving.append(self)
+
+    def write(self) -> None:
+        """Give all that leaves now to the outlet."""
+        leaving, self._leaving = self._leaving, []
+        event_bytes, self._event_bytes = self._event_bytes, 0
+        content = leaving[0] if len(leaving) == 1 else b"".join(leaving)
+        self.outlet.release(content, event_bytes)
 
     def lose(self, held: _Held) -> None:
         """
@@ -132,42 +163,68 @@ class Gate:
     Keeps outputs back until the store has settled them.
 
     @ivar position: what outputs made now have to wait for; kept up to date by the store.
+    @ivar leaving: while something is let out, the outboxes that have a part in it.
     """
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._now: list[_Held] = []
+        self._told_now: list[Told] = []
         self.position: Position | None = None
+        self.leaving: list[Outbox] = []
 
     def hold(self, held: _Held, position: Position | None) -> None:
+        """Keep back what one connection has waiting."""
         if position is not None:
             position.waiting.append(held)
             return
-        if not self._now:
-            self._reactor.callLater(0, self.flush)
+        self._flush_soon()
         self._now.append(held)
+
+    def tell(self, told: Told, position: Position | None) -> None:
+        """Keep back what those who listen are told."""
+        if position is not None:
+            position.told.append(told)
+            return
+        self._flush_soon()
+        self._told_now.append(told)
 
     def flush(self) -> None:
         """Let out what waits for nothing but the end of this turn."""
-        if self._now:
+        if self._now or self._told_now:
             now, self._now = self._now, []
-            self._release(now)
+            told, self._told_now = self._told_now, []
+            self._release(now, told)
 
     def settled(self, position: Position) -> None:
         """The store has synced up to here."""
         self.flush()
-        self._release(position.waiting)
+        self._release(position.waiting, position.told)
 
     def lost(self, position: Position) -> None:
         """What was done up to here has been undone, and no output that hangs on it may leave."""
         self.flush()
         for held in position.waiting:
             held.outbox.lose(held)
+        for told in position.told:
+            told.lose()
 
-    def _release(self, waiting: list[_Held]) -> None:
+    def _flush_soon(self) -> None:
+        if not self._now and not self._told_now:
+            self._reactor.callLater(0, self.flush)
+
+    def _release(self, waiting: list[_Held], told: list[Told]) -> None:
         for held in waiting:
+            held.outbox.release(held)
+        for each in told:
             try:
-                held.outbox.release(held)
+                each.release()
+            except Exception:
+                _log.failure("An event failed to be told")
+        leaving, self.leaving = self.leaving, []
+        for outbox in leaving:
+            try:
+                outbox.write()
             except Exception:
                 # One broken connection must not keep back what others wait for.
                 _log.failure("A connection failed to take its output")

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -31,17 +31,20 @@ from securehub.operations import Operations
 from securehub.protocol import HubFactory
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
+from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
 from securehub.vitals import Vitals
 
 _log = Logger()
+
+MIB = 1024 * 1024
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -93,6 +96,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
+        folder: Folder | None = None,
         operations: Operations | None = None,
     ) -> None:
         self.settings = settings
@@ -102,9 +106,22 @@ class Hub:
         self.hashing = hashing
         self.vault = Vault(directory, random)
         self.operations = operations or Operations()
-        self.switchboard = Switchboard()
         self.gate = Gate(reactor)
-        self.store = make_store(directory, worker, reactor, clock, records_of(factories, self.core_records), self.gate, self.switchboard)
+        self.switchboard = Switchboard(self.gate)
+        records = records_of(factories, self.core_records)
+        segment_bytes = settings["segment_mib"] * MIB
+        self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
+        self.upkeep = folder and Upkeep(
+            self.store,
+            directory,
+            worker,
+            reactor,
+            clock,
+            folder,
+            segment_bytes=segment_bytes,
+            percent=settings["fold_percent"],
+            archive_days=settings["archive_days"],
+        )
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
@@ -144,6 +161,8 @@ class Hub:
             replayed=found.replayed,
         )
         self.chores.start()
+        if self.upkeep:
+            self.upkeep.start()
 
     def stop(self) -> Deferred[None]:
         """
@@ -156,7 +175,8 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
-        stopped = _at_most(self.reactor, self.store.drain(), STOPPING_SECONDS)
+        alone = self.upkeep.stop() if self.upkeep else succeed(None)
+        stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))
         return stopped.addCallback(lambda _: _at_most(self.reactor, self.store.close(), SNAPSHOT_SECONDS))
 
@@ -197,7 +217,7 @@ class Hub:
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock)
+        return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

@@ -73,13 +73,13 @@ def noted(command: Command) -> Callable[..., Any]:
         result = command.function(session, *values)
         if iscoroutine(result):
             result = await result
-        shown = " ".join(str(value) for name, value in zip(names, values, strict=True) if name in _SHOWN)
+        shown = [str(value) for name, value in zip(names, values, strict=True) if name in _SHOWN]
         _log.info(
-            "admin: {caller} from {address}: {command} {shown}",
+            "admin: {caller} from {address}: {done}",
             caller=session.user,
             address=session.address,
             command=command.name,
-            shown=shown,
+            done=" ".join([command.name, *shown]),
         )
         return result
 

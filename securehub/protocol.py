@@ -70,6 +70,7 @@ class HubProtocol(LineReceiver):
         self._waiting = False
         self._reading = True
         self._continuing = False
+        self._paging = False
         self._ended = False
         self._welcome = True
         self._watched = self._stranger = False
@@ -151,7 +152,7 @@ class HubProtocol(LineReceiver):
         if self._stranger:
             self.factory.doorkeeper.charge(self, len(content) // UNIT_BYTES)
         self.outlet.release(content, event_bytes)
-        if self._lines and not self._continuing:
+        if (self._lines or self.session.catching_up) and not self._continuing:
             self._continue_soon()
         elif self.session.leaving:
             self._close_when_released()
@@ -279,6 +280,26 @@ class HubProtocol(LineReceiver):
         elif not self._reading and not outlet.paused and not self._ended:
             self._reading = True
             self.transport.resumeProducing()
+        if session.catching_up:
+            self._send_page()
+
+    def _send_page(self) -> None:
+        """Send the next page of what the session catches up with, if the peer has taken the one before."""
+        session, outlet = self.session, self.outlet
+        assert session is not None and outlet is not None
+        if session.takes_page and not (self._paging or outlet.paused or self.outbox.waiting or self.factory.stopping):
+            self._paging = True
+            Deferred.fromCoroutine(session.send_page()).addErrback(self._cannot_page).addBoth(self._paged)
+
+    def _paged(self, _: object) -> None:
+        self._paging = False
+        if not self.outbox.waiting:
+            # Nothing was sent whose release would bring the next one.
+            self._continue_soon()
+
+    def _cannot_page(self, failure: Failure) -> None:
+        _log.failure("A session cannot catch up", failure)
+        self.cut()
 
     def _may_ask(self, line: bytes | None) -> bool:
         """Whether a stranger's next request may be carried out now; if not, it will be asked again when it may."""

@@ -113,8 +113,8 @@ def _result(result: Any) -> Iterator[str]:
         yield "Result: an empty object.\n"
         return
     for one in typing.get_args(result) if isinstance(result, types.UnionType) else (result,):
-        if typing.get_origin(one) is Listing:
-            (row,) = typing.get_args(one)
+        if issubclass(typing.get_origin(one) or one, Listing):
+            (row,) = typing.get_args(one) or typing.get_args(one.__orig_bases__[0])
             yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
             yield from _fields(row)
         else:

@@ -102,7 +102,7 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return when(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {shown(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {shown(each)}" for name, each in value.items()) or "-"
     if isinstance(value, (list, tuple, frozenset)):
         return ", ".join(map(str, value)) or "-"
     return str(value)

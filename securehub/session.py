@@ -4,26 +4,30 @@ A session: what one connection's commands have in common, and all that they see 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from securehub import members
 from securehub.audit import Act, audited
 from securehub.command import ROLES
-from securehub.event import Bye, End
+from securehub.event import Bye, End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
 from securehub.peer import PeerCertificate
-from securehub.refusals import BadCredentials, NotLoggedIn
+from securehub.refusals import BadCredentials, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
-from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member
+from securehub.store.transaction import ReadTransaction
+from securehub.switchboard import EVERYBODY, Subscription, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
 from securehub.wire import text
 
 T = TypeVar("T")
+
+_log = Logger()
 
 
 class Store(Protocol):
@@ -35,6 +39,33 @@ class Store(Protocol):
 
 class Gone(Exception):
     """The connection was lost while its command waited."""
+
+
+class Page(NamedTuple):
+    """
+    Some events of a series, in their order.
+
+    @ivar last: the number up to which it goes.
+    @ivar whole: whether there is nothing newer at this moment.
+    """
+
+    events: Sequence[Event]
+    last: int
+    whole: bool
+
+
+Pages = Callable[[int], Awaitable[Page]]
+"""Gives the page after a number; refuses what the session may not hear any more."""
+
+
+class _CatchingUp:
+    """What a session has still to hear of a series."""
+
+    __slots__ = ("after", "pages")
+
+    def __init__(self, pages: Pages, after: int) -> None:
+        self.pages = pages
+        self.after = after
 
 
 class Session:
@@ -49,6 +80,7 @@ class Session:
     @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
+    @ivar catching_up: the series of which it hears older events first.
     @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
     @ivar act: what the audit says of the command that runs, if anything.
     @ivar committed: whether the command that runs has changed something.
@@ -63,12 +95,14 @@ class Session:
         self._switchboard = switchboard
         self._outbox = outbox
         self._later: list[bytes] = []
+        self._channels: dict[str, None] = {}
         self._running = False
         self._writes = False
         self._wrote = False
         self._key: Key | None = None
         self._tries = False
         self._bye: bytes | None = None
+        self._said_bye = False
         self._ended = False
         self.act: Act | None = None
         self.number = number
@@ -80,6 +114,7 @@ class Session:
         self.token: bytes | None = None
         self.speaks_json = False
         self.hears = True
+        self.catching_up: dict[str, _CatchingUp] = {}
         self.asking: Deferred[str] | None = None
         self.committed = False
         self.gone = False
@@ -173,8 +208,10 @@ class Session:
             raise BadCredentials("cancelled")
         return answer
 
-    def log_in(self, username: str, family: str, token: bytes) -> None:
-        """Let this session be a member's, unless it has ended while the password was being verified."""
+    async def log_in(self, username: str, family: str, token: bytes) -> None:
+        """
+        Let this session be a member's, who hears all that the member hears, unless it has ended while the password was being verified.
+        """
         if self.gone:
             return
         self.user = username
@@ -182,10 +219,15 @@ class Session:
         self.token = token
         self._switchboard.listen(member(username), self)
         self._switchboard.listen(EVERYBODY, self)
+        await self._tune_in(username)
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
         if self.user is not None and not self.operator:
+            for channel in list(self._channels):
+                self.tune(channel, False)
+            for series in list(self.catching_up):
+                self._let_on(series)
             self._switchboard.leave(member(self.user), self)
             self._switchboard.leave(EVERYBODY, self)
             self.user = self.family = self.token = None
@@ -212,8 +254,72 @@ class Session:
             # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
             self._bye = bye
             bye = b""
+        else:
+            self._said_bye = True
         self._outbox.reply(bye)
         self._cancel_asking()
+
+    def tune(self, channel: str, on: bool) -> None:
+        if on:
+            self._channels[channel] = None
+            self._switchboard.listen(channel, self)
+        else:
+            self._channels.pop(channel, None)
+            self._switchboard.leave(channel, self)
+
+    def tune_anew(self) -> None:
+        if self.user is not None:
+            Deferred.fromCoroutine(self._tune_in(self.user)).addErrback(lambda failure: _log.failure("A session hears nothing", failure))
+
+    async def _tune_in(self, username: str) -> None:
+        """Hear what the member hears, and nothing else."""
+        channels = await self._store.read(_channels_of, username, self._switchboard.subscriptions)
+        if self.user == username:
+            for channel in [each for each in self._channels if each not in channels]:
+                self.tune(channel, False)
+            for channel in channels:
+                self.tune(channel, True)
+
+    def catch_up(self, channel: str, series: str, pages: Pages, after: int) -> None:
+        """
+        Let this session hear what came after a number of a series, page by page as its peer reads, before anything newer.
+
+        Nothing is kept for it meanwhile: what comes newly is in the store, too, and so in one of the pages.
+
+        @param channel: where the series is announced.
+        """
+        self._switchboard.hold_back(channel, series, self)
+        self.catching_up[series] = _CatchingUp(pages, after)
+
+    @property
+    def takes_page(self) -> bool:
+        """Whether it catches up with something, and its answers are not in the way."""
+        return bool(self.catching_up) and not self._running and not self.leaving
+
+    async def send_page(self) -> None:
+        """Send one page of what this session catches up with, of each series in turn."""
+        series, state = next(iter(self.catching_up.items()))
+        try:
+            page = await state.pages(state.after)
+        except Refusal:
+            # Parted, or put out, in the meantime.
+            page = None
+        if self.catching_up.get(series) is not state:
+            return
+        if page is None or page.whole or not self.hears:
+            # In one turn with the look at the store, so nothing falls between.
+            self._let_on(series)
+        else:
+            state.after = page.last
+            del self.catching_up[series]
+            self.catching_up[series] = state
+        if page is not None and self.hears:
+            # As an answer, which it is: should it be lost, so is the connection, and no hole is left.
+            self._outbox.reply(b"".join(encode(event, self.speaks_json) for event in page.events))
+
+    def _let_on(self, series: str) -> None:
+        del self.catching_up[series]
+        self._switchboard.let_on(series, self)
 
     def leave(self) -> None:
         """End the connection once what was answered has left."""
@@ -243,10 +349,13 @@ class Session:
         Whoever waits between having looked or written and answering must do this before, be it with nothing: if the position is lost,
         so is the connection.
         """
-        self._outbox.reply(chunk)
+        if not self._said_bye:
+            self._outbox.reply(chunk)
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
+        if self._said_bye:
+            return
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
@@ -261,18 +370,19 @@ class Session:
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
+            self._said_bye = True
 
-    def hear(self, event: bytes) -> None:
-        """Send an event, after the reply of the command that is running."""
-        if not self.hears:
+    def hear(self, events: bytes) -> None:
+        """Send events that are settled, after the reply of the command that is running."""
+        if not self.hears or self.leaving:
             return
         if self._running:
-            self._later.append(event)
+            self._later.append(events)
         else:
-            self._outbox.event(event)
+            self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
-        """End the connection, telling why; no commit asks for it. A command that waits is not waited for."""
+        """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
         self._running = False
         self.part(encode(Bye(reason), self.speaks_json))
 
@@ -287,6 +397,12 @@ class Session:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
+
+
+def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Subscription]) -> list[str]:
+    """What a member hears besides their own channel."""
+    roles = [role(each) for each in members.fetch(tx, username).roles]
+    return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
 
 
 async def _at_once(value: T) -> T:

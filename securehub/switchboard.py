@@ -1,16 +1,22 @@
 """
 Who hears which events.
 
-A channel is a name; sessions listen to it. An event is encoded once for each form that somebody listens in, and never once for each
-listener.
+A channel is a name; sessions listen to it. What a channel says, one event after the other, is a run: it is encoded once for each form
+that somebody listens in, joined once, and handed to all who listen when the gate lets it out. So what an event costs for each listener is
+one write, and less than that where several events leave together.
+
+All events of a listener keep the order of their commits: a run ends as soon as another channel speaks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
-from securehub.event import MAX_EVENT, Bye, End, Event
+from securehub.event import MAX_EVENT, Bye, End, Event, ToOthers, Tune
+from securehub.gate import Gate
+from securehub.store.journal import Position
+from securehub.store.transaction import ReadTransaction
 from securehub.wire import jsonrpc, text
 
 
@@ -18,12 +24,31 @@ class Listener(Protocol):
     """
     Who can listen.
 
+    @ivar number: tells it from all others.
     @ivar speaks_json: the form in which it hears.
     """
 
+    number: int
     speaks_json: bool
 
-    def hear(self, event: bytes) -> None: ...
+    def hear(self, events: bytes) -> None:
+        """Take events that are settled."""
+
+    def tune(self, channel: str, on: bool) -> None:
+        """Listen to a channel, or do so no more."""
+
+    def tune_anew(self) -> None:
+        """What it was tuned to is undone: find out from the store."""
+
+
+Listeners = dict[Listener, None]
+"""Not a set: the order in which listeners came is the order in which they are told, so that runs repeat."""
+
+Subscription = Callable[[ReadTransaction, str], Iterable[str]]
+"""A rule that gives channels which a member hears besides their own."""
+
+FEW = 8
+"""So many listeners are asked for their form; more are taken to speak both."""
 
 
 class Ending(Listener, Protocol):
@@ -49,6 +74,11 @@ def connection(number: int) -> str:
     return f"connection/{number}"
 
 
+def role(name: str) -> str:
+    """The channel of all sessions of all who have been granted a role."""
+    return f"role/{name}"
+
+
 def encode(event: Event, json: bool) -> bytes:
     """An event as it goes over the wire, with its line end."""
     form = jsonrpc.notification(event.method, event) + b"\n" if json else text.event(event.text())
@@ -56,65 +86,283 @@ def encode(event: Event, json: bool) -> bytes:
     return form
 
 
-Prepared = list[tuple[Listener, bytes]]
+class Prepared(NamedTuple):
+    """
+    An announcement that is ready to be made.
+
+    @ivar but: the number of the listener who is not told.
+    """
+
+    channel: str
+    event: Event
+    but: int | None
+    as_text: bytes | None
+    as_json: bytes | None
+
+
+class Channel:
+    """
+    A name to which sessions listen.
+
+    @ivar runs: what it has said, and the gate has not let out yet. They may share C{listeners}, which is changed only if there are none.
+    """
+
+    __slots__ = ("listeners", "name", "runs")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.listeners: Listeners = {}
+        self.runs: list[Run] = []
+
+    def add(self, listener: Listener) -> None:
+        if self.runs:
+            self.listeners = self.listeners.copy()
+        self.listeners[listener] = None
+
+    def remove(self, listener: Listener) -> None:
+        """Who leaves hears no more, not even what was said before and is still on its way."""
+        if self.runs:
+            self.listeners = self.listeners.copy()
+            for run in self.runs:
+                run.leave_out(listener)
+        self.listeners.pop(listener, None)
+
+
+class Run:
+    """
+    What one channel has said in one go, on its way to those who listened then.
+
+    @param but: the number of the listener who is not told.
+    """
+
+    __slots__ = ("_as_json", "_as_text", "_but", "_channel", "_events", "_listeners", "_open", "_position", "_series")
+
+    def __init__(self, channel: Channel, said: Prepared, listeners: Listeners, position: Position | None, series: str | None) -> None:
+        self._channel = channel
+        self._listeners = listeners
+        self._position = position
+        self._series = series
+        self._but = said.but
+        self._open = True
+        self._events: list[Event] = []
+        self._as_text: list[bytes] = []
+        self._as_json: list[bytes] = []
+        channel.runs.append(self)
+        self.add(said)
+
+    def takes(self, channel: Channel, listeners: Listeners, position: Position | None, said: Prepared, series: str | None) -> bool:
+        """Whether what is said next belongs to this run."""
+        return (
+            self._open
+            and channel is self._channel
+            and listeners is self._listeners
+            and position is self._position
+            and said.but == self._but
+            and series == self._series
+        )
+
+    def add(self, said: Prepared) -> None:
+        self._events.append(said.event)
+        if said.as_text is not None:
+            self._as_text.append(said.as_text)
+        if said.as_json is not None:
+            self._as_json.append(said.as_json)
+
+    def leave_out(self, listener: Listener, series: str | None = None) -> None:
+        """
+        Do not tell one of them after all.
+
+        @param series: only if the run is of that series.
+        """
+        if listener in self._listeners and (series is None or series == self._series):
+            self._listeners = {each: None for each in self._listeners if each is not listener}
+
+    def release(self) -> None:
+        """Tell all of them."""
+        self._close()
+        as_text = as_json = None
+        but = self._but
+        for listener in self._listeners:
+            if listener.number == but:
+                continue
+            if listener.speaks_json:
+                as_json = as_json or self._joined(self._as_json, True)
+                listener.hear(as_json)
+            else:
+                as_text = as_text or self._joined(self._as_text, False)
+                listener.hear(as_text)
+
+    def lose(self) -> None:
+        """What was said is undone, and nobody is told."""
+        self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        self._channel.runs.remove(self)
+
+    def _joined(self, forms: list[bytes], json: bool) -> bytes:
+        if len(forms) < len(self._events):
+            # Somebody has changed to a form in which nobody listened.
+            forms = [encode(event, json) for event in self._events]
+        return forms[0] if len(forms) == 1 else b"".join(forms)
+
+
+class _Tuning:
+    """Members whose listeners were tuned, and have to be so anew should that be undone."""
+
+    __slots__ = ("_listeners",)
+
+    def __init__(self, listeners: list[Listener]) -> None:
+        self._listeners = listeners
+
+    def release(self) -> None:
+        """It is settled."""
+
+    def lose(self) -> None:
+        for listener in self._listeners:
+            listener.tune_anew()
 
 
 class Switchboard:
-    """Channels and those who listen to them."""
+    """
+    Channels and those who listen to them.
 
-    def __init__(self) -> None:
-        # Dicts, not sets: the order in which listeners came is the order in which they are told, so that runs repeat.
-        self._channels: dict[str, dict[Listener, None]] = {}
+    @ivar subscriptions: what tells which channels a member hears; services add to it.
+    @ivar watchers: are called with the name of a channel, and whether it has gained its first listener or lost its last.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._channels: dict[str, Channel] = {}
+        self._held_back: dict[str, Listeners] = {}
+        self._run: Run | None = None
+        self.subscriptions: list[Subscription] = []
+        self.watchers: list[Callable[[str, bool], None]] = []
 
     def listen(self, channel: str, listener: Listener) -> None:
-        self._channels.setdefault(channel, {})[listener] = None
+        """Hear a channel; to do so already is no error."""
+        found = self._channels.get(channel)
+        if found is None:
+            found = self._channels[channel] = Channel(channel)
+            found.add(listener)
+            self._watch(channel, True)
+        elif listener not in found.listeners:
+            found.add(listener)
 
     def leave(self, channel: str, listener: Listener) -> None:
         """Hear no more from a channel; not to have listened is no error."""
-        listeners = self._channels.get(channel)
-        if listeners is not None:
-            listeners.pop(listener, None)
-            if not listeners:
+        found = self._channels.get(channel)
+        if found is not None and listener in found.listeners:
+            found.remove(listener)
+            if not found.listeners:
                 del self._channels[channel]
+                self._watch(channel, False)
 
     def listeners(self, channel: str) -> list[Listener]:
-        return list(self._channels.get(channel, ()))
+        found = self._channels.get(channel)
+        return [] if found is None else list(found.listeners)
 
-    def prepare(self, announced: Sequence[tuple[str, Event]]) -> Prepared:
-        """Encode events for all who listen now."""
-        prepared: Prepared = []
+    def has_listeners(self, channel: str) -> bool:
+        return channel in self._channels
+
+    def hold_back(self, channel: str, series: str, listener: Listener) -> None:
+        """Let a listener hear nothing of a series, as it catches up with it; what is on its way is among that with which it does."""
+        found = self._channels.get(channel)
+        for run in () if found is None else found.runs:
+            run.leave_out(listener, series)
+        self._held_back.setdefault(series, {})[listener] = None
+
+    def let_on(self, series: str, listener: Listener) -> None:
+        """Let a listener hear a series again, from the next event on."""
+        held_back = self._held_back.get(series)
+        if held_back is not None:
+            held_back.pop(listener, None)
+            if not held_back:
+                del self._held_back[series]
+
+    def announce(self, event: Event, *channels: str, but: str) -> None:
+        """
+        Tell all who listen to any of these channels, each once, of what is not stored.
+
+        @param but: a channel; who listens to that is not told.
+        """
+        left_out = set(self.listeners(but))
+        all_of_them = Channel("")
+        for channel in channels:
+            all_of_them.listeners.update((each, None) for each in self.listeners(channel) if each not in left_out)
+        if all_of_them.listeners:
+            said = Prepared("", event, None, *_forms(event, all_of_them.listeners))
+            self._run = None
+            self._gate.tell(Run(all_of_them, said, all_of_them.listeners, self._gate.position, None), self._gate.position)
+
+    def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
+        """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
+        prepared = []
+        tuned = False
         for channel, event in announced:
-            listeners = self._channels.get(channel)
-            if not listeners:
+            found = self._channels.get(channel)
+            if found is None and not tuned:
                 continue
-            if event.__class__ is End:
-                prepared += _partings(event, listeners)  # type: ignore[arg-type]
+            if event.__class__ is Tune or event.__class__ is End:
+                tuned = tuned or event.__class__ is Tune
+                prepared.append(Prepared(channel, event, None, None, None))
                 continue
-            as_json = as_text = None
-            for listener in listeners:
-                if listener.speaks_json:
-                    form = as_json = as_json or encode(event, True)
-                else:
-                    form = as_text = as_text or encode(event, False)
-                prepared.append((listener, form))
+            but = None
+            if event.__class__ is ToOthers:
+                but, event = event.session, event.event
+            as_text, as_json = _forms(event, () if found is None or tuned else found.listeners)
+            prepared.append(Prepared(channel, event, but, as_text, as_json))
         return prepared
 
-    def deliver(self, prepared: Prepared) -> None:
-        """Hand out what was prepared in the same turn."""
-        for listener, form in prepared:
-            listener.hear(form)
+    def deliver(self, prepared: Sequence[Prepared]) -> None:
+        """Have told what was prepared in the same turn, once it is settled."""
+        position = self._gate.position
+        for said in prepared:
+            channel = self._channels.get(said.channel)
+            if channel is None:
+                continue
+            if isinstance(said.event, Tune):
+                self._tune(channel, said.event, position)
+                continue
+            if isinstance(said.event, End):
+                _part(channel, said.event)
+                continue
+            listeners = channel.listeners
+            series = said.event.series
+            if self._held_back and series in self._held_back:
+                held_back = self._held_back[series]
+                listeners = {each: None for each in listeners if each not in held_back}
+            run = self._run
+            if run is not None and run.takes(channel, listeners, position, said, series):
+                run.add(said)
+            else:
+                self._run = run = Run(channel, said, listeners, position, series)
+                self._gate.tell(run, position)
+
+    def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
+        listeners = list(channel.listeners)
+        for listener in listeners:
+            listener.tune(tune.channel, tune.on)
+        self._run = None
+        self._gate.tell(_Tuning(listeners), position)
+
+    def _watch(self, channel: str, listened: bool) -> None:
+        for watcher in self.watchers:
+            watcher(channel, listened)
 
 
-class _Parting:
-    """A listener who hears goodbye."""
-
-    __slots__ = ("hear", "speaks_json")
-
-    def __init__(self, listener: Ending) -> None:
-        self.speaks_json = listener.speaks_json
-        self.hear = listener.part
-
-
-def _partings(end: End, listeners: Iterable[Ending]) -> Prepared:
+def _part(channel: Channel, end: End) -> None:
+    """End those who listen and are meant: at once, as they may do nothing more. Goodbye waits at the gate by itself."""
     bye = Bye(end.reason)
-    return [(_Parting(each), encode(bye, each.speaks_json)) for each in listeners if each.is_meant(end)]
+    listeners: list[Ending] = list(channel.listeners)  # type: ignore[arg-type]
+    for listener in listeners:
+        if listener.is_meant(end):
+            listener.part(encode(bye, listener.speaks_json))
+
+
+def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:
+    """An event as text and as JSON, as far as some few listeners need it; in both forms if they are many or unknown."""
+    if 0 < len(listeners) <= FEW:
+        forms = {listener.speaks_json for listener in listeners}
+        return None if False not in forms else encode(event, False), None if True not in forms else encode(event, True)
+    return encode(event, False), encode(event, True)

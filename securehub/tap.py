@@ -10,7 +10,7 @@ import resource
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,8 +29,9 @@ from securehub import config, hashing, logs, service, signals, systemd, tls
 from securehub.certificates import LOOK_SECONDS, Certificates
 from securehub.clock import Clock
 from securehub.hub import Hub
-from securehub.operations import Operations
+from securehub.operations import Operations, Reread
 from securehub.refusals import Conflict
+from securehub.store.child import ChildFolder
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -144,11 +145,11 @@ class HubService(Service):
         stopped.addBoth(self._release)
         return stopped
 
-    def prepare_reload(self) -> Callable[[], list[str]]:
+    def prepare_reload(self) -> Callable[[], Reread]:
         """
         Read anew what can be: settings, the certificate, the file of the log. All of it or nothing.
 
-        @return: puts it to use, and says what it was.
+        @return: puts it to use.
 
         @raise Conflict: something is broken.
         """
@@ -158,12 +159,15 @@ class HubService(Service):
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
 
-        def use() -> list[str]:
-            reloaded = [use_certificate(), *self._use_settings(settings)]
+        def use() -> Reread:
+            live, late = self._use_settings(settings)
+            now = [use_certificate(), *(f"setting {name}" for name in live)]
             if self._writer is not None and self._writer.reopen():
-                reloaded.append("log file")
-            _log.info("Reloaded: {reloaded}.", reloaded=", ".join(reloaded))
-            return reloaded
+                now.append("log file")
+            _log.info("Reloaded: {reloaded}.", reloaded=", ".join(now))
+            if late:
+                _log.warn("Changed, but used from the next start on: {names}.", names=", ".join(late))
+            return Reread(tuple(now), tuple(late))
 
         return use
 
@@ -193,6 +197,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
+            folder=ChildFolder(reactor, settings["state"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
@@ -224,15 +229,16 @@ class HubService(Service):
         if self._writer is not None:
             self._writer.rotate()
 
-    def _use_settings(self, settings: dict[str, Any]) -> Iterator[str]:
+    def _use_settings(self, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """
+        Take those that may change.
+
+        @return: the names of those that have, and of those that have but must not.
+        """
         changed = sorted(name for name, value in settings.items() if value != self._settings[name])
-        late = [name for name in changed if name not in config.LIVE]
-        if late:
-            _log.warn("Changed, but used from the next start on: {names}.", names=", ".join(late))
-        for name in changed:
-            if name in config.LIVE:
-                self._settings[name] = settings[name]
-                yield f"setting {name}"
+        live = [name for name in changed if name in config.LIVE]
+        self._settings.update({name: settings[name] for name in live})
+        return live, [name for name in changed if name not in config.LIVE]
 
     def _open_admin_door(self) -> None:
         path = self._settings["state"] / "admin.sock"

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
+from securehub.store.files import TEMPORARY
 from securehub.store.worker import Done, Job
 
-ALL = frozenset({"append", "create", "sync", "write"})
+ALL = frozenset({"append", "create", "rename", "sync", "write"})
 
 
 class MemoryDirectory:
@@ -23,6 +24,7 @@ class MemoryDirectory:
 
     @ivar files: what is to be seen under each name now, be it synced or not. A test may change it to damage a file; L{settle} puts that
         on the disk.
+    @ivar space: how many bytes more it says that it takes.
     @ivar done: what was done, as pairs of operation and name, failures included.
     """
 
@@ -34,6 +36,7 @@ class MemoryDirectory:
         self._faulty: frozenset[str] = ALL
         self._times: int | None = None
         self._kept = 0
+        self.space = 1 << 40
 
     def fail(self, fault: OSError, *, times: int | None = 1, on: Iterable[str] = ALL, kept: int | None = 0) -> None:
         """
@@ -58,11 +61,15 @@ class MemoryDirectory:
         """Make what is to be seen now survive."""
         self._stable = dict(self.files)
 
-    def names(self) -> list[str]:
-        return sorted(self.files)
+    def names(self, folder: str = "") -> list[str]:
+        split = (name.rpartition("/") for name in self.files)
+        return sorted(name for parent, _, name in split if parent == folder)
 
     def size(self, name: str) -> int:
         return len(self.files[name])
+
+    def room(self) -> int:
+        return self.space
 
     def lines(self, name: str) -> Iterator[bytes]:
         if name not in self.files:
@@ -73,15 +80,34 @@ class MemoryDirectory:
         if name in self.files:
             raise FileExistsError(name)
         self.files[name] = b""
-        self._stable = {name: self._stable.get(name, b"") for name in self.files}
+        self._sync_names()
         self.grow("create", name, content)
         return MemoryAppender(self, name)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        self.prepare(name, chunks)
+        self.put_in_place(name)
+
+    def prepare(self, name: str, chunks: Iterable[bytes]) -> None:
         content = b"".join(chunks)
         self._meet_fault("write", name)
-        self.files[name] = content
-        self._stable = {each: self._stable.get(each, b"") for each in self.files} | {name: content}
+        self.files[name + TEMPORARY] = self._stable[name + TEMPORARY] = content
+
+    def put_in_place(self, name: str) -> None:
+        self.rename(name + TEMPORARY, name)
+
+    def rename(self, name: str, new_name: str) -> None:
+        self._meet_fault("rename", name)
+        for files in (self.files, self._stable):
+            files[new_name] = files.pop(name)
+        self._sync_names()
+
+    def put_away(self, names: Iterable[str], folder: str) -> None:
+        for name in names:
+            self.rename(name, f"{folder}/{name}")
+
+    def _sync_names(self) -> None:
+        self._stable = {each: self._stable.get(each, b"") for each in self.files}
 
     def sync(self, name: str) -> None:
         """Make what is to be seen of a file survive."""
@@ -91,6 +117,10 @@ class MemoryDirectory:
     def remove(self, name: str) -> None:
         """As on a real disk, the name may come back after a crash, until a file is made or written."""
         self.files.pop(name, None)
+
+    def remove_for_good(self, name: str) -> None:
+        self.remove(name)
+        self._sync_names()
 
     def grow(self, operation: str, name: str, content: bytes) -> None:
         """Add to a file, and sync it unless that is to fail."""

@@ -97,6 +97,23 @@ class DisconnectTests(AdminCase):
         self.assertEqual([line[:6] for line in guest.received()], ["ERR no", "* Bye:"])
         self.assertTrue(guest.closed)
 
+    def test_goodbye_is_the_last(self) -> None:
+        """Also where a command was not waited for, and is done before the goodbye can leave."""
+        guest = self.world.connect()
+        guest.received()
+        self.world.hashing_waits = self.world.disk_waits = True
+        guest.ask(f"LOGIN bob {PASSWORD}")
+        self.alice.send("OPEN more")
+        self.world.settle()
+        guest.protocol.say_bye("enough.")
+        self.world.hashing_waits = False
+        self.world.settle()
+        self.assertEqual(guest.received(), [])
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(guest.received(), ["* Bye: enough."])
+        self.assertTrue(guest.closed)
+
     def test_one_who_does_not_read(self) -> None:
         """Is not waited for."""
         self.bob.transport.stop_reading()

@@ -146,7 +146,16 @@ class FileTests(CertificatesCase):
         before = certificates.tls.identity
         make_certificate(self.base / "first")
         certificates.prepare(self.settings(**self.others))()
-        self.assertNotEqual(certificates.tls.identity.fingerprint, before.fingerprint)
+        after = certificates.tls.identity
+        self.assertNotEqual(after.fingerprint, before.fingerprint)
+        self.assertIn(after.fingerprint, [event.get("fingerprint") for event in self.logged])
+
+    def test_the_same(self) -> None:
+        """A reload for other reasons does not tell again what is known."""
+        certificates = self.open(**self.others)
+        self.logged.clear()
+        certificates.prepare(self.settings(**self.others))()
+        self.assertEqual(self.logged, [])
 
     def test_broken(self) -> None:
         """Whatever is wrong with the new ones, the text says it and the old ones stay."""

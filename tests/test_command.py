@@ -19,6 +19,7 @@ from securehub.command import (
     ROLES,
     TREASURER,
     Access,
+    Audited,
     command,
     declared_by,
     named,
@@ -79,7 +80,7 @@ class DeclarationTests(SynchronousTestCase):
         self.assertEqual([each.name for each in self.imports.parameters], ["secret", "word"])
 
     def test_usage(self) -> None:
-        self.assertEqual(self.say.usage, "SAY room text [from=...] [key=...]")
+        self.assertEqual(self.say.usage, "SAY room [from=...] [key=...] text...")
         self.assertEqual(self.imports.usage, "example.import [secret] [word]")
 
     def test_excused(self) -> None:
@@ -217,7 +218,7 @@ class DisagreementTests(SynchronousTestCase):
         def looks(self: Any, session: object) -> None:
             """Look."""
 
-        self.refused(looks, audited=True)
+        self.refused(looks, audited=Audited.ALWAYS)
 
 
 class AccessTests(SynchronousTestCase):

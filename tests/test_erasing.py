@@ -127,12 +127,13 @@ class Much(SynchronousTestCase):
     def test_nothing_is_left(self) -> None:
         """In no record, as a snapshot shows, is any of it: neither names nor memos nor addresses nor hashes."""
         self.alice.ask('PROFILE name="Alice Liddell"', "OPEN rabbit-hole")
+        self.alice.ask("JOIN tea", "SAY tea mock-turtle", "chat.edit tea 1 mock-soup", "SAY @bob gryphon", "STATUS asleep-in-the-grass")
         self.operator.ask("admin.erase alice")
         self.bob.send(*["PROFILE name=Bob"] * 1000)
         self.world.settle()
         self.world.stop()
         snapshot = next(content for name, content in self.world.directory.files.items() if name.startswith("snapshot"))
-        for text in (b"Liddell", b"rabbit-hole", b"memo-"):
+        for text in (b"Liddell", b"rabbit-hole", b"memo-", b"mock-", b"gryphon", b"asleep"):
             self.assertNotIn(text, snapshot)
         self.assertIn(b'"alice"', snapshot)
         self.assertEqual(snapshot.count(b"$argon2"), 1)
@@ -167,7 +168,7 @@ class Much(SynchronousTestCase):
                 found += part["items"]
                 after = part["next"]
             self.assertEqual(found, page["items"])
-        self.assertEqual(len(found), 7 + PAYMENTS)
+        self.assertEqual(len(found), 8 + PAYMENTS)
 
     def test_no_secrets(self) -> None:
         """An export has neither hashes nor tokens."""

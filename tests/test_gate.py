@@ -25,6 +25,22 @@ class MemoryOutlet:
         self.was_cut = True
 
 
+class Told:
+    """Something that some are told."""
+
+    def __init__(self, events: bytes, *outboxes: Outbox) -> None:
+        self.events = events
+        self.outboxes = outboxes
+        self.lost = False
+
+    def release(self) -> None:
+        for outbox in self.outboxes:
+            outbox.deliver(self.events)
+
+    def lose(self) -> None:
+        self.lost = True
+
+
 class GateTests(SynchronousTestCase):
     """Nothing leaves before it is settled, and what leaves together leaves in one write."""
 
@@ -125,3 +141,40 @@ class GateTests(SynchronousTestCase):
             outbox.reply(b"%d\n" % number)
         self.gate.settled(position)
         self.assertEqual([outlet.released for outlet in others], [[(b"0\n", 0)], [(b"1\n", 0)], [(b"2\n", 0)]])
+
+    def test_what_listeners_are_told(self) -> None:
+        """It waits as a reply does, leaves behind it, and in the same write."""
+        other = MemoryOutlet()
+        told = Told(b"told\n", self.outbox, Outbox(self.gate, other))
+        position = Position()
+        self.gate.tell(told, position)
+        self.gate.position = position
+        self.outbox.reply(b"a\n")
+        self.gate.flush()
+        self.assertEqual((self.outlet.released, other.released), ([], []))
+        self.gate.settled(position)
+        self.assertEqual((self.outlet.released, other.released), ([(b"a\ntold\n", 5)], [(b"told\n", 5)]))
+
+    def test_told_of_nothing_that_waits(self) -> None:
+        """What belongs to no commit leaves at the end of the turn."""
+        self.gate.tell(Told(b"told\n", self.outbox), None)
+        self.assertEqual(self.outlet.released, [])
+        self.time.advance(0)
+        self.assertEqual(self.outlet.released, [(b"told\n", 5)])
+
+    def test_told_and_undone(self) -> None:
+        """Nobody hears of it, and nobody is cut off."""
+        told = Told(b"told\n", self.outbox)
+        position = Position()
+        self.gate.tell(told, position)
+        self.gate.lost(position)
+        self.assertEqual((self.outlet.released, self.outlet.was_cut, told.lost), ([], False, True))
+
+    def test_a_broken_listener(self) -> None:
+        """The others get what they wait for."""
+        broken = MemoryOutlet()
+        broken.release = lambda content, event_bytes: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        self.gate.tell(Told(b"told\n", Outbox(self.gate, broken), self.outbox), None)
+        self.gate.flush()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.outlet.released, [(b"told\n", 5)])

@@ -50,11 +50,12 @@ ALLOWED: dict[str, set[str]] = {
     "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
-    "switchboard": {"event", "wire"},
+    "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "switchboard", "trying", "wire"},
+    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
+    | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
@@ -75,12 +76,12 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
     | {"imports.records"}
-    | {"services.ledger.watching", "store.files", "store.journal", "store.worker", "switchboard", "vault", "vitals"},
+    | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
     "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
-    | {"store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
+    | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "imports.records": {"store.records"},
@@ -113,21 +114,8 @@ OTHERS: dict[str, set[str]] = {
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference", "imports"},
-    "twisted.internet": {
-        "chores",
-        "store",
-        "imports.offline",
-        "hub",
-        "gate",
-        "protocol",
-        "outlet",
-        "eager",
-        "tls",
-        "tap",
-        "session",
-        "dispatch",
-    }
-    | {"hashing", "client", "notices", "vitals", "imports.offline"},
+    "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap", "imports.tool"},

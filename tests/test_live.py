@@ -66,3 +66,10 @@ class LiveTests(SynchronousTestCase):
         self.assertEqual([line.split()[1] for line in stranger.ask(guess, guess)], ["bad-credentials"] * 2)
         world.settings["account_failures"] = 1
         self.assertEqual([line.split()[1] for line in stranger.ask(guess, guess)], ["bad-credentials", "rate-limited"])
+
+    def test_told(self) -> None:
+        """Whoever reloads is told what has to wait for the next start."""
+        world = World()
+        world.late = ("port", "bank")
+        answer = world.operator().ask("admin.reload")[-1]
+        self.assertEqual(answer, "OK Reloaded: certificate. From the next start on: port, bank.")

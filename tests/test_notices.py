@@ -79,5 +79,6 @@ class AdminTests(NoticesCase):
         """Who, from where, what, about whom; not what was refused, nor what only looks."""
         self.world.member("alice")
         operator = self.world.operator()
-        operator.ask("admin.grant alice admin", "admin.grant zoe admin", "admin.users", "admin.status")
-        self.assertEqual(self.said(), ["admin: operator from local: admin.grant alice admin"])
+        operator.ask("admin.grant alice admin", "admin.grant zoe admin", "admin.users", "admin.status", "admin.reload")
+        said = [f"admin: operator from local: {done}" for done in ("admin.grant alice admin", "admin.reload")]
+        self.assertEqual(self.said(), said)

@@ -4,11 +4,15 @@ The switchboard.
 
 from __future__ import annotations
 
+import itertools
 import json
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.event import End, Event
+from securehub.event import End, Event, ToOthers, Tune
+from securehub.gate import Gate
+from securehub.store.journal import Position
 from securehub.switchboard import MAX_EVENT, Switchboard, member
 
 
@@ -27,14 +31,29 @@ ENCODED: list[str] = []
 
 
 class Ear:
-    """Listens."""
+    """
+    Listens.
 
-    def __init__(self, *, json: bool = False) -> None:
+    @ivar anew: how often it was told to find out anew what it hears.
+    """
+
+    numbers = itertools.count(1)
+
+    def __init__(self, switchboard: Switchboard, *, json: bool = False) -> None:
+        self.number = next(self.numbers)
         self.speaks_json = json
         self.heard: list[bytes] = []
+        self.anew = 0
+        self._switchboard = switchboard
 
-    def hear(self, event: bytes) -> None:
-        self.heard.append(event)
+    def hear(self, events: bytes) -> None:
+        self.heard.append(events)
+
+    def tune(self, channel: str, on: bool) -> None:
+        (self._switchboard.listen if on else self._switchboard.leave)(channel, self)
+
+    def tune_anew(self) -> None:
+        self.anew += 1
 
     def is_meant(self, end: End) -> bool:
         return end.family == "family"
@@ -43,66 +62,97 @@ class Ear:
         self.heard += [b"parted", bye]
 
 
-class SwitchboardTests(SynchronousTestCase):
-    """Who listens to a channel hears what is announced there, in its own form."""
+class Numbered(Event, frozen=True):
+    """One of a series."""
+
+    method = "bell.numbered"
+    number: int
+
+    @property
+    def series(self) -> str:
+        return "bells"
+
+    def text(self) -> str:
+        return str(self.number)
+
+
+class Case(SynchronousTestCase):
+    """A switchboard and its gate."""
 
     def setUp(self) -> None:
         ENCODED.clear()
-        self.switchboard = Switchboard()
+        self.gate = Gate(Clock())
+        self.switchboard = Switchboard(self.gate)
 
-    def announce(self, *announced: tuple[str, Event]) -> None:
+    def ear(self, *channels: str, json: bool = False) -> Ear:
+        """Somebody who listens to these."""
+        ear = Ear(self.switchboard, json=json)
+        for channel in channels:
+            self.switchboard.listen(channel, ear)
+        return ear
+
+    def say(self, *announced: tuple[str, Event]) -> None:
+        """Announce, and do not let it out yet."""
         self.switchboard.deliver(self.switchboard.prepare(announced))
 
+    def announce(self, *announced: tuple[str, Event]) -> None:
+        """Announce, and let it out."""
+        self.say(*announced)
+        self.gate.flush()
+
+    def commit(self, *announced: tuple[str, Event]) -> Position:
+        """Announce what belongs to a commit that is not settled."""
+        self.gate.position = position = Position()
+        self.say(*announced)
+        return position
+
+    def settle(self, position: Position) -> None:
+        """The commit is settled."""
+        self.gate.position = None
+        self.gate.settled(position)
+
+
+class SwitchboardTests(Case):
+    """Who listens to a channel hears what is announced there, in its own form."""
+
     def test_forms(self) -> None:
-        people, program = Ear(), Ear(json=True)
-        self.switchboard.listen("tower", people)
-        self.switchboard.listen("tower", program)
+        people, program = self.ear("tower"), self.ear("tower", json=True)
         self.announce(("tower", Rung("bob")))
         self.assertEqual(people.heard, [b"* bob rings the bell.\n"])
         self.assertEqual(json.loads(program.heard[0]), {"jsonrpc": "2.0", "method": "bell.rung", "params": {"by": "bob"}})
         self.assertTrue(program.heard[0].endswith(b"\n"))
 
     def test_an_end(self) -> None:
-        """Those whom it means are parted with, each in its own form; in order with what else is announced."""
-        people, program = Ear(), Ear(json=True)
-        for ear in (people, program):
-            self.switchboard.listen("member/alice", ear)
+        """Those whom it means are parted with, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
+        people, program = self.ear("member/alice"), self.ear("member/alice", json=True)
         self.announce(("member/alice", Rung("bob")), ("member/alice", End("enough.", "family")), ("member/alice", End("no", "other")))
-        self.assertEqual(people.heard, [b"* bob rings the bell.\n", b"parted", b"* Bye: enough.\n"])
-        self.assertEqual(json.loads(program.heard[2]), {"jsonrpc": "2.0", "method": "hub.bye", "params": {"reason": "enough."}})
+        self.assertEqual(people.heard, [b"parted", b"* Bye: enough.\n", b"* bob rings the bell.\n"])
+        self.assertEqual(json.loads(program.heard[1]), {"jsonrpc": "2.0", "method": "hub.bye", "params": {"reason": "enough."}})
         self.assertEqual(len(program.heard), 3)
 
     def test_encoded_once(self) -> None:
         """However many listen; and not at all if nobody does."""
-        ears = [Ear() for _ in range(100)]
-        for ear in ears:
-            self.switchboard.listen("tower", ear)
+        ears = [self.ear("tower") for _ in range(100)]
         self.announce(("tower", Rung("bob")), ("cellar", Rung("carol")))
         self.assertEqual(ENCODED, ["bob"])
         self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
 
     def test_order(self) -> None:
         """Events in the order in which they were announced."""
-        ear = Ear()
-        self.switchboard.listen("a", ear)
-        self.switchboard.listen("b", ear)
+        ear = self.ear("a", "b")
         self.announce(("b", Rung("one")), ("a", Rung("two")), ("b", Rung("three")))
         self.assertEqual(ENCODED, ["one", "two", "three"])
         self.assertEqual([line.split()[1] for line in ear.heard], [b"one", b"two", b"three"])
 
     def test_listening_twice(self) -> None:
         """An event is heard once."""
-        ear = Ear()
-        self.switchboard.listen("tower", ear)
-        self.switchboard.listen("tower", ear)
+        ear = self.ear("tower", "tower")
         self.announce(("tower", Rung("bob")))
         self.assertEqual(len(ear.heard), 1)
 
     def test_leaving(self) -> None:
         """Who has left hears nothing more; to leave what one does not listen to is no error."""
-        ear, other = Ear(), Ear()
-        self.switchboard.listen("tower", ear)
-        self.switchboard.listen("tower", other)
+        ear, other = self.ear("tower"), self.ear("tower")
         self.switchboard.leave("tower", ear)
         self.switchboard.leave("tower", ear)
         self.switchboard.leave("cellar", ear)
@@ -114,8 +164,157 @@ class SwitchboardTests(SynchronousTestCase):
 
     def test_too_long(self) -> None:
         """It is found before the commit, and not when half of the listeners have heard it."""
-        self.switchboard.listen("tower", Ear())
+        self.ear("tower")
         self.assertRaises(AssertionError, self.switchboard.prepare, [("tower", Rung("x" * MAX_EVENT))])
 
     def test_channels_of_members(self) -> None:
         self.assertNotEqual(member("bob"), member("alice"))
+
+    def test_who_caused_it(self) -> None:
+        """It has the reply, and hears what others cause."""
+        ringer, other = self.ear("tower"), self.ear("tower")
+        self.announce(("tower", ToOthers(ringer.number, Rung("bob"))), ("tower", ToOthers(other.number, Rung("carol"))))
+        self.assertEqual(ringer.heard, [b"* carol rings the bell.\n"])
+        self.assertEqual(other.heard, [b"* bob rings the bell.\n"])
+
+    def test_watching(self) -> None:
+        """The first who comes and the last who goes are seen, and nobody between."""
+        seen: list[tuple[str, bool]] = []
+        self.switchboard.watchers.append(lambda channel, listened: seen.append((channel, listened)))
+        one, other = self.ear("tower"), self.ear("tower")
+        self.switchboard.leave("tower", one)
+        self.assertEqual(seen, [("tower", True)])
+        self.switchboard.leave("tower", other)
+        self.assertEqual(seen, [("tower", True), ("tower", False)])
+
+
+class RunTests(Case):
+    """What a channel says in one go is joined once, and handed to all of its listeners."""
+
+    def test_joined_once(self) -> None:
+        ears = [self.ear("tower") for _ in range(100)]
+        self.announce(*(("tower", Rung(name)) for name in ("bob", "carol")))
+        self.assertEqual(ears[0].heard, [b"* bob rings the bell.\n* carol rings the bell.\n"])
+        self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
+
+    def test_one_alone_is_not_joined(self) -> None:
+        """The very bytes that were encoded go to all."""
+        ears = [self.ear("tower") for _ in range(20)]
+        self.say(("tower", Rung("bob")))
+        self.say(("cellar", Rung("bob")))
+        self.gate.flush()
+        self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
+
+    def test_order_of_commits(self) -> None:
+        """Whoever listens to two channels hears the events of both in their order."""
+        ear = self.ear("a", "b")
+        for channel, name in (("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")):
+            self.say((channel, Rung(name)))
+        self.gate.flush()
+        self.assertEqual(b"".join(ear.heard).split()[1::5], [b"1", b"2", b"3", b"4"])
+        self.assertEqual(len(ear.heard), 3)
+
+    def test_next_turn(self) -> None:
+        """What has been let out is not said again, nor forgotten."""
+        ear = self.ear("tower")
+        self.announce(("tower", Rung("bob")))
+        self.announce(("tower", Rung("carol")))
+        self.assertEqual(ear.heard, [b"* bob rings the bell.\n", b"* carol rings the bell.\n"])
+
+    def test_positions(self) -> None:
+        """Each commit's events wait for that commit."""
+        ear = self.ear("tower")
+        first = self.commit(("tower", Rung("bob")))
+        second = self.commit(("tower", Rung("carol")))
+        self.assertEqual(ear.heard, [])
+        self.gate.settled(first)
+        self.assertEqual(ear.heard, [b"* bob rings the bell.\n"])
+        self.settle(second)
+        self.assertEqual(ear.heard[1:], [b"* carol rings the bell.\n"])
+
+    def test_who_comes_later(self) -> None:
+        """Hears nothing of what was said before, though it has not been let out."""
+        early = self.ear("tower")
+        position = self.commit(("tower", Rung("bob")))
+        late = self.ear("tower")
+        self.say(("tower", Rung("carol")))
+        self.settle(position)
+        self.assertEqual(late.heard, [b"* carol rings the bell.\n"])
+        self.assertEqual(b"".join(early.heard), b"* bob rings the bell.\n* carol rings the bell.\n")
+
+    def test_who_has_left(self) -> None:
+        """Hears nothing more, not even what was on its way; and not twice if it comes back."""
+        leaver, other = self.ear("tower"), self.ear("tower")
+        position = self.commit(("tower", Rung("bob")))
+        self.switchboard.leave("tower", leaver)
+        self.switchboard.listen("tower", leaver)
+        self.settle(position)
+        self.assertEqual((leaver.heard, len(other.heard)), ([], 1))
+
+    def test_another_form_in_between(self) -> None:
+        """A listener may have changed its form since the event was encoded."""
+        ear = self.ear("tower")
+        position = self.commit(("tower", Rung("bob")), ("tower", Rung("carol")))
+        ear.speaks_json = True
+        self.settle(position)
+        self.assertEqual([json.loads(line)["params"]["by"] for line in ear.heard[0].splitlines()], ["bob", "carol"])
+
+    def test_undone(self) -> None:
+        """Nobody is told of what has not happened."""
+        ear = self.ear("tower")
+        position = self.commit(("tower", Rung("bob")))
+        self.gate.position = None
+        self.gate.lost(position)
+        self.announce(("tower", Rung("carol")))
+        self.assertEqual(ear.heard, [b"* carol rings the bell.\n"])
+
+
+class TuningTests(Case):
+    """A commit changes what a member hears, from this very commit on."""
+
+    def test_on_and_off(self) -> None:
+        ear = self.ear("member/bob")
+        self.announce(("tower", Rung("1")), ("member/bob", Tune("tower", True)), ("tower", Rung("2")))
+        self.assertEqual(ear.heard, [b"* 2 rings the bell.\n"])
+        self.announce(("tower", Rung("3")), ("member/bob", Tune("tower", False)), ("tower", Rung("4")))
+        self.assertEqual(ear.heard, [b"* 2 rings the bell.\n"])
+
+    def test_undone(self) -> None:
+        """Then whoever was tuned finds out anew; others do not."""
+        ear, other = self.ear("member/bob"), self.ear("member/carol")
+        position = self.commit(("member/bob", Tune("tower", True)))
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertEqual((ear.anew, other.anew), (1, 0))
+
+
+class SeriesTests(Case):
+    """Who catches up with a series hears nothing newer of it; all else goes on."""
+
+    def test_held_back(self) -> None:
+        ear, other = self.ear("tower"), self.ear("tower")
+        self.switchboard.hold_back("tower", "bells", ear)
+        self.announce(("tower", Numbered(1)), ("tower", Rung("bob")))
+        self.assertEqual(ear.heard, [b"* bob rings the bell.\n"])
+        self.assertEqual(b"".join(other.heard), b"* 1\n* bob rings the bell.\n")
+        self.switchboard.let_on("bells", ear)
+        self.announce(("tower", Numbered(2)))
+        self.assertEqual(ear.heard[1:], [b"* 2\n"])
+
+    def test_what_was_on_its_way(self) -> None:
+        """It is in the store, so it will be among the pages."""
+        ear = self.ear("tower")
+        position = self.commit(("tower", Numbered(1)), ("tower", Rung("bob")))
+        self.switchboard.hold_back("tower", "bells", ear)
+        self.switchboard.let_on("bells", ear)
+        self.settle(position)
+        self.assertEqual(ear.heard, [b"* bob rings the bell.\n"])
+
+    def test_nobody_waits(self) -> None:
+        """Nothing is left of it when the last one has caught up."""
+        ear = self.ear("tower")
+        self.switchboard.hold_back("tower", "bells", ear)
+        self.switchboard.let_on("bells", ear)
+        self.switchboard.let_on("bells", ear)
+        self.announce(("tower", Numbered(1)))
+        self.assertEqual(ear.heard, [b"* 1\n"])

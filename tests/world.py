@@ -27,7 +27,7 @@ from securehub import config, service
 from securehub.clock import Clock
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
-from securehub.operations import Operations
+from securehub.operations import Operations, Reread
 from securehub.protocol import HubFactory, HubProtocol
 from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
@@ -213,6 +213,7 @@ class World:
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
+    @ivar late: settings that a reload finds to have changed, and which must not.
     @ivar clients: all who ever connected to the hub that runs now.
     """
 
@@ -232,6 +233,7 @@ class World:
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
+        self.late: tuple[str, ...] = ()
         self._factories = factories if factories is not None else installed()
         self._make_store = make_store
         self._start()
@@ -348,10 +350,10 @@ class World:
             return False
         return True
 
-    def _prepare_reload(self) -> Callable[[], list[str]]:
+    def _prepare_reload(self) -> Callable[[], Reread]:
         if self.broken:
             raise Conflict(self.broken)
-        return lambda: ["certificate"]
+        return lambda: Reread(("certificate",), self.late)
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()

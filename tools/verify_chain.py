@@ -21,11 +21,15 @@ def begun(lines):
 
 
 def main(directory):
-    number, heads, head = 0, {"0" * 64}, "0" * 64
-    segments = sorted(Path(directory).glob("journal-*.jsonl"), key=lambda path: int(path.stem.split("-")[2]))
+    paths = {path.name: path for folder in ("archive", ".") for path in Path(directory, folder).glob("journal-*.jsonl")}
+    segments = sorted(paths.values(), key=lambda path: int(path.stem.split("-")[2]))
     # One whose first line is all that it has, and not whole, was never begun.
     segments = [path for path in segments if begun(path.open("rb"))]
     starts = [int(path.stem.split("-")[1]) for path in segments]
+    # Where the archive has been pruned, the first line hangs on what is gone: it is taken as it is, and all that follows hangs on it.
+    pruned = bool(segments) and int(segments[0].stem.split("-")[2]) > 1
+    first = number = starts[0] if starts else 0
+    heads, head = {"0" * 64}, "0" * 64
     for place, path in enumerate(segments):
         # What a segment holds beyond the start of the next one was never acknowledged, and is dead.
         last = starts[place + 1] if place + 1 < len(segments) else None
@@ -34,7 +38,8 @@ def main(directory):
                 break
             body, mark, tail = line.rpartition(MARK)
             before = [each for each in (heads if row == 1 else {head}) if sha256(each.encode() + body).hexdigest() == tail[:64].decode()]
-            if not mark or not before or tail[64:] != b'"}\n':
+            known = before or (pruned and row == 1 and number == first)
+            if not mark or not known or tail[64:] != b'"}\n':
                 return f"{path.name}, line {row}: the chain is broken after commit {number}"
             found, head = json.loads(line), tail[:64].decode()
             if found.get("n", found.get("after")) != number + (row > 1):
@@ -43,7 +48,7 @@ def main(directory):
             number += row > 1
         if last is not None and number < last:
             return f"{path.name} ends at commit {number}, but the next segment begins after {last}"
-    print(f"{len(segments)} segments, {number} commits, head {head}")
+    print(f"{len(segments)} segments, commits {first + 1} to {number}, head {head}")
     return 0
 
 

@@ -5,8 +5,9 @@ The services that come with SecureHub.
 from securehub.services.admin import Admin
 from securehub.services.auth import Auth
 from securehub.services.budget import Budget
+from securehub.services.chat import Chat
 from securehub.services.hub import HubService
 from securehub.services.ledger import Ledger
 from securehub.services.rpc import RPC
 
-__all__ = ["RPC", "Admin", "Auth", "Budget", "HubService", "Ledger"]
+__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger"]

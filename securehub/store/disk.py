@@ -39,10 +39,16 @@ class File(Protocol):
 
 
 class Disk(Protocol):
-    """A flat directory of files. All calls may raise OSError."""
+    """A directory of files, some of them put away in folders below it: C{folder/name}. All calls may raise OSError."""
 
-    def names(self) -> list[str]: ...
-    def size(self, name: str) -> int: ...
+    def names(self, folder: str = "") -> list[str]:
+        """What is in the directory, or in a folder of it, which need not be there."""
+
+    def size(self, name: str) -> int:
+        """In bytes."""
+
+    def room(self) -> int:
+        """How many bytes more the disk takes, as far as it can tell."""
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a file, each with the LF that ends it; the last one may lack it."""
@@ -58,15 +64,18 @@ class Disk(Protocol):
         """
 
     def rename(self, name: str, new_name: str) -> None:
-        """Give a file another name, taking that from whatever has it: at every moment, and after a crash, one of both has it."""
+        """
+        Give a file another name, taking that from whatever has it: at every moment, and after a crash, one of both has it. The folder
+        of the new one is made if it is not there.
+        """
 
     def remove(self, name: str) -> None:
         """
         @raise FileNotFoundError: there is no such file.
         """
 
-    def sync_names(self) -> None:
-        """Wait until the names are on the disk."""
+    def sync_names(self, folder: str = "") -> None:
+        """Wait until the names in the directory, or in a folder of it, are on the disk."""
 
     def hold(self) -> None:
         """
@@ -112,11 +121,18 @@ class RealDisk:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._held: int | None = None
 
-    def names(self) -> list[str]:
-        return sorted(os.listdir(self._path))
+    def names(self, folder: str = "") -> list[str]:
+        try:
+            return sorted(os.listdir(self._path / folder))
+        except FileNotFoundError:
+            return []
 
     def size(self, name: str) -> int:
-        return (self._path / name).stat().st_size
+        return os.stat(self._path / name).st_size
+
+    def room(self) -> int:
+        found = os.statvfs(self._path)
+        return found.f_bavail * found.f_frsize
 
     def lines(self, name: str) -> Iterator[bytes]:
         return open(self._path / name, "rb", buffering=1024 * 1024)
@@ -128,13 +144,16 @@ class RealDisk:
         return RealFile(os.open(self._path / name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
 
     def rename(self, name: str, new_name: str) -> None:
+        folder = (self._path / new_name).parent
+        if folder != self._path and not folder.exists():
+            folder.mkdir(mode=0o700)
         os.rename(self._path / name, self._path / new_name)
 
     def remove(self, name: str) -> None:
         os.unlink(self._path / name)
 
-    def sync_names(self) -> None:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def sync_names(self, folder: str = "") -> None:
+        descriptor = os.open(self._path / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:

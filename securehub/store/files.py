@@ -1,7 +1,8 @@
 """
 The files of a store: how a name and a content get onto the disk so that they survive.
 
-Three recipes are all that the journal store needs: make a file that grows, append to it, and put a whole file in place of another.
+Few recipes are all that the journal store needs: make a file that grows, append to it, put a whole file in place of another, and put a
+file away.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ TEMPORARY = ".new"
 """Ends the name of a file that is not whole yet."""
 
 _PIECE = 1024 * 1024
+_GENTLE = 8 * _PIECE
+"""What is written at most before it is synced, where others wait for the same disk: their syncs may have to wait for all of it."""
 
 
 class Appender:
@@ -70,11 +73,16 @@ class Directory:
     def release(self) -> None:
         self._disk.release()
 
-    def names(self) -> list[str]:
-        return self._disk.names()
+    def names(self, folder: str = "") -> list[str]:
+        return self._disk.names(folder)
 
     def size(self, name: str) -> int:
+        """In bytes."""
         return self._disk.size(name)
+
+    def room(self) -> int:
+        """How many bytes more the disk takes, as far as it can tell."""
+        return self._disk.room()
 
     def lines(self, name: str) -> Iterator[bytes]:
         return self._disk.lines(name)
@@ -103,17 +111,36 @@ class Directory:
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Put a whole file under its name, or leave what was there: never half of it."""
+        self.prepare(name, chunks)
+        self.put_in_place(name)
+
+    def prepare(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write a whole file, under a name that nobody looks for; on return its content is on the disk."""
         temporary = name + TEMPORARY
         with suppress(FileNotFoundError):
             self._disk.remove(temporary)
         file = self._disk.create(temporary)
         try:
             try:
+                unsynced = 0
                 for piece in _pieces(chunks):
                     file.write(piece)
+                    unsynced += len(piece)
+                    if unsynced >= _GENTLE:
+                        file.sync()
+                        unsynced = 0
                 file.sync()
             finally:
                 file.close()
+        except BaseException:
+            with suppress(OSError):
+                self._disk.remove(temporary)
+            raise
+
+    def put_in_place(self, name: str) -> None:
+        """Give a file that was prepared its name; on return that is on the disk."""
+        temporary = name + TEMPORARY
+        try:
             self._disk.rename(temporary, name)
         except BaseException:
             with suppress(OSError):
@@ -121,10 +148,31 @@ class Directory:
             raise
         self._disk.sync_names()
 
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file another name; on return that is on the disk."""
+        self._disk.rename(name, new_name)
+        self._disk.sync_names()
+
+    def put_away(self, names: Iterable[str], folder: str) -> None:
+        """Move files into a folder. After a crash each is in one of both places."""
+        moved = False
+        for name in names:
+            self._disk.rename(name, f"{folder}/{name}")
+            moved = True
+        if moved:
+            # The new place first: of a file system that writes the two apart, one copy too many is better than none.
+            self._disk.sync_names(folder)
+            self._disk.sync_names()
+
     def remove(self, name: str) -> None:
-        """Take a file away; it need not be there."""
+        """Take a file away; it need not be there. After a crash it may be there again."""
         with suppress(FileNotFoundError):
             self._disk.remove(name)
+
+    def remove_for_good(self, name: str) -> None:
+        """Take a file away; on return that is on the disk."""
+        self.remove(name)
+        self._disk.sync_names(name.rpartition("/")[0])
 
 
 class RealDirectory(Directory):

@@ -23,15 +23,15 @@ from twisted.logger import Logger
 from securehub.clock import Clock
 from securehub.event import Event
 from securehub.refusals import Unavailable
+from securehub.store import archive, snapshot
 from securehub.store import line as lines
-from securehub.store import snapshot
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
-from securehub.store.files import Directory
+from securehub.store.files import TEMPORARY, Directory
 from securehub.store.records import Record, decoder, encoder, parents
-from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name, snapshot_names
+from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
-from securehub.store.writer import Writer
+from securehub.store.writer import SEGMENT_BYTES, Writer
 
 _log = Logger()
 _T = TypeVar("_T")
@@ -46,21 +46,19 @@ SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
 
 
-KEPT_SNAPSHOTS = 2
-"""The newest, and the one to go back to should it be damaged. The journal is kept whole in any case."""
-
-
 class Position:
     """
     A point in the journal. Opaque: that it can be waited for is all that is known about it.
 
     @ivar waiting: what the gate keeps back until it is settled.
+    @ivar told: likewise, of what those who listen are told.
     """
 
-    __slots__ = ("commits", "number", "size", "undo", "waiting")
+    __slots__ = ("commits", "number", "size", "told", "undo", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
+        self.told: list[Any] = []
         self.commits: list[lines.Commit] = []
         self.undo: list[tuple[Any, str, bytes | None]] = []
         self.number = 0
@@ -95,6 +93,9 @@ class JournalStore:
 
     @param records: the record classes that the services use.
     @param reactor: for timers.
+    @param segment_bytes: of the journal, before another segment begins.
+
+    @ivar writer: where its commits go; for jobs of the worker alone.
     """
 
     def __init__(
@@ -106,6 +107,8 @@ class JournalStore:
         records: Iterable[type[Record]],
         gate: Gate,
         announcer: Announcer,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._directory = directory
         self._worker = worker
@@ -120,7 +123,8 @@ class JournalStore:
         self._collections = Collections()
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
-        self._writer = Writer(directory, 0, lines.FIRST_HASH)
+        self._segment_bytes = segment_bytes
+        self.writer = Writer(directory, 0, 0, lines.FIRST_HASH, {}, None, segment_bytes)
         self._number = self._synced = self._snapshot_number = 0
         self._gathering: Position | None = None
         self._in_flight: Position | None = None
@@ -144,8 +148,9 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self._writer = Writer(self._directory, found.serial, found.head, journal_bytes(self._directory))
-        self._writer.begin(self._synced, self._clock.now(), self._forms, found.snapshot)
+        self.writer = Writer(self._directory, found.number, found.serial, found.head, self._forms, found.snapshot, self._segment_bytes)
+        self.writer.size = journal_bytes(self._directory)
+        self.writer.begin(self._clock.now())
         return found
 
     @property
@@ -156,7 +161,12 @@ class JournalStore:
     @property
     def head(self) -> str:
         """The hash of the journal's newest synced line."""
-        return self._writer.head.decode()
+        return self.writer.head.decode()
+
+    @property
+    def lifetimes(self) -> dict[str, int]:
+        """Seconds for which records are kept, by collection; of those alone that expire."""
+        return {cls.collection: cls.lifetime for cls in self._records if cls.lifetime is not None}
 
     @property
     def trouble(self) -> str | None:
@@ -171,7 +181,7 @@ class JournalStore:
     @property
     def journal_bytes(self) -> int:
         """The size of the journal, of all its segments together."""
-        return self._writer.size
+        return self.writer.size
 
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""
@@ -264,7 +274,7 @@ class JournalStore:
         if position is None or self._in_flight is not None or self._trouble is not None:
             return
         self._in_flight, self._gathering = position, None
-        self._worker.run(partial(self._writer.append, position.commits), partial(self._written, position))
+        self._worker.run(partial(self.writer.append, position.commits), partial(self._written, position))
 
     def _written(self, position: Position, _: object, fault: BaseException | None) -> None:
         if fault is not None:
@@ -306,7 +316,7 @@ class JournalStore:
         """Try to go on in a new segment; what became of the tail of the old one is no longer of interest."""
         if self._closed:
             return
-        self._worker.run(partial(self._writer.begin, self._synced, self._clock.now(), self._forms), self._begun)
+        self._worker.run(partial(self.writer.begin, self._clock.now()), self._begun)
 
     def _begun(self, _: object, fault: BaseException | None) -> None:
         if fault is not None:
@@ -338,10 +348,12 @@ class JournalStore:
         return left
 
     def _write_snapshot(self) -> None:
-        head = snapshot.Head(lines.FORMAT, self._number, self._writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
-        self._directory.write(snapshot_name(self._number), snapshot.chunks(head, self._collections.values()))
-        for name in snapshot_names(self._directory.names())[:-KEPT_SNAPSHOTS]:
-            self._directory.remove(name)
+        head = snapshot.Head(lines.FORMAT, self._number, self.writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
+        name = snapshot_name(self._number)
+        self._directory.prepare(name, snapshot.chunks(head, self._collections.values()))
+        snapshot.check(self._directory.lines(name + TEMPORARY))
+        self._directory.put_in_place(name)
+        archive.put_away(self._directory)
 
 
 def _collection(cls: type[Record]) -> AnyCollection:

@@ -30,6 +30,9 @@ from securehub.store.line import Damaged
 
 _log = Logger()
 
+ARCHIVE = "archive"
+"""The folder of segments that are no longer needed for a start."""
+
 _SEGMENT = re.compile(r"journal-([0-9]{15})-([0-9]{4,})\.jsonl")
 _SNAPSHOT = re.compile(r"snapshot-([0-9]{15})\.jsonl")
 
@@ -65,11 +68,24 @@ def snapshot_names(names: list[str]) -> list[str]:
     return sorted(filter(_SNAPSHOT.fullmatch, names))
 
 
+def segment_names(names: list[str]) -> list[str]:
+    """The segments among the files, in the order in which they were written."""
+    return sorted(filter(_SEGMENT.fullmatch, names), key=serial_of)
+
+
+def serial_of(segment: str) -> int:
+    """The serial in a segment's name."""
+    found = _SEGMENT.fullmatch(segment)
+    assert found is not None, segment
+    return int(found[2])
+
+
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class _Segment(NamedTuple):
     name: str
+    serial: int
     header: lines.Header
     first_line: bytes
 
@@ -114,9 +130,9 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
     """
     names = directory.names()
     state = _load_snapshot(directory, names, fresh, forms)
-    segments = _segments(directory, names, state.serial, forms)
+    segments = _segments(directory, state.serial, forms)
     # Not below the snapshot's, which may have counted segments that could not be begun: what it covers is never replayed.
-    state.serial = max([state.serial, *(int(found[2]) for found in map(_SEGMENT.fullmatch, names) if found)])
+    state.serial = max([state.serial, *map(serial_of, segment_names(names))])
     # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
     heads = {state.head}
     for segment, following in pairwise([*segments, None]):
@@ -130,6 +146,34 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
     return state
 
 
+def recovered(head: snapshot.Head, collections: Collections) -> Recovered:
+    """The state that a snapshot states, with its records in these collections."""
+    return Recovered(collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, at=head.at, forms=dict(head.forms))
+
+
+def replay_closed(directory: Directory, serial: int, state: Recovered) -> None:
+    """
+    Apply the commits of closed segments, as far as they count, to what a snapshot says.
+
+    @param serial: of a segment that has begun; those before it are closed for ever.
+    @param state: what the snapshot says; changed.
+
+    @raise CannotStart: something before that segment is damaged.
+    """
+    segments = [each for each in _segments(directory, state.serial, {}) if each.serial <= serial]
+    if not segments or segments[-1].serial != serial:
+        raise CannotStart(f"segment {serial} of the journal is missing. {_RESTORE}")
+    heads = {state.head}
+    for segment, following in pairwise(segments):
+        _replay(directory, segment, following.header.after, state, heads)
+    if state.number != segments[-1].header.after:
+        raise CannotStart(
+            f"{segments[-1].name} begins after another commit than {state.number}, where the journal before it ends. {_RESTORE}"
+        )
+    state.head = _below(segments[-1], heads)
+    state.serial = serial - 1
+
+
 def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], Collections], forms: dict[str, int]) -> Recovered:
     """The newest good snapshot; a damaged one is passed over, as the journal behind it is still there."""
     for name in reversed(snapshot_names(names)):
@@ -140,23 +184,28 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
             _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
             continue
         _refuse_newer(name, head.forms, forms)
-        return Recovered(
-            collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, digest, at=head.at, forms=dict(head.forms)
-        )
+        found = recovered(head, collections)
+        found.snapshot = digest
+        return found
     return Recovered(fresh())
 
 
 def journal_bytes(directory: Directory) -> int:
-    """The size of all segments."""
-    return sum(directory.size(name) for name in directory.names() if _SEGMENT.fullmatch(name))
+    """The size of all segments, but for those in the archive."""
+    return sum(map(directory.size, segment_names(directory.names())))
 
 
-def _segments(directory: Directory, names: list[str], covered: int, forms: dict[str, int]) -> list[_Segment]:
-    """The segments after those that the snapshot covers, in the order in which they were written."""
-    matches = filter(None, map(_SEGMENT.fullmatch, names))
-    found = sorted((int(match[2]), match[0]) for match in matches if int(match[2]) > covered)
+def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list[_Segment]:
+    """
+    The segments after those that the snapshot covers, in the order in which they were written. Those in the archive are covered by two
+    snapshots, so they are of use only when both are damaged.
+    """
+    paths = {name: f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))}
+    paths.update((name, name) for name in segment_names(directory.names()))
     segments = []
-    for _, name in found:
+    for serial, name in sorted((serial_of(name), path) for name, path in paths.items()):
+        if serial <= covered:
+            continue
         content = directory.lines(name)
         first = next(content, b"")
         try:
@@ -174,7 +223,7 @@ def _segments(directory: Directory, names: list[str], covered: int, forms: dict[
                 f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."
             )
         _refuse_newer(name, header.forms, forms)
-        segments.append(_Segment(name, header, first))
+        segments.append(_Segment(name, serial, header, first))
     return segments
 
 
@@ -235,11 +284,17 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
 
 def _head_of(segment: _Segment, heads: set[bytes]) -> bytes:
     """The hash of the segment's header, if that hangs on what came before."""
+    return lines.check(segment.first_line, _below(segment, heads))
+
+
+def _below(segment: _Segment, heads: set[bytes]) -> bytes:
+    """The line on which the segment hangs."""
     for head in heads:
         try:
-            return lines.check(segment.first_line, head)
+            lines.check(segment.first_line, head)
         except Damaged:
             continue
+        return head
     raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
 
 

@@ -46,7 +46,13 @@ class _End(msgspec.Struct, frozen=True):
     digest: str
 
 
-class _Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """
+    A record.
+
+    @ivar began: when its generation began, where records expire.
+    """
+
     collection: str
     key: str
     record: Raw
@@ -56,7 +62,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 _encode = msgspec.json.Encoder().encode
 _decode_head = msgspec.json.Decoder(Head).decode
 _decode_end = msgspec.json.Decoder(_End).decode
-_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_row = msgspec.json.Decoder(Row).decode
 
 
 def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -> Iterator[bytes]:
@@ -65,8 +71,12 @@ def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -
 
     The last one ends with the digest, which L{digest_of} gets out of it.
     """
+    return sealed(head, (row for collection in collections for row in _rows(collection)))
+
+
+def sealed(head: Head, rows: Iterator[bytes]) -> Iterator[bytes]:
+    """As L{chunks}, of lines that are written already."""
     digest = sha256()
-    rows = (row for collection in collections for row in _rows(collection))
     count = 0
     piece = _encode(head) + b"\n"
     while piece:
@@ -76,6 +86,18 @@ def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -
         count += len(batch)
         piece = b"".join(batch)
     yield _encode(_End(count, digest.hexdigest())) + b"\n"
+
+
+def row(collection: bytes, key: str, record: bytes, began: int | None = None) -> bytes:
+    """
+    The line of a record.
+
+    @param collection: its name, as JSON.
+    @param began: seconds since the epoch, where records expire.
+    """
+    if began is None:
+        return b"[%b,%b,%b]\n" % (collection, _encode(key), record)
+    return b"[%b,%b,%b,%d]\n" % (collection, _encode(key), record, began)
 
 
 def digest_of(last_chunk: bytes) -> str:
@@ -121,11 +143,76 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
     return head, end.digest
 
 
+def read_head(line: bytes) -> Head:
+    """
+    The first line.
+
+    @raise Damaged: it is no head, or that of a newer format.
+    """
+    try:
+        head = _decode_head(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"line 1: {error}") from None
+    if head.format > FORMAT:
+        raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
+    return head
+
+
+def rows(head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[Row, bytes]]:
+    """
+    The records behind the first line, one after the other, each with its own line. Whoever takes all of them knows in the end that they
+    are what was written.
+
+    @raise Damaged: it is not whole.
+    """
+    digest = sha256(head)
+    count = 0
+    line = b""
+    try:
+        for line in rest:
+            if not line.startswith(b"["):
+                break
+            digest.update(line)
+            count += 1
+            yield _decode_row(line), line
+        end = _decode_end(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"line {count + 2}: {error}") from None
+    if end.records != count or end.digest != digest.hexdigest() or next(rest, None) is not None:
+        raise Damaged("it is not whole")
+
+
+def check(lines: Iterator[bytes]) -> tuple[Head, str]:
+    """
+    Read a snapshot without keeping anything of it.
+
+    @return: its head, and its digest.
+
+    @raise Damaged: it is not whole.
+    """
+    first = next(lines, b"")
+    head = read_head(first)
+    digest = sha256(first)
+    count = -1
+    last = b""
+    for line in lines:
+        digest.update(last)
+        count += 1
+        last = line
+    try:
+        end = _decode_end(last)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"the last line: {error}") from None
+    if end.records != count or end.digest != digest.hexdigest():
+        raise Damaged("it is not whole")
+    return head, end.digest
+
+
 def _rows(collection: Collection | ExpiringCollection) -> Iterator[bytes]:
     name = _encode(collection.name)
     if isinstance(collection, ExpiringCollection):
         for began, key, raw in collection.items():
-            yield b"[%b,%b,%b,%d]\n" % (name, _encode(key), raw, began)
+            yield row(name, key, raw, began)
     else:
         for key, raw in collection.items():
-            yield b"[%b,%b,%b]\n" % (name, _encode(key), raw)
+            yield row(name, key, raw)

@@ -242,7 +242,7 @@ class Watched(Transaction):
     def announce(self, channel: str, event: Event) -> None:
         size = max(len(msgspec.json.encode(event)), len(event.text().encode()))
         if size > MAX_EVENT:
-            raise BrokenRule(f"announces {event.method} with {size} bytes; {MAX_EVENT} are allowed")
+            raise BrokenRule(f"announces {event.__class__.__name__} with {size} bytes; {MAX_EVENT} are allowed")
         super().announce(channel, event)
 
     def _look(self, record: type[Record], key: str) -> None:

@@ -6,56 +6,73 @@ It runs in the worker. So what chaining costs is paid once for a group, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from securehub.store import line as lines
 from securehub.store.files import Appender, Directory
 from securehub.store.recovery import segment_name
 
+SEGMENT_BYTES = 64 * 1024 * 1024
+"""What a segment holds before the next one begins, unless a setting says otherwise."""
+
+SEGMENT_AGE = timedelta(days=1)
+"""For how long it is written to. Only closed segments can be folded and put away, and what was erased goes with them."""
+
 
 class Writer:
     """
-    Appends commits to the newest segment, each line hanging on the one before.
+    Appends commits to the newest segment, each line hanging on the one before; begins another one when it is full or old.
 
+    @param number: of the last commit that is there.
     @param serial: of the newest segment that is there.
     @param head: the hash of its last line.
-    @param size: bytes of all segments that are there.
+    @param forms: collections and the versions of their records' forms.
+    @param full: bytes of a segment after which the next one begins.
 
     @ivar head: the hash of the newest line that is synced.
-    @ivar size: bytes of all segments, as far as they are synced.
+    @ivar serial: of the segment that is written to; all before it are closed.
+    @ivar snapshot: the digest of the newest snapshot, which each header states.
+    @ivar size: bytes of all segments outside of the archive, as far as they are synced.
     """
 
-    def __init__(self, directory: Directory, serial: int, head: bytes, size: int = 0) -> None:
+    def __init__(
+        self, directory: Directory, number: int, serial: int, head: bytes, forms: dict[str, int], snapshot: str | None, full: int
+    ) -> None:
         self._directory = directory
+        self._number = number
+        self._forms = forms
+        self._full = full
         self._segment: Appender | None = None
+        self._filled = 0
+        self._begun = datetime.min
         self.serial = serial
         self.head = head
-        self.size = size
+        self.snapshot = snapshot
+        self.size = 0
 
-    def begin(self, after: int, at: datetime, forms: dict[str, int], snapshot: str | None = None) -> None:
+    def begin(self, at: datetime) -> None:
         """
-        Begin a new segment, and let go of the old one: what became of its tail is no longer of interest.
+        Begin a new segment, and let go of the old one, of which nothing counts but what was synced.
 
-        @param after: the number of the last synced commit.
-        @param snapshot: the digest of the snapshot from which the daemon started, if from one.
-
-        @raise OSError: it cannot be written.
+        @raise OSError: it cannot be written. Nothing more is written to the old one either: the new one may be there after all.
         """
-        self.serial += 1
-        content, head = lines.seal(lines.Header(lines.FORMAT, after, at, forms, snapshot), self.head)
-        segment = self._directory.create(segment_name(after, self.serial), content)
         if self._segment is not None:
             self._segment.close()
-        self._segment, self.head = segment, head
+            self._segment = None
+        self.serial += 1
+        content, head = lines.seal(lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot), self.head)
+        self._segment = self._directory.create(segment_name(self._number, self.serial), content)
+        self._filled, self._begun, self.head = 0, at, head
         self.size += len(content)
 
-    def append(self, commits: Iterable[lines.Commit]) -> None:
+    def append(self, commits: list[lines.Commit]) -> None:
         """
         Write a group and sync it.
 
         @raise OSError: it failed, and none of the group counts.
         """
+        if self._segment is None or self._is_done(commits[0].at):
+            self.begin(commits[0].at)
         assert self._segment is not None
         head = self.head
         content = []
@@ -64,5 +81,19 @@ class Writer:
             content.append(line)
         group = b"".join(content)
         self._segment.append(group)
-        self.head = head
+        self._filled += len(group)
         self.size += len(group)
+        self._number = commits[-1].n
+        self.head = head
+
+    def turn_page(self, at: datetime) -> None:
+        """
+        Begin a new segment if there is something in this one and it is old or full, though nobody commits anything.
+
+        @raise OSError: it cannot be written; the next group tries again.
+        """
+        if self._segment is not None and self._is_done(at):
+            self.begin(at)
+
+    def _is_done(self, at: datetime) -> bool:
+        return self._filled >= self._full or (self._filled > 0 and at - self._begun >= SEGMENT_AGE)

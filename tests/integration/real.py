@@ -81,6 +81,7 @@ class Daemon:
     """
     C{twistd -n securehub}, or another way to start it.
 
+    @param beneath: a program that starts it.
     @param config: a file with settings.
     @param environment: variables to add to ours.
     @param listening: sockets to hand over, as systemd does.
@@ -94,6 +95,7 @@ class Daemon:
         *,
         command: Sequence[str] = ("twistd", "-n", "--pidfile="),
         port: int = 0,
+        beneath: Sequence[str] = (),
         config: Path | None = None,
         environment: Mapping[str, str] | None = None,
         listening: Sequence[socket.socket] = (),
@@ -102,7 +104,7 @@ class Daemon:
         options = ["--state", str(state), "--port", str(port), *(["--config", str(config)] if config else [])]
         descriptors = [each.fileno() for each in listening]
         self._process = subprocess.Popen(
-            [*_handing_over(descriptors), program(name), *rest, "securehub", *options],
+            [*beneath, *_handing_over(descriptors), program(name), *rest, "securehub", *options],
             env={**os.environ, **(environment or {})},
             pass_fds=descriptors,
             stdout=subprocess.PIPE,

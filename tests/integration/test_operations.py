@@ -133,7 +133,8 @@ class ReloadTests(OperationsCase):
         daemon = self.start(config=self.config).started()
         self.configure("[money]\ncurrency = EUR\n[limits]\nline_bytes = 1024\n[tls]\nnames = hub.example.org\n")
         answer = self.operator().ask("admin.reload")[-1]
-        self.assertRegex(answer, r"^OK Reloaded: certificate \(good until \S+\), setting line_bytes, setting names\.$")
+        told = r"^OK Reloaded: certificate \(good until \S+\), setting line_bytes, setting names\. From the next start on: currency\.$"
+        self.assertRegex(answer, told)
         line = daemon.log.until(re.compile("used from the next start on").search)[-1]
         self.assertTrue(line.endswith(": currency."), line)
         later = self.program(daemon.port)

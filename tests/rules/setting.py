@@ -17,6 +17,7 @@ from securehub.refusals import Refusal
 from securehub.services.auth import Auth
 from securehub.services.auth.tokens import Token
 from securehub.services.budget import Budget
+from securehub.services.chat import Chat
 from securehub.services.ledger import Ledger
 from securehub.services.ledger.accounts import Numbering, open_account
 from securehub.store.suspicious import SuspiciousStore
@@ -24,7 +25,7 @@ from tests.store.setting import BEGIN, Setting
 
 T = TypeVar("T")
 
-RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records, *Budget.records)
+RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records, *Budget.records, *Chat.records)
 NUMBERING = Numbering("999", "000")
 CURRENCIES = Currencies.parse("USD:2 HOURS:1 YEN:0 GOLD:6", "USD")
 

@@ -13,8 +13,9 @@ from securehub.command import ADMIN, Command, command, declared_by, named, optio
 from securehub.members import Member
 from securehub.money import Amount
 from securehub.refusals import NotFound
-from securehub.services.admin.audit import entries
+from securehub.services.admin.audit import AT_ONCE, entries, forget, remembered
 from securehub.services.admin.roles import change_role
+from securehub.services.ledger.accounts import whose
 from tests.rules.setting import RECORDS, Rules
 from tests.store.setting import BEGIN
 
@@ -54,7 +55,7 @@ class Powers:
 
 def act(number: int = 1, *values: Any) -> Act:
     change = declared_by(Powers())[0]
-    return Act.of(change, "alice", values or ("bob", "a password", None, None, None, False), BEGIN)
+    return Act.of(change, "alice", values or ("bob", "a password", None, None, None, False), BEGIN, whose)
 
 
 class ActTests(Rules):
@@ -62,13 +63,13 @@ class ActTests(Rules):
 
     def of(self, place: int, *values: Any) -> Act:
         declared: Command = declared_by(Powers())[place].bound(Powers(), "powers", {"name_characters": 64})
-        return Act.of(declared, "alice", values, BEGIN)
+        return Act.of(declared, "alice", values, BEGIN, whose)
 
     def test_arguments(self) -> None:
         """Those that were given, as plain JSON."""
         made = self.of(0, "bob", "a password", "a-token", Amount.parse("012.50"), LATER, True)
         given = {"username": "bob", "amount": "12.50", "until": "2026-11-20T00:00:00Z", "quiet": True}
-        self.assertEqual(made, (BEGIN, "alice", "powers.change", "bob", given))
+        self.assertEqual(made, (BEGIN, "alice", "powers.change", "bob", given, whose, False))
 
     def test_secrets(self) -> None:
         """Neither what is of a secret type, nor what is hidden while it is typed."""
@@ -92,7 +93,7 @@ class AuditTests(Rules):
     def test_with_the_effect(self) -> None:
         granted = self.do(audited, act(), change_role, "bob", "seller", True)
         self.assertEqual(granted.roles, ("member", "seller"))
-        self.assertEqual(self.setting.get(Audit, audit_key(1)), Audit(*act()))
+        self.assertEqual(self.setting.get(Audit, audit_key(1)), Audit(*act()[:5]))
 
     def test_without(self) -> None:
         """A rule that refuses leaves nothing."""
@@ -101,7 +102,7 @@ class AuditTests(Rules):
 
     def test_no_power(self) -> None:
         """What members do by right of their own is nobody else's business."""
-        self.do(audited, act()._replace(by="bob"), change_role, "bob", "seller", True)
+        self.do(audited, act()._replace(by="bob", by_right=True), change_role, "bob", "seller", True)
         self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
 
     def test_pages(self) -> None:
@@ -114,9 +115,33 @@ class AuditTests(Rules):
         self.assertEqual(([row.entry for row in page.items], page.more), ([3, 2, 1], False))
 
     def test_account_numbers(self) -> None:
-        """The audit tells whose they are."""
+        """The audit tells whose they are, or were."""
         number = self.open("bob")
         self.do(audited, act()._replace(target=number), change_role, "bob", "seller", True)
         self.do(audited, act()._replace(target="999000000000000999"), change_role, "bob", "seller", True)
         self.do(audited, act()._replace(target=""), change_role, "bob", "seller", True)
         self.assertEqual([row.target for row in self.ask(entries, limit=3, before=None).items], [None, "999000000000000999", "bob"])
+
+    def test_remembered(self) -> None:
+        """What was done to a member, and what they did; page by page as at once."""
+        for target in ("bob", "carol", "", "bob"):
+            self.do(audited, act()._replace(target=target), change_role, "bob", "seller", True)
+        self.assertEqual([each.key for each in self.ask(remembered, "bob", "", 10)], [audit_key(1), audit_key(4)])
+        whole = self.ask(remembered, "alice", "", 10)
+        self.assertEqual([each.values["entry"] for each in whole], [1, 2, 3, 4])
+        self.assertEqual(self.ask(remembered, "alice", "", 3) + self.ask(remembered, "alice", whole[2].key, 3), whole)
+
+    def test_forgotten(self) -> None:
+        """Of what was done to a member who is erased no text is left; of what they did themselves all is."""
+        for target in (*["bob"] * AT_ONCE, "carol"):
+            self.do(audited, act()._replace(target=target), change_role, "bob", "seller", True)
+        self.do(lambda tx: tx.put("bob", Member(1, roles=("admin",))))
+        self.do(audited, act()._replace(target="carol", by="bob"), change_role, "bob", "seller", True)
+        after: str | None = ""
+        steps = 0
+        while after is not None:
+            after = self.do(forget, "bob", after)
+            steps += 1
+        rows = self.ask(entries, limit=500, before=None).items
+        self.assertEqual({row.target: bool(row.arguments) for row in rows}, {"bob": False, "carol": True})
+        self.assertEqual((len(rows), {row.by for row in rows}, steps), (AT_ONCE + 2, {"alice", "bob"}, 2))

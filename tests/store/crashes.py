@@ -1,17 +1,23 @@
 """
-Lives of a store on a disk that does its worst: members pay each other, groups are written, snapshots are left, and in the middle of some
-call the machine stops. What comes back is compared with a model.
+Lives of a store on a disk that does its worst: members pay each other, groups are written, segments become full and are folded by a child,
+snapshots are left, old files are put away and removed, and in the middle of some call the machine stops, or the child is killed. What
+comes back is compared with a model.
 
     python -m tests.store.crashes 250000
 
-plays that many crashes, and prints a line for every violation.
+plays that many crashes on all cores, and prints a line for every violation; with its seed behind the number 15 it is played again.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from multiprocessing import get_context
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -21,12 +27,14 @@ from securehub.refusals import Refusal, Unavailable
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import open_account
 from securehub.services.ledger.records import Account
-from securehub.store import journal, snapshot
+from securehub.store import archive, journal, snapshot, upkeep, writer
 from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.line import Damaged
-from securehub.store.recovery import CannotStart, snapshot_names
+from securehub.store.recovery import ARCHIVE, CannotStart, segment_names, snapshot_names
+from securehub.store.upkeep import Upkeep
 from tests.rules.setting import CURRENCIES, NUMBERING, RECORDS
+from tests.store.beside import FolderBeside
 from tests.store.setting import Setting, everything
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import verify
@@ -34,6 +42,25 @@ from tests.store.verifier import verify
 MEMBERS = ("ann", "bob", "eve")
 LIVES = 15
 """Crashes that one state directory lives through before another begins; the journal grows, and with it the time of a start."""
+
+
+PORTION = 20 * LIVES
+"""Crashes that a core plays at a time."""
+
+SEGMENT_BYTES = 1_500
+"""Some three commits."""
+
+HURRY = (
+    (journal, "SNAPSHOT_AFTER", 5),
+    (upkeep, "LOOK_SECONDS", 0.2),
+    (upkeep, "FOLD_AGE", timedelta(seconds=2)),
+    (upkeep, "AGAIN_SECONDS", 0.5),
+    (writer, "SEGMENT_AGE", timedelta(seconds=2)),
+    (archive, "DAY", timedelta(seconds=1)),
+)
+"""What takes days in a daemon comes in every life here."""
+
+ARCHIVE_DAYS = 4
 
 
 class Violation(AssertionError):
@@ -59,16 +86,21 @@ class Community:
     @param make_disk: a kind of disk.
 
     @ivar crashes: how many it has lived through.
+    @ivar folds: how many snapshots a child has made.
+    @ivar archived: names of segments that were ever found in the archive.
     """
 
     def __init__(self, seed: int, make_disk: Callable[..., SimulatedDisk] = SimulatedDisk) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
         self.crashes = 0
+        self.folds = 0
+        self.archived: set[str] = set()
         self._make_disk = make_disk
         self._keys = 0
         self._numbers: dict[str, str] = {}
         self._settled = Books({}, frozenset())
+        self._wall = 0.0
         # What was committed since, with the position that it waits for; and what was lost, but may be on the disk all the same.
         self._live: list[tuple[Any, Books]] = []
         self._lost: list[Books] = []
@@ -81,23 +113,32 @@ class Community:
         for _ in range(lives):
             self._live_once()
 
+    def archive(self) -> list[str]:
+        """The segments that are in the archive now."""
+        return segment_names(self._disk().names(ARCHIVE))
+
     def _live_once(self) -> None:
         disk = self._disk()
-        disk.crash_at = disk.calls + self.chance.randint(1, 40)
+        disk.crash_at = disk.calls + self.chance.randint(1, 60)
         disk.fault_rate = self.chance.choice([0.0, 0.0, 0.02, 0.2])
         moves = [self._pay] * 8 + [self._again] + [self._step] * 5 + [self._wait] * 2 + [self._restart]
+        moves += [self._child_steps] * 6 + [self._child_dies]
         try:
             while True:
                 self.chance.choice(moves)()
                 self._look()
         except Crash:
             pass
+        self._folder.kill()
         self._look()
         self.crashes += 1
+        self.folds += self._folder.finished
+        self.archived.update(self.archive())
         self._come_back(self._disk().after_crash())
 
     def _come_back(self, files: dict[str, bytes]) -> None:
-        """Start on what is left; the machine may stop while it starts, too."""
+        """Start on what is left, a little later; the machine may stop while it starts, too."""
+        self._wall += self._setting.time.seconds() + self.chance.random()
         while True:
             crash_at = self.chance.randint(1, 6) if self.chance.random() < 0.2 else None
             try:
@@ -123,7 +164,10 @@ class Community:
             except Damaged as damage:
                 raise Violation(f"{name} was put in place before it was whole: {damage}") from None
         if self.crashes % 5 == 0:
-            verify({name: content for name, content in self._disk().files().items() if not name.endswith(".new")})
+            try:
+                verify({name: content for name, content in self._disk().files().items() if not name.endswith(".new")})
+            except (AssertionError, ValueError) as broken:
+                raise Violation(f"the chain is broken: {broken}") from None
         self._settled, self._live, self._lost = found, [], []
 
     def _start(self, files: dict[str, bytes], crash_at: int | None) -> Setting:
@@ -131,11 +175,24 @@ class Community:
         directory: Any = SimulatedDirectory(disk)
         try:
             directory.hold()
-            setting = Setting(disk=directory, records=RECORDS)
+            setting = Setting(disk=directory, records=RECORDS, wall=self._wall, segment_bytes=SEGMENT_BYTES)
         except Crash:
             self._crashed_at_start = disk.after_crash()
             raise
         disk.crash_at = None
+        self._folder = FolderBeside(disk)
+        self._upkeep = Upkeep(
+            setting.store,
+            setting.disk,  # type: ignore[arg-type]
+            setting.worker,
+            setting.time,
+            setting.clock,
+            self._folder,
+            segment_bytes=SEGMENT_BYTES,
+            percent=self.chance.choice([10, 100]),
+            archive_days=ARCHIVE_DAYS,
+        )
+        self._upkeep.start()
         if not self._numbers:
             for name in MEMBERS:
                 self._numbers[name] = setting.transact(
@@ -219,6 +276,14 @@ class Community:
         if self._setting.worker.jobs:
             self._setting.worker.step()
 
+    def _child_steps(self) -> None:
+        for _ in range(self.chance.randint(1, 25)):
+            self._folder.step()
+
+    def _child_dies(self) -> None:
+        if self.chance.random() < 0.1:
+            self._folder.kill()
+
     def _wait(self) -> None:
         self._setting.time.advance(self.chance.choice([0.1, RETRY_SECONDS]))
 
@@ -227,6 +292,7 @@ class Community:
         if self.chance.random() < 0.8:
             return
         closed: list[object] = []
+        self._upkeep.stop()
         self._setting.store.close().addBoth(closed.append)
         self._setting.settle()
         self._look()
@@ -239,12 +305,21 @@ def _difference(found: Books, settled: Books) -> str:
     return f"of what was acknowledged it lacks {lacks}, and it has {more} besides; balances {found.balances}, were {settled.balances}"
 
 
+@contextmanager
+def hurry() -> Iterator[None]:
+    """While this lasts, what is rare in a daemon is not."""
+    with ExitStack() as stack:
+        for module, name, value in HURRY:
+            stack.enter_context(mock.patch.object(module, name, value))
+        yield
+
+
 def play(crashes: int, seed: int = 0, make_disk: Callable[..., SimulatedDisk] = SimulatedDisk) -> list[str]:
     """
     @return: the violations, each with the seed of its community.
     """
     violations = []
-    with mock.patch.object(journal, "SNAPSHOT_AFTER", 5):
+    with hurry():
         for begin in range(0, crashes, LIVES):
             community_seed = seed + begin // LIVES
             try:
@@ -254,10 +329,23 @@ def play(crashes: int, seed: int = 0, make_disk: Callable[..., SimulatedDisk] = 
     return violations
 
 
+def play_on_all_cores(crashes: int, seed: int = 0) -> list[str]:
+    """
+    As L{play}, in as many processes as there are cores. The order in which sets and dicts come is fixed in them, so the same seed plays the
+    same again on any day.
+    """
+    cores = len(os.sched_getaffinity(0))
+    begins = range(0, crashes, PORTION)
+    counts = [min(PORTION, crashes - begin) for begin in begins]
+    seeds = [seed + begin // LIVES for begin in begins]
+    with mock.patch.dict(os.environ, PYTHONHASHSEED="0"), ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        return [violation for found in pool.map(play, counts, seeds) for violation in found]
+
+
 def main() -> None:
     crashes = int(sys.argv[1]) if len(sys.argv) > 1 else 250_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    violations = play(crashes, seed)
+    violations = play_on_all_cores(crashes, seed)
     print(*violations, f"{crashes} crashes, {len(violations)} violations", sep="\n")
     raise SystemExit(bool(violations))
 

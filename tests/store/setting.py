@@ -115,6 +115,7 @@ class Setting:
     A store that is open, and its disk, worker, clocks and gate.
 
     @param wall: when the wall clock starts, in seconds since L{BEGIN}.
+    @param options: more for the store.
     """
 
     def __init__(
@@ -123,8 +124,10 @@ class Setting:
         disk: MemoryDirectory | None = None,
         records: Iterable[type[Record]] = RECORDS,
         wall: float = 0.0,
+        **options: Any,
     ) -> None:
         self._make_store = make_store
+        self._options = options
         self.records = tuple(records)
         self.disk = disk or MemoryDirectory()
         self.time = task.Clock()
@@ -133,7 +136,7 @@ class Setting:
         self.gate = RecordingGate()
         self.announcer = RecordingAnnouncer()
         self.clock = Clock(self.now)
-        self.store = make_store(self.disk, self.worker, self.time, self.clock, self.records, self.gate, self.announcer)
+        self.store = make_store(self.disk, self.worker, self.time, self.clock, self.records, self.gate, self.announcer, **options)
         self.found = self.store.open()
 
     def now(self) -> datetime:
@@ -186,7 +189,7 @@ class Setting:
         @param after: how much later it is by the wall clock.
         """
         wall = self.wall + self.time.seconds() + after
-        return Setting(self._make_store, disk, self.records if records is None else records, wall)
+        return Setting(self._make_store, disk, self.records if records is None else records, wall, **self._options)
 
     def put(self, key: str, record: Record) -> None:
         """A commit with one record."""

@@ -22,6 +22,10 @@ class Crash(BaseException):
     """The machine stops. Nobody can catch this and go on."""
 
 
+class Killed(BaseException):
+    """A process is ended; the machine goes on."""
+
+
 class _Inode:
     """
     What a name stands for.
@@ -45,6 +49,7 @@ class SimulatedDisk:
     @param crash_at: the call in the middle of which the machine stops.
 
     @ivar calls: how many there were.
+    @ivar stopped: whether the machine has stopped; then nobody's call is carried out, not even one to tidy up.
     """
 
     syncs_files = True
@@ -57,6 +62,7 @@ class SimulatedDisk:
         self.fault_rate = fault_rate
         self.crash_at = crash_at
         self.calls = 0
+        self.stopped = False
         self._inodes = {name: _Inode(content) for name, content in (files or {}).items()}
         self._stable = dict(self._inodes)
         self._pending: list[tuple[str, str, _Inode | None]] = []
@@ -115,8 +121,11 @@ class SimulatedDisk:
 
         @raise OSError: it fails.
         """
+        if self.stopped:
+            raise Crash
         self.calls += 1
         if self.calls == self.crash_at:
+            self.stopped = True
             return True
         if writes and self.chance.random() < self.fault_rate:
             code = self.chance.choice([errno.EIO, errno.ENOSPC])
@@ -137,11 +146,15 @@ class SimulatedDisk:
         if crashes:
             raise Crash
 
-    def names(self) -> list[str]:
-        return sorted(self._inodes)
+    def names(self, folder: str = "") -> list[str]:
+        split = (name.rpartition("/") for name in self._inodes)
+        return sorted(name for parent, _, name in split if parent == folder)
 
     def size(self, name: str) -> int:
         return len(self._inodes[name].cache)
+
+    def room(self) -> int:
+        return 1 << 40
 
     def lines(self, name: str) -> Iterator[bytes]:
         return iter(bytes(self._inodes[name].cache).splitlines(keepends=True)) if name in self._inodes else _missing(name)
@@ -166,7 +179,8 @@ class SimulatedDisk:
             raise FileNotFoundError(name)
         self._change(name, "", None)
 
-    def sync_names(self) -> None:
+    def sync_names(self, folder: str = "") -> None:
+        """As where a journal keeps names: those of all folders at once."""
         crashes = self.call()
         if self.syncs_names and (not crashes or self.chance.random() < 0.5):
             self._stable = dict(self._inodes)

@@ -244,4 +244,4 @@ class Suspicion(SynchronousTestCase):
         """An event of under 16 KiB passes, a larger one does not."""
         self.good(lambda tx: tx.announce("lobby", Said(1, "x" * (MAX_EVENT - 100))))
         self.heard = list(self.setting.announcer.heard)
-        self.bad("announces test.said", lambda tx: tx.announce("lobby", Said(1, "x" * MAX_EVENT)))
+        self.bad("announces Said with", lambda tx: tx.announce("lobby", Said(1, "x" * MAX_EVENT)))

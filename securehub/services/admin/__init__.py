@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import ADMIN, command, named, optional, prompted
 from securehub.networks import origin
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
+from securehub.service import IRemembers, IServiceFactory
 from securehub.services.admin import audit, connections, invites, locks, reloading, roles, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Admin:
     """The hub's administration."""
 
     name = "admin"
+    remembered = staticmethod(audit.remembered)
+    refuse_to_forget = staticmethod(audit.refuse_nothing)
+    forget = staticmethod(audit.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
@@ -177,4 +181,4 @@ class Admin:
         """
         use = self.prepare_reload()
         await session.transact(reloading.agree)
-        return reloading.Reloaded(tuple(use()))
+        return reloading.Reloaded(*use())

@@ -1,5 +1,5 @@
 """
-The audit, as an admin reads it.
+The audit: as an admin reads it, and what of it is a member's own.
 """
 
 from __future__ import annotations
@@ -7,10 +7,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from securehub.audit import Audit, audit_key
+import msgspec
+from msgspec.structs import replace
+
+from securehub.audit import ALL, Audit, audit_key
+from securehub.members import Member
 from securehub.reply import Listing, Row
-from securehub.services.ledger.records import Account
-from securehub.store.transaction import ReadTransaction
+from securehub.service import Kept
+from securehub.store.transaction import ReadTransaction, Transaction
+
+AT_ONCE = 150
+"""Entries that are looked at in one step of an erasure; a transaction may put 256 records."""
 
 
 class AuditRow(Row, frozen=True):
@@ -38,16 +45,39 @@ def entries(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[A
     """
     end = None if before is None else audit_key(before)
     rows: list[AuditRow] = []
-    for key, entry in tx.scan(Audit, end=end, limit=limit + 1, reverse=True):
+    for key, entry in tx.beneath(Audit, ALL, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
             return Listing(rows, more=True)
-        rows.append(AuditRow(int(key), entry.at, entry.by, entry.command, _member(tx, entry.target), entry.arguments))
+        rows.append(AuditRow(int(key), entry.at, entry.by, entry.command, entry.target or None, entry.arguments))
     return Listing(rows)
 
 
-def _member(tx: ReadTransaction, target: str) -> str | None:
-    """The member to whom it was done, where the number of an account was given."""
-    if not target[:1].isdigit():
-        return target or None
-    account = tx.get(Account, target)
-    return account.owner if account is not None else target
+def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+    """What a member did, and what was done to them, from the oldest on."""
+    return [
+        Kept("act", key, {"entry": int(key)} | msgspec.structs.asdict(entry))
+        for key, entry in tx.beneath(Audit, username, start=_behind(after), limit=limit)
+    ]
+
+
+def refuse_nothing(tx: ReadTransaction, username: str) -> None:
+    """Nothing has to be settled before the arguments of what was done to a member are forgotten."""
+
+
+def forget(tx: Transaction, username: str, after: str) -> str | None:
+    """
+    Blank the arguments of what was done to a member: reasons and memos are among them. Who did what to whom, and when, stays.
+
+    @param after: the entry up to which it is done.
+    """
+    tx.get(Member, username)
+    found = list(tx.beneath(Audit, username, start=_behind(after), limit=AT_ONCE))
+    for key, entry in found:
+        if entry.target == username and entry.arguments:
+            tx.put(key, replace(entry, arguments={}))
+    return found[-1][0] if len(found) == AT_ONCE else None
+
+
+def _behind(key: str) -> str:
+    """The key from which on entries come behind one."""
+    return f"{key} "

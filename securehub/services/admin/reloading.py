@@ -15,15 +15,18 @@ class Reloaded(Reply, frozen=True):
     What was read anew.
 
     @ivar reloaded: each part, in words.
+    @ivar later: settings that have changed, but hold from the next start on.
     """
 
     reloaded: tuple[str, ...]
+    later: tuple[str, ...]
 
     def lines(self) -> Iterable[str]:
         return ()
 
     def status(self) -> str:
-        return f"Reloaded: {', '.join(self.reloaded)}." if self.reloaded else "There is nothing to reload."
+        told = f"Reloaded: {', '.join(self.reloaded)}." if self.reloaded else "There is nothing to reload."
+        return f"{told} From the next start on: {', '.join(self.later)}." if self.later else told
 
 
 def agree(tx: Transaction) -> None:

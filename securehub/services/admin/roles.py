@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securehub import members
+from securehub import members, switchboard
 from securehub.command import ROLES
+from securehub.event import Tune
 from securehub.refusals import BadArgument, shown
 from securehub.reply import Reply
 from securehub.store.transaction import Transaction
@@ -41,4 +42,5 @@ def change_role(tx: Transaction, username: str, role: str, granted: bool) -> Gra
     roles = tuple(sorted({*member.roles, role} if granted else {*member.roles} - {role}))
     if roles != member.roles:
         tx.put(username, replace(member, roles=roles))
+        tx.announce(switchboard.member(username), Tune(switchboard.role(role), granted))
     return Granted(username, ("member", *roles))

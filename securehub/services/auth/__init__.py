@@ -114,7 +114,7 @@ class Auth:
             invite,
             at=self.clock.now(),
         )
-        _let_in(session, username, created.resume)
+        await _let_in(session, username, created.resume)
         return created
 
     async def certificate_fits(self, session: Session, username: str) -> bool:
@@ -144,7 +144,7 @@ class Auth:
             code = await self._code(session, trial, username, otp)
             welcome = self._welcome(session, username)
             logged_in = await session.transact(rule, username, *proof, welcome, at=self.clock.now(), code=code)
-        _let_in(session, username, logged_in.resume)
+        await _let_in(session, username, logged_in.resume)
         return logged_in
 
     @command("RESUME", access=STRANGER, writes=True, keyed=False, token=arguments.token)
@@ -162,7 +162,7 @@ class Auth:
         logged_in = await session.transact(rules.resume, used, welcome, self.ageing.lifetimes, at=self.clock.now())
         if logged_in is None:
             raise self._bad_token(session, owner)
-        _let_in(session, logged_in.username, logged_in.resume)
+        await _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
     @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
@@ -384,9 +384,9 @@ class Auth:
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.settings["sessions_per_member"])
 
 
-def _let_in(session: Session, username: str, resume: str) -> None:
+async def _let_in(session: Session, username: str, resume: str) -> None:
     token = Token.parse(resume)
-    session.log_in(username, token.family, token.digest)
+    await session.log_in(username, token.family, token.digest)
 
 
 def _refuse_gone(session: Session) -> None:

@@ -72,6 +72,12 @@ def first_account(tx: ReadTransaction, owner: str, currency: str | None = None) 
     raise NotFound(f"{owner} has no account in {currency}")
 
 
+def whose(tx: ReadTransaction, party: str) -> str:
+    """The owner of the account with a number; whatever else it is stays what it is, be it a username or the number of no account."""
+    account = tx.get(Account, party) if party[:1].isdigit() else None
+    return account.owner if account is not None else party
+
+
 def own_account(tx: ReadTransaction, owner: str, number: str | None) -> str:
     """
     The number of the account that an owner means.

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub import agenda, arguments, members
-from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
@@ -211,7 +211,7 @@ class Holds:
         until = self.days if expires is None else expires
         return await session.transact(hold, session.member, to, amount, until, memo, from_, limit=self.limit, **self.booking())
 
-    @command(None, access=LOGGED_IN, moves=True, audited=True, hold=arguments.whole, amount=optional(arguments.amount))
+    @command(None, access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, hold=arguments.whole, amount=optional(arguments.amount))
     async def capture(self, session: Session, hold: int, amount: Amount | None = None) -> Captured:
         """
         Take money out of a hold that was made for you.
@@ -220,7 +220,7 @@ class Holds:
         """
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=True, hold=arguments.whole)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, hold=arguments.whole)
     async def release(self, session: Session, hold: int) -> Released:
         """
         Give up a hold that was made for you.

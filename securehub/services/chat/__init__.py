@@ -1,0 +1,270 @@
+"""
+Chat: rooms, direct messages, who is there.
+
+A room's messages are numbered without gaps, and every member hears them in that order. Membership is the member's, over all sessions,
+and lasts until they leave or are put out.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer, provider
+
+from securehub import arguments
+from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
+from securehub.refusals import BadArgument
+from securehub.reply import Listing
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services import messages
+from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services.chat.keeping import Keeping
+from securehub.services.chat.paying import Paying
+from securehub.services.chat.presence import Presence
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Roster, TopicReply
+from securehub.services.messages import History, Said
+from securehub.session import Page, Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+HOUR_SECONDS = 60 * 60
+"""How often it is looked for messages that are kept no longer."""
+
+
+@implementer(IRemembers)
+@provider(IPlugin, IServiceFactory)
+class Chat:
+    """Rooms and direct messages."""
+
+    name = "chat"
+    records = (*messages.RECORDS, *records.RECORDS)
+    parts = (Keeping, Paying)
+
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.limits = Limits.of(hub.settings)
+        self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
+        hub.switchboard.subscriptions.append(rooms.channels_of)
+        self.chores = hub.chores
+        self.chores.at_start(self.forget_old)
+        self.chores.every(HOUR_SECONDS, self.forget_old)
+
+    @command("ROOMS", access=MEMBER, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
+    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
+        """
+        List the rooms: those that are open, and those that you are in.
+
+        With mine=on, only the latter. For more give after= and the name of the last room that you have seen.
+        """
+        return await self.store.read(rooms.rooms, session.member, mine=mine, limit=limit, after=after)
+
+    @command("JOIN", access=MEMBER, writes=True, room=words.place, since=named(arguments.whole))
+    async def join(self, session: Session, room: str, since: int | None = None) -> JoinedRoom:
+        """
+        Become a member of a room, which is made if there is none.
+
+        You stay one until you PART or are put out, and hear the room wherever you are logged in. Whoever makes a room operates it. With
+        since= and the number of a message you are then sent all that was said after it, also if you are in the room already, and from
+        direct conversations (@bob).
+        """
+        joined = await self._join(session, room)
+        if since is not None and since < joined.seq:
+            session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), since)
+        return joined
+
+    @command("PART", access=MEMBER, writes=True, room=words.room)
+    async def part(self, session: Session, room: str) -> None:
+        """Leave a room."""
+        await session.transact(rooms.part, room, session.member, session.number, self.limits)
+
+    @command("SAY", access=MEMBER, writes=True, room=words.place, text=arguments.message)
+    async def say(self, session: Session, room: str, text: str) -> Said:
+        """
+        Say something to all in a room.
+
+        Or to one member, if you write @bob in place of a room. Whom you mention in a room as @bob will see that they were.
+        """
+        return await session.transact(saying.speak, room, session.member, text, session.number, at=self.clock.now())
+
+    @command("MSG", access=MEMBER, writes=True, to=arguments.username, text=arguments.message)
+    async def direct(self, session: Session, to: str, text: str) -> Said:
+        """Say something to one member, who will find it when they come if they are not there."""
+        return await session.transact(saying.tell, session.member, to, text, session.number, at=self.clock.now())
+
+    @command("LOG", access=MEMBER, room=words.place, limit=named(arguments.listed), before=named(arguments.whole))
+    async def log(self, session: Session, room: str, limit: int = 20, before: int | None = None) -> History:
+        """
+        Show what was said in a room that you are in, or in a direct conversation (@bob).
+
+        For older messages give before= and the number of the first one that you have seen.
+        """
+        return await self.store.read(saying.history, room, session.member, limit=limit, before=before, at=self.clock.now())
+
+    @command("NAMES", access=MEMBER, room=words.room, limit=named(arguments.listed), after=named(arguments.username))
+    async def names(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[NameRow]:
+        """
+        List the members of a room that you are in, and whether they are connected.
+
+        For more give after= and the last name that you have seen.
+        """
+        online = self.presence.online
+        return await self.store.read(rooms.names, room, session.member, online, limit=limit, after=after, at=self.clock.now())
+
+    @command("TOPIC", access=MEMBER, writes=True, room=words.room, topic=optional(words.topic))
+    async def topic(self, session: Session, room: str, topic: str | None = None) -> TopicReply:
+        """
+        Show what a room that you are in is about, or say it.
+
+        An empty text ("") clears it.
+        """
+        if topic is None:
+            return await self.store.read(rooms.topic, room, session.member, self.clock.now())
+        return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
+
+    @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=named(arguments.username))
+    async def who(self, session: Session, limit: int = 20, after: str = "") -> Roster[presence.WhoRow]:
+        """List those who are connected, and what they say about it."""
+        return await self.store.read(presence.who, self.presence.online, limit=limit, after=after)
+
+    @command("STATUS", access=MEMBER, writes=True, text=optional(words.status), away=named(arguments.switch))
+    async def status(self, session: Session, text: str | None = None, away: bool | None = None) -> presence.StatusReply:
+        """
+        Say what you are doing, and with away=on or away=off whether you are there.
+
+        An empty text ("") says nothing. Without anything it shows what you say now.
+        """
+        if text is None and away is None:
+            return await self.store.read(presence.status_of, session.member)
+        said = await session.transact(presence.set_status, session.member, text, away)
+        self.presence.changed(session.member)
+        return said
+
+    @command("UNREAD", access=MEMBER, limit=named(arguments.listed))
+    async def unread(self, session: Session, limit: int = 20) -> Listing[reading.UnreadRow]:
+        """List the rooms and direct conversations with something that you have not read."""
+        return await self.store.read(reading.unread, session.member, limit=limit)
+
+    @command(None, access=MEMBER, writes=True, room=words.place, seq=optional(arguments.whole))
+    async def read(self, session: Session, room: str, seq: int | None = None) -> reading.Mark:
+        """
+        Say up to which message you have read a room or a direct conversation (@bob); all of it if you give no number.
+
+        Your other sessions are told. Who says something in a room has read what was said before.
+        """
+        return await session.transact(reading.mark, session.member, room, seq, session.number, at=self.clock.now())
+
+    @command(
+        "SEARCH",
+        access=MEMBER,
+        words=arguments.text,
+        room=named(words.place),
+        limit=named(arguments.listed),
+        before=named(arguments.whole),
+    )
+    async def search(
+        self, session: Session, words: str, room: str | None = None, limit: int = 20, before: int | None = None
+    ) -> reading.Found:
+        """
+        Find messages that have all these words, in your rooms and direct conversations, or with room= in one of them.
+
+        The newest 10,000 messages are looked at. In one room, before= goes on to older ones.
+        """
+        return await self.store.read(reading.search, session.member, words, room, limit=limit, before=before, at=self.clock.now())
+
+    @command(None, access=MEMBER, writes=True, room=words.place, seq=arguments.whole, text=arguments.message)
+    async def edit(self, session: Session, room: str, seq: int, text: str) -> None:
+        """
+        Change what a message of yours says.
+
+        What it said is kept, for you and for those who keep order in the room.
+        """
+        await session.transact(saying.edit, room, seq, session.member, text, session.number, at=self.clock.now())
+
+    @command(
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.place,
+        seq=arguments.whole,
+        reason=optional(words.rest_reason),
+    )
+    async def remove(self, session: Session, room: str, seq: int, reason: str = "") -> None:
+        """
+        Take a message of yours out of sight, or anybody's in a room that you operate.
+
+        Its number stays. What it said is kept, for its author and for those who keep order in the room.
+        """
+        # The operator's sessions are numbered by themselves, and hear no rooms.
+        number = 0 if session.operator else session.number
+        if room.startswith("@"):
+            # Between two members nobody has power; what they take back is theirs alone to know.
+            session.act = None
+        await session.transact(saying.remove, room, seq, session.caller, reason, number, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, room=words.place, seq=arguments.whole)
+    async def trace(self, session: Session, room: str, seq: int) -> Listing[saying.VersionRow]:
+        """Show what a message said before it was changed or removed; for its author and those who keep order in the room."""
+        return await self.store.read(saying.trace, room, seq, session.caller, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    async def invite(self, session: Session, room: str, username: str) -> None:
+        """
+        Ask somebody into a room that you are in.
+
+        If the room is for those who are invited, only its operators may.
+        """
+        await session.transact(rooms.invite, room, session.caller, username, at=self.clock.now())
+
+    @command(None, access=MEMBER, writes=True, username=arguments.username)
+    async def block(self, session: Session, username: str) -> None:
+        """
+        Hear nothing from somebody: no direct messages, no invitations, no mentions.
+
+        What they say in a room is heard by all who are in it, you among them.
+        """
+        await session.transact(blocks.block, session.member, username)
+
+    @command(None, access=MEMBER, writes=True, username=arguments.username)
+    async def unblock(self, session: Session, username: str) -> None:
+        """Hear from somebody again whom you have blocked."""
+        await session.transact(blocks.unblock, session.member, username)
+
+    @command(None, access=MEMBER)
+    async def blocked(self, session: Session) -> Listing[blocks.BlockedRow]:
+        """List whom you have blocked, the last one first."""
+        return await self.store.read(blocks.blocked, session.member)
+
+    @command(None, access=MEMBER, writes=True, room=words.place, seq=arguments.whole, reason=optional(words.rest_reason))
+    async def report(self, session: Session, room: str, seq: int, reason: str = "") -> reports.Made:
+        """
+        Show a message to the moderators of the hub, with those around it.
+
+        They see who has reported it.
+        """
+        return await session.transact(reports.report, room, seq, session.member, reason, at=self.clock.now())
+
+    async def forget_old(self) -> None:
+        """Delete the messages that rooms keep no longer."""
+        for room in await self.store.read(retention.limited):
+            while await self.store.transact(retention.forget, room, at=self.clock.now()):
+                await self.chores.others_first()
+
+    async def _join(self, session: Session, place: str) -> JoinedRoom:
+        if place == f"@{session.member}":
+            raise BadArgument("room: that is you")
+        if place.startswith("@"):
+            return await session.transact(saying.opened, place[1:], session.member, at=self.clock.now())
+        return await session.transact(rooms.join, place, session.member, session.number, self.limits, at=self.clock.now())
+
+    async def _page(self, place: str, username: str, after: int) -> Page:
+        return await self.store.read(saying.page, place, username, after, at=self.clock.now())

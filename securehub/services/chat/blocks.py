@@ -1,0 +1,56 @@
+"""
+Blocks: from whom somebody wants to hear nothing. The blocked can write no direct messages to them, invite them nowhere, and mention them
+without effect; what they say in a room is heard by all who are in it, as every room has one order of messages for all.
+"""
+
+from __future__ import annotations
+
+from securehub import members
+from securehub.refusals import BadArgument, LimitExceeded, NotFound
+from securehub.reply import Listing, Row
+from securehub.services.chat.records import Blocks
+from securehub.store.transaction import ReadTransaction, Transaction
+
+MAX_BLOCKED = 1_000
+"""All are in one record, which each direct message to the member reads."""
+
+
+class BlockedRow(Row, frozen=True):
+    """Somebody from whom you want to hear nothing."""
+
+    username: str
+
+
+def block(tx: Transaction, username: str, other: str) -> None:
+    """
+    Hear nothing from somebody any more; to do so already is no error.
+
+    @raise NotFound: there is no such member.
+    @raise LimitExceeded: so many are blocked.
+    """
+    if username == other:
+        raise BadArgument("username: that is you")
+    members.fetch(tx, other)
+    blocked = (tx.get(Blocks, username) or Blocks(())).usernames
+    if other in blocked:
+        return
+    if len(blocked) >= MAX_BLOCKED:
+        raise LimitExceeded(f"you have blocked {len(blocked)} members; {MAX_BLOCKED} are allowed")
+    tx.put(username, Blocks((*blocked, other)))
+
+
+def unblock(tx: Transaction, username: str, other: str) -> None:
+    """
+    Hear from somebody again.
+
+    @raise NotFound: they are not blocked.
+    """
+    blocked = (tx.get(Blocks, username) or Blocks(())).usernames
+    if other not in blocked:
+        raise NotFound(f"you have not blocked {other}")
+    tx.put(username, Blocks(tuple(each for each in blocked if each != other)))
+
+
+def blocked(tx: ReadTransaction, username: str) -> Listing[BlockedRow]:
+    """Whom somebody has blocked, the last one first."""
+    return Listing([BlockedRow(each) for each in reversed((tx.get(Blocks, username) or Blocks(())).usernames)])

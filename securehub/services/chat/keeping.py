@@ -1,0 +1,160 @@
+"""
+The commands of those who have power over a room, and of the moderators.
+
+They check that power in their rules, as who operates a room has no role of the hub's. So they are open to whoever is logged in, the
+operator of the hub among them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securehub import arguments
+from securehub.command import LOGGED_IN, Audited, command, named, optional, role
+from securehub.reply import Listing
+from securehub.services.chat import moderation, power, reports, words
+from securehub.services.chat.rooms import Limits, Roster
+from securehub.services.chat.words import When
+from securehub.session import Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+MODERATOR = role("moderator")
+
+
+class Keeping:
+    """The part of the chat that keeps order."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.limits = Limits.of(hub.settings)
+
+    @command(
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.room,
+        username=arguments.username,
+        reason=optional(words.rest_reason),
+    )
+    async def kick(self, session: Session, room: str, username: str, reason: str = "") -> None:
+        """
+        Put somebody out of a room that you operate.
+
+        They may come back, unless the room is for the invited. Moderators may put anybody out of any room.
+        """
+        await session.transact(moderation.kick, room, session.caller, username, reason, self.limits.told, at=self.clock.now())
+
+    @command(
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.room,
+        username=arguments.username,
+        until=named(words.until),
+        reason=named(words.reason),
+    )
+    async def ban(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
+        """
+        Put somebody out of a room that you operate, and let them neither join nor read.
+
+        Without until= it has no end; CHAT.UNBAN ends it.
+        """
+        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    async def unban(self, session: Session, room: str, username: str) -> None:
+        """Let somebody join a room again from which they are banned."""
+        await session.transact(moderation.unban, room, session.caller, username, at=self.clock.now())
+
+    @command(
+        None,
+        access=LOGGED_IN,
+        writes=True,
+        audited=Audited.ALWAYS,
+        room=words.room,
+        username=arguments.username,
+        until=named(words.until),
+        reason=named(words.reason),
+    )
+    async def mute(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
+        """
+        Let somebody say nothing in a room that you operate.
+
+        They hear what is said. Without until= it has no end; CHAT.UNMUTE ends it. To leave and join again does not.
+        """
+        return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    async def unmute(self, session: Session, room: str, username: str) -> None:
+        """Let somebody speak again who is muted in a room."""
+        await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), after=named(arguments.username))
+    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[moderation.SanctionRow]:
+        """List who is banned or muted in a room that you operate."""
+        return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, seconds=words.pause)
+    async def slow(self, session: Session, room: str, seconds: int) -> None:
+        """
+        Let everybody in a room that you operate leave some seconds between two messages.
+
+        0 lets them speak as they like. Operators need not wait.
+        """
+        await session.transact(moderation.slow, room, session.caller, seconds, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, access_=words.access)
+    async def access(self, session: Session, room: str, access_: str) -> None:
+        """
+        Say whether everybody may join a room that you operate (open), or only those who are invited (invite).
+
+        Whoever is in it stays in it.
+        """
+        await session.transact(moderation.set_access, room, session.caller, access_, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, days=words.days)
+    async def keep(self, session: Session, room: str, days: int) -> None:
+        """
+        Say for how many days a room that you operate keeps its messages; 0 for ever.
+
+        Older ones are deleted. Whoever joins is told.
+        """
+        await session.transact(moderation.keep, room, session.caller, days, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    async def appoint(self, session: Session, room: str, username: str) -> None:
+        """Let somebody operate a room with you."""
+        await session.transact(moderation.appoint, room, session.caller, username, True, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    async def dismiss(self, session: Session, room: str, username: str) -> None:
+        """
+        Let somebody operate a room no more.
+
+        You may step down yourself; others are dismissed by moderators.
+        """
+        await session.transact(moderation.appoint, room, session.caller, username, False, at=self.clock.now())
+
+    @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), before=named(arguments.whole))
+    async def deeds(self, session: Session, room: str, limit: int = 20, before: int | None = None) -> Listing[power.DeedRow]:
+        """List what was done by those who have power over a room, newest first; for themselves."""
+        return await self.store.read(power.deeds, room, session.caller, limit=limit, before=before)
+
+    @command(None, access=MODERATOR, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
+    async def reports(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> reports.Queue:
+        """
+        List the messages that were reported and that no moderator has seen to, newest first; with all=on the others, too.
+
+        Each comes with the messages around it, as they were when it was reported.
+        """
+        return await self.store.read(reports.reports, settled=all, limit=limit, before=before)
+
+    @command(None, access=MODERATOR, writes=True, report=arguments.whole, note=optional(arguments.memo))
+    async def settle(self, session: Session, report: int, note: str = "") -> None:
+        """Say that you have seen to a report; it leaves the list."""
+        await session.transact(reports.settle, report, session.caller, note, at=self.clock.now())

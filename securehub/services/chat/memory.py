@@ -1,0 +1,218 @@
+"""
+What the chat keeps about a member, and what of it is forgotten when the member is erased: all that they said and what it was before, in
+rooms, to others, and where it was reported; their memberships, status, marks and blocks. Numbers and names stay, so that no series gets
+a gap and nobody takes another's place; what others said stays theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub.members import Member
+from securehub.service import Kept
+from securehub.services import messages
+from securehub.services.chat.records import (
+    Blocks,
+    Complaints,
+    Correspondent,
+    Deed,
+    Guest,
+    Report,
+    Room,
+    Rooms,
+    Sanction,
+    Seat,
+    Status,
+    guest_key,
+    seat_key,
+)
+from securehub.services.chat.rooms import put_out
+from securehub.services.messages import Message
+from securehub.store.transaction import ReadTransaction, Transaction
+
+ROOMS_AT_ONCE = 20
+"""Memberships that end in one transaction; each touches four records."""
+
+MESSAGES_AT_ONCE = 40
+"""Messages that one transaction blanks, with what each was before: 640 KB if all are as long as they may be."""
+
+REPORTS_AT_ONCE = 4
+"""Each has up to eleven messages in it."""
+
+RECORDS_AT_ONCE = 100
+"""Of small ones."""
+
+Section = Callable[[ReadTransaction, str, str], Iterable[tuple[str, dict[str, Any]]]]
+"""Gives what a record's key and values are, for all of one kind that come after a key."""
+
+
+def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+    """What is kept about a member, one kind after the other."""
+    kind, _, place = after.partition("/")
+    kinds = list(_SECTIONS)
+    found: list[Kept] = []
+    for each in kinds[kinds.index(kind) if kind in kinds else 0 :]:
+        for key, values in _SECTIONS[each](tx, username, place if each == kind else ""):
+            if len(found) == limit:
+                return found
+            found.append(Kept(each, f"{each}/{key}", values))
+    return found
+
+
+def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
+    """Nothing of the chat's has to be settled first."""
+
+
+def forget(tx: Transaction, username: str, after: str) -> str | None:
+    """
+    Let go of memberships, then blank what was said, then what moderators wrote of it.
+
+    @param after: the step, and how far it is.
+    """
+    step, _, place = after.partition("/")
+    steps = list(_STEPS)
+    step = step if step in steps else steps[0]
+    further = _STEPS[step](tx, username, place)
+    if further is not None:
+        return f"{step}/{further}"
+    rest = steps[steps.index(step) + 1 :]
+    return f"{rest[0]}/" if rest else None
+
+
+def _leave(tx: Transaction, username: str, place: str) -> str | None:
+    """Leave the rooms."""
+    left = (tx.get(Rooms, username) or Rooms(())).rooms
+    for room in left[:ROOMS_AT_ONCE]:
+        put_out(tx, room, tx.fetch(Room, room), username, "", told=0)
+    if len(left) > ROOMS_AT_ONCE:
+        return "more"
+    for record in (Rooms, Status, Blocks):
+        tx.delete(record, username)
+    return None
+
+
+def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
+    tx.get(Member, username)
+    found = messages.authored(tx, username, place, MESSAGES_AT_ONCE)
+    for key, message in found:
+        messages.blank(tx, key, message)
+    return found[-1][0] if len(found) == MESSAGES_AT_ONCE else None
+
+
+def _blank_reports(tx: Transaction, username: str, place: str) -> str | None:
+    """Why they reported, and what they said where it was reported."""
+    tx.get(Member, username)
+    found = list(tx.beneath(Report, username, start=f"{place} " if place else "", limit=REPORTS_AT_ONCE))
+    for key, report in found:
+        context = tuple(
+            replace(line, text="", reason="", removed=line.removed or username) if line.from_ == username else line
+            for line in report.context
+        )
+        tx.put(key, replace(report, context=context, reason="" if report.by == username else report.reason))
+    tx.delete(Complaints, username)
+    return found[-1][0] if len(found) == REPORTS_AT_ONCE else None
+
+
+def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
+    """Why they were put out or muted, or why they did so with others; that it was done stays."""
+    tx.get(Member, username)
+    found = list(tx.beneath(Deed, username, start=f"{place} " if place else "", limit=RECORDS_AT_ONCE))
+    for key, deed in found:
+        tx.put(key, replace(deed, reason=""))
+        if deed.target == username:
+            tx.delete(Sanction, seat_key(deed.room, username))
+    return found[-1][0] if len(found) == RECORDS_AT_ONCE else None
+
+
+def _forget_correspondents(tx: Transaction, username: str, place: str) -> str | None:
+    return _delete_beneath(tx, Correspondent, username)
+
+
+def _forget_invitations(tx: Transaction, username: str, place: str) -> str | None:
+    return _delete_beneath(tx, Guest, username)
+
+
+def _delete_beneath(tx: Transaction, record: type[Correspondent | Guest], username: str) -> str | None:
+    tx.get(Member, username)
+    found = [key for key, _ in tx.scan(record, f"{username}/", limit=RECORDS_AT_ONCE)]
+    for key in found:
+        tx.delete(record, key)
+    return "more" if len(found) == RECORDS_AT_ONCE else None
+
+
+_STEPS: dict[str, Callable[[Transaction, str, str], str | None]] = {
+    "rooms": _leave,
+    "messages": _blank_messages,
+    "reports": _blank_reports,
+    "deeds": _blank_deeds,
+    "correspondents": _forget_correspondents,
+    "invitations": _forget_invitations,
+}
+
+
+def _status(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    found = tx.get(Status, username)
+    if found is not None and not after:
+        yield "all", _values(found)
+
+
+def _blocks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    found = tx.get(Blocks, username)
+    if found is not None and not after:
+        yield "all", _values(found)
+
+
+def _seats(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for room in sorted((tx.get(Rooms, username) or Rooms(())).rooms):
+        if room > after:
+            yield room, {"room": room} | _values(tx.fetch(Seat, seat_key(room, username)))
+
+
+def _invitations(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for key, guest in tx.scan(Guest, f"{username}/", start=f"{guest_key(after, username)} " if after else None):
+        yield key.partition("/")[2], {"room": key.partition("/")[2]} | _values(guest)
+
+
+def _marks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{after} " if after else None):
+        yield key.partition("/")[2], {"with": key.partition("/")[2]} | _values(mark)
+
+
+def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for key, message in tx.beneath(Message, username, start=f"{after} " if after else ""):
+        place = {"conversation": messages.conversation_of(key), "seq": messages.seq_of(key)}
+        before = [version.text for version in messages.versions(tx, key)]
+        yield key, place | _values(message) | ({"before": before} if before else {})
+
+
+def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Those that they made; who reported them is not told."""
+    for key, report in tx.beneath(Report, username, start=f"{after} " if after else ""):
+        if report.by == username:
+            values = _values(report)
+            yield key, {"report": int(key)} | {name: values[name] for name in ("at", "room", "seq", "reason", "settled")}
+
+
+def _deeds(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for key, deed in tx.beneath(Deed, username, start=f"{after} " if after else ""):
+        yield key, {"deed": int(key)} | _values(deed)
+
+
+def _values(record: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+_SECTIONS: dict[str, Section] = {
+    "status": _status,
+    "blocks": _blocks,
+    "room": _seats,
+    "invitation": _invitations,
+    "mark": _marks,
+    "message": _said,
+    "report": _reports,
+    "deed": _deeds,
+}

@@ -1,0 +1,223 @@
+"""
+What those may do who have power over a room: put somebody out, ban, mute, let them back, and set how the room works.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from securehub import members
+from securehub.refusals import BadArgument, Conflict, NotFound
+from securehub.reply import Reply, Row
+from securehub.services.chat import power
+from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.rooms import Roster, because, ending, put_out
+from securehub.services.chat.words import When
+from securehub.store.transaction import ReadTransaction, Transaction
+
+
+class Ending(Reply, frozen=True):
+    """
+    What was imposed on a member.
+
+    @ivar until: when it ends; null if it has no end.
+    """
+
+    room: str
+    username: str
+    until: datetime | None
+
+    def status(self) -> str:
+        return f"{self.username} in {self.room}: until {self.until:%Y-%m-%d %H:%M} UTC." if self.until else ""
+
+
+class SanctionRow(Row, frozen=True):
+    """
+    A member who may not do all that others may.
+
+    @ivar banned: until when they may neither join nor read; null if they may.
+    @ivar muted: until when they may say nothing; null if they may.
+    @ivar by: who said so last.
+    """
+
+    username: str
+    banned: datetime | None
+    muted: datetime | None
+    by: str
+    reason: str
+
+
+def end_of(until: When | None, at: datetime) -> datetime:
+    """
+    When something ends.
+
+    @raise BadArgument: it would have ended already.
+    """
+    if until is None:
+        return FOREVER
+    try:
+        end = until if isinstance(until, datetime) else at + until
+    except OverflowError:
+        return FOREVER
+    if end <= at:
+        raise BadArgument("until: that has passed")
+    return end
+
+
+def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: int, *, at: datetime) -> None:
+    """
+    Put somebody out of a room. They may come back, unless it is for the invited.
+
+    @raise Conflict: they are not in it.
+    """
+    found, seat = power.check_over(tx, room, by, username)
+    if seat is None:
+        raise Conflict(f"{username} is not in {room}")
+    put_out(tx, room, found, username, f"put out by {by}{because(reason)}", told)
+    power.note(tx, room, by, "kick", username, reason=reason, at=at)
+
+
+def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, told: int, *, at: datetime) -> Ending:
+    """
+    Put somebody out of a room, if they are in it, and let them neither join nor read.
+
+    @raise NotFound: there is no such member.
+    """
+    found, seat = power.check_over(tx, room, by, username)
+    members.fetch(tx, username)
+    end = end_of(until, at)
+    place = seat_key(room, username)
+    sanction = tx.get(Sanction, place) or Sanction()
+    tx.put(place, replace(sanction, banned=end, by=by, reason=reason))
+    tx.delete(Guest, guest_key(room, username))
+    power.announce(tx, room, by, "ban", username, until=end, reason=reason)
+    if seat is not None:
+        put_out(tx, room, found, username, f"banned by {by}{ending(end)}{because(reason)}", told)
+    power.note(tx, room, by, "ban", username, until=end, reason=reason, at=at)
+    return Ending(room, username, _shown(end))
+
+
+def mute(tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, *, at: datetime) -> Ending:
+    """
+    Let somebody say nothing in a room; not after coming back, either.
+
+    @raise NotFound: there is no such member.
+    """
+    _, seat = power.check_over(tx, room, by, username)
+    members.fetch(tx, username)
+    end = end_of(until, at)
+    _set_muted(tx, room, by, username, seat, end, reason)
+    power.announce(tx, room, by, "mute", username, until=end, reason=reason)
+    power.note(tx, room, by, "mute", username, until=end, reason=reason, at=at)
+    return Ending(room, username, _shown(end))
+
+
+def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -> None:
+    """
+    Let somebody join again.
+
+    @raise NotFound: they are not banned.
+    """
+    power.check(tx, room, by)
+    place = seat_key(room, username)
+    sanction = tx.get(Sanction, place)
+    if sanction is None or sanction.banned is None or sanction.banned <= at:
+        raise NotFound(f"{username} is not banned from {room}")
+    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason=""))
+    power.announce(tx, room, by, "unban", username)
+    power.note(tx, room, by, "unban", username, at=at)
+
+
+def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -> None:
+    """
+    Let somebody speak again.
+
+    @raise NotFound: they are not muted.
+    """
+    _, seat = power.check_over(tx, room, by, username)
+    sanction = tx.get(Sanction, seat_key(room, username))
+    if sanction is None or sanction.muted is None or sanction.muted <= at:
+        raise NotFound(f"{username} is not muted in {room}")
+    _set_muted(tx, room, by, username, seat, None, "")
+    power.announce(tx, room, by, "unmute", username)
+    power.note(tx, room, by, "unmute", username, at=at)
+
+
+def slow(tx: Transaction, room: str, by: str, seconds: int, *, at: datetime) -> None:
+    """Let everybody but operators leave so many seconds between two messages."""
+    found = power.check(tx, room, by)
+    tx.put(room, replace(found, slow=seconds))
+    _tell_setting(tx, room, by, "slow", f"{seconds} seconds", at)
+
+
+def set_access(tx: Transaction, room: str, by: str, access: str, *, at: datetime) -> None:
+    """Say whether everybody may join, or only the invited. Who is in stays in."""
+    found = power.check(tx, room, by)
+    tx.put(room, replace(found, invite=access == "invite"))
+    _tell_setting(tx, room, by, "access", access, at)
+
+
+def keep(tx: Transaction, room: str, by: str, days: int, *, at: datetime) -> None:
+    """Say for how many days messages are kept; 0 for ever."""
+    power.check(tx, room, by)
+    tx.put(room, replace(tx.fetch(Charter, room), keep_days=days))
+    _tell_setting(tx, room, by, "keep", f"messages are kept for {days} days" if days else "messages are kept for ever", at)
+
+
+def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at: datetime) -> None:
+    """
+    Let somebody operate a room, or do so no more.
+
+    @raise Conflict: they are not in it.
+    """
+    _, seat = power.check_over(tx, room, by, username)
+    if seat is None:
+        raise Conflict(f"{username} is not in {room}")
+    tx.put(seat_key(room, username), replace(seat, operator=on))
+    act = "appoint" if on else "dismiss"
+    power.announce(tx, room, by, act, username)
+    power.note(tx, room, by, act, username, at=at)
+
+
+def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
+    """Who may not do all that others may, by name; for those who have power over the room."""
+    power.check(tx, room, by)
+    rows: list[SanctionRow] = []
+    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, f"{after} ") if after else None):
+        banned, muted = _current(sanction.banned, at), _current(sanction.muted, at)
+        if banned or muted:
+            if len(rows) == limit:
+                return Roster(rows, more=True)
+            rows.append(SanctionRow(key.partition("/")[2], banned, muted, sanction.by, sanction.reason))
+    return Roster(rows)
+
+
+def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
+    power.announce(tx, room, by, act, reason=now)
+    power.note(tx, room, by, act, reason=now, at=at)
+
+
+def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | None, end: datetime | None, reason: str) -> None:
+    """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
+    place = seat_key(room, username)
+    sanction = tx.get(Sanction, place) or Sanction()
+    _put_sanction(tx, place, replace(sanction, muted=end, by=by, reason=reason))
+    if seat is not None:
+        tx.put(place, replace(seat, muted=end))
+
+
+def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:
+    if sanction.banned is None and sanction.muted is None:
+        tx.delete(Sanction, place)
+    else:
+        tx.put(place, sanction)
+
+
+def _current(end: datetime | None, at: datetime) -> datetime | None:
+    return end if end is not None and end > at else None
+
+
+def _shown(end: datetime) -> datetime | None:
+    return None if end >= FOREVER else end

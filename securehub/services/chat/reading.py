@@ -1,0 +1,181 @@
+"""
+What somebody has read, and finding what was said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub.event import ToOthers
+from securehub.refusals import BadArgument
+from securehub.reply import Listing, Reply, Row, when
+from securehub.services import messages
+from securehub.services.chat.events import Marked
+from securehub.services.chat.records import Correspondent, Direct, Room, Rooms, Seat, seat_key
+from securehub.services.chat.rooms import unread_in
+from securehub.services.chat.saying import Conversation, conversation, direct_key
+from securehub.services.messages import Message
+from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.switchboard import member
+
+SEARCHED = 10_000
+"""Messages that one search looks at, the newest; it takes some ten milliseconds, in which nobody else is served."""
+
+MAX_CORRESPONDENTS = 1_000
+"""Direct conversations that are looked through for what is unread, or for a word."""
+
+_WORD = re.compile(r"\w+")
+
+
+class UnreadRow(Row, frozen=True):
+    """
+    A conversation with something that you have not read.
+
+    @ivar room: C{@username} for the direct one with that member.
+    @ivar unread: how many messages.
+    @ivar mentions: how often you are mentioned there, since you read it last.
+    @ivar read: up to which message you have read.
+    @ivar seq: the number of the newest.
+    """
+
+    room: str
+    unread: int
+    mentions: int
+    read: int
+    seq: int
+
+
+class Mark(Reply, frozen=True):
+    """Up to which message you have read a conversation."""
+
+    room: str
+    seq: int
+    unread: int
+
+
+class FoundRow(Row, frozen=True):
+    """A message that was found."""
+
+    room: str
+    seq: int
+    at: datetime
+    from_: str = msgspec.field(name="from")
+    text: str
+
+
+class Found(Listing[FoundRow], frozen=True):
+    """What was found, the newest of each conversation first."""
+
+    def lines(self) -> Iterable[str]:
+        for row in self.items:
+            first, *further = f"[{row.room}] {row.seq}  {when(row.at)}  {row.from_}: {row.text}".split("\n")
+            yield first
+            yield from (f"  {each}" for each in further)
+
+    def status(self) -> str:
+        return "there may be more; name the room, and ask with before= the last one shown" if self.more else ""
+
+
+def unread(tx: ReadTransaction, username: str, *, limit: int) -> Listing[UnreadRow]:
+    """Where somebody has something to read: rooms in the order in which they joined, then direct conversations."""
+    rows = [row for row in _all_marks(tx, username) if row.unread]
+    return Listing(rows[:limit], more=len(rows) > limit)
+
+
+def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:
+    for room in _rooms(tx, username):
+        found, seat = tx.fetch(Room, room), tx.fetch(Seat, seat_key(room, username))
+        yield UnreadRow(room, unread_in(found, seat), seat.mentions, seat.read, found.seq)
+    for peer, read in _correspondents(tx, username):
+        seq = tx.fetch(Direct, direct_key(username, peer)).seq
+        yield UnreadRow(f"@{peer}", seq - read, 0, read, seq)
+
+
+def mark(tx: Transaction, username: str, place: str, seq: int | None, session: int, *, at: datetime) -> Mark:
+    """
+    Say up to which message one has read; it may be less than before.
+
+    @param seq: None for all.
+
+    @raise BadArgument: there are not so many messages.
+    """
+    found = conversation(tx, place, username, at)
+    seq = found.seq if seq is None else seq
+    if seq > found.seq:
+        raise BadArgument(f"seq: the newest message is {found.seq}")
+    if found.peer is not None:
+        tx.put(f"{username}/{found.peer}", Correspondent(seq))
+        left = found.seq - seq
+    else:
+        seat = replace(tx.fetch(Seat, seat_key(place, username)), read=seq, mentions=0)
+        tx.put(seat_key(place, username), seat)
+        left = unread_in(tx.fetch(Room, place), seat)
+    tx.announce(member(username), ToOthers(session, Marked(place, seq)))
+    return Mark(place, seq, left)
+
+
+def search(tx: ReadTransaction, username: str, words: str, place: str | None, *, limit: int, before: int | None, at: datetime) -> Found:
+    """
+    Find messages which have all these words, among the newest of what somebody may read: one conversation, or all of theirs.
+
+    @param before: only messages before this number; only in one conversation.
+    """
+    wanted = {word.casefold() for word in _WORD.findall(words)}
+    if not wanted:
+        raise BadArgument("words: there is no word in it")
+    if place is None and before is not None:
+        raise BadArgument("before: name the room, as each numbers its own messages")
+    places = [place] if place is not None else [*_rooms(tx, username), *(f"@{peer}" for peer, _ in _correspondents(tx, username))]
+    rows: list[FoundRow] = []
+    left = SEARCHED
+    for each in places:
+        found = conversation(tx, each, username, at)
+        for row, looked_at in _matching(tx, each, found, wanted, before, left):
+            left = looked_at
+            if row is not None:
+                rows.append(row)
+            if len(rows) > limit or not left:
+                return Found(rows[:limit], more=True)
+    return Found(rows)
+
+
+def _matching(
+    tx: ReadTransaction, place: str, found: Conversation, wanted: set[str], before: int | None, left: int
+) -> Iterator[tuple[FoundRow | None, int]]:
+    """
+    Look at the messages of a conversation, the newest first.
+
+    @param left: how many may be looked at.
+
+    @return: for each message, what is to be shown if it has the words, and how many may be looked at after it.
+    """
+    last = found.seq if before is None else min(found.seq, before - 1)
+    for seq, message in messages.backwards(tx, found.key, last, max(found.first, last - left + 1)):
+        left -= 1
+        yield (_found(place, seq, message) if _has(message.text, wanted) else None), left
+
+
+def _has(text: str, wanted: set[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in wanted) and wanted <= set(_WORD.findall(folded))
+
+
+def _found(place: str, seq: int, message: Message) -> FoundRow:
+    return FoundRow(place, seq, message.at, message.by, message.text)
+
+
+def _rooms(tx: ReadTransaction, username: str) -> tuple[str, ...]:
+    return (tx.get(Rooms, username) or Rooms(())).rooms
+
+
+def _correspondents(tx: ReadTransaction, username: str) -> Iterator[tuple[str, int]]:
+    """With whom somebody has a direct conversation, and up to where they have read it."""
+    for key, correspondent in tx.scan(Correspondent, f"{username}/", limit=MAX_CORRESPONDENTS):
+        peer = key.partition("/")[2]
+        if tx.get(Direct, direct_key(username, peer)) is not None:
+            yield peer, correspondent.read

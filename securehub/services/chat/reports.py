@@ -1,0 +1,137 @@
+"""
+Reports: somebody shows a message to the moderators, and one of them sees to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from securehub.refusals import Conflict, LimitExceeded, NotFound
+from securehub.reply import Listing, Reply, Row, when
+from securehub.services import messages
+from securehub.services.chat.events import Reported
+from securehub.services.chat.records import ALL_REPORTS, OPEN_REPORTS, Complaints, Report, number_key
+from securehub.services.chat.saying import conversation
+from securehub.services.messages import Line
+from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.switchboard import role
+
+MAX_OPEN = 20
+"""Reports of one member that nobody has seen to; so nobody floods the moderators."""
+
+AROUND = 5
+"""Messages before and after the one that is reported, for those who were not there."""
+
+
+class Made(Reply, frozen=True):
+    """A report that the moderators have."""
+
+    report: int
+
+    def status(self) -> str:
+        return f"Report {self.report}. The moderators will look at it."
+
+
+class ReportRow(Row, frozen=True):
+    """
+    A report.
+
+    @ivar by: who made it.
+    @ivar room: where, as the reporter calls it.
+    @ivar seq: the message.
+    @ivar context: it and those around it, as they were at that moment.
+    @ivar settled: when a moderator has seen to it; null if none has.
+    @ivar settled_by: the moderator.
+    @ivar note: what they wrote about it.
+    """
+
+    report: int
+    at: datetime
+    by: str
+    room: str
+    seq: int
+    reason: str
+    context: tuple[Line, ...]
+    settled: datetime | None = None
+    settled_by: str = ""
+    note: str = ""
+
+
+class Queue(Listing[ReportRow], frozen=True):
+    """Reports, the newest first."""
+
+    def lines(self) -> Iterable[str]:
+        for row in self.items:
+            yield f"{row.report}  {when(row.at)}  {row.by} reports message {row.seq} in {row.room}: {row.reason or '-'}"
+            for line in row.context:
+                mark = ">" if line.seq == row.seq else " "
+                yield from (f"  {mark} {each}" for each in line.shown().split("\n"))
+            if row.settled:
+                yield f"  {when(row.settled)}  {row.settled_by}: {row.note or 'seen to'}"
+
+
+def report(tx: Transaction, place: str, seq: int, username: str, reason: str, *, at: datetime) -> Made:
+    """
+    Show a message to the moderators, with those around it.
+
+    @raise NotFound: there is no such message.
+    @raise Forbidden: the caller may not read it.
+    @raise Conflict: the caller has reported it already.
+    @raise LimitExceeded: so many of the caller's reports are open.
+    """
+    found = conversation(tx, place, username, at)
+    messages.fetch(tx, found.key, seq)
+    complaints = tx.get(Complaints, username) or Complaints(())
+    for number in complaints.reports:
+        earlier = tx.fetch(Report, number_key(number))
+        if (earlier.room, earlier.seq) == (place, seq):
+            raise Conflict(f"you have reported it already: report {number}")
+    if len(complaints.reports) >= MAX_OPEN:
+        raise LimitExceeded(f"{MAX_OPEN} of your reports are open; more are not taken until one is seen to")
+    context = tuple(_context(tx, found.key, seq))
+    number = tx.number("report")
+    tx.put(number_key(number), Report(at, username, place, seq, reason, context))
+    tx.put(username, Complaints((*complaints.reports, number)))
+    tx.announce(role("moderator"), Reported(number, place, seq, username, reason))
+    return Made(number)
+
+
+def _context(tx: ReadTransaction, key: str, seq: int) -> Iterable[Line]:
+    for each in range(max(1, seq - AROUND), seq + AROUND + 1):
+        message = tx.get(messages.Message, messages.key(key, each))
+        if message is not None:
+            yield Line.of(each, message)
+
+
+def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | None) -> Queue:
+    """
+    Reports that nobody has seen to, the newest first.
+
+    @param settled: the others, too.
+    """
+    end = None if before is None else number_key(before)
+    found = list(tx.beneath(Report, ALL_REPORTS if settled else OPEN_REPORTS, end=end, limit=limit + 1, reverse=True))
+    rows = [ReportRow(int(key), *(getattr(each, name) for name in Report.__struct_fields__)) for key, each in found[:limit]]
+    return Queue(rows, more=len(found) > limit)
+
+
+def settle(tx: Transaction, number: int, by: str, note: str, *, at: datetime) -> None:
+    """
+    Say that a report has been seen to.
+
+    @raise Conflict: somebody has done so.
+    @raise NotFound: there is no such report.
+    """
+    key = number_key(number)
+    found = tx.get(Report, key)
+    if found is None:
+        raise NotFound(f"there is no report {number}")
+    if found.settled is not None:
+        raise Conflict(f"{found.settled_by} has seen to report {number}")
+    tx.put(key, replace(found, settled=at, settled_by=by, note=note))
+    complaints = tx.get(Complaints, found.by)
+    if complaints is not None:
+        tx.put(found.by, Complaints(tuple(each for each in complaints.reports if each != number)))

@@ -1,0 +1,357 @@
+"""
+Rooms: joining and leaving them, who is there, what they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from securehub import members
+from securehub.event import Event, ToOthers, Tune
+from securehub.refusals import Conflict, Forbidden, LimitExceeded
+from securehub.reply import Listing, Reply, Row, T, when
+from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
+from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, Room, Rooms, Sanction, Seat, guest_key, seat_key
+from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.switchboard import member
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """
+    Settings that joining has to know.
+
+    @ivar rooms: that a member may be in.
+    @ivar told: in rooms with more members, comings and goings are not told.
+    """
+
+    rooms: int
+    told: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Limits:
+        return cls(settings["rooms_per_member"], settings["told_members"])
+
+
+class JoinedRoom(Reply, frozen=True):
+    """
+    A room that you are a member of.
+
+    @ivar seq: the number of its newest message.
+    @ivar members: how many there are.
+    @ivar operator: whether you operate it.
+    @ivar access: C{open} or C{invite}.
+    @ivar slow: seconds to leave between two messages; 0 for none.
+    @ivar keep_days: for how many days messages are kept; 0 for ever.
+    """
+
+    room: str
+    seq: int
+    topic: str
+    members: int
+    operator: bool = False
+    access: str = "open"
+    slow: int = 0
+    keep_days: int = 0
+
+    def status(self) -> str:
+        members = "1 member" if self.members == 1 else f"{self.members} members"
+        topic = f" Topic: {self.topic}" if self.topic else ""
+        slow = f" Leave {self.slow} seconds between your messages." if self.slow else ""
+        kept = f" Messages are kept for {self.keep_days} days." if self.keep_days else ""
+        return f"{self.room} has {members}, and its newest message is {self.seq}.{slow}{kept}{topic}"
+
+
+class TopicReply(Reply, frozen=True):
+    """What a room is about."""
+
+    room: str
+    topic: str
+
+    def status(self) -> str:
+        return f"Topic of {self.room}: {self.topic}" if self.topic else f"{self.room} has no topic."
+
+
+class Roster(Listing[T], frozen=True):
+    """A list in the order of names."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class RoomRow(Row, frozen=True):
+    """
+    A room.
+
+    @ivar joined: whether you are a member.
+    @ivar unread: messages that you have not read.
+    @ivar access: C{open} or C{invite}.
+    """
+
+    room: str
+    members: int
+    joined: bool
+    unread: int
+    access: str
+    topic: str
+
+
+class NameRow(Row, frozen=True):
+    """
+    A member of a room.
+
+    @ivar operator: whether they operate it.
+    @ivar online: whether they are connected.
+    @ivar muted: whether they may say nothing.
+    """
+
+    username: str
+    operator: bool
+    online: bool
+    muted: bool
+
+
+def seated(tx: ReadTransaction, room: str, username: str, at: datetime) -> tuple[Room, Seat]:
+    """
+    A room and a member's seat in it.
+
+    @raise NotFound: there is no such room.
+    @raise Forbidden: the member is not in it.
+    """
+    found = tx.fetch(Room, room)
+    seat = tx.get(Seat, seat_key(room, username))
+    if seat is None:
+        refuse_banned(tx.get(Sanction, seat_key(room, username)), room, at)
+        raise Forbidden(f"you are not in {room}; JOIN {room} first")
+    return found, seat
+
+
+def refuse_banned(sanction: Sanction | None, room: str, at: datetime) -> None:
+    """
+    @raise Forbidden: there is a ban that has not ended.
+    """
+    if sanction is not None and sanction.banned is not None and sanction.banned > at:
+        raise Forbidden(f"you are banned from {room}{ending(sanction.banned)}{because(sanction.reason)}")
+
+
+def ending(until: datetime) -> str:
+    return "" if until >= FOREVER else f" until {when(until)}"
+
+
+def because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def join(tx: Transaction, room: str, username: str, session: int, limits: Limits, *, at: datetime) -> JoinedRoom:
+    """
+    Make somebody a member of a room, which is made if there is none; who makes a room, or joins one that was left by all, operates it.
+
+    @param session: which has the reply, and is not told.
+
+    @raise Forbidden: they are banned, or not invited.
+    @raise LimitExceeded: they are in so many rooms.
+    """
+    found = tx.get(Room, room)
+    place = seat_key(room, username)
+    seat = tx.get(Seat, place)
+    charter = tx.get(Charter, room)
+    if found is not None and seat is not None and charter is not None:
+        return _joined(room, found, seat, charter)
+    sanction = tx.get(Sanction, place)
+    refuse_banned(sanction, room, at)
+    if found is None or charter is None:
+        found, charter = Room(), Charter(at, username)
+        tx.put(room, charter)
+    elif found.invite:
+        _use_invitation(tx, room, username)
+    mine = tx.get(Rooms, username) or Rooms(())
+    if len(mine.rooms) >= limits.rooms:
+        raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
+    muted = sanction.muted if sanction is not None and sanction.muted is not None and sanction.muted > at else None
+    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted)
+    found = replace(found, members=found.members + 1)
+    tx.put(room, found)
+    tx.put(place, seat)
+    tx.put(username, Rooms((*mine.rooms, room)))
+    tell(tx, room, found.members, username, Joined(room, username), limits.told, session)
+    tx.announce(member(username), Tune(room_channel(room), True))
+    return _joined(room, found, seat, charter)
+
+
+def _use_invitation(tx: Transaction, room: str, username: str) -> None:
+    invitation = tx.get(Guest, guest_key(room, username))
+    if invitation is None and not is_moderator(tx, username):
+        raise Forbidden(f"{room} is for those who are invited")
+    tx.delete(Guest, guest_key(room, username))
+
+
+def _joined(room: str, found: Room, seat: Seat, charter: Charter) -> JoinedRoom:
+    access = "invite" if found.invite else "open"
+    return JoinedRoom(room, found.seq, charter.topic, found.members, seat.operator, access, found.slow, charter.keep_days)
+
+
+def part(tx: Transaction, room: str, username: str, session: int, limits: Limits) -> None:
+    """
+    Leave a room.
+
+    @raise Conflict: they are not in it.
+    """
+    found = tx.fetch(Room, room)
+    if tx.get(Seat, seat_key(room, username)) is None:
+        raise Conflict(f"you are not in {room}")
+    put_out(tx, room, found, username, "", limits.told, session)
+
+
+def put_out(tx: Transaction, room: str, found: Room, username: str, reason: str, told: int, session: int | None = None) -> None:
+    """
+    End a membership, and with it what the member's sessions hear of the room.
+
+    @param told: in rooms with more members only the member is told.
+    """
+    left = found.members - 1
+    tx.delete(Seat, seat_key(room, username))
+    rooms = tx.fetch(Rooms, username).rooms
+    tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
+    if left or found.seq:
+        tx.put(room, replace(found, members=left))
+    else:
+        # Nothing was ever said there, so nothing is lost, and whoever makes rooms and leaves them fills no disk.
+        tx.delete(Room, room)
+        tx.delete(Charter, room)
+    tx.announce(member(username), Tune(room_channel(room), False))
+    tell(tx, room, left, username, Parted(room, username, reason), told, session)
+
+
+def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:
+    """
+    Tell a member's own sessions of their coming or going, and the others in the room if these are not too many.
+
+    @param count: how many members the room has.
+    @param session: the one that is not told.
+    """
+    others = event if session is None else ToOthers(session, event)
+    if count <= told:
+        tx.announce(room_channel(room), event)
+    tx.announce(member(username), others)
+
+
+def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], *, limit: int, after: str, at: datetime) -> Roster[NameRow]:
+    """The members of a room, by name."""
+    seated(tx, room, username, at)
+    rows: list[NameRow] = []
+    # The blank is before all characters that a name may have.
+    start = seat_key(room, f"{after} ") if after else None
+    present = set(online)
+    for key, seat in tx.scan(Seat, f"{room}/", start=start, limit=limit + 1):
+        name = key.partition("/")[2]
+        rows.append(NameRow(name, seat.operator, name in present, seat.muted is not None and seat.muted > at))
+    return Roster(rows[:limit], more=len(rows) > limit)
+
+
+def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Roster[RoomRow]:
+    """The rooms that a member is in, and unless they want no others all that are open, by name."""
+    rows: list[RoomRow] = []
+    for name in _own_rooms(tx, username) if mine else _open_and_own_rooms(tx, username, after):
+        if name <= after:
+            continue
+        if len(rows) == limit:
+            return Roster(rows, more=True)
+        rows.append(_row(tx, name, username))
+    return Roster(rows)
+
+
+def _own_rooms(tx: ReadTransaction, username: str) -> list[str]:
+    return sorted((tx.get(Rooms, username) or Rooms(())).rooms)
+
+
+def _open_and_own_rooms(tx: ReadTransaction, username: str, after: str) -> Iterator[str]:
+    own = set(_own_rooms(tx, username))
+    for name, found in tx.scan(Room, start=after):
+        if not found.invite or name in own:
+            yield name
+
+
+def _row(tx: ReadTransaction, name: str, username: str) -> RoomRow:
+    found = tx.fetch(Room, name)
+    seat = tx.get(Seat, seat_key(name, username))
+    unread = 0 if seat is None else unread_in(found, seat)
+    return RoomRow(name, found.members, seat is not None, unread, "invite" if found.invite else "open", tx.fetch(Charter, name).topic)
+
+
+def unread_in(found: Room, seat: Seat) -> int:
+    """How many messages of a room a member has not read, of those that are still there."""
+    return found.seq - max(seat.read, found.first - 1)
+
+
+def topic(tx: ReadTransaction, room: str, username: str, at: datetime) -> TopicReply:
+    """What a room is about."""
+    seated(tx, room, username, at)
+    return TopicReply(room, tx.fetch(Charter, room).topic)
+
+
+def set_topic(tx: Transaction, room: str, username: str, topic: str, session: int, *, at: datetime) -> TopicReply:
+    """
+    Say what a room is about.
+
+    @raise Forbidden: they are not in the room, or muted.
+    """
+    _, seat = seated(tx, room, username, at)
+    refuse_muted(seat, room, at)
+    charter = tx.fetch(Charter, room)
+    tx.put(room, replace(charter, topic=topic))
+    tx.announce(room_channel(room), ToOthers(session, Topic(room, topic, username)))
+    return TopicReply(room, topic)
+
+
+def refuse_muted(seat: Seat, room: str, at: datetime) -> None:
+    """
+    @raise Forbidden: a mute has not ended.
+    """
+    if seat.muted is not None and seat.muted > at:
+        raise Forbidden(f"you are muted in {room}{ending(seat.muted)}")
+
+
+def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -> None:
+    """
+    Ask somebody in. Into a room for the invited, only its operators and moderators may.
+
+    @raise NotFound: there is no such room or member.
+    @raise Forbidden: the caller may not, or is blocked by them; or they are banned.
+    @raise Conflict: they are in the room already.
+    """
+    found = tx.fetch(Room, room)
+    _check_inviter(tx, room, found, by, at)
+    members.fetch(tx, username)
+    place = seat_key(room, username)
+    if tx.get(Seat, place) is not None:
+        raise Conflict(f"{username} is in {room} already")
+    sanction = tx.get(Sanction, place)
+    if sanction is not None and sanction.banned is not None and sanction.banned > at:
+        raise Conflict(f"{username} is banned from {room}{ending(sanction.banned)}")
+    if by in (tx.get(Blocks, username) or Blocks(())).usernames:
+        raise Forbidden(f"{username} wants to hear nothing from you")
+    if found.invite:
+        tx.put(guest_key(room, username), Guest(by, at))
+    tx.announce(member(username), Invited(room, by))
+
+
+def _check_inviter(tx: ReadTransaction, room: str, found: Room, by: str, at: datetime) -> None:
+    if is_moderator(tx, by):
+        return
+    _, seat = seated(tx, room, by, at)
+    if found.invite and not seat.operator:
+        raise Forbidden(f"only the operators of {room} invite to it")
+
+
+def is_moderator(tx: ReadTransaction, username: str) -> bool:
+    """Whether somebody has the role C{moderator}; the operator of the hub has all."""
+    return members.has_role(tx, username, "moderator")
+
+
+def channels_of(tx: ReadTransaction, username: str) -> list[str]:
+    """What a member hears: the rooms that they are in."""
+    return [room_channel(room) for room in (tx.get(Rooms, username) or Rooms(())).rooms]

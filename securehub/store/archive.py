@@ -1,0 +1,76 @@
+"""
+What becomes of old files: the newest snapshots stay, what they cover is put away, and what was put away ends after its days.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from securehub.store import line as lines
+from securehub.store import snapshot
+from securehub.store.files import TEMPORARY, Directory
+from securehub.store.line import Damaged
+from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
+
+KEPT_SNAPSHOTS = 2
+"""The newest, and the one to go back to should it be damaged. The segments behind that one stay where a start looks for them."""
+
+DAY = timedelta(days=1)
+
+
+def put_away(directory: Directory) -> None:
+    """
+    Remove snapshots that are no longer of use, and move the segments that are covered by all others into the archive.
+
+    To be called when the newest snapshot has been found whole, and not before.
+
+    @raise OSError: some of it could not be done; another call does the rest.
+    """
+    names = directory.names()
+    snapshots = snapshot_names(names)
+    for name in snapshots[:-KEPT_SNAPSHOTS]:
+        directory.remove(name)
+    if len(snapshots) < KEPT_SNAPSHOTS:
+        return
+    try:
+        covered = snapshot.read_head(next(directory.lines(snapshots[-KEPT_SNAPSHOTS]), b"")).serial
+    except Damaged:
+        return
+    directory.put_away([name for name in segment_names(names) if serial_of(name) <= covered], ARCHIVE)
+
+
+def sweep(directory: Directory) -> None:
+    """Remove what a child that was ended has left of its snapshot. To be called when nobody writes one."""
+    for name in directory.names():
+        if name.startswith("snapshot-") and name.endswith(TEMPORARY):
+            directory.remove(name)
+
+
+def prune(directory: Directory, now: datetime, days: int) -> list[str]:
+    """
+    Remove segments from the archive whose days are over. They count from the beginning of the segment, as nothing in it is older.
+
+    @return: the names of those that were removed.
+    """
+    removed = []
+    # One that a crash has left outside goes in first, with the next snapshot: else there would be a gap in the chain behind it.
+    outside = min(map(serial_of, segment_names(directory.names())), default=0)
+    for name in segment_names(directory.names(ARCHIVE)):
+        if serial_of(name) > outside:
+            break
+        path = f"{ARCHIVE}/{name}"
+        begun = _begun(directory, path)
+        if begun is not None and now - begun < days * DAY:
+            break
+        # One after the other, so that no crash leaves a gap in the chain.
+        directory.remove_for_good(path)
+        removed.append(name)
+    return removed
+
+
+def _begun(directory: Directory, name: str) -> datetime | None:
+    """When a segment began; None for one that never did."""
+    try:
+        return lines.header(next(directory.lines(name), b"")).at
+    except Damaged:
+        return None

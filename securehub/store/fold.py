@@ -1,0 +1,163 @@
+"""
+Folding: closed segments of the journal and the snapshot before them become a new snapshot.
+
+It reads only what nobody writes to any more, and changes nothing that is there: what it leaves is a file under a temporary name, read
+back and found whole. So it can run beside the daemon, and end at any point.
+
+Only what has changed is held in memory. The rest of the old snapshot passes through, line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from securehub.store import line as lines
+from securehub.store import snapshot
+from securehub.store.collection import MASK, PARTS, ExpiringCollection
+from securehub.store.files import TEMPORARY, Directory
+from securehub.store.line import Damaged
+from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
+
+Lifetimes = dict[str, int]
+"""Seconds for which records are kept, by collection; of those alone that expire."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """
+    What is to be folded.
+
+    @ivar serial: of a segment that has begun; those before it are folded.
+    """
+
+    serial: int
+    lifetimes: Lifetimes
+
+
+class Folded(msgspec.Struct, frozen=True):
+    """
+    What came of it.
+
+    @ivar number: of the last commit that the new snapshot covers; its name is made of that.
+    @ivar damaged: snapshots that were found damaged, and passed over.
+    """
+
+    number: int
+    digest: str
+    damaged: list[str] = []
+
+
+class NotWritten(Exception):
+    """What was written cannot be read back: the disk does not do what it says."""
+
+
+def fold(directory: Directory, order: Order) -> Folded | None:
+    """
+    Prepare a new snapshot.
+
+    @return: None if there was nothing to fold.
+
+    @raise CannotStart: the journal is damaged: a start would not go beyond that either.
+    @raise NotWritten: see there.
+    @raise OSError: the disk failed.
+    """
+    damaged: list[str] = []
+    for name in reversed(snapshot_names(directory.names())):
+        try:
+            content = directory.lines(name)
+            first = next(content, b"")
+            return _fold(directory, order, damaged, snapshot.read_head(first), snapshot.rows(first, content))
+        except Damaged:
+            damaged.append(name)
+    return _fold(directory, order, damaged, None, iter(()))
+
+
+def _fold(
+    directory: Directory, order: Order, damaged: list[str], base: snapshot.Head | None, rows: Iterator[tuple[snapshot.Row, bytes]]
+) -> Folded | None:
+    changes: Any = _Changes(order.lifetimes)
+    state = Recovered(changes) if base is None else recovered(base, changes)
+    if state.serial >= order.serial:
+        return None
+    replay_closed(directory, order.serial, state)
+    if not state.replayed:
+        return None
+    head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn)
+    name = snapshot_name(state.number)
+    directory.prepare(name, snapshot.sealed(head, changes.over(rows, state.at)))
+    return Folded(state.number, _read_back(directory, name, head), damaged)
+
+
+def _read_back(directory: Directory, name: str, written: snapshot.Head) -> str:
+    """The digest of a snapshot that was prepared."""
+    try:
+        found, digest = snapshot.check(directory.lines(name + TEMPORARY))
+    except Damaged as damage:
+        raise NotWritten(f"{name} was written, and is not whole: {damage}") from None
+    if found != written:
+        raise NotWritten(f"{name} was written, and is another one")
+    return digest
+
+
+class _Changed:
+    """What was put and deleted in a collection."""
+
+    def __init__(self) -> None:
+        self.parts: list[dict[str, bytes | None]] = [{} for _ in range(PARTS)]
+
+    def drop(self, key: str) -> None:
+        self.parts[hash(key) & MASK][key] = None
+
+    def hides(self, old: snapshot.Row, at: datetime) -> bool:
+        """Whether an old record is no longer there, or another one is in its place."""
+        return old.key in self.parts[hash(old.key) & MASK]
+
+    def rows(self, name: bytes) -> Iterator[bytes]:
+        for key, raw in sorted(chain.from_iterable(part.items() for part in self.parts)):
+            if raw is not None:
+                yield snapshot.row(name, key, raw)
+
+
+class _ChangedExpiring(ExpiringCollection):
+    """Likewise, of records that expire."""
+
+    def __init__(self, name: str, lifetime: int) -> None:
+        super().__init__(name, lifetime)
+        self._seconds = lifetime
+        self._dropped: set[str] = set()
+
+    def drop(self, key: str) -> None:
+        super().drop(key)
+        self._dropped.add(key)
+
+    def hides(self, old: snapshot.Row, at: datetime) -> bool:
+        """As L{_Changed.hides}; or else it has lived long enough."""
+        previous = (int(at.timestamp() // self._seconds) - 1) * self._seconds
+        return old.began < previous or old.key in self._dropped or self.get(old.key) is not None
+
+    def rows(self, name: bytes) -> Iterator[bytes]:
+        for began, key, raw in sorted(self.items()):
+            yield snapshot.row(name, key, raw, began)
+
+
+class _Changes(dict[str, "_Changed | _ChangedExpiring"]):
+    """What was changed since a snapshot, by collection."""
+
+    def __init__(self, lifetimes: Lifetimes) -> None:
+        super().__init__({name: _ChangedExpiring(name, lifetime) for name, lifetime in lifetimes.items()})
+
+    def __missing__(self, name: str) -> _Changed:
+        found = self[name] = _Changed()
+        return found
+
+    def over(self, rows: Iterator[tuple[snapshot.Row, bytes]], at: datetime) -> Iterator[bytes]:
+        """The lines of a snapshot, with these changes made."""
+        for old, line in rows:
+            if not self[old.collection].hides(old, at):
+                yield line
+        for name, changed in sorted(self.items()):
+            yield from changed.rows(msgspec.json.encode(name))

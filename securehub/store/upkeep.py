@@ -1,0 +1,240 @@
+"""
+Upkeep: the daemon's part in keeping its files few.
+
+Now and then it looks what there is. When much has gathered in closed segments, it lets a child process fold them (L{securehub.store.fold}),
+puts the new snapshot in place, and puts away what that makes old (L{securehub.store.archive}). All that touches files runs in the store's
+worker, between two groups of commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from securehub.clock import Clock
+from securehub.store import archive, snapshot
+from securehub.store import line as lines
+from securehub.store.files import Directory
+from securehub.store.fold import Folded, Lifetimes, Order
+from securehub.store.line import Damaged
+from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.worker import Worker
+from securehub.store.writer import Writer
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+_log = Logger()
+
+LOOK_SECONDS = 10.0
+"""How often it looks. Several segments may have become full meanwhile; they are folded together."""
+
+FOLD_AGE = timedelta(days=1)
+"""How old a closed segment may become before it is folded, however small it is: so what was erased leaves the snapshots, too."""
+
+AGAIN_SECONDS = 3600.0
+"""After a fold that failed. What made it fail is seldom over at once, and another one costs as much again."""
+
+
+MOST_BYTES = 256 * 1024 * 1024
+"""What is folded at once: what it changes is held in the child's memory. Where more has gathered, further folds follow."""
+
+
+class Folder(Protocol):
+    """Folds beside the daemon."""
+
+    def fold(self, order: Order) -> Deferred[Folded | None]: ...
+
+    def stop(self) -> Deferred[None]:
+        """End what is being done at once; fires when nothing of it runs any more."""
+
+
+class Store(Protocol):
+    """
+    What upkeep needs of a store.
+
+    @ivar lifetimes: of its records.
+    """
+
+    @property
+    def writer(self) -> Writer: ...
+    @property
+    def lifetimes(self) -> Lifetimes: ...
+
+
+class Upkeep:
+    """
+    Keeps the files of a store few.
+
+    @param segment_bytes: how much has to gather in closed segments at least.
+    @param percent: and how much that is, of the newest snapshot, before it is folded.
+    @param archive_days: for how long segments are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        worker: Worker,
+        reactor: IReactorTime,
+        clock: Clock,
+        folder: Folder,
+        *,
+        segment_bytes: int,
+        percent: int,
+        archive_days: int,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._worker = worker
+        self._reactor = reactor
+        self._clock = clock
+        self._folder = folder
+        self._least = segment_bytes
+        self._percent = percent
+        self._days = archive_days
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = reactor
+        self._works = False
+        self._stopped = False
+        self._not_before = 0.0
+
+    def start(self) -> None:
+        self._loop.start(LOOK_SECONDS, now=False)
+
+    def stop(self) -> Deferred[None]:
+        """
+        Begin nothing new, and end what is being folded.
+
+        @return: fires when the files are the store's alone again.
+        """
+        self._stopped = True
+        if self._loop.running:
+            self._loop.stop()
+        return self._folder.stop() if self._works else succeed(None)
+
+    def _look(self) -> None:
+        if self._works:
+            return
+        self._works = True
+        may_fold = self._reactor.seconds() >= self._not_before
+        self._in_worker(partial(self._tidy, self._clock.now(), may_fold), self._looked)
+
+    def _tidy(self, now: datetime, may_fold: bool) -> int | None:
+        """
+        In the worker: what is to be done without a child.
+
+        @return: see L{fold_until}.
+        """
+        archive.sweep(self._directory)
+        self._store.writer.turn_page(now)
+        for name in archive.prune(self._directory, now, self._days):
+            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=self._days)
+        if not may_fold:
+            return None
+        return fold_until(self._directory, self._store.writer.serial, now, self._least, self._percent)
+
+    def _looked(self, serial: int | None) -> None:
+        if serial is None or self._stopped:
+            self._works = False
+            return
+        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.lifetimes))
+        folded.addCallbacks(self._folded, self._not_folded)
+
+    def _folded(self, folded: Folded | None) -> None:
+        if folded is None or self._stopped:
+            self._works = False
+            return
+        self._in_worker(partial(self._adopt, folded), self._adopted)
+
+    def _not_folded(self, failure: Failure) -> None:
+        fault: Any = failure.value
+        self._failed(fault)
+
+    def _adopt(self, folded: Folded) -> Folded:
+        """In the worker: put a snapshot that is known to be whole in place, and put away what it makes old."""
+        for name in folded.damaged:
+            self._directory.rename(name, f"{name}.damaged")
+        self._directory.put_in_place(snapshot_name(folded.number))
+        self._store.writer.snapshot = folded.digest
+        archive.put_away(self._directory)
+        self._store.writer.size = journal_bytes(self._directory)
+        return folded
+
+    def _adopted(self, folded: Folded) -> None:
+        self._works = False
+        for name in folded.damaged:
+            _log.error("{name} was found damaged, is called {name}.damaged now, and no longer used.", name=name)
+        _log.info("The journal is folded into a snapshot up to commit {number}.", number=folded.number)
+
+    def _failed(self, fault: BaseException) -> None:
+        self._works = False
+        if self._stopped:
+            return
+        self._not_before = self._reactor.seconds() + AGAIN_SECONDS
+        _log.error(
+            "The journal could not be folded, and is as it was: {fault}. The next try is in {minutes:.0f} minutes.",
+            fault=str(fault) or type(fault).__name__,
+            minutes=AGAIN_SECONDS / 60,
+        )
+
+    def _in_worker(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        def done(result: Any, fault: BaseException | None) -> None:
+            if fault is None:
+                then(result)
+            else:
+                self._failed(fault)
+
+        self._worker.run(job, done)
+
+
+def fold_until(directory: Directory, serial: int, now: datetime, least: int, percent: int) -> int | None:
+    """
+    Whether folding closed segments is worth what it costs: reading the newest snapshot, and writing it anew.
+
+    @param serial: of the segment that is written to.
+    @param least: bytes that have to be there at least.
+    @param percent: bytes that have to be there, in percent of the newest snapshot's.
+
+    @return: the serial of the segment before which to fold all; None if not yet.
+    """
+    names = directory.names()
+    covered, number, size = _newest(directory, names)
+    later = [name for name in segment_names(names) if covered < serial_of(name) <= serial]
+    if len(later) < 2 or lines.header(next(directory.lines(later[-1]), b"")).after == number:
+        return None
+    sizes = list(map(directory.size, later[:-1]))
+    begun = lines.header(next(directory.lines(later[0]), b"")).at
+    if sum(sizes) < max(least, size * percent // 100) and now - begun < FOLD_AGE:
+        return None
+    taken = next((place for place, total in enumerate(accumulate(sizes), 1) if total >= MOST_BYTES), len(sizes))
+    return serial_of(later[taken]) if _has_room(directory, size + sum(sizes[:taken]), least) else None
+
+
+def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
+    """Serial, number and bytes of the newest snapshot, all 0 if there is none; one that cannot be read the fold will pass over, too."""
+    for name in reversed(snapshot_names(names)):
+        with suppress(Damaged):
+            head = snapshot.read_head(next(directory.lines(name), b""))
+            return head.serial, head.number, directory.size(name)
+    return 0, 0, 0
+
+
+def _has_room(directory: Directory, needed: int, margin: int) -> bool:
+    """A fold that filled the disk would keep the journal from being written."""
+    room = directory.room()
+    if room >= needed + margin:
+        return True
+    _log.warn(
+        "The journal is not folded, as the disk has room for {room} bytes, and {needed} are needed.", room=room, needed=needed + margin
+    )
+    return False

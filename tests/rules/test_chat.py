@@ -1,0 +1,460 @@
+"""
+The rules of rooms and messages: who may say and read what, numbers without gaps, what is kept and what is forgotten.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from securehub.event import ToOthers, Tune
+from securehub.members import Member
+from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
+from securehub.service import Kept
+from securehub.services import messages
+from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
+from securehub.services.chat.events import Parted, Spoken, room_channel
+from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.rooms import Limits
+from securehub.services.ledger import books, movement
+from securehub.services.ledger.movement import InsufficientFunds
+from securehub.services.messages import Message, Trace
+from securehub.switchboard import member
+from tests.rules.setting import Rules, amount
+
+LIMITS = Limits(rooms=30, told=100)
+SESSION = 7
+
+
+class Talking(Rules):
+    """Alice operates the lobby, and bob is in it; carol is not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for number, username in enumerate(("alice", "bob", "carol"), start=1):
+            self.put(username, Member(number))
+        for username in ("alice", "bob"):
+            self.join(username)
+        self.heard()
+
+    def put(self, key: str, record: Any) -> None:
+        self.do(lambda tx: tx.put(key, record))
+
+    def join(self, username: str, room: str = "lobby") -> rooms.JoinedRoom:
+        return self.do(rooms.join, room, username, SESSION, LIMITS, at=self.at)
+
+    def part(self, username: str, room: str = "lobby") -> None:
+        self.do(rooms.part, room, username, SESSION, LIMITS)
+
+    def say(self, username: str, text: str, room: str = "lobby") -> int:
+        return self.do(saying.speak, room, username, text, SESSION, at=self.at).seq
+
+    def log(self, username: str, room: str = "lobby", limit: int = 20, before: int | None = None) -> list[tuple[int, str]]:
+        found = self.ask(saying.history, room, username, limit=limit, before=before, at=self.at)
+        return [(line.seq, line.text) for line in found.items]
+
+    def page(self, username: str, after: int, room: str = "lobby") -> tuple[list[int], int, bool]:
+        page = self.ask(saying.page, room, username, after, at=self.at)
+        return [event.seq for event in page.events], page.last, page.whole  # type: ignore[attr-defined]
+
+    def unread(self, username: str) -> dict[str, tuple[int, int]]:
+        return {row.room: (row.unread, row.mentions) for row in self.ask(reading.unread, username, limit=20).items}
+
+    def pass_(self, **duration: float) -> None:
+        self.at += timedelta(**duration)
+
+
+class Saying(Talking):
+    """What is said has its number, and is heard by all but the session that said it."""
+
+    def test_numbers(self) -> None:
+        """They count 1, 2, 3, ...; what is refused takes none."""
+        self.assertEqual([self.say("alice", "one"), self.say("bob", "two")], [1, 2])
+        self.refused(Forbidden, "JOIN lobby first", saying.say, "lobby", "carol", "hello", SESSION, at=self.at)
+        self.assertEqual(self.say("alice", "three"), 3)
+        self.assertEqual(self.log("bob"), [(3, "three"), (2, "two"), (1, "one")])
+        heard = [event.event.seq for channel, event in self.heard() if channel == room_channel("lobby")]
+        self.assertEqual(heard, [1, 2, 3])
+
+    def test_told(self) -> None:
+        self.say("alice", "hello @bob, @carol and @alice")
+        self.assertEqual(
+            self.heard(),
+            [
+                (
+                    room_channel("lobby"),
+                    ToOthers(SESSION, Spoken("lobby", 1, self.at, "alice", "hello @bob, @carol and @alice", ("bob",))),
+                )
+            ],
+        )
+
+    def test_mentions(self) -> None:
+        """Only so many of one message count, and none of somebody who is blocked."""
+        names = [f"m{number}" for number in range(saying.MAX_MENTIONS + 2)]
+        for number, name in enumerate(names, start=10):
+            self.put(name, Member(number))
+            self.join(name)
+        self.say("alice", " ".join(f"@{name}" for name in names))
+        self.assertEqual([sum(count for _, count in self.unread(name).values()) for name in names], [1] * saying.MAX_MENTIONS + [0] * 2)
+        self.do(blocks.block, "bob", "alice")
+        self.say("alice", "@bob!")
+        self.assertEqual(self.unread("bob"), {"lobby": (2, 0)})
+
+    def test_pages_back(self) -> None:
+        """Histories are paged by number, and end with the first message."""
+        for number in range(1, 6):
+            self.say("alice", str(number))
+        self.assertEqual([seq for seq, _ in self.log("bob", limit=2)], [5, 4])
+        self.assertEqual([seq for seq, _ in self.log("bob", limit=2, before=4)], [3, 2])
+        self.assertEqual([seq for seq, _ in self.log("bob", limit=2, before=2)], [1])
+        self.assertEqual([seq for seq, _ in self.log("bob", before=100)], [5, 4, 3, 2, 1])
+        self.assertEqual(self.log("bob", before=1), [])
+        for before, more in ((None, True), (4, True), (3, False), (0, False)):
+            found = self.ask(saying.history, "lobby", "bob", limit=2, before=before, at=self.at)
+            self.assertEqual(found.more, more, before)
+
+    def test_pages_forward(self) -> None:
+        """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
+        for number in range(messages.PAGE_MESSAGES + 2):
+            self.say("alice", str(number))
+        long = 4096
+        for _ in range(messages.PAGE_CHARACTERS // long):
+            self.say("alice", "x" * long)
+        self.say("alice", "the last")
+        newest = messages.PAGE_MESSAGES + 7
+        self.assertEqual(self.page("bob", 0), ([*range(1, messages.PAGE_MESSAGES + 1)], messages.PAGE_MESSAGES, False))
+        self.assertEqual(self.page("bob", newest - 5), ([*range(newest - 4, newest)], newest - 1, False))
+        self.assertEqual(self.page("bob", newest - 1), ([newest], newest, True))
+        self.assertEqual(self.page("bob", newest), ([], newest, True))
+        self.assertEqual(self.page("bob", newest + 5), ([], newest, True))
+
+    def test_slow(self) -> None:
+        """Each has a pause of their own; operators have none."""
+        self.do(moderation.slow, "lobby", "alice", 30, at=self.at)
+        self.say("bob", "one")
+        self.say("alice", "one")
+        self.say("alice", "two")
+        self.pass_(seconds=29.5)
+        self.refused(RateLimited, "1 are left", saying.say, "lobby", "bob", "two", SESSION, at=self.at)
+        self.pass_(seconds=0.5)
+        self.say("bob", "two")
+
+    def test_edits_are_bounded(self) -> None:
+        """What was changed as often as is allowed can still be removed."""
+        self.say("alice", "0")
+        for number in range(messages.MAX_VERSIONS):
+            self.do(saying.edit, "lobby", 1, "alice", str(number + 1), SESSION, at=self.at)
+        self.refused(LimitExceeded, "20 are allowed", saying.edit, "lobby", 1, "alice", "more", SESSION, at=self.at)
+        self.do(saying.remove, "lobby", 1, "alice", "", SESSION, at=self.at)
+        found = self.ask(saying.trace, "lobby", 1, "alice", at=self.at)
+        self.assertEqual([row.text for row in found.items], [str(number) for number in range(20, -1, -1)])
+        self.refused(Forbidden, "operator", lambda tx: saying.trace(tx, "lobby", 1, "bob", at=self.at))
+        self.refused(Conflict, "removed", saying.edit, "lobby", 1, "alice", "again", SESSION, at=self.at)
+
+    def test_a_removed_message_has_its_number(self) -> None:
+        self.say("alice", "one")
+        self.say("alice", "two")
+        self.do(saying.remove, "lobby", 1, "alice", "", SESSION, at=self.at)
+        self.assertEqual(self.log("bob"), [(2, "two"), (1, "")])
+
+    def test_an_erased_correspondent(self) -> None:
+        """What was said can still be read, and nothing more be said."""
+        self.say("bob", "hello", "@carol")
+        self.put("carol", Member(3, erased=self.at))
+        self.assertEqual(self.log("bob", "@carol"), [(1, "hello")])
+        self.assertEqual(len(self.ask(reading.search, "bob", "hello", None, limit=5, before=None, at=self.at).items), 1)
+        self.refused(NotFound, "no member carol", saying.speak, "@carol", "bob", "still there?", SESSION, at=self.at)
+        self.refused(NotFound, "no member carol", saying.speak, "@carol", "alice", "hello", SESSION, at=self.at)
+
+
+class Memberships(Talking):
+    """Who is in a room hears it."""
+
+    def test_heard(self) -> None:
+        """To join and to leave tunes the member's sessions, in the same transaction."""
+        self.join("carol")
+        self.assertIn((member("carol"), Tune(room_channel("lobby"), True)), self.heard())
+        self.assertEqual(self.ask(rooms.channels_of, "carol"), [room_channel("lobby")])
+        self.part("carol")
+        self.assertIn((member("carol"), Tune(room_channel("lobby"), False)), self.heard())
+        self.assertEqual(self.ask(rooms.channels_of, "carol"), [])
+
+    def test_large_rooms(self) -> None:
+        """Nobody is told who comes and goes, but the member's own sessions."""
+        few = replace(LIMITS, told=2)
+        self.do(rooms.join, "lobby", "carol", SESSION, few, at=self.at)
+        self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
+        self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
+        self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
+
+    def test_joined_twice(self) -> None:
+        """It changes nothing, and tells nobody."""
+        self.assertEqual(self.join("bob").members, 2)
+        self.assertEqual(self.heard(), [])
+        self.assertEqual(self.setting.get(Rooms, "bob"), Rooms(("lobby",)))
+
+    def test_so_many(self) -> None:
+        for number in range(LIMITS.rooms - 1):
+            self.join("alice", f"room{number}")
+        self.refused(LimitExceeded, "30 are allowed", rooms.join, "onemore", "alice", SESSION, LIMITS, at=self.at)
+
+    def test_a_room_that_is_left(self) -> None:
+        """It keeps what was said, and whoever comes next operates it; one in which nothing was said is gone."""
+        self.say("alice", "farewell")
+        self.part("alice")
+        self.part("bob")
+        joined = self.join("carol")
+        self.assertEqual((joined.seq, joined.members, joined.operator), (1, 1, True))
+        self.join("bob", "den")
+        self.part("bob", "den")
+        self.assertIsNone(self.setting.get(Room, "den"))
+
+    def test_a_closed_room_that_is_left(self) -> None:
+        """It does not open by itself."""
+        self.say("alice", "secret")
+        self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
+        self.part("alice")
+        self.part("bob")
+        self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+
+    def test_an_invitation_is_used_up(self) -> None:
+        self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
+        self.do(rooms.invite, "lobby", "alice", "carol", at=self.at)
+        self.join("carol")
+        self.part("carol")
+        self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+
+    def test_read_marks(self) -> None:
+        """Who speaks has read; what came before one joined is not unread."""
+        self.say("alice", "one")
+        self.join("carol")
+        self.say("alice", "two")
+        self.assertEqual([self.unread(name) for name in ("alice", "bob", "carol")], [{}, {"lobby": (2, 0)}, {"lobby": (1, 0)}])
+        self.say("bob", "three")
+        self.assertEqual(self.unread("bob"), {})
+        self.assertRaises(BadArgument, self.do, reading.mark, "bob", "lobby", 4, SESSION, at=self.at)
+
+
+class Keeping(Talking):
+    """What those do who have power."""
+
+    def test_bans_end(self) -> None:
+        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "spam", LIMITS.told, at=self.at)
+        self.assertIn((member("bob"), Tune(room_channel("lobby"), False)), self.heard())
+        self.refused(Forbidden, "you are banned", saying.say, "lobby", "bob", "hello", SESSION, at=self.at)
+        self.assertRaises(Forbidden, self.log, "bob")
+        self.pass_(minutes=59)
+        self.refused(Forbidden, "you are banned", rooms.join, "lobby", "bob", SESSION, LIMITS, at=self.at)
+        self.pass_(minutes=1)
+        self.join("bob")
+
+    def test_whom_a_kick_tells(self) -> None:
+        """In a large room only the one who is put out."""
+        self.do(moderation.kick, "lobby", "alice", "bob", "", 0, at=self.at)
+        told = [(channel, event) for channel, event in self.heard() if isinstance(event, Parted)]
+        self.assertEqual(told, [(member("bob"), Parted("lobby", "bob", "put out by alice"))])
+
+    def test_each_act_is_noted(self) -> None:
+        """Once, with who, whom, why and until when; what was refused is not."""
+        self.say("bob", "spam")
+        self.refused(Forbidden, "operator", moderation.kick, "lobby", "bob", "alice", "", 100, at=self.at)
+        self.do(moderation.mute, "lobby", "alice", "bob", timedelta(minutes=5), "spam", at=self.at)
+        self.do(moderation.unmute, "lobby", "alice", "bob", at=self.at)
+        self.do(saying.remove, "lobby", 1, "alice", "spam", SESSION, at=self.at)
+        self.do(moderation.slow, "lobby", "alice", 5, at=self.at)
+        self.do(moderation.keep, "lobby", "alice", 5, at=self.at)
+        self.do(moderation.appoint, "lobby", "alice", "bob", True, at=self.at)
+        self.do(moderation.appoint, "lobby", "alice", "alice", False, at=self.at)
+        self.do(moderation.kick, "lobby", "bob", "alice", "bye", 100, at=self.at)
+        found = self.ask(power.deeds, "lobby", "bob", limit=20, before=None).items
+        self.assertEqual(
+            [(row.by, row.act, row.username, row.seq, row.reason) for row in reversed(found)],
+            [
+                ("alice", "mute", "bob", 0, "spam"),
+                ("alice", "unmute", "bob", 0, ""),
+                ("alice", "remove", "bob", 1, "spam"),
+                ("alice", "slow", "", 0, "5 seconds"),
+                ("alice", "keep", "", 0, "messages are kept for 5 days"),
+                ("alice", "appoint", "bob", 0, ""),
+                ("alice", "dismiss", "alice", 0, ""),
+                ("bob", "kick", "alice", 0, "bye"),
+            ],
+        )
+        self.assertEqual(found[-1].until, self.at + timedelta(minutes=5))
+        self.refused(Forbidden, "operator", lambda tx: power.deeds(tx, "lobby", "alice", limit=20, before=None))
+
+    def test_reports(self) -> None:
+        """So many may be open; what they show stays when it is changed afterwards."""
+        for number in range(reports.MAX_OPEN + 1):
+            self.say("bob", f"spam {number + 1}")
+        for number in range(1, reports.MAX_OPEN + 1):
+            self.do(reports.report, "lobby", number, "alice", "", at=self.at)
+        last = reports.MAX_OPEN + 1
+        self.refused(LimitExceeded, "20 of your reports", reports.report, "lobby", last, "alice", "", at=self.at)
+        self.do(reports.settle, 1, "carol", "", at=self.at)
+        self.do(reports.report, "lobby", last, "alice", "", at=self.at)
+        self.do(saying.remove, "lobby", last, "bob", "", SESSION, at=self.at)
+        newest, *others = self.ask(reports.reports, settled=False, limit=100, before=None).items
+        self.assertEqual([line.seq for line in newest.context], list(range(last - reports.AROUND, last + 1)))
+        self.assertEqual(newest.context[-1].text, f"spam {last}")
+        self.assertEqual([row.report for row in others], list(range(reports.MAX_OPEN, 1, -1)))
+        self.assertEqual(len(self.ask(reports.reports, settled=True, limit=100, before=None).items), reports.MAX_OPEN + 1)
+        self.refused(Forbidden, "not in lobby", reports.report, "lobby", 1, "carol", "", at=self.at)
+
+
+class Retention(Talking):
+    """A room may keep its messages for some days."""
+
+    def test_forgets(self) -> None:
+        """A few at a time; numbers stay taken, and what is gone is neither unread nor fed to anybody."""
+        count = retention.AT_ONCE + 5
+        for number in range(count):
+            self.say("alice", f"old {number}")
+        self.do(saying.edit, "lobby", 1, "alice", "older", SESSION, at=self.at)
+        self.pass_(days=10)
+        self.say("alice", "new")
+        self.assertEqual(self.ask(retention.limited), [])
+        self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
+        self.do(moderation.keep, "lobby", "alice", 10, at=self.at)
+        self.assertEqual(self.ask(retention.limited), ["lobby"])
+        self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
+        self.pass_(seconds=1)
+        self.assertTrue(self.do(retention.forget, "lobby", at=self.at))
+        self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
+        self.assertEqual(self.log("bob"), [(count + 1, "new")])
+        self.assertEqual(self.page("bob", 0), ([count + 1], count + 1, True))
+        self.assertEqual(self.unread("bob"), {"lobby": (1, 0)})
+        self.assertIsNone(self.setting.get(Trace, messages.key("lobby", 1)))
+        self.assertEqual(self.say("bob", "next"), count + 2)
+
+    def test_all_of_it(self) -> None:
+        """A room may lose all that was said, and goes on counting."""
+        self.say("alice", "one")
+        self.do(moderation.keep, "lobby", "alice", 1, at=self.at)
+        self.pass_(days=2)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.assertEqual((self.log("bob"), self.unread("bob")), ([], {}))
+        self.assertEqual(self.say("bob", "two"), 2)
+
+
+class Paying(Talking):
+    """A payment and the message that shows it are one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.open("alice")
+        self.open("bob")
+        self.do(movement.deposit, "alice", amount("10"), "", "treasurer", at=self.at)
+
+    def pay(self, units: str, place: str = "lobby") -> paying.Paid:
+        return self.do(paying.pay, place, "alice", "bob", amount(units), "lunch", None, SESSION, at=self.at)
+
+    def balance(self, username: str) -> str:
+        return self.ask(books.balance_of, username, None).balance
+
+    def test_shown(self) -> None:
+        paid = self.pay("4")
+        (line,) = self.ask(saying.history, "lobby", "bob", limit=5, before=None, at=self.at).items
+        self.assertEqual((line.seq, line.from_, line.text), (paid.seq, "alice", f"paid bob 4.00 USD (transfer {paid.transfer}): lunch"))
+        self.assertEqual(line.receipt, messages.Receipt("alice", "bob", "4.00", "USD", transfer=paid.transfer))
+        self.assertEqual((self.balance("alice"), self.balance("bob")), ("6.00", "4.00"))
+
+    def test_refused(self) -> None:
+        """Neither is there without the other."""
+        for place in ("lobby", "@bob"):
+            self.heard()
+            self.assertRaises(InsufficientFunds, self.pay, "11", place)
+            self.assertEqual((self.log("bob", place), self.heard()), ([], []))
+        self.do(blocks.block, "bob", "alice")
+        self.assertRaises(Forbidden, self.pay, "1", "@bob")
+        self.assertEqual(self.balance("alice"), "10.00")
+
+
+class Forgetting(Talking):
+    """What the chat keeps about a member, and what is left of it."""
+
+    def export(self, username: str, limit: int) -> list[Kept]:
+        """All that is kept, page by page."""
+        found: list[Kept] = []
+        while page := self.ask(memory.remembered, username, found[-1].key if found else "", limit):
+            self.assertLessEqual(len(page), limit)
+            found += page
+        return found
+
+    def forget(self, username: str) -> int:
+        """
+        @return: in how many steps.
+        """
+        steps, after = 1, self.do(memory.forget, username, "")
+        while after is not None:
+            steps, after = steps + 1, self.do(memory.forget, username, after)
+        return steps
+
+    def fill(self) -> None:
+        """Bob leaves something everywhere."""
+        self.say("alice", "hello")
+        for number in range(memory.MESSAGES_AT_ONCE + 1):
+            self.say("bob", f"bob's {number}")
+        self.say("bob", "bob's to carol", "@carol")
+        self.do(saying.edit, "@carol", 1, "bob", "bob's, changed", SESSION, at=self.at)
+        for number in range(memory.ROOMS_AT_ONCE):
+            self.join("bob", f"room{number}")
+        self.do(blocks.block, "bob", "alice")
+        self.put("bob", Status("bob's status", True))
+        for seq in (2, 3, 4, 5, 6):
+            self.do(reports.report, "lobby", seq, "alice", "alice's reason", at=self.at)
+        self.do(reports.report, "lobby", 1, "bob", "bob's reason", at=self.at)
+        self.do(moderation.mute, "lobby", "alice", "bob", None, "bob's fault", at=self.at)
+        self.do(moderation.set_access, "room0", "bob", "invite", at=self.at)
+        self.do(rooms.invite, "room0", "bob", "carol", at=self.at)
+
+    def test_export(self) -> None:
+        """All pages together are all, each thing once, whatever fits into a page; and nothing of others'."""
+        self.fill()
+        whole = self.export("bob", 1000)
+        self.assertEqual(self.export("bob", 7), whole)
+        self.assertEqual(len({each.key for each in whole}), len(whole))
+        kinds = [each.kind for each in whole]
+        self.assertEqual(
+            {kind: kinds.count(kind) for kind in kinds},
+            {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 2},
+        )
+        (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
+        self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
+        self.assertEqual([each.kind for each in self.export("carol", 10)], ["invitation", "mark"])
+        self.assertEqual(self.ask(memory.remembered, "bob", "nonsense/1", 1), whole[:1])
+
+    def test_forget(self) -> None:
+        """Nothing of what was said is left, anywhere; numbers and others' words are."""
+        self.fill()
+        self.assertGreater(self.forget("bob"), 6)
+        records = [record for cls in (Message, Trace, Report, Deed, Status, Sanction) for record in self.records(cls)]
+        self.assertNotIn("bob's", repr(records))
+        self.assertEqual([text for _, text in self.log("alice", limit=100)], [""] * (memory.MESSAGES_AT_ONCE + 1) + ["hello"])
+        self.assertIn("alice's reason", repr(records))
+        self.assertIsNone(self.setting.get(Rooms, "bob"))
+        self.assertIsNone(self.setting.get(Seat, "lobby/bob"))
+        self.assertIsNone(self.setting.get(Complaints, "bob"))
+        self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
+        self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
+        self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
+
+    def test_again(self) -> None:
+        """To begin again does no harm."""
+        self.fill()
+        self.forget("bob")
+        before = self.records(Message)
+        self.forget("bob")
+        self.assertEqual(self.records(Message), before)
+
+    def records(self, cls: Any) -> list[Any]:
+        return [record for _, record in self.everything(cls)]
+
+    def everything(self, cls: Any) -> list[tuple[str, Any]]:
+        def find(tx: Any) -> list[tuple[str, Any]]:
+            place = tx._places[cls]
+            return [(key, place.decode(raw)) for key, raw in place.collection.items()]
+
+        return self.ask(find)

@@ -1,0 +1,491 @@
+"""
+Folding, the archive and the upkeep that calls for them, step by step; tests.store.crashes has them among crashes.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.store import archive, journal, snapshot, upkeep
+from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.fold import Folded, NotWritten, Order, fold
+from securehub.store.line import header
+from securehub.store.recovery import CannotStart, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
+from tests.disk import MemoryDirectory
+from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
+from tests.store.verifier import verify
+
+LIFETIMES = {"receipt": LIFETIME}
+DAY = 24 * 3600.0
+
+
+def rows_of(content: bytes) -> tuple[snapshot.Head, set[tuple[Any, ...]]]:
+    """A snapshot's head, and its records without an order."""
+    found = {"receipt": ExpiringCollection("receipt", LIFETIME)}
+    collections: dict[str, Any] = {}
+    disk = MemoryDirectory({"snapshot": content})
+    head, _ = snapshot.load(disk.lines("snapshot"), lambda name: collections.setdefault(name, found.get(name) or Collection(name)))
+    rows = set()
+    for name, collection in collections.items():
+        collection.put_in_order()
+        rows |= {(name, *row) for row in collection.items()}
+    return head, rows
+
+
+class Folding(SynchronousTestCase):
+    """The rule by itself."""
+
+    def setUp(self) -> None:
+        self.patch(journal, "SNAPSHOT_AFTER", 1 << 30)
+        self.setting = Setting(segment_bytes=400)
+
+    def commit(self, count: int) -> None:
+        for number in range(count):
+            self.setting.transact(say, "lobby", f"hello {number}")
+            self.setting.settle()
+
+    def fold(self) -> Folded | None:
+        return fold(self.setting.disk, Order(self.setting.store.writer.serial, LIFETIMES))  # type: ignore[arg-type]
+
+    def adopt(self) -> Folded:
+        folded = self.fold()
+        assert folded is not None
+        self.setting.disk.put_in_place(snapshot_name(folded.number))
+        return folded
+
+    def test_as_if_replayed(self) -> None:
+        """
+        Whatever was put, deleted and left to expire: a fold has the records that a start would have, and a start on it and what follows
+        has them, too.
+        """
+        for seed in range(30):
+            chance = random.Random(seed)
+            setting = self.setting = Setting(segment_bytes=chance.choice([1, 300, 2_000]))
+            for _ in range(4):
+                for _ in range(chance.randint(1, 25)):
+                    self.change(chance)
+                self.adopt_if_any()
+                setting.settle()
+                disk = setting.disk.crashed()
+                with_folds = Setting(disk=MemoryDirectory(disk.files), wall=setting.time.seconds())
+                journal_alone = {name: content for name, content in disk.files.items() if not name.startswith("snapshot")}
+                without = Setting(disk=MemoryDirectory(journal_alone), wall=setting.time.seconds())
+                self.assertEqual(self.everything(with_folds), self.everything(without), seed)
+                verify(disk.files)
+
+    def change(self, chance: random.Random) -> None:
+        """Somebody does something."""
+        setting, key = self.setting, chance.choice("abcd")
+        what = chance.randrange(6)
+        if what == 0:
+            setting.transact(lambda tx: tx.delete(Room, key))
+        elif what == 1:
+            setting.transact(lambda tx: tx.put(key, Receipt(str(chance.random()))))
+        elif what == 2:
+            setting.transact(lambda tx: tx.delete(Receipt, key))
+        elif what == 3:
+            setting.transact(lambda tx: tx.put(key, Room(str(tx.number("room")))))
+        elif what == 4:
+            setting.time.advance(chance.choice([1, LIFETIME, 3 * LIFETIME]))
+        else:
+            setting.transact(say, "lobby", "hello")
+        setting.settle()
+
+    def adopt_if_any(self) -> None:
+        folded = self.fold()
+        if folded is not None:
+            self.setting.disk.put_in_place(snapshot_name(folded.number))
+            self.setting.disk.settle()
+
+    def everything(self, setting: Setting) -> tuple[Any, ...]:
+        """All that a store has, written as a snapshot."""
+        self.patch(journal, "SNAPSHOT_AFTER", 0)
+        setting.close()
+        self.patch(journal, "SNAPSHOT_AFTER", 1 << 30)
+        head, rows = rows_of(setting.disk.files[snapshot_names(setting.disk.names())[-1]])
+        return head.number, head.drawn, head.forms, rows
+
+    def test_nothing_to_fold(self) -> None:
+        """Without a closed segment that has something, there is nothing to do, and nothing is written."""
+        self.assertIsNone(self.fold())
+        self.commit(1)
+        self.assertIsNone(self.fold())
+        self.setting = self.setting.crashed()
+        self.adopt()
+        self.assertIsNone(self.fold())
+        self.setting = self.setting.crashed()
+        self.assertIsNone(self.fold())
+        self.assertEqual(len(snapshot_names(self.setting.disk.names())), 1)
+
+    def test_start_from_it(self) -> None:
+        """A start takes the snapshot, and replays what its segments do not have."""
+        self.commit(7)
+        folded = self.adopt()
+        self.setting = self.setting.crashed()
+        self.assertEqual(self.setting.found.replayed, 7 - folded.number)
+        self.assertEqual(self.setting.found.snapshot, folded.digest)
+        self.assertEqual(self.setting.get(Room, "lobby").seq, 7)
+
+    def test_onto_an_older_one(self) -> None:
+        """A damaged snapshot is passed over and named; what it had is in the journal, be that in the archive."""
+        self.commit(7)
+        first = snapshot_name(self.adopt().number)
+        self.commit(7)
+        second = snapshot_name(self.adopt().number)
+        archive.put_away(self.setting.disk)  # type: ignore[arg-type]
+        self.commit(7)
+        for name in (first, second):
+            content = self.setting.disk.files[name]
+            self.setting.disk.files[name] = content.replace(b'"hello', b'"hallo', 1)
+        folded = self.adopt()
+        self.assertEqual(folded.damaged, [second, first])
+        self.setting.disk.settle()
+        self.setting = self.setting.crashed()
+        self.assertEqual(self.setting.get(Message, "lobby/000001"), Message("hello 0"))
+
+    def test_damaged_journal(self) -> None:
+        """Damage in a closed segment is told, as a start would, and leaves nothing."""
+        self.commit(7)
+        name = segment_names(self.setting.disk.names())[1]
+        self.setting.disk.files[name] = self.setting.disk.files[name].replace(b"hello", b"hallo")
+        refusal = self.assertRaises(CannotStart, self.fold)
+        self.assertIn(name, str(refusal))
+        self.assertEqual([name for name in self.setting.disk.names() if name.startswith("snapshot")], [])
+
+    def test_missing_segment(self) -> None:
+        """So it is with a segment that is not there."""
+        self.commit(7)
+        del self.setting.disk.files[segment_names(self.setting.disk.names())[1]]
+        self.assertRaises(CannotStart, self.fold)
+        self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES))
+
+    def test_read_back(self) -> None:
+        """What cannot be read back is not worth anything."""
+        self.commit(7)
+        disk = self.setting.disk
+        prepare = disk.prepare
+
+        def garbled(name: str, chunks: Any) -> None:
+            prepare(name, [b"".join(chunks).replace(b"hello", b"hallo")])
+
+        disk.prepare = garbled  # type: ignore[method-assign]
+        self.assertRaises(NotWritten, self.fold)
+
+    def test_dead_tails(self) -> None:
+        """What a failing disk has taken of a group that was lost is not folded."""
+        self.commit(1)
+        self.setting.transact(say, "lobby", "lost")
+        self.setting.disk.fail(FULL, on=["append"], kept=None)
+        self.setting.settle()
+        self.setting.time.advance(1)
+        self.setting.settle()
+        self.commit(3)
+        self.adopt()
+        self.setting = self.setting.crashed()
+        self.assertEqual(self.setting.get(Message, "lobby/000002"), Message("hello 0"))
+
+
+class Rotating(SynchronousTestCase):
+    """Segments end."""
+
+    def test_full(self) -> None:
+        """A group goes into a new segment when the old one is full, and each begins where the one before ends."""
+        setting = Setting(segment_bytes=500)
+        for _ in range(12):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        names = segment_names(setting.disk.names())
+        self.assertEqual([int(name.split("-")[1]) for name in names], [0, 3, 6, 9])
+        self.assertEqual(verify(setting.disk.files), 12)
+        self.assertEqual(setting.crashed().get(Room, "lobby").seq, 12)
+
+    def test_old(self) -> None:
+        """And when a day has passed, with something in it or not."""
+        setting = Setting()
+        for _ in range(3):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+            setting.time.advance(DAY / 2)
+        self.assertEqual([int(name.split("-")[1]) for name in setting.disk.names()], [0, 2])
+
+    def test_cannot_begin(self) -> None:
+        """When the next one cannot begin, the group is lost, and nothing more goes into the old one."""
+        setting = Setting(segment_bytes=1)
+        setting.transact(say, "lobby", "hello")
+        setting.settle()
+        setting.transact(say, "lobby", "lost")
+        setting.disk.fail(FULL, on=["create"], times=2, kept=None)
+        setting.settle()
+        self.assertIsNotNone(setting.store.trouble)
+        setting.time.advance(1)
+        setting.settle()
+        self.assertIsNotNone(setting.store.trouble)
+        setting.time.advance(1)
+        setting.settle()
+        setting.transact(say, "lobby", "there")
+        setting.settle()
+        self.assertEqual(setting.crashed().get(Message, "lobby/000002"), Message("there"))
+
+    def test_snapshot_in_the_header(self) -> None:
+        """Each header states the newest snapshot, so that the chain vouches for it."""
+        setting = Setting(segment_bytes=1)
+        setting.store.writer.snapshot = "ab" * 32
+        for _ in range(2):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        stated = [header(setting.disk.files[name].splitlines(keepends=True)[0]).snapshot for name in setting.disk.names()]
+        self.assertEqual(stated, [None, "ab" * 32])
+
+
+class StepFolder:
+    """A folder that folds when it is told to."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self.orders: list[Order] = []
+        self.stopped = False
+        self._deferred: Deferred[Any] = Deferred()
+
+    def fold(self, order: Order) -> Deferred[Folded | None]:
+        self.orders.append(order)
+        self._deferred = Deferred()
+        return self._deferred
+
+    def finish(self) -> None:
+        """Do what was ordered."""
+        self._deferred.callback(fold(self._setting.disk, self.orders[-1]))  # type: ignore[arg-type]
+
+    def fail(self) -> None:
+        self._deferred.errback(RuntimeError("there was no memory"))
+
+    def stop(self) -> Deferred[None]:
+        self.stopped = True
+        return succeed(None)
+
+
+class Keeping(SynchronousTestCase):
+    """The daemon's part."""
+
+    def setUp(self) -> None:
+        self.begin(Setting(segment_bytes=1_000))
+
+    def begin(self, setting: Setting, **options: Any) -> None:
+        self.setting = setting
+        self.folder = StepFolder(setting)
+        parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": 10} | options
+        self.upkeep = Upkeep(
+            setting.store,
+            setting.disk,  # type: ignore[arg-type]
+            setting.worker,
+            setting.time,
+            setting.clock,
+            self.folder,
+            **parameters,
+        )
+        self.upkeep.start()
+
+    def commit(self, count: int) -> None:
+        for number in range(count):
+            self.setting.transact(say, "lobby", f"hello {number}")
+            self.setting.settle()
+
+    def look(self, after: float = LOOK_SECONDS) -> int:
+        """
+        Time passes.
+
+        @return: how many folds were ordered.
+        """
+        before = len(self.folder.orders)
+        self.setting.time.advance(after)
+        self.setting.settle()
+        return len(self.folder.orders) - before
+
+    def finish(self) -> None:
+        self.folder.finish()
+        self.setting.settle()
+
+    def snapshots(self) -> list[int]:
+        return [int(name[9:24]) for name in snapshot_names(self.setting.disk.names())]
+
+    def serials(self, folder: str = "") -> list[int]:
+        return [serial_of(name) for name in segment_names(self.setting.disk.names(folder))]
+
+    def test_when_a_segment_is_full(self) -> None:
+        """The first fold comes when a segment is closed, in the next look; the next when half as much as the snapshot has gathered."""
+        self.commit(3)
+        self.assertEqual(self.look(), 0)
+        self.commit(3)
+        self.assertEqual(self.look(), 1)
+        self.finish()
+        self.assertEqual(self.serials(), [1, 2])
+        self.assertEqual(self.snapshots(), [int(segment_names(self.setting.disk.names())[1].split("-")[1])])
+        self.assertEqual(self.look(), 0)
+        self.commit(60)
+        self.assertEqual(self.look(), 1)
+        self.finish()
+        size = self.setting.disk.size(snapshot_names(self.setting.disk.names())[-1])
+        before = self.snapshots()[-1]
+        while not self.look():
+            self.commit(1)
+        closed = [self.setting.disk.size(name) for name in segment_names(self.setting.disk.names())[:-1]]
+        self.assertGreaterEqual(self.setting.store.number - before, 10)
+        self.assertGreater(sum(closed), size // 2)
+
+    def test_one_at_a_time(self) -> None:
+        """While one is being made no other is ordered, whatever gathers."""
+        self.commit(10)
+        self.assertEqual(self.look(), 1)
+        self.commit(10)
+        self.assertEqual(self.look(), 0)
+        self.finish()
+        self.assertEqual(self.look(), 1)
+
+    def test_in_portions(self) -> None:
+        """What has gathered for long is folded a part at a time."""
+        self.patch(upkeep, "MOST_BYTES", 2_500)
+        self.commit(60)
+        folds = 0
+        while self.look():
+            folds += 1
+            self.finish()
+        self.assertGreater(folds, 2)
+        self.assertEqual(len(set(self.snapshots())), 2)
+        self.assertEqual(self.snapshots()[-1], int(segment_names(self.setting.disk.names())[-1].split("-")[1]))
+
+    def test_after_a_day(self) -> None:
+        """However little it is, it is folded after a day, once; and then there is nothing to do."""
+        self.commit(1)
+        self.assertEqual(self.look(DAY / 2), 0)
+        self.assertEqual(self.look(DAY / 2), 1)
+        self.finish()
+        self.assertEqual(self.snapshots(), [1])
+        for _ in range(5):
+            self.assertEqual(self.look(DAY), 0)
+        self.assertEqual(self.serials(), [1, 2])
+
+    def test_old_files(self) -> None:
+        """Two snapshots stay, with the segments behind the older one; what that covers is in the archive for its days."""
+        for _ in range(5):
+            self.commit(20)
+            self.look()
+            self.finish()
+        self.assertEqual(len(self.snapshots()), 2)
+        archived, left = self.serials("archive"), self.serials()
+        self.assertEqual(archived + left, list(range(1, self.setting.store.writer.serial + 1)))
+        covered = snapshot.read_head(next(self.setting.disk.lines(snapshot_name(self.snapshots()[0])))).serial
+        self.assertEqual(archived[-1], covered)
+        self.look(9 * DAY)
+        self.assertEqual(self.serials("archive"), archived)
+        self.look(1 * DAY)
+        self.assertEqual(self.serials("archive"), [])
+        self.assertEqual(verify(self.setting.disk.files), 100)
+        self.setting.disk.settle()
+        self.assertEqual(self.setting.crashed().get(Room, "lobby").seq, 100)
+
+    def test_bounded(self) -> None:
+        """A community that lives for years on the same few records takes no more of the disk than they and the archive's days."""
+        sizes = []
+        for _ in range(60):
+            for number in range(30):
+                self.setting.put(str(number % 10), Room(str(number)))
+                self.setting.settle()
+            if self.look(DAY / 2):
+                self.finish()
+            sizes.append(sum(map(len, self.setting.disk.files.values())))
+        self.assertLess(max(sizes[30:]), max(sizes[:30]) * 1.2)
+
+    def test_failed(self) -> None:
+        """A fold that fails is tried again later, and leaves everything as it was; what a child has left is swept away."""
+        self.commit(10)
+        self.look()
+        before = dict(self.setting.disk.files)
+        self.setting.disk.files["snapshot-000000000000009.jsonl.new"] = b"half of"
+        self.folder.fail()
+        self.assertEqual(self.look(AGAIN_SECONDS / 2), 0)
+        self.assertEqual(self.setting.disk.files, before)
+        self.assertEqual(self.look(AGAIN_SECONDS), 1)
+        self.finish()
+        self.assertEqual(len(self.snapshots()), 1)
+
+    def test_cannot_be_put_in_place(self) -> None:
+        """When the new snapshot cannot get its name, the old files stay."""
+        self.commit(10)
+        self.look()
+        self.setting.disk.fail(FULL, on=["rename"])
+        self.finish()
+        self.assertEqual((self.snapshots(), self.serials("archive")), ([], []))
+        self.assertEqual(self.look(AGAIN_SECONDS), 1)
+
+    def test_no_room(self) -> None:
+        """Nothing is folded where that would fill the disk."""
+        self.commit(10)
+        self.setting.disk.space = 1_500
+        self.assertEqual(self.look(), 0)
+        self.setting.disk.space = 10_000
+        self.assertEqual(self.look(), 1)
+
+    def test_damaged(self) -> None:
+        """A snapshot that was found damaged is set aside, and does not count as one to go back to."""
+        for _ in range(2):
+            self.commit(20)
+            self.look()
+            self.finish()
+        name = snapshot_name(self.snapshots()[-1])
+        self.setting.disk.files[name] = self.setting.disk.files[name].replace(b"hello", b"hallo", 1)
+        older = self.snapshots()[0]
+        self.commit(40)
+        self.look()
+        self.finish()
+        self.assertEqual(self.snapshots()[0], older)
+        self.assertIn(f"{name}.damaged", self.setting.disk.names())
+
+    def test_stop(self) -> None:
+        """A stop ends what is being folded, and nothing comes of it afterwards."""
+        self.commit(10)
+        self.look()
+        stopped: list[object] = []
+        self.upkeep.stop().addCallback(stopped.append)
+        self.assertEqual((stopped, self.folder.stopped), ([None], True))
+        self.folder.fail()
+        self.setting.close()
+        self.assertEqual(self.setting.time.getDelayedCalls(), [])
+
+    def test_digest(self) -> None:
+        """The next segment states the digest of the new snapshot."""
+        self.commit(10)
+        self.look()
+        self.finish()
+        self.commit(10)
+        newest = self.setting.disk.files[segment_names(self.setting.disk.names())[-1]].splitlines(keepends=True)[0]
+        name = snapshot_name(self.snapshots()[-1])
+        self.assertEqual(header(newest).snapshot, snapshot.digest_of(self.setting.disk.files[name].splitlines()[-1]))
+
+
+class Pruning(SynchronousTestCase):
+    """The archive's end."""
+
+    def test_never_begun(self) -> None:
+        """A segment that never began has no day of its own, and goes with those before it."""
+        setting = Setting()
+        setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
+        now = setting.clock.now()
+        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl"])  # type: ignore[arg-type]
+
+    def test_no_gap(self) -> None:
+        """What lies outside of the archive goes first."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(4):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        first, second, *_ = segment_names(setting.disk.names())
+        setting.disk.rename(second, f"archive/{second}")
+        later = setting.clock.now() + timedelta(days=99)
+        self.assertEqual(archive.prune(setting.disk, later, 1), [])  # type: ignore[arg-type]
+        setting.disk.rename(first, f"archive/{first}")
+        self.assertEqual(archive.prune(setting.disk, later, 1), [first, second])  # type: ignore[arg-type]

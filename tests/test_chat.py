@@ -1,0 +1,274 @@
+"""
+Many in one room: what each delivery costs, who catches up, who is cut, and how little is told in a large room.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import switchboard
+from tests.world import PASSWORD, Client, World
+
+TEXT = "x" * 4000
+
+
+class Room(SynchronousTestCase):
+    """Members of the lobby, of whom the first operates it."""
+
+    settings: ClassVar[dict[str, Any]] = {}
+
+    def setUp(self) -> None:
+        self.world = World(**self.settings)
+        self.clients: dict[str, Client] = {}
+
+    def enter(self, *usernames: str) -> list[Client]:
+        """New members join."""
+        for username in usernames:
+            self.clients[username] = self.world.member(username)
+            self.clients[username].ask("JOIN lobby")
+        self.silence()
+        return [self.clients[username] for username in usernames]
+
+    def silence(self) -> None:
+        """Whatever was said so far is heard."""
+        self.world.elapse(self.world.settings["presence_seconds"])
+        for client in self.clients.values():
+            if client.transport.reads:
+                client.received()
+
+    def back(self, username: str, *, json: bool = False) -> Client:
+        """Somebody comes back."""
+        client = self.clients[username] = self.world.connect()
+        client.ask(f"LOGIN {username} {PASSWORD}")
+        if json:
+            client.call("hub.ping")
+        self.silence()
+        return client
+
+    def numbers(self, lines: list[str]) -> list[int]:
+        """Of the messages that a program heard."""
+        events = [json.loads(line) for line in lines]
+        return [each["params"]["seq"] for each in events if each.get("method") == "chat.message"]
+
+
+class FanOutTests(Room):
+    """Whatever is said is encoded once, and leaves in one write."""
+
+    def encoded(self) -> list[bool]:
+        """What is encoded from now on; whether as JSON."""
+        forms: list[bool] = []
+        encode = switchboard.encode
+
+        def counted(event: Any, json: bool) -> bytes:
+            forms.append(json)
+            return encode(event, json)
+
+        self.patch(switchboard, "encode", counted)
+        return forms
+
+    def test_once_for_each_form(self) -> None:
+        alice, *others = self.enter("alice", *(f"m{number}" for number in range(12)))
+        others[0].call("hub.ping")
+        forms = self.encoded()
+        alice.ask("SAY lobby hello")
+        self.assertEqual(sorted(forms), [False, True])
+        self.assertEqual([each.received() for each in others[1:]], [["* [lobby] alice: hello"]] * 11)
+        self.assertEqual(self.numbers(others[0].received()), [1])
+
+    def test_one_write(self) -> None:
+        """What is said in one turn, by whomever, reaches each in one write, in its order."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        writes = carol.transport.writes
+        alice.send(*(f"SAY lobby a{number}" for number in range(5)))
+        bob.send(*(f"SAY lobby b{number}" for number in range(5)))
+        self.world.settle()
+        self.assertEqual(carol.transport.writes, writes + 1)
+        said = [f"* [lobby] {name}: {name[0]}{number}" for name in ("alice", "bob") for number in range(5)]
+        self.assertEqual(carol.received(), said)
+
+    def test_nothing_before_it_is_on_the_disk(self) -> None:
+        alice, bob = self.enter("alice", "bob")
+        self.world.disk_waits = True
+        alice.send("SAY lobby hello")
+        self.world.settle()
+        self.assertEqual((alice.received(), bob.received()), ([], []))
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual((alice.received(), bob.received()), (["OK Message 1."], ["* [lobby] alice: hello"]))
+
+    def test_a_slow_reader_delays_nobody(self) -> None:
+        """It is cut when too much waits; all others hear all, and it catches up when it comes back."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        bob.transport.stop_reading()
+        limit = self.world.settings["outbound_bytes"]
+        for count in itertools.count(1):
+            alice.ask(f"SAY lobby {TEXT}")
+            self.assertEqual(len(carol.received()), 1)
+            self.assertLessEqual(bob.protocol.outlet.queued, limit + 2 * len(TEXT))
+            if bob.closed:
+                break
+            self.assertLess(count, 2 * limit // len(TEXT), "bob is never cut")
+        bob = self.back("bob", json=True)
+        bob.send('{"jsonrpc":"2.0","id":9,"method":"chat.join","params":{"room":"lobby","since":0}}')
+        self.world.settle()
+        self.assertEqual(self.numbers(bob.received()), [*range(1, count + 1)])
+
+
+class CatchingUpTests(Room):
+    """Who joins with C{since} is fed from the store as fast as they read."""
+
+    COUNT = 700
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.enter("alice", "bob")
+        self.bob.close()
+        for number in range(self.COUNT // 100):
+            self.alice.ask(*(f"SAY lobby {number} {TEXT[:1000]}" for _ in range(100)))
+        self.bob = self.back("bob", json=True)
+
+    def join(self, since: int) -> None:
+        self.bob.send(json.dumps({"jsonrpc": "2.0", "id": 9, "method": "chat.join", "params": {"room": "lobby", "since": since}}))
+        self.world.settle()
+
+    def test_in_order(self) -> None:
+        """What is said meanwhile comes after it, once."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.alice.ask("SAY lobby newer")
+        lines = self.bob.received()
+        self.bob.transport.reads = True
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.alice.ask("SAY lobby newest")
+        lines += self.bob.received()
+        self.assertEqual(json.loads(lines[0])["result"]["seq"], self.COUNT)
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 3)])
+
+    def test_bounded(self) -> None:
+        """However much there is, and however long it is not read: no more waits than a page and what the socket takes."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        for _ in range(20):
+            self.alice.ask(f"SAY lobby {TEXT}")
+            self.assertLess(self.bob.protocol.outlet.queued + len(self.bob.transport.value()), 2 * 64 * 1024 + 32 * 1024)
+        self.assertFalse(self.bob.closed)
+
+    def test_requests_in_between(self) -> None:
+        """Are answered; the pages go on."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.bob.send('{"jsonrpc":"2.0","id":10,"method":"hub.ping"}')
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
+        self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
+
+    def test_put_out_in_the_middle(self) -> None:
+        """Nothing more is told of the room."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.alice.ask("chat.ban lobby bob", "SAY lobby about bob")
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertNotIn("about bob", "".join(lines))
+        self.assertLess(len(self.numbers(lines)), self.COUNT)
+        self.assertEqual(json.loads(self.bob.ask('{"jsonrpc":"2.0","id":11,"method":"hub.ping"}')[-1])["id"], 11)
+
+    def test_logged_out_in_the_middle(self) -> None:
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.bob.send('{"jsonrpc":"2.0","id":10,"method":"auth.logout"}')
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertLess(len(self.numbers(lines)), self.COUNT)
+        self.alice.ask("SAY lobby after")
+        self.assertEqual(self.bob.received(), [])
+
+
+class LargeRoomTests(Room):
+    """A room with more members than are told of each other."""
+
+    settings: ClassVar[dict[str, Any]] = {"told_members": 5}
+    MEMBERS = 20
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.everybody = self.enter(*(f"m{number}" for number in range(self.MEMBERS)))
+
+    def test_joining_tells_nobody(self) -> None:
+        newcomer = self.world.member("newcomer")
+        self.assertEqual(newcomer.ask("JOIN lobby"), [f"OK lobby has {self.MEMBERS + 1} members, and its newest message is 0."])
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual([each.received() for each in self.everybody], [[]] * self.MEMBERS)
+        newcomer.ask("PART lobby")
+        self.assertEqual([each.received() for each in self.everybody], [[]] * self.MEMBERS)
+
+    def test_all_come_back(self) -> None:
+        """After a restart nobody is told of anybody, and all can be asked for."""
+        self.world.restart()
+        for number in range(self.MEMBERS):
+            self.back(f"m{number}")
+        self.world.elapse(10)
+        self.assertEqual([each.received() for each in self.clients.values()], [[]] * self.MEMBERS)
+        self.assertEqual(len(self.clients["m0"].ask("NAMES lobby limit=100")), self.MEMBERS + 2)
+        self.assertEqual(len(self.clients["m0"].ask("WHO limit=100")), self.MEMBERS + 2)
+
+
+class SmallRoomTests(Room):
+    """A room in which each is told of each."""
+
+    def test_each_once(self) -> None:
+        """However many rooms they share."""
+        alice, bob = self.enter("alice", "bob")
+        for client in (alice, bob):
+            client.ask("JOIN garden")
+        self.silence()
+        bob.ask("STATUS at lunch", "STATUS away=on")
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(alice.received(), ["* bob is away: at lunch"])
+
+    def test_after_a_restart(self) -> None:
+        """Those who are there before the others are told of them."""
+        self.enter("alice", "bob")
+        self.world.restart()
+        alice = self.back("alice")
+        self.back("bob")
+        alice.received()
+        self.clients["bob"].close()
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(alice.received(), ["* bob is gone."])
+
+
+class RetentionTests(Room):
+    """Old messages go by themselves."""
+
+    def test_every_hour(self) -> None:
+        alice, bob = self.enter("alice", "bob")
+        alice.ask(*["SAY lobby old"] * 100, "chat.keep lobby 1")
+        self.world.elapse(24 * 3600 + 1)
+        alice.ask("SAY lobby new")
+        self.world.elapse(3600)
+        self.assertEqual([line.split("alice: ")[1] for line in bob.ask("LOG lobby")[-2:-1]], ["new"])
+        self.assertEqual(self.world.hub.store.counts()["message"], 1)
+
+    def test_at_the_start(self) -> None:
+        alice, _ = self.enter("alice", "bob")
+        alice.ask("SAY lobby old", "chat.keep lobby 1")
+        self.world.time.advance(1800)
+        self.world.restart()
+        self.world.time.advance(24 * 3600)
+        self.world.restart()
+        self.world.settle()
+        self.assertEqual(self.world.hub.store.counts()["message"], 0)
