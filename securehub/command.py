@@ -97,6 +97,8 @@ def role(name: str) -> Access:
 
 TREASURER = role("treasurer")
 ADMIN = role("admin")
+SELLER = Access(True, True, "seller", "members with the role seller")
+"""Not the operator, who has no account and so nothing to sell."""
 
 
 @dataclass(frozen=True)
@@ -320,6 +322,8 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
     positional = [parameter for parameter in parameters if not parameter.by_name]
     if rest and rest != positional[-1:]:
         raise TypeError(f"{where}: a text that takes the rest of the line can only be the last parameter")
+    if len(positional) > 1 and any(parameter.type.words for parameter in positional):
+        raise TypeError(f"{where}: what takes all words can only be the one parameter that is not given by name")
     if not function.__doc__:
         raise TypeError(f"{where} has no docstring, which is what HELP says")
 

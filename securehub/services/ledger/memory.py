@@ -109,8 +109,8 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
 
 def _blank(tx: Transaction, username: str, key: str, record: Transfer | Hold | Request | Schedule) -> None:
-    if isinstance(record, Hold):
-        record = holds.give_up(tx, key, record)
+    if isinstance(record, Hold) and record.state == "open":
+        record = holds.give_up(tx, int(key), record)
     elif isinstance(record, Request):
         record = requests.give_up(tx, key, record, username)
     elif isinstance(record, Schedule):
