@@ -312,4 +312,5 @@ class ToolTests(Files):
         status, told = self.run_tool()
         self.assertEqual((status, told), (2, "securehub: bank.db: file is not a database\n"))
         self.assertEqual([path.name for path in self.state.iterdir()], ["lock"])
-        self.assertEqual(commandline.main(["import", "--state", str(self.state)]), 2)
+        with redirect_stderr(io.StringIO()):
+            self.assertEqual(commandline.main(["import", "--state", str(self.state)]), 2)
