@@ -48,7 +48,7 @@ class _Slot:
         self.place = place
         self.mark = 1 << place
         self.parse: Callable[[str], Any] = parameter.type.parse
-        self.takes_rest = parameter.type.rest and not parameter.by_name
+        self.takes_rest = parameter.takes_rest
         self.parameter = parameter
 
 
@@ -132,6 +132,40 @@ class Binder:
             values[slot.place] = self._from_word(slot, word, plain)
             given |= slot.mark
             rest = remainder
+        return self._complete(values, given, self._needed_in_text)
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether lines of text are for L{from_words}."""
+        return any(slot.parameter.type.words for slot in self._positional)
+
+    def from_words(self, rest: str, plain: bool) -> Bound:
+        """
+        Bind what follows the verb in a line of text, where one parameter takes all words that are not given by name.
+
+        @raise BadArgument: naming the parameter, or saying how the command is used.
+        """
+        values = self._blank.copy()
+        given = 0
+        gathered: list[str] = []
+        while rest:
+            word, remainder = words.take(rest)
+            name, equals, value = word.partition("=")
+            named = self._named.get(name) if equals else None
+            if named is None or given & named.mark:
+                gathered.append(word)
+            else:
+                if value[:1] == '"':
+                    value, remainder = words.unquote(rest[len(name) + 1 :])
+                values[named.place] = self._from_word(named, value, plain)
+                given |= named.mark
+            rest = remainder
+        (slot,) = self._positional
+        if gathered and not given & slot.mark:
+            values[slot.place] = self._from_word(slot, " ".join(gathered), plain)
+            given |= slot.mark
+        elif gathered:
+            raise BadArgument(f"{shown(gathered[0])} is too much; usage: {self._command.usage}")
         return self._complete(values, given, self._needed_in_text)
 
     def _from_plain_words(self, rest: str) -> Bound:

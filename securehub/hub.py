@@ -23,6 +23,7 @@ from securehub.dispatch import Clash, Dispatch
 from securehub.doorkeeper import Doorkeeper
 from securehub.gate import Gate
 from securehub.hashing import Hashing
+from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
@@ -81,7 +82,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once, Audit, Due)
+    core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
 
     def __init__(
         self,

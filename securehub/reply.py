@@ -88,7 +88,7 @@ def _heads(cls: type[msgspec.Struct]) -> list[str]:
     return [name.ljust(width) for name in _names(cls)]
 
 
-RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
+RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held", "price", "total"})
 
 
 def shown(value: object) -> str:

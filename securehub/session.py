@@ -359,8 +359,9 @@ class Session:
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
-        elif self._wrote:
-            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go.
+        elif self._wrote or self._later:
+            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go; and so it has if the
+            # events below were lost, which are settled, and which nobody would send again.
             self._outbox.reply(b"")
         self._wrote = False
         if self._later:
