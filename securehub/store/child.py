@@ -119,7 +119,8 @@ def main() -> None:
     @raise SystemExit: it could not be done; the text is what the daemon logs.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the daemon
-    os.nice(NICENESS)
+    with suppress(OSError):  # A service manager may forbid it.
+        os.nice(NICENESS)
     Thread(target=_end_with_the_daemon, daemon=True).start()
     try:
         folded = fold(RealDirectory(Path(sys.argv[1])), msgspec.json.decode(sys.argv[2], type=Order))
