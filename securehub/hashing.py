@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import Any, TypeVar
 
@@ -290,6 +291,7 @@ def politely(compute: Callable[..., T], *args: object) -> T:
     shall not notice.
     """
     if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
-        # Zero is the thread that calls, not its process.
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        # Zero is the thread that calls, not its process. A service manager may forbid it; a hash is worth more than good manners.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
     return compute(*args)

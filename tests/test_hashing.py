@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock as Time
@@ -194,6 +195,11 @@ class ThreadTests(SynchronousTestCase):
         thread.start()
         thread.join()
         return found[0]
+
+    def test_nice_is_forbidden(self) -> None:
+        """Where a service manager does not let threads be nice, they compute all the same."""
+        with mock.patch("os.setpriority", side_effect=PermissionError):
+            self.assertEqual(self.in_thread(lambda: politely(lambda: "done")), "done")
 
     def test_nice(self) -> None:
         """Only the thread that computes, and one that is nicer already stays so."""

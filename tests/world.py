@@ -210,8 +210,11 @@ class World:
     @param factories: the services; those that are installed if none are given.
     @param settings: settings that differ from their defaults.
 
+    @param make_folder: gives what folds in a directory; without it nothing does.
+
     @ivar time: the reactor's; the wall clock follows it.
     @ivar beside: who makes backups and looks at them.
+    @ivar skew: seconds by which somebody has set the wall clock.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
@@ -226,6 +229,7 @@ class World:
         directory: MemoryDirectory | None = None,
         factories: Sequence[Any] | None = None,
         make_store: Callable[..., Any] = SuspiciousStore,
+        make_folder: Callable[[Any], Any] | None = None,
         **settings: Any,
     ) -> None:
         self.time = Time()
@@ -239,6 +243,8 @@ class World:
         self.late: tuple[str, ...] = ()
         self._factories = factories if factories is not None else installed()
         self._make_store = make_store
+        self._make_folder = make_folder
+        self.skew = 0.0
         self._start()
 
     def _start(self) -> None:
@@ -248,6 +254,7 @@ class World:
         self.hashing = Hashing(
             CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
         )
+        self.folder = self._make_folder and self._make_folder(self.directory)
         self.hub = Hub(
             self.settings,
             self._factories,
@@ -260,12 +267,13 @@ class World:
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
             beside=self.beside,
+            folder=self.folder,
         )
         self.hub.open()
 
     def now(self) -> datetime:
         """The time on the wall."""
-        return BEGIN + timedelta(seconds=self.time.seconds())
+        return BEGIN + timedelta(seconds=self.time.seconds() + self.skew)
 
     def connect(
         self, *, operator: bool = False, handshake: bool = True, address: str = "127.0.0.1", certificate: Identity | None = None
@@ -331,7 +339,7 @@ class World:
 
     def start_again(self) -> None:
         """Start another hub on what one that has stopped left."""
-        for call in self.time.getDelayedCalls():
+        for call in list(self.time.getDelayedCalls()):
             call.cancel()
         for client in self.clients:
             client.transport.lost = True
