@@ -100,7 +100,7 @@ class Payers:
 def open_store(state: Path, gate: Any, source: str) -> tuple[JournalStore, Clock]:
     clock = Clock()
     directory = RealDirectory(state, keys.find(source))
-    store = JournalStore(directory, ThreadWorker(reactor.callFromThread), reactor, clock, RECORDS, gate, Switchboard())
+    store = JournalStore(directory, ThreadWorker(reactor.callFromThread), reactor, clock, RECORDS, gate, Switchboard(gate))
     store.open()
     return store, clock
 
@@ -156,15 +156,15 @@ def measure_start(state: Path, source: str) -> dict[str, float]:
     before = resident()
     seconds = timed(lambda: start(state, source))
     during = resident()
-    segment = max(state.glob("journal-*.jsonl"), key=lambda path: path.stat().st_size)
     found = keys.find(source)
 
     def decode() -> None:
-        with segment.open("rb") as lines:
-            header = line.header(next(lines))
-            key = found.for_file(header.key, header.salt) if header.key else None
-            for each in lines:
-                line.commit(each, key)
+        for path in sorted(state.glob("journal-*.jsonl")):
+            with path.open("rb") as lines:
+                header = line.header(next(lines))
+                key = found.for_file(header.key, header.salt) if header.key else None
+                for each in lines:
+                    line.commit(each, key)
 
     decoding = timed(decode)
     transfers = next(cls for cls in RECORDS if cls.collection == "transfer")
@@ -178,7 +178,8 @@ started: list[JournalStore] = []
 
 def start(state: Path, source: str) -> None:
     clock = Clock()
-    store = JournalStore(RealDirectory(state, keys.find(source)), _NoWorker(), task.Clock(), clock, RECORDS, NoGate(), Switchboard())
+    gate = NoGate()
+    store = JournalStore(RealDirectory(state, keys.find(source)), _NoWorker(), task.Clock(), clock, RECORDS, gate, Switchboard(gate))
     store.open()
     started.append(store)
 

@@ -7,6 +7,7 @@ C{securehub store} command, as an operator could give it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -76,9 +77,10 @@ class Processes:
             command += ["--backups", str(self._backups)]
         process = _Tool()
         self._running.add(process)
-        # With the daemon's environment, in which the key may be, and its directory: then Twisted need not fork, which would copy the tables
-        # of all its memory.
-        self._reactor.spawnProcess(process, sys.executable, [*command, *arguments], env=None)
+        # With the daemon's environment, in which the key may be, and what it has imported from. In its own directory: then Twisted need
+        # not fork, which would copy the tables of all its memory.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._reactor.spawnProcess(process, sys.executable, [*command, *arguments], env=environment)
 
         def ended(said: dict[str, Any]) -> dict[str, Any]:
             self._running.discard(process)

@@ -112,7 +112,7 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tap", "systemd", "client", "storetool", "hashing"},
+    "os": {"store", "tap", "systemd", "client", "storetool", "beside", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},

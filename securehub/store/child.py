@@ -1,7 +1,7 @@
 """
 The child process that folds: how the daemon starts it, and what runs in it.
 
-    python -P -m securehub.store.child DIR ORDER KEY_SOURCE
+    python -P -m securehub.store.child DIR ORDER [KEY_SOURCE]
 
 It reads closed files, leaves a prepared one, and says on its standard output what came of it. It ends with the daemon: when its standard
 input does.
@@ -126,7 +126,8 @@ def main() -> None:
         os.nice(NICENESS)
     Thread(target=_end_with_the_daemon, daemon=True).start()
     try:
-        folded = fold(RealDirectory(Path(sys.argv[1]), find(sys.argv[3])), msgspec.json.decode(sys.argv[2], type=Order))
+        path, order, *source = sys.argv[1:]
+        folded = fold(RealDirectory(Path(path), find(*source)), msgspec.json.decode(order, type=Order))
     except (CannotStart, NoKey, NotWritten, OSError) as error:
         raise SystemExit(str(error)) from None
     sys.stdout.buffer.write(_encode(folded))

@@ -122,7 +122,7 @@ def name_of(key: bytes) -> str:
     return sha256(b"securehub store key" + key).hexdigest()[:16]
 
 
-def find(source: str, *, beside: Path | None = None) -> Keys:
+def find(source: str = "", *, beside: Path | None = None) -> Keys:
     """
     Fetch the keys from where a setting says that they are.
 
