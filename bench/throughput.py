@@ -1,14 +1,16 @@
 """
-Requests a second, the server's CPU for each, and how long they take: PING, BALANCE and TRANSFER.
+Requests a second, the server's CPU for each, and how long they take: PING, BALANCE, TRANSFER and ORDER.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from statistics import median
 
 import members
+import shops
 from generator import Figures, Load, LoadFailed, measure
 from servers import Server, copy_of, hub, peer
 from table import print_row
@@ -21,6 +23,13 @@ PING_JSON = '{"jsonrpc":"2.0","id":{n},"method":"hub.ping","params":{}}'
 # The payee is logged in on another connection and is told of it there: each transfer is a reply and an event.
 TRANSFER = "TRANSFER bench{o} 0.01 key={run}-{n}"
 TRANSFER_JSON = '{"jsonrpc":"2.0","id":{n},"method":"ledger.transfer","params":{"to":"bench{o}","amount":"0.01","key":"{run}-{n}"}}'
+
+# Three lines, paid to the member of the connection behind this one, with points for the customer and an entry in the customer's budget.
+ORDER = "ORDER a{c} 1 b{c} 2 c{c} 1 key={run}-{n}"
+ORDER_JSON = (
+    '{"jsonrpc":"2.0","id":{n},"method":"orders.place","params":{"items":[{"sku":"a{c}","quantity":1},'
+    '{"sku":"b{c}","quantity":2},{"sku":"c{c}","quantity":1}],"key":"{run}-{n}"}}'
+)
 
 HEADINGS = "scenario", "conns", "in flight", "requests/s", "CPU us", "p50 ms", "p99 ms", "load CPU", "to bare", "goal"
 
@@ -36,6 +45,7 @@ class Scenario:
     goal: str = ""
     logged_in: bool = True
     beside_peer: bool = False
+    base: Callable[[], Path] = members.base
 
     def load(self) -> Load:
         # A key is never used in two runs, whatever state they work on.
@@ -46,7 +56,7 @@ class Scenario:
 
     @contextmanager
     def hub(self) -> Iterator[Server]:
-        with copy_of(members.base() if self.logged_in else None) as state, hub(state) as server:
+        with copy_of(self.base() if self.logged_in else None) as state, hub(state) as server:
             yield server
 
 
@@ -66,13 +76,25 @@ def transfers() -> list[Scenario]:
     return [*rows, *(Scenario("TRANSFER JSON", TRANSFER_JSON, 64, each) for each in (1, 16))]
 
 
-SCENARIOS = {"ping": pings, "balance": balances, "transfer": transfers}
+def orders() -> list[Scenario]:
+    """Beside transfers of the same state, in the same run."""
+    requests = {"TRANSFER": TRANSFER, "ORDER": ORDER, "TRANSFER JSON": TRANSFER_JSON, "ORDER JSON": ORDER_JSON}
+    goals = {"ORDER": "half of it", "ORDER JSON": "half of it"}
+    return [
+        Scenario(name, request, shops.SHOPS, each, goals.get(name, ""), base=shops.base)
+        for each in (1, 16)
+        for name, request in requests.items()
+    ]
+
+
+SCENARIOS = {"ping": pings, "balance": balances, "transfer": transfers, "order": orders}
 
 
 def run(scenarios: list[Scenario], runs: int, seconds: float) -> bool:
     """Measure and print row by row; returns whether all could be measured."""
     if any(scenario.logged_in for scenario in scenarios):
-        members.base()
+        for base in dict.fromkeys(scenario.base for scenario in scenarios):
+            base()
     print_row(*HEADINGS)
     complete = True
     for scenario in scenarios:
