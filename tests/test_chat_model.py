@@ -36,11 +36,14 @@ class Listener:
         for room in ROOMS:
             self.client.call("chat.join", room=room)
 
-    def come_back(self) -> None:
-        """With a login, and from where it was."""
+    def come_back(self, other: Listener) -> None:
+        """With a login, and from where it was, while something that somebody else said is still on its way."""
         self.client = self.world.connect()
         self.client.ask(f"LOGIN {self.name} {PASSWORD}")
         self.client.call("hub.ping")
+        self.world.disk_waits = True
+        if other.client is not None and not other.client.closed:
+            other.say(ROOMS[0], 2)
         for room in ROOMS:
             self._send("chat.join", {"room": room, "since": self.heard[room]})
 
@@ -98,7 +101,7 @@ class ModelTests(SynchronousTestCase):
         client = listener.client
         if client is None:
             self.calm()
-            listener.come_back()
+            listener.come_back(chance.choice(self.listeners))
         elif what < 0.7:
             listener.say(room, chance.randrange(1, 6))
         elif what < 0.75:
@@ -132,7 +135,8 @@ class ModelTests(SynchronousTestCase):
             if listener.client is not None:
                 listener.client.close()
             listener.client = None
-            listener.come_back()
+            listener.come_back(listener)
+            self.calm()
         for _ in range(50):
             self.world.elapse(0.01)
             for listener in self.listeners:
