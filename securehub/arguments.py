@@ -35,6 +35,8 @@ class ArgumentType:
     @ivar accepts: the types of JSON values that it takes.
     @ivar multiline: whether its strings may hold LF.
     @ivar rest: whether, as a command's last parameter, it takes the rest of the line.
+    @ivar words: whether, as a command's only parameter that is not given by name, it takes all words that are not; it gets them with one
+        blank between each.
     @ivar limit: the setting that bounds its length, if one does.
     @ivar secret: whether it is written down nowhere: not in the audit, not in a log.
     @ivar target: whether it says to whom the command does something.
@@ -47,6 +49,7 @@ class ArgumentType:
         accepts: Sequence[type] | None = None,
         multiline: bool = False,
         rest: bool = False,
+        words: bool = False,
         limit: str | None = None,
         secret: bool = False,
         target: bool = False,
@@ -55,6 +58,7 @@ class ArgumentType:
         self.accepts = frozenset(accepts or [_JSON_TYPES.get(parse.__annotations__.get("return", "str"), str)])
         self.multiline = multiline
         self.rest = rest
+        self.words = words
         self.limit = limit
         self.secret = secret
         self.target = target

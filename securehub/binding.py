@@ -48,7 +48,7 @@ class _Slot:
         self.place = place
         self.mark = 1 << place
         self.parse: Callable[[str], Any] = parameter.type.parse
-        self.takes_rest = parameter.type.rest and not parameter.by_name
+        self.takes_rest = parameter.takes_rest
         self.parameter = parameter
 
 
@@ -59,6 +59,8 @@ class Binder:
 
     def __init__(self, command: Command) -> None:
         self._command = command
+        self._keyed = command.keyed
+        self._moves = command.moves
         self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
         self._named = {slot.parameter.name: slot for slot in self._slots}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
@@ -132,6 +134,40 @@ class Binder:
             rest = remainder
         return self._complete(values, given, self._needed_in_text)
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether lines of text are for L{from_words}."""
+        return any(slot.parameter.type.words for slot in self._positional)
+
+    def from_words(self, rest: str, plain: bool) -> Bound:
+        """
+        Bind what follows the verb in a line of text, where one parameter takes all words that are not given by name.
+
+        @raise BadArgument: naming the parameter, or saying how the command is used.
+        """
+        values = self._blank.copy()
+        given = 0
+        gathered: list[str] = []
+        while rest:
+            word, remainder = words.take(rest)
+            name, equals, value = word.partition("=")
+            named = self._named.get(name) if equals else None
+            if named is None or given & named.mark:
+                gathered.append(word)
+            else:
+                if value[:1] == '"':
+                    value, remainder = words.unquote(rest[len(name) + 1 :])
+                values[named.place] = self._from_word(named, value, plain)
+                given |= named.mark
+            rest = remainder
+        (slot,) = self._positional
+        if gathered and not given & slot.mark:
+            values[slot.place] = self._from_word(slot, " ".join(gathered), plain)
+            given |= slot.mark
+        elif gathered:
+            raise BadArgument(f"{shown(gathered[0])} is too much; usage: {self._command.usage}")
+        return self._complete(values, given, self._needed_in_text)
+
     def _from_plain_words(self, rest: str) -> Bound:
         """The same where no word is quoted and single blanks part them, as programs write; in half of the time."""
         values = self._blank.copy()
@@ -180,11 +216,12 @@ class Binder:
     def _complete(self, values: list[Any], given: int, needed: int) -> Bound:
         if given & needed != needed:
             self._refuse_missing(needed & ~given)
-        if self._command.keyed:
-            tries = self._command.moves and values.pop()
-            key = values.pop()
-            return values, TRY if tries else key
-        return values, None
+        if not self._keyed:
+            return values, None
+        if self._moves and values.pop():
+            values.pop()
+            return values, TRY
+        return values, values.pop()
 
     def _from_word(self, slot: _Slot, word: str, plain: bool) -> Any:
         try:

@@ -1,5 +1,7 @@
 """
-Chores: what services do by themselves, at the start of the hub or every so often, when nobody has asked.
+Chores: what the hub does by itself, when nobody has asked: at its start, or every so often.
+
+What is to be done once, at a time that a rule decides, stands on the agenda (L{securehub.agenda}), and carrying that out is a chore.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ Chore = Callable[[], Coroutine[Any, Any, None]]
 
 class Chores:
     """
-    Runs chores between the start and the stop of a hub. A chore that fails is logged, and runs again when its time comes.
+    Runs chores between the start and the stop of a hub; none of them twice at once. A chore that fails is logged, and runs again when its
+    time comes.
+
+    @ivar stopped: whether the hub stops, so that chores which go through a lot had better end.
     """
 
     def __init__(self, reactor: IReactorTime) -> None:
@@ -29,13 +34,15 @@ class Chores:
         self._first: list[Chore] = []
         self._repeated: list[tuple[float, Chore]] = []
         self._loops: list[LoopingCall] = []
+        self._running: set[Chore] = set()
+        self.stopped = False
 
     def at_start(self, chore: Chore) -> None:
         """Run a chore once everything that is stored has been loaded."""
         self._first.append(chore)
 
     def every(self, seconds: float, chore: Chore) -> None:
-        """Run a chore every so many seconds, the first time after as many; never twice at once."""
+        """Run a chore every so many seconds, the first time after as many; what falls into a run that takes longer is left out."""
         self._repeated.append((seconds, chore))
 
     def start(self) -> None:
@@ -48,6 +55,8 @@ class Chores:
             self._loops.append(loop)
 
     def stop(self) -> None:
+        """Begin no chore any more."""
+        self.stopped = True
         for loop in self._loops:
             loop.stop()
         self._loops.clear()
@@ -57,13 +66,17 @@ class Chores:
         return deferLater(self._reactor, 0)
 
     def _run(self, chore: Chore) -> Deferred[None]:
-        return Deferred.fromCoroutine(_logged(chore))
+        return Deferred.fromCoroutine(self._logged(chore))
 
-
-async def _logged(chore: Chore) -> None:
-    try:
-        await chore()
-    except Unavailable as refusal:
-        _log.warn("{chore} has to wait: {refusal}.", chore=chore.__qualname__, refusal=refusal)
-    except Exception:
-        _log.failure("{chore} failed", chore=chore.__qualname__)
+    async def _logged(self, chore: Chore) -> None:
+        if self.stopped or chore in self._running:
+            return
+        self._running.add(chore)
+        try:
+            await chore()
+        except Unavailable as refusal:
+            _log.warn("{chore} has to wait: {refusal}.", chore=chore.__qualname__, refusal=refusal)
+        except Exception:
+            _log.failure("{chore} failed", chore=chore.__qualname__)
+        finally:
+            self._running.discard(chore)

@@ -97,6 +97,8 @@ def role(name: str) -> Access:
 
 TREASURER = role("treasurer")
 ADMIN = role("admin")
+SELLER = Access(True, True, "seller", "members with the role seller")
+"""Not the operator, who has no account and so nothing to sell."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,14 @@ class Parameter:
         return self.type.secret or self.prompt is not None
 
     @property
+    def takes_rest(self) -> bool:
+        """Whether it takes the rest of a line."""
+        return self.type.rest and not self.by_name
+
+    @property
     def usage(self) -> str:
-        """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
-        word = f"{self.name}=..." if self.by_name else self.name
+        """How it is written in a line of text: C{amount}, C{[memo...]}, C{[from=...]}."""
+        word = f"{self.name}=..." if self.by_name else f"{self.name}..." if self.takes_rest else self.name
         return word if self.required and not self.prompt else f"[{word}]"
 
     @property
@@ -217,8 +224,11 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed: C{TRANSFER to amount [memo] [from=...] [key=...]}."""
-        ordered = sorted(self.wire_parameters, key=lambda parameter: parameter.by_name)
+        """
+        How it is typed: C{TRANSFER to amount [from=...] [key=...] [memo...]}. What takes the rest of the line stands last, as what comes
+        after it would be a part of it.
+        """
+        ordered = sorted(self.wire_parameters, key=lambda parameter: (parameter.takes_rest, parameter.by_name))
         return " ".join([self.verb or self.name, *(parameter.usage for parameter in ordered)])
 
 
@@ -312,6 +322,8 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
     positional = [parameter for parameter in parameters if not parameter.by_name]
     if rest and rest != positional[-1:]:
         raise TypeError(f"{where}: a text that takes the rest of the line can only be the last parameter")
+    if len(positional) > 1 and any(parameter.type.words for parameter in positional):
+        raise TypeError(f"{where}: what takes all words can only be the one parameter that is not given by name")
     if not function.__doc__:
         raise TypeError(f"{where} has no docstring, which is what HELP says")
 

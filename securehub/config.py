@@ -168,6 +168,7 @@ SETTINGS = (
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
     Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
     Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
+    Setting("orders", "quote_minutes", "15", _whole(1, 1440), "Minutes for which a quote reserves goods."),
     Setting(
         "chat",
         "told_members",
@@ -186,6 +187,7 @@ SETTINGS = (
     Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
     Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
+    Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(

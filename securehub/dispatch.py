@@ -50,7 +50,7 @@ class _Entry:
         self.asks = any(parameter.prompt for parameter in command.parameters)
         self.binder = binder
         self.bind_params = binder.from_params
-        self.bind_text = binder.from_text
+        self.bind_text = binder.from_words if binder.takes_words else binder.from_text
         self.function = noted(command)
         self.writes = command.writes
         self.audited = command.audited is not Audited.NEVER

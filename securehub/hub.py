@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
@@ -20,9 +21,9 @@ from securehub.command import Command, declared_by
 from securehub.config import Settings
 from securehub.dispatch import Clash, Dispatch
 from securehub.doorkeeper import Doorkeeper
-from securehub.duties import Due, Duties
 from securehub.gate import Gate
 from securehub.hashing import Hashing
+from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
@@ -67,12 +68,12 @@ class Hub:
     @ivar operations: what can be done to the process in which the hub runs.
     @ivar store: C{read} and C{transact}; a command's own transaction is C{session.transact}.
     @ivar switchboard: who hears what.
-    @ivar duties: what is to be done by itself when the time has come; a service declares its own, see L{securehub.duties}.
     @ivar zone: the time zone of days and months.
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
-    @ivar chores: what is done at the start, or every so often.
+    @ivar chores: what is done by itself, at the start or every so often.
+    @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
@@ -81,7 +82,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once, Audit, Due)
+    core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
 
     def __init__(
         self,
@@ -122,12 +123,12 @@ class Hub:
             archive_days=settings["archive_days"],
         )
         self.vitals = Vitals(reactor, lambda: self.store.number)
-        self.duties = Duties(self.store, reactor, clock)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
+        self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
         self.service_names: list[str] = []
@@ -159,7 +160,6 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
-        self.duties.start()
         self.chores.start()
         if self.upkeep:
             self.upkeep.start()
@@ -171,11 +171,10 @@ class Hub:
         @return: fires when all that is done, or has taken too long.
         """
         self.vitals.stop()
-        self.duties.stop()
+        self.chores.stop()
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
-        self.chores.stop()
         alone = self.upkeep.stop() if self.upkeep else succeed(None)
         stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))

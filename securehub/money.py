@@ -13,6 +13,7 @@ import msgspec
 from securehub.refusals import BadArgument, shown
 
 MAX_WHOLE_DIGITS = 15
+MAX_DIGITS = 6
 _AMOUNT = re.compile(rf"([0-9]{{1,{MAX_WHOLE_DIGITS}}})(?:\.([0-9]{{1,18}}))?")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
@@ -92,13 +93,13 @@ class Currency(msgspec.Struct, frozen=True):
     def text(self, units: int) -> str:
         """Units as a decimal number with all the currency's digits: C{-0.05}."""
         digits = self.digits
+        written = str(units)
+        # Most amounts are of one whole or more.
+        if len(written) > digits > 0 <= units:
+            return f"{written[:-digits]}.{written[-digits:]}"
         if units < 0:
             return "-" + self.text(-units)
-        written = str(units)
-        if not digits:
-            return written
-        written = written.rjust(digits + 1, "0")
-        return f"{written[:-digits]}.{written[-digits:]}"
+        return f"0.{written:0>{digits}}" if digits else written
 
     def priced(self, units: int) -> str:
         """The same with the currency's code, for people: C{12.50 USD}."""
@@ -111,7 +112,7 @@ def currency(code: str, digits: int) -> Currency:
     return Currency(code, digits)
 
 
-_POWERS: tuple[int, ...] = tuple(10**digits for digits in range(7))
+_POWERS: tuple[int, ...] = tuple(10**digits for digits in range(MAX_DIGITS + 1))
 
 
 class Currencies(dict[str, Currency]):

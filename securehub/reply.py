@@ -44,8 +44,10 @@ class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
         raise NotImplementedError
 
     def status(self) -> str:
+        if not self.warnings and not self.try_:
+            return self.told()
         told = f"Not done, only tried: {self.told()}" if self.try_ else self.told()
-        return " ".join([told, *(f"Warning: {warning}" for warning in self.warnings)]) if self.warnings else told
+        return " ".join([told, *(f"Warning: {warning}." for warning in self.warnings)])
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -86,7 +88,7 @@ def _heads(cls: type[msgspec.Struct]) -> list[str]:
     return [name.ljust(width) for name in _names(cls)]
 
 
-RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held"})
+RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held", "price", "total"})
 
 
 def shown(value: object) -> str:

@@ -58,6 +58,7 @@ class Play:
     @ivar asked: commands without an answer, by number.
     @ivar outcomes: how often each method was answered with what: C{ok}, or the code of a refusal.
     @ivar cash: what the answers say that came in from outside, by currency.
+    @ivar makers: who made each of what the members come back to.
     @ivar answerers: who may do something about a hold, a request or a schedule.
     @ivar seen: transfers by number, which were answered and so have to be there for ever.
     """
@@ -74,6 +75,7 @@ class Play:
         self.moved_cash: dict[int, tuple[str, Decimal]] = {}
         self.seen: set[int] = set()
         self.accounts: dict[str, list[str]] = {}
+        self.makers: dict[tuple[str, int], str] = {}
         self.answerers: dict[tuple[str, int], str] = {}
         self.known: dict[str, list[int]] = {"transfer": [], "hold": [], "request": [], "schedule": []}
         self.crashes = 0
@@ -153,6 +155,7 @@ class Play:
             if kind in result and asked.method in MAKERS:
                 numbers.append(result[kind])
                 del numbers[:-REMEMBERED]
+                self.makers[kind, result[kind]] = asked.who
                 self.answerers[kind, result[kind]] = ANSWERER.get(kind, lambda asked: asked.who)(asked)
         transfers = [row["transfer"] for row in result.get("payments", [])] + [result[each] for each in ("transfer",) if each in result]
         assert not self.seen.intersection(transfers), "two answers have one transfer"
@@ -331,7 +334,8 @@ def refuse(play: Play) -> Saying:
 
 
 def recall(play: Play) -> Saying:
-    return Saying(someone(play), "ledger.recall", {"request": latest(play, "request")})
+    number = latest(play, "request")
+    return Saying(play.makers.get(("request", number), TREASURER), "ledger.recall", {"request": number})
 
 
 def pay_many(play: Play) -> Saying:
@@ -356,6 +360,18 @@ def set_limits(play: Play) -> Saying:
     return Saying(TREASURER, "ledger.set_limits", {"account": some_account(play), name: bound})
 
 
+def set_role_limits(play: Play) -> Saying:
+    bound = play.chance.choice(("none", 300, 1000))
+    params = {"role": "member", "currency": play.chance.choice(CURRENCIES), "day": bound}
+    return Saying(TREASURER, "ledger.set_role_limits", params)
+
+
+def budget_rule(play: Play) -> Saying:
+    """So some payments enter budgets, in the same transaction."""
+    bucket = play.chance.choice(("wants", "income", "ignore"))
+    return Saying(someone(play), "budget.rule_add", {"bucket": bucket, "payee": someone(play)})
+
+
 CHOICES: dict[Any, int] = {
     transfer: 20,
     transfer_between: 20,
@@ -373,6 +389,8 @@ CHOICES: dict[Any, int] = {
     schedule: 2,
     unschedule: 2,
     set_limits: 1,
+    set_role_limits: 1,
+    budget_rule: 1,
 }
 COMMANDS, WEIGHTS = list(CHOICES), list(CHOICES.values())
 

@@ -80,7 +80,7 @@ class MemoryDirectory:
         if name in self.files:
             raise FileExistsError(name)
         self.files[name] = b""
-        self._sync_names()
+        self.sync_names()
         self.grow("create", name, content)
         return MemoryAppender(self, name)
 
@@ -100,14 +100,11 @@ class MemoryDirectory:
         self._meet_fault("rename", name)
         for files in (self.files, self._stable):
             files[new_name] = files.pop(name)
-        self._sync_names()
+        self.sync_names()
 
     def put_away(self, names: Iterable[str], folder: str) -> None:
         for name in names:
             self.rename(name, f"{folder}/{name}")
-
-    def _sync_names(self) -> None:
-        self._stable = {each: self._stable.get(each, b"") for each in self.files}
 
     def sync(self, name: str) -> None:
         """Make what is to be seen of a file survive."""
@@ -118,9 +115,8 @@ class MemoryDirectory:
         """As on a real disk, the name may come back after a crash, until a file is made or written."""
         self.files.pop(name, None)
 
-    def remove_for_good(self, name: str) -> None:
-        self.remove(name)
-        self._sync_names()
+    def sync_names(self, folder: str = "") -> None:
+        self._stable = {each: self._stable.get(each, b"") for each in self.files}
 
     def grow(self, operation: str, name: str, content: bytes) -> None:
         """Add to a file, and sync it unless that is to fail."""

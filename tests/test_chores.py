@@ -73,6 +73,31 @@ class ChoreTests(SynchronousTestCase):
         self.time.advance(10)
         self.assertEqual(self.done, [10.0, 60.0])
 
+    def test_start_that_takes_long(self) -> None:
+        """What is done at the start and every so often is not done a second time beside the first."""
+        waited: Deferred[None] = Deferred()
+
+        async def slow() -> None:
+            self.done.append(self.time.seconds())
+            await waited
+
+        self.chores.at_start(slow)
+        self.chores.every(10, slow)
+        self.chores.start()
+        self.time.pump([0.0, 10.0, 10.0])
+        self.assertEqual(self.done, [0.0])
+        waited.callback(None)
+        self.time.advance(10)
+        self.assertEqual(self.done, [0.0, 30.0])
+
+    def test_stopped_before_its_start(self) -> None:
+        """A hub that is stopped in the turn in which it started does nothing any more."""
+        self.chores.at_start(self.chore)
+        self.chores.start()
+        self.chores.stop()
+        self.time.advance(0)
+        self.assertEqual(self.done, [])
+
     def test_others_first(self) -> None:
         """A chore in steps lets everybody else have a turn."""
 

@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "doorkeeper": {"config", "networks"},
     "vitals": set(),
     "audit": {"command", "members", "store.records", "store.transaction"},
-    "duties": {"refusals", "clock", "session", "store.records", "store.transaction"},
+    "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
@@ -60,8 +60,8 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "command", "duties", "members", "networks", "openrpc"}
-    | {"audit"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
+    | {"audit", "imports.records"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -73,8 +73,9 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "duties", "gate", "hashing", "members", "money"}
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
+    | {"imports.records"}
     | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
@@ -83,6 +84,13 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
+    "imports.records": {"store.records"},
+    "imports.sources": {"refusals", "arguments", "wire"},
+    "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
+    "imports.offline": {"clock", "event", "store"},
+    "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
+    | {"vault"},
+    "commandline": {"", "imports"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
@@ -105,12 +113,13 @@ OTHERS: dict[str, set[str]] = {
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
-    "twisted.internet": {"chores", "store", "hub", "duties", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "notices", "services.chat.presence", "vitals"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference", "imports"},
+    "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
+    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
-    "random": {"tap"},
+    "random": {"tap", "imports.tool"},
+    "sqlite3": {"imports.sources"},
     "secrets": set(),
     "time": {"tap", "systemd", "client"},
 }

@@ -32,9 +32,10 @@ OF_ROLES = {
     "ledger.set_limits": "treasurer",
     "ledger.set_role_limits": "treasurer",
     "ledger.trial_balance": "treasurer",
+    **dict.fromkeys(("orders.item", "orders.shop", "loyalty.promotion"), "seller"),
+    **dict.fromkeys((f"loyalty.{name}" for name in ("set_programme", "set_reward", "remove_reward", "set_tier", "remove_tier")), "admin"),
     "chat.reports": "moderator",
     "chat.settle": "moderator",
-    "orders.item": "seller",
     "support.queue": "agent",
     "support.take": "agent",
     "support.reply": "agent",
@@ -42,11 +43,11 @@ OF_ROLES = {
 }
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 
-OF_NO_ACCOUNT = {"hub.events", "budget.split", "chat.who", "ledger.role_limits"}
+OF_NO_ACCOUNT = {"hub.events", "budget.split", "chat.who", "ledger.role_limits", "orders.catalog", "loyalty.programme"}
 """What has to do with a session or with figures alone."""
 
 FOR_OTHERS = (
-    {"ledger.capture", "ledger.release"}
+    {"ledger.capture", "ledger.release", "orders.show", "orders.advance", "orders.refund"}
     | {f"chat.{name}" for name in ("kick", "ban", "unban", "mute", "unmute", "sanctions", "slow", "access", "keep", "appoint", "dismiss")}
     | {f"chat.{name}" for name in ("deeds", "invite", "remove", "trace")}
 )

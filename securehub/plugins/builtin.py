@@ -8,6 +8,8 @@ from securehub.services.budget import Budget
 from securehub.services.chat import Chat
 from securehub.services.hub import HubService
 from securehub.services.ledger import Ledger
+from securehub.services.loyalty import Loyalty
+from securehub.services.orders import Orders
 from securehub.services.rpc import RPC
 
-__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger"]
+__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger", "Loyalty", "Orders"]

@@ -62,8 +62,9 @@ def prune(directory: Directory, now: datetime, days: int) -> list[str]:
         begun = _begun(directory, path)
         if begun is not None and now - begun < days * DAY:
             break
-        # One after the other, so that no crash leaves a gap in the chain.
-        directory.remove_for_good(path)
+        # One after the other, so that no crash leaves a gap in the chain: what was moved or removed before is so on the disk by now.
+        directory.sync_names(ARCHIVE)
+        directory.remove(path)
         removed.append(name)
     return removed
 

@@ -169,10 +169,9 @@ class Directory:
         with suppress(FileNotFoundError):
             self._disk.remove(name)
 
-    def remove_for_good(self, name: str) -> None:
-        """Take a file away; on return that is on the disk."""
-        self.remove(name)
-        self._disk.sync_names(name.rpartition("/")[0])
+    def sync_names(self, folder: str = "") -> None:
+        """Wait until what was moved and removed there is so on the disk."""
+        self._disk.sync_names(folder)
 
 
 class RealDirectory(Directory):

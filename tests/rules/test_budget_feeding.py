@@ -5,6 +5,7 @@ What enters budgets by itself, and by members' own rules.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,9 @@ from securehub.services.budget import entries, reports, sorting
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft, EntryRow
 from securehub.services.budget.feeding import feed
 from securehub.services.budget.sorting import Pattern, Payment
+from securehub.services.ledger import batches
 from securehub.services.ledger import movement as ledger
+from securehub.services.ledger.records import Account
 from tests.rules.setting import CURRENCIES, Rules, amount
 
 USD = CURRENCIES["USD"]
@@ -111,6 +114,31 @@ class FeedingTests(Rules):
         self.move("withdrawal", "alice", "@cash", 4_000, memo="rent")
         found = [(row.kind, row.amount, row.item) for row in self.entries()]
         self.assertEqual(found, [("expense", "40.00", "rent"), ("income", "100.00", "wages")])
+
+    def test_many(self) -> None:
+        """A payment to as many as there may be fits into a transaction, even if all of it enters the budgets of both sides."""
+        watcher = partial(feed, zone=self.zone, currency=USD)
+        payments = [batches.Payment(f"member{place}", amount("1")) for place in range(batches.MOST_PAYEES)]
+        self.open("alice")
+        self.rule("alice", "income", payee="@cash")
+        self.do(ledger.deposit, "alice", amount("50"), "", "treasurer", at=self.at, watchers=(watcher,))
+        self.rule("alice", "wants", text="share")
+        for to, _ in payments:
+            self.open(to)
+            self.rule(to, "income", payee="alice")
+        paid = self.do(batches.pay_many, "alice", payments, "your share", None, at=self.at, zone=self.zone, watchers=(watcher,))
+        self.assertEqual(paid.warnings[-1], f"wants in 2026-11: Over budget by {len(payments) - 15}.00 USD")
+        self.assertEqual([len(self.entries(owner)) for owner in ("alice", "member0", "member19")], [1 + len(payments), 1, 1])
+
+    def test_whose_movements_are_told(self) -> None:
+        """Those of members who have rules, and no others."""
+        account = self.open("alice")
+        for number, watched in ((1, True), (2, True)):
+            self.rule("alice", "wants", payee=f"p{number}")
+            self.assertEqual(self.setting.get(Account, account).watched, watched)
+        for number, watched in ((1, True), (2, False)):
+            self.do(sorting.remove_rule, "alice", number)
+            self.assertEqual(self.setting.get(Account, account).watched, watched)
 
     def test_reversal(self) -> None:
         """It takes out what came of the transfer that it reverses, on both sides; that of an order, too."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Any
 
-from securehub.duties import Due
+from securehub.agenda import Due
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger import requests
 from securehub.services.ledger.movement import InsufficientFunds

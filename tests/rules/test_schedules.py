@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.duties import Due
+from securehub.agenda import Due
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
 from securehub.services.ledger import limits, schedules
@@ -92,7 +92,7 @@ class ScheduleTests(Money):
         self.refused(refusal, text, schedules.schedule, *given, limit=limit, at=self.at, zone=self.zone)
 
     def work(self) -> list[Any]:
-        """Do what is due, as the duties do; gives what was announced."""
+        """Do what is due, as the agenda does; gives what was announced."""
         self.heard()
         while due := [key for key, _ in self.ask(everything, Due) if key < f"{self.at:%Y-%m-%dT%H:%M:%S.%fZ}!"]:
             self.do(take, due[0], at=self.at, zone=self.zone)
@@ -232,7 +232,7 @@ class ScheduleTests(Money):
 
 
 def take(tx: Any, key: str, **given: Any) -> None:
-    """What the duties do with an entry of the agenda."""
+    """What is done with an entry of the agenda."""
     if tx.get(Due, key) is not None:
         tx.delete(Due, key)
         schedules.run(tx, key.split(" ", 2)[2], **given)

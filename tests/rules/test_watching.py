@@ -74,7 +74,7 @@ class Watching(Rules):
         self.assertEqual(self.pay("alice", "bob"), ("that is number 2",))
         self.assertEqual(self.notes("alice"), ["transfer 100 to bob"] * 2)
         booked = self.book(movement.withdraw, "bob", amount("1"), "", "t")
-        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD. Warning: that is number 2")
+        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD. Warning: that is number 2.")
 
     def test_no_longer(self) -> None:
         """Whoever is not watched any more is not told of, either."""

@@ -5,6 +5,7 @@ The budget: what a member earns and spends, month by month, against a plan.
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -15,7 +16,7 @@ from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
-from securehub.services.budget import entries, forms, goals, plans, records, reports, sorting, statements
+from securehub.services.budget import entries, feeding, forms, goals, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
 from securehub.session import Session
@@ -38,7 +39,8 @@ class Budget:
         self.store = hub.store
         self.clock = hub.clock
         self.currency = hub.currencies.default
-        self.zone = hub.settings["time_zone"]
+        self.zone = hub.zone
+        hub.watchers.append(partial(feeding.feed, zone=hub.zone, currency=hub.currencies.default))
 
     @command(
         "SPLIT",

@@ -6,45 +6,18 @@ C{feed} is a watcher of the ledger: it runs in the transaction of the payment. S
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
-from typing import Protocol
+from datetime import tzinfo
 
 from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.services.budget.entries import Draft, enter, take_out
 from securehub.services.budget.records import Book, Entry, Origin, entry_key, origin_key
 from securehub.services.budget.sorting import Patterns, Payment, first_catch
+from securehub.services.ledger.watching import Movement
 from securehub.store.transaction import Transaction
 
 ORDER = "order"
 REFUND = "refund"
-
-
-class Movement(Protocol):
-    """A movement of money, as the ledger tells its watchers of it."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def payer(self) -> str: ...
-    @property
-    def payee(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def units(self) -> int: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def memo(self) -> str: ...
-    @property
-    def reference(self) -> str: ...
 
 
 def feed(tx: Transaction, movement: Movement, *, zone: tzinfo, currency: Currency) -> tuple[str, ...]:

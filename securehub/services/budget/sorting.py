@@ -19,6 +19,7 @@ from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
 from securehub.services.budget.plans import money_of
 from securehub.services.ledger import books
+from securehub.services.ledger.watching import set_watched
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -138,6 +139,7 @@ def add_rule(tx: Transaction, owner: str, bucket: str, payee: str, text: str, ca
     if len(kept.rules) >= MAX_RULES:
         raise LimitExceeded(f"you have {len(kept.rules)} rules; {MAX_RULES} are allowed")
     tx.put(owner, Patterns((*kept.rules, pattern), pattern.number))
+    set_watched(tx, owner, True)
     return RuleAdded(pattern.number, bucket, category)
 
 
@@ -152,6 +154,7 @@ def remove_rule(tx: Transaction, owner: str, number: int) -> RuleRemoved:
     if len(others) == len(kept.rules):
         raise NotFound(f"you have no rule {number}")
     tx.put(owner, replace(kept, rules=others))
+    set_watched(tx, owner, bool(others))
     return RuleRemoved(number)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import clabe
 from securehub.money import Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
-from securehub.services.ledger.records import CASH, Account, Title, Wallet
+from securehub.services.ledger.records import Account, Title, Wallet
 from securehub.store.transaction import ReadTransaction, Transaction
 
 PARTS = 16
@@ -116,5 +116,5 @@ def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str)
 
 
 def shown_number(number: str) -> str:
-    """An account number as clients see it: which part of C{@cash} it was is nobody's business."""
-    return CASH if number.startswith(f"{CASH}.") else number
+    """An account number as clients see it: which part of C{@cash}, say, it was is nobody's business."""
+    return number.partition(".")[0] if number[0] == "@" else number

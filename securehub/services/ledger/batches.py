@@ -22,9 +22,9 @@ from securehub.store.transaction import Transaction
 if TYPE_CHECKING:
     from securehub.hub import Hub
 
-MOST_PAYEES = 30
+MOST_PAYEES = 20
 """
-A transaction has at most 256 records. Each payee takes three (wallet, account, transfer), and watchers may want some for either side.
+A transaction has at most 256 records. Each payee takes three (wallet, account, transfer), and up to eight where it enters both budgets.
 """
 
 
@@ -65,7 +65,7 @@ class PaidMany(MoneyReply, frozen=True):
         return f"{numbers}: {self.total} {self.currency} to {len(self.payments)}. Balance {self.balance} {self.currency}."
 
 
-@arguments.argument(accepts=(list,), rest=True)
+@arguments.argument(accepts=(list,), words=True)
 def payments(given: Any) -> tuple[Payment, ...]:
     """payees with the amount of each: objects of to and amount, or in text pairs of words such as bob 12.50 carol 3"""
     found = tuple(_from_words(given.split()) if isinstance(given, str) else map(_from_json, given))
@@ -102,8 +102,7 @@ class Batches:
         """
         Pay several members at once.
 
-        All of them are paid, or none. Each gets a transfer of its own, with the same memo; in text the memo comes before the payees, as
-        memo=.
+        All of them are paid, or none. Each gets a transfer of its own, with the same memo.
         """
         return await session.transact(pay_many, session.member, payments, memo, from_, **self.booking())
 

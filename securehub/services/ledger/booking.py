@@ -22,7 +22,7 @@ def booking(hub: Hub) -> Callable[[], dict[str, Any]]:
     @return: the function that gives the arguments by name which every rule that moves money takes: C{at}, C{zone}, and C{watchers}.
     """
     clock, zone, watchers = hub.clock, hub.zone, hub.watchers
-    return lambda: {"at": clock.now(), "zone": zone, "watchers": tuple(watchers)}
+    return lambda: {"at": clock.now(), "zone": zone, "watchers": watchers}
 
 
 When = datetime | date | timedelta

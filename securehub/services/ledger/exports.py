@@ -45,7 +45,7 @@ def as_csv(statement: Statement, zone: tzinfo) -> Export:
     writer.writerow(("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo"))
     for row in statement.items:
         at = row.at.astimezone(zone).isoformat()
-        writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, _harmless(row.memo)))
+        writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo)))
     return Export(out.getvalue())
 
 
@@ -137,7 +137,7 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
-def _harmless(memo: str) -> str:
+def harmless(memo: str) -> str:
     """A memo as a cell that no spreadsheet takes for a formula, as others wrote it."""
     return f"'{memo}" if memo.startswith(("=", "+", "-", "@", "\t")) else memo
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from securehub import arguments, duties, members
+from securehub import agenda, arguments, members
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
@@ -45,6 +45,7 @@ class Hold(Record, frozen=True):
     @ivar state: C{open}, C{captured}, C{released} or C{expired}.
     @ivar captured: units that were taken; the rest was freed.
     @ivar transfer: the number of the transfer that took them.
+    @ivar reference: what it belongs to, such as C{order/41}, which alone ends it; empty if that is nothing else.
     """
 
     collection: ClassVar[str] = "hold"
@@ -62,6 +63,7 @@ class Hold(Record, frozen=True):
     state: str = "open"
     captured: int = 0
     transfer: int | None = None
+    reference: str = ""
 
     def beneath(self) -> Sequence[str]:
         return [_place(account, self.state == "open") for account in (self.source, self.target)]
@@ -187,7 +189,7 @@ class Holds:
         self.booking = booking(hub)
         self.days = timedelta(days=hub.settings["hold_days"])
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(EXPIRY, expire)
+        hub.agenda.add(EXPIRY, expire)
 
     @command(
         None,
@@ -264,22 +266,50 @@ def hold(
     """
     paying = movement.paying(tx, payer, to, amount, source)
     until = future("expires", expires, at=at, zone=zone)
+    number, account = set_aside(tx, paying, until, memo, limit=limit, at=at, zone=zone)
+    agenda.remind(tx, EXPIRY, _key(number), until)
+    money, target = account.money, paying.payee.owner
+    amounts = money.text(account.balance), money.text(account.held)
+    return Held(number, paying.target, target, money.text(paying.units), money.code, until, *amounts)
+
+
+def set_aside(
+    tx: Transaction,
+    paying: movement.Paying,
+    until: datetime,
+    memo: str,
+    *,
+    reference: str = "",
+    limit: int,
+    at: datetime,
+    zone: tzinfo,
+) -> tuple[int, Account]:
+    """
+    Set money aside because its owner wants it so, as far as the limits allow.
+
+    @param until: whoever calls this sees to its end, then or before.
+    @param reference: what it belongs to.
+
+    @return: the number of the hold, and the payer's account as it is then.
+
+    @raise InsufficientFunds: the payer could not pay it now.
+    @raise LimitExceeded: it is more than the owner may pay at once or today, or have open.
+    """
     account, money = paying.payer, paying.payer.money
     movement.refuse_unlike(paying.source, account, paying.target, paying.payee)
-    spent = limits.check(tx, paying.source, account, paying.units, at=at, zone=zone)
+    spent = limits.check(tx, paying.source, account, paying.units, at, zone)
     movement.refuse_lacking(account, paying.units)
-    pending.open_one(tx, payer, "holds", limit)
+    pending.open_one(tx, account.owner, "holds", limit)
     account = replace(account, held=account.held + paying.units)
     tx.put(paying.source, account)
     if spent is not None:
         tx.put(paying.source, spent)
     number = tx.number("hold")
-    made = Hold(at, paying.source, paying.target, payer, paying.payee.owner, paying.units, money.code, money.digits, until, memo)
+    parties = paying.source, paying.target, account.owner, paying.payee.owner
+    made = Hold(at, *parties, paying.units, money.code, money.digits, until, memo, reference=reference)
     tx.put(_key(number), made)
-    duties.remind(tx, EXPIRY, _key(number), until)
-    held = money.text(paying.units)
-    tx.announce(member(made.payee), Reserved(number, payer, made.target, held, money.code, until, memo))
-    return Held(number, made.target, made.payee, held, money.code, until, money.text(account.balance), money.text(account.held))
+    tx.announce(member(made.payee), Reserved(number, made.payer, made.target, money.text(made.units), money.code, until, memo))
+    return number, account
 
 
 def capture(
@@ -298,14 +328,27 @@ def capture(
     units = held.units if amount is None else money.units(amount)
     if units > held.units:
         raise LimitExceeded(f"hold {number} is of {money.priced(held.units)}, {money.priced(units)} is asked for")
+    moved = take(tx, number, held, units, "capture", f"hold/{number}", by, at=at, watchers=watchers)
+    return Captured(moved.transfer, number, moved.amount, money.text(held.units - units), money.code, warnings=moved.warnings)
+
+
+def take(
+    tx: Transaction, number: int, held: Hold, units: int, kind: str, reference: str, by: str, *, at: datetime, watchers: Sequence[Watcher]
+) -> movement.Transferred:
+    """
+    Move what an open hold has, or some of it, and free the rest.
+
+    @param kind: of the transfer.
+    @param reference: likewise.
+    """
     payer, payee = _free(tx, held), tx.fetch(Account, held.target)
     moved = movement.move(
-        tx, held.source, payer, held.target, payee, units, "capture", held.memo, by=by, at=at, reference=f"hold/{number}", watchers=watchers
+        tx, held.source, payer, held.target, payee, units, kind, held.memo, by=by, at=at, reference=reference, watchers=watchers
     )
     ended = replace(held, state="captured", captured=units, transfer=moved.transfer)
     _end(tx, number, ended)
     tx.announce(member(held.payer), _told(number, ended))
-    return Captured(moved.transfer, number, moved.amount, money.text(held.units - units), money.code, warnings=moved.warnings)
+    return moved
 
 
 def release(tx: Transaction, number: int, by: str) -> Released:
@@ -317,11 +360,25 @@ def release(tx: Transaction, number: int, by: str) -> Released:
     @raise Conflict: the hold has ended.
     """
     held = _open_hold(tx, number, by)
+    give_up(tx, number, held)
+    return Released(number, held.money.text(held.units), held.currency)
+
+
+def give_up(tx: Transaction, number: int, held: Hold) -> None:
+    """Free all that an open hold has."""
     ended = replace(held, state="released")
     tx.put(held.source, _free(tx, held))
     _end(tx, number, ended)
     tx.announce(member(held.payer), _told(number, ended))
-    return Released(number, held.money.text(held.units), held.currency)
+
+
+def fetch(tx: ReadTransaction, number: int) -> Hold:
+    """
+    A hold, for what it belongs to.
+
+    @raise NotFound: there is none.
+    """
+    return tx.fetch(Hold, _key(number))
 
 
 def expire(tx: Transaction, key: str, *, at: datetime) -> None:
@@ -336,6 +393,17 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
         tx.announce(member(owner), _told(int(key), ended))
 
 
+def give_up(tx: Transaction, key: str, held: Hold) -> Hold:
+    """End a hold whose payee is being erased, if it is open."""
+    if held.state != "open":
+        return held
+    ended = replace(held, state="released")
+    tx.put(held.source, _free(tx, held))
+    _end(tx, int(key), ended)
+    tx.announce(member(held.payer), _told(int(key), ended))
+    return ended
+
+
 def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[HoldRow]:
     """
     The holds that a member has made, and those that were made for them, newest first.
@@ -347,7 +415,7 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     end = None if before is None else _key(before)
     found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
@@ -362,6 +430,8 @@ def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None
         raise Forbidden(f"only {held.payee} and treasurers can end hold {number}")
     if held.state != "open":
         raise Conflict(f"hold {number} is {held.state}")
+    if held.reference:
+        raise Conflict(f"hold {number} belongs to {held.reference.replace('/', ' ')}, and ends with it")
     if at is not None and held.expires <= at:
         raise Conflict(f"hold {number} is expired")
     return held
@@ -375,7 +445,7 @@ def _free(tx: Transaction, held: Hold) -> Account:
 
 def _end(tx: Transaction, number: int, ended: Hold) -> None:
     pending.end_one(tx, ended.payer, "holds")
-    duties.forget(tx, EXPIRY, _key(number), ended.expires)
+    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
     tx.put(_key(number), ended)
 
 
@@ -385,7 +455,8 @@ def _told(number: int, ended: Hold) -> Ended:
     return Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
 
 
-def _row(number: int, held: Hold) -> HoldRow:
+def row(number: int, held: Hold) -> HoldRow:
+    """As the members see it whom it concerns."""
     money = held.money
     return HoldRow(
         number,

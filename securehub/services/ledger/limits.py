@@ -229,7 +229,7 @@ class Limits:
         return await session.transact(set_role_limits, role, self.currencies[code], wanted)
 
 
-def check(tx: ReadTransaction, number: str, account: Account, units: int, *, at: datetime, zone: tzinfo) -> Spent | None:
+def check(tx: ReadTransaction, number: str, account: Account, units: int, at: datetime, zone: tzinfo) -> Spent | None:
     """
     See whether the owner of an account may pay so much now.
 

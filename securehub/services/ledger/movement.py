@@ -15,19 +15,19 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.event import Event
-from securehub.money import MAX_WHOLE_DIGITS, Amount
+from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import MoneyReply
 from securehub.services.ledger import limits
-from securehub.services.ledger.accounts import counterpart, own_account, party_account, shown_number
+from securehub.services.ledger.accounts import counterpart, first_account, own_account, party_account, shown_number
 from securehub.services.ledger.records import CASH, Account, Entry, Transfer, transfer_key
 from securehub.services.ledger.watching import Movement, Watcher, tell
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
-# As many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the journal can hold.
-_MOST_WHOLE = 10**MAX_WHOLE_DIGITS
-_MOST_UNITS = 10**18
+# By a currency's digits: as many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the
+# journal can hold.
+_MOST_UNITS = tuple(min(10 ** (MAX_WHOLE_DIGITS + digits), 10**18) for digits in range(MAX_DIGITS + 1))
 
 
 class InsufficientFunds(Refusal):
@@ -52,9 +52,9 @@ class Received(Event, frozen=True):
     balance: str
 
     def text(self) -> str:
-        return with_memo(
-            f"You received {self.amount} {self.currency} from {self.from_name}", self.memo, f"Balance {self.balance} {self.currency}."
-        )
+        told = f"You received {self.amount} {self.currency} from {self.from_name}"
+        balance = f"Balance {self.balance} {self.currency}."
+        return with_memo(told, self.memo, balance) if self.memo else f"{told}. {balance}"
 
 
 def with_memo(told: str, memo: str, after: str = "") -> str:
@@ -117,7 +117,17 @@ def pay(
     @raise NotFound: there is no such payee or account.
     @raise InsufficientFunds: the payer would fall below its floor.
     """
-    return spend(tx, paying(tx, payer, to, amount, source), "transfer", memo, at=at, zone=zone, watchers=watchers)
+    # Like spend(paying(...)), which it spells out: no command is used as often as this one.
+    source = first_account(tx, payer) if source is None else own_account(tx, payer, source)
+    account = tx.fetch(Account, source)
+    units = account.money.units(amount)
+    target = party_account(tx, to, account.currency)
+    payee = tx.fetch(Account, target)
+    spent = limits.check(tx, source, account, units, at, zone)
+    moved = move(tx, source, account, target, payee, units, "transfer", memo, at=at, watchers=watchers)
+    if spent is not None:
+        tx.put(source, replace(spent, entries=account.entries + 1))
+    return moved
 
 
 class Paying(NamedTuple):
@@ -170,7 +180,7 @@ def spend(
     @raise LimitExceeded: it is more than the owner may pay at once or today.
     """
     source, payer, target, payee, units = paying
-    spent = limits.check(tx, source, payer, units, at=at, zone=zone)
+    spent = limits.check(tx, source, payer, units, at, zone)
     moved = move(tx, source, payer, target, payee, units, kind, memo, at=at, reference=reference, watchers=watchers)
     if spent is not None:
         tx.put(source, replace(spent, entries=payer.entries + 1))
@@ -252,7 +262,7 @@ def move(
     @param target: the number of the account that receives, C{payee}.
     @param by: who does it, where that is not the payer.
     @param reference: what it belongs to, such as C{order/41}.
-    @param watchers: told of it, if an account of it is watched.
+    @param watchers: told of it, if an account of it is watched, or if it belongs to something else.
 
     @raise BadArgument: payer and payee are one account.
     @raise Conflict: their currencies differ.
@@ -260,10 +270,12 @@ def move(
     @raise LimitExceeded: the payee would rise above its ceiling, or a balance have more digits than can be written.
     """
     assert units > 0, units
-    refuse_unlike(source, payer, target, payee)
+    if source == target or payer.currency != payee.currency:
+        refuse_unlike(source, payer, target, payee)
+    if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
+        refuse_lacking(payer, units)
     money = payer.money
-    refuse_lacking(payer, units)
-    most = min(_MOST_WHOLE * 10**money.digits, _MOST_UNITS)
+    most = _MOST_UNITS[money.digits]
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
     if payee.ceiling is not None and payee.balance + units > payee.ceiling:
@@ -276,7 +288,7 @@ def move(
     tx.put(target, payee)
     tx.put(transfer_key(number), Transfer(at, entries, kind, memo, by, reference))
     warnings: tuple[str, ...] = ()
-    if watchers and (payer.watched or payee.watched):
+    if watchers and (payer.watched or payee.watched or reference):
         movement = Movement(number, at, kind, payer.owner, payee.owner, source, target, units, money.code, memo, reference)
         warnings = tell(tx, watchers, movement)
     moved = money.text(units)

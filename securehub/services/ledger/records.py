@@ -15,6 +15,9 @@ from securehub.store.records import Record
 CASH = "@cash"
 """The world outside: what is paid in comes from here, what is paid out goes here."""
 
+BROUGHT = "@import"
+"""What members had in other programs: what they bring along comes from here."""
+
 
 class Account(Record, frozen=True):
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from securehub import arguments, duties
+from securehub import agenda, arguments
 from securehub.command import MEMBER, command, named, optional
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
@@ -183,7 +183,7 @@ class Requests:
         self.booking = booking(hub)
         self.days = timedelta(days=hub.settings["request_days"])
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(EXPIRY, expire)
+        hub.agenda.add(EXPIRY, expire)
 
     @command(
         None,
@@ -268,7 +268,7 @@ def ask(
     pending.open_one(tx, payee, "requests", limit)
     number = tx.number("request")
     tx.put(_key(number), Request(at, payer, payee, target, units, money.code, money.digits, until, memo))
-    duties.remind(tx, EXPIRY, _key(number), until)
+    agenda.remind(tx, EXPIRY, _key(number), until)
     tx.announce(member(payer), Requested(number, target, payee, money.text(units), money.code, until, memo))
     return Asked(number, payer, money.text(units), money.code, until)
 
@@ -311,6 +311,16 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
         _end(tx, int(key), replace(request, state="expired"), [request.payer, request.payee])
 
 
+def give_up(tx: Transaction, key: str, request: Request, username: str) -> Request:
+    """End a request of or to a member who is being erased, if it is open."""
+    if request.state != "open":
+        return request
+    asks = request.payee == username
+    ended = replace(request, state="recalled" if asks else "refused")
+    _end(tx, int(key), ended, [request.payer if asks else request.payee])
+    return ended
+
+
 def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[RequestRow]:
     """
     The requests that a member has made and those that were made to them, newest first.
@@ -321,7 +331,7 @@ def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, bef
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Request, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime) -> Request:
@@ -344,7 +354,7 @@ def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime
 
 def _end(tx: Transaction, number: int, ended: Request, tells: Iterable[str], reason: str = "") -> Closed:
     pending.end_one(tx, ended.payee, "requests")
-    duties.forget(tx, EXPIRY, _key(number), ended.expires)
+    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
     tx.put(_key(number), ended)
     amount = ended.money.text(ended.units)
     told = RequestEnded(number, ended.state, ended.payer, ended.payee, amount, ended.currency, ended.transfer, reason)
@@ -353,7 +363,8 @@ def _end(tx: Transaction, number: int, ended: Request, tells: Iterable[str], rea
     return Closed(number, ended.state)
 
 
-def _row(number: int, request: Request) -> RequestRow:
+def row(number: int, request: Request) -> RequestRow:
+    """As the members see it whom it concerns."""
     return RequestRow(
         number,
         request.at,

@@ -115,6 +115,9 @@ def reverse(
         raise NotFound(f"there is no transfer {number}")
     if found.kind == KIND:
         raise Conflict(f"transfer {number} is a reversal itself")
+    if found.reference.startswith("order/"):
+        # Its goods and points would stay where they are.
+        raise Conflict(f"transfer {number} belongs to {found.reference.replace('/', ' ')}; refund that")
     earlier = tx.get(Reversal, transfer_key(number))
     if earlier is not None:
         raise Conflict(f"transfer {number} is undone already, by transfer {earlier.transfer}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 
-from securehub import arguments, duties, members
+from securehub import agenda, arguments, members
 from securehub.command import MEMBER, command, named
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
@@ -158,7 +158,7 @@ class SchedulePaid(Event, frozen=True):
 
     def text(self) -> str:
         told = f"Schedule {self.schedule}: transfer {self.transfer}, {self.amount} {self.currency} to {self.to_name}."
-        warnings = [f"Warning: {warning}" for warning in self.warnings]
+        warnings = [f"Warning: {warning}." for warning in self.warnings]
         return " ".join([told, f"Balance {self.balance} {self.currency}.", *warnings])
 
 
@@ -197,7 +197,7 @@ class Schedules:
         self.clock = hub.clock
         self.zone = hub.zone
         self.limit = hub.settings["open_per_member"]
-        hub.duties.add(DUTY, run, booking(hub))
+        hub.agenda.add(DUTY, run, booking(hub))
 
     @command(
         None,
@@ -283,7 +283,7 @@ def schedule(
     due = beginning(start, zone)
     made = Schedule(at, payer, paying.source, to, paying.units, money.code, money.digits, every, start, due, until, memo)
     tx.put(_key(number), made)
-    duties.remind(tx, DUTY, _key(number), due)
+    agenda.remind(tx, DUTY, _key(number), due)
     return Scheduled(number, to, money.text(paying.units), money.code, every, start)
 
 
@@ -297,9 +297,18 @@ def unschedule(tx: Transaction, number: int, payer: str) -> Unscheduled:
         raise NotFound(f"you have no schedule {number}")
     if found.state != "open":
         raise Conflict(f"schedule {number} is {found.state}")
-    duties.forget(tx, DUTY, _key(number), found.due)
-    _end(tx, number, replace(found, state="cancelled"))
+    give_up(tx, _key(number), found)
     return Unscheduled(number)
+
+
+def give_up(tx: Transaction, key: str, found: Schedule) -> Schedule:
+    """Cancel a schedule, if it is open."""
+    if found.state != "open":
+        return found
+    agenda.forget(tx, DUTY, key, found.due)
+    ended = replace(found, state="cancelled")
+    _end(tx, int(key), ended)
+    return ended
 
 
 def run(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()) -> None:
@@ -332,7 +341,7 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Schedule, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:
@@ -349,7 +358,7 @@ def _refused(tx: Transaction, number: int, found: Schedule, day: date, refusal: 
     if found.tries + 1 < TRIES:
         again = at + AGAIN
         tx.put(_key(number), replace(found, tries=found.tries + 1, due=again))
-        duties.remind(tx, DUTY, _key(number), again)
+        agenda.remind(tx, DUTY, _key(number), again)
     else:
         following = _go_on(tx, number, found, zone=zone)
     amount = found.money.text(found.units)
@@ -370,7 +379,7 @@ def _go_on(tx: Transaction, number: int, found: Schedule, *, zone: tzinfo) -> da
         return None
     ahead = replace(ahead, due=beginning(day, zone))
     tx.put(_key(number), ahead)
-    duties.remind(tx, DUTY, _key(number), ahead.due)
+    agenda.remind(tx, DUTY, _key(number), ahead.due)
     return day
 
 
@@ -379,7 +388,8 @@ def _end(tx: Transaction, number: int, ended: Schedule) -> None:
     tx.put(_key(number), ended)
 
 
-def _row(number: int, found: Schedule) -> ScheduleRow:
+def row(number: int, found: Schedule) -> ScheduleRow:
+    """As the members see it whom it concerns."""
     amount = found.money.text(found.units)
     following = found.day if found.state == "open" else None
     return ScheduleRow(number, found.to, amount, found.currency, found.every, following, found.until, found.state, found.memo)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from securehub import arguments
 from securehub.command import MEMBER, command, named, optional
@@ -22,6 +22,7 @@ from securehub.services.ledger.books import HistoryRow
 from securehub.services.ledger.exports import FORMATS, Export
 from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
 from securehub.session import Session
+from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def statement(tx: ReadTransaction, owner: str, number: str | None, *, start: dat
         start = min(tx.fetch(Title, number).opened, end)
     if end < start:
         raise BadArgument("end: it is before the start")
-    first, past = transfer_key(_first_since(tx, number, start)), transfer_key(_first_since(tx, number, end))
+    first, past = transfer_key(first_since(tx, Transfer, number, start)), transfer_key(first_since(tx, Transfer, number, end))
     found = list(tx.beneath(Transfer, number, start=first, end=past, limit=MOST_ROWS + 1))
     if len(found) > MOST_ROWS:
         raise LimitExceeded(f"there are more than {MOST_ROWS} rows; ask for a shorter time")
@@ -144,21 +145,30 @@ def balance_at(tx: ReadTransaction, owner: str, number: str | None, *, at: datet
     """What an account had at a moment, what was booked at that very moment included."""
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
-    past = transfer_key(_first_since(tx, number, at + MOMENT))
+    past = transfer_key(first_since(tx, Transfer, number, at + MOMENT))
     return PastBalance(number, money.code, at, money.text(_balance_before(tx, number, past)))
 
 
-def _first_since(tx: ReadTransaction, account: str, at: datetime) -> int:
+class Dated(Protocol):
+    """A record that was made at some time, and is never before one with a smaller number."""
+
+    @property
+    def at(self) -> datetime: ...
+
+
+def first_since(tx: ReadTransaction, record: type[Record], parent: str, at: datetime) -> int:
     """
-    The number from which on an account's transfers are not before a moment. As times never go back, it is found by halving: in some fifty
-    looks, however long the history is.
+    The number from which on what is beneath a parent is not before a moment. As times never go back, it is found by halving: in some
+    fifty looks, however long the history is.
+
+    @param record: L{Dated}, with a number for its key.
     """
-    newest = next(tx.beneath(Transfer, account, limit=1, reverse=True), None)
+    newest = next(tx.beneath(record, parent, limit=1, reverse=True), None)
     low, high = 0, int(newest[0]) + 1 if newest else 0
     while low < high:
         middle = (low + high) // 2
-        key, transfer = next(tx.beneath(Transfer, account, start=transfer_key(middle), limit=1))
-        if transfer.at < at:
+        key, found = next(tx.beneath(record, parent, start=transfer_key(middle), limit=1))
+        if cast(Dated, found).at < at:
             low = int(key) + 1
         else:
             high = middle

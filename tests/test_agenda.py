@@ -1,5 +1,5 @@
 """
-Duties: each is done when its time has come, once, whatever happens to the hub meanwhile.
+The agenda: each is done when its time has come, once, whatever happens to the hub meanwhile.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import duties
-from securehub.duties import LOOK_SECONDS, PUT_OFF_SECONDS, STEPS_A_TURN, Due, Duties, forget, remind
+from securehub import agenda
+from securehub.agenda import LOOK_SECONDS, PUT_OFF, STEPS_A_TURN, Agenda, Due, forget, remind
+from securehub.chores import Chores
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.records import Record
 from securehub.store.suspicious import SuspiciousStore
@@ -38,7 +39,7 @@ def again(tx: Any, what: str, *, at: datetime) -> None:
     remind(tx, "again", what, at)
 
 
-class DutyTests(SynchronousTestCase):
+class AgendaTests(SynchronousTestCase):
     """An agenda, on a store that distrusts its rules."""
 
     def setUp(self) -> None:
@@ -47,11 +48,12 @@ class DutyTests(SynchronousTestCase):
 
     def begin(self, setting: Setting, *, knows: bool = True) -> None:
         self.setting = setting
-        self.duties = Duties(setting.store, setting.time, setting.clock)
+        self.chores = Chores(setting.time)
+        self.agenda = Agenda(setting.store, setting.clock, self.chores)
         if knows:
-            self.duties.add("note", self.note)
-        self.duties.add("again", again)
-        self.duties.start()
+            self.agenda.add("note", self.note)
+        self.agenda.add("again", again)
+        self.chores.start()
         self.elapse(0)
 
     def note(self, tx: Any, what: str, *, at: datetime) -> None:
@@ -98,7 +100,7 @@ class DutyTests(SynchronousTestCase):
     def test_after_a_stop(self) -> None:
         """What fell due while nobody was there is done at the start, with the time that it is then."""
         self.remind("x", 10)
-        self.duties.stop()
+        self.chores.stop()
         self.elapse(20)
         self.assertEqual(self.done(), {})
         self.begin(self.setting.reopened(after=3600))
@@ -134,7 +136,7 @@ class DutyTests(SynchronousTestCase):
         self.elapse(LOOK_SECONDS)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.fault = False
-        self.elapse(PUT_OFF_SECONDS)
+        self.elapse(PUT_OFF.total_seconds())
         self.elapse(LOOK_SECONDS)
         self.assertEqual(self.done(), {"bad": 1, "good": 1})
 
@@ -148,6 +150,14 @@ class DutyTests(SynchronousTestCase):
         self.assertEqual(meanwhile, [STEPS_A_TURN])
         self.assertEqual(len(self.done()), STEPS_A_TURN * 2 + 1)
 
+    def test_stop_in_between(self) -> None:
+        """A hub that stops begins no further turn; what is left waits for the next start."""
+        for place in range(STEPS_A_TURN * 2):
+            self.remind(f"{place:03d}", 10)
+        self.setting.time.callLater(10, self.chores.stop)
+        self.elapse(10)
+        self.assertEqual((len(self.done()), self.left()), (STEPS_A_TURN, STEPS_A_TURN))
+
     def test_work_that_goes_on(self) -> None:
         """A step may put its own next one on the agenda, which is done in a later turn."""
         self.remind("x", 10, "again")
@@ -158,7 +168,7 @@ class DutyTests(SynchronousTestCase):
 
     def test_nobodys_duty(self) -> None:
         """What belongs to a service that is not there waits for it, and holds nobody up."""
-        self.duties.stop()
+        self.chores.stop()
         self.begin(self.setting, knows=False)
         for place in range(STEPS_A_TURN + 1):
             self.remind(f"{place:03d}", 1)
@@ -170,4 +180,4 @@ class DutyTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """Times are in order whatever zone they come in, to the microsecond."""
         early, late = BEGIN, BEGIN + timedelta(microseconds=1)
-        self.assertLess(duties._key(early, "b", "b"), duties._key(late, "a", "a"))
+        self.assertLess(agenda._key(early, "b", "b"), agenda._key(late, "a", "a"))

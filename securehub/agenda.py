@@ -1,21 +1,20 @@
 """
-Duties: what the hub does by itself when the time has come, such as ending a hold or paying a rent.
+The agenda: what is to be done by itself when its time has come, such as ending a hold or paying a rent.
 
 A rule that knows of something to be done later puts it on the agenda with L{remind}. The agenda is made of records, so it is there after
-every crash. When the time has come, L{Duties} takes the entry off and runs the duty's step, both in one transaction: so each is done
+every crash. When the time has come, L{Agenda} takes the entry off and runs its duty's step, both in one transaction: so each is done
 once, or not yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.refusals import Unavailable
 from securehub.session import Store
@@ -33,7 +32,7 @@ a change of the wall clock, or an entry that another daemon put there.
 STEPS_A_TURN = 16
 """After so many steps others have their turn, however much is due after a long time of standing still."""
 
-PUT_OFF_SECONDS = 60.0
+PUT_OFF = timedelta(seconds=60)
 """When a step that failed by a fault of ours is tried again; the others do not wait for it."""
 
 
@@ -67,56 +66,49 @@ class _Duty(NamedTuple):
     given: Callable[[], Mapping[str, Any]]
 
 
-class Duties:
-    """What carries out the agenda of a running hub."""
+class Agenda:
+    """What carries out the agenda of a running hub: one of its chores."""
 
-    def __init__(self, store: Store, reactor: IReactorTime, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, chores: Chores) -> None:
         self._store = store
-        self._reactor = reactor
         self._clock = clock
+        self._chores = chores
         self._duties: dict[str, _Duty] = {}
-        self._put_off: dict[str, float] = {}
-        self._next: IDelayedCall | None = None
-        self._stopped = False
+        self._put_off: dict[str, datetime] = {}
+        chores.at_start(self.look)
+        chores.every(LOOK_SECONDS, self.look)
 
-    def add(self, name: str, step: Callable[..., object], given: Callable[[], Mapping[str, Any]] | None = None) -> None:
+    def add(self, duty: str, step: Callable[..., object], given: Callable[[], Mapping[str, Any]] | None = None) -> None:
         """
-        Declare a duty; services do so when they are made.
+        Say what a duty is; services do so when they are made.
 
         @param step: a rule C{step(tx, what, *, at)}. It may put the next entry on the agenda, for work that goes on.
         @param given: gives the arguments by name, if they are others than C{at}.
         """
-        assert name not in self._duties and " " not in name, name
-        self._duties[name] = _Duty(step, given or (lambda: {"at": self._clock.now()}))
+        assert duty not in self._duties and " " not in duty, duty
+        self._duties[duty] = _Duty(step, given or (lambda: {"at": self._clock.now()}))
 
-    def start(self) -> None:
-        """Look at the agenda from now on."""
-        self._next = self._reactor.callLater(0, self._look)
+    async def look(self) -> None:
+        """Do all that is due, some steps at a time."""
+        while not self._chores.stopped and await self._turn():
+            await self._chores.others_first()
 
-    def stop(self) -> None:
-        """Begin no further step."""
-        self._stopped = True
-        if self._next is not None and self._next.active():
-            self._next.cancel()
-
-    def _look(self) -> None:
-        Deferred.fromCoroutine(self._turn()).addCallback(self._look_again).addErrback(self._log_fault)
-
-    async def _turn(self) -> float:
+    async def _turn(self) -> bool:
         """
         Do what is due, up to some number of steps.
 
-        @return: in how many seconds to look again.
+        @return: whether more may be due.
         """
-        now = self._reactor.seconds()
+        now = self._clock.now()
         self._put_off = {key: until for key, until in self._put_off.items() if until > now}
-        keys = await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), self._clock.now(), limit=STEPS_A_TURN)
+        keys = await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), now, limit=STEPS_A_TURN)
         for key in keys:
             try:
                 await self._carry_out(key)
             except Unavailable:
-                return LOOK_SECONDS
-        return 0 if len(keys) == STEPS_A_TURN else LOOK_SECONDS
+                # The store has told the log why; the entry is there when it is well again.
+                return False
+        return len(keys) == STEPS_A_TURN
 
     async def _carry_out(self, key: str) -> None:
         _, name, what = key.split(" ", 2)
@@ -127,15 +119,7 @@ class Duties:
             raise
         except Exception:
             _log.failure("The duty {name} could not be done for {what}; it is put off.", name=name, what=what)
-            self._put_off[key] = self._reactor.seconds() + PUT_OFF_SECONDS
-
-    def _look_again(self, seconds: float) -> None:
-        if not self._stopped:
-            self._next = self._reactor.callLater(seconds, self._look)
-
-    def _log_fault(self, failure: Any) -> None:
-        _log.failure("The agenda could not be looked at.", failure=failure)
-        self._look_again(PUT_OFF_SECONDS)
+            self._put_off[key] = self._clock.now() + PUT_OFF
 
 
 def _key(at: datetime, duty: str, what: str) -> str:

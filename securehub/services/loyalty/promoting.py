@@ -1,0 +1,69 @@
+"""
+Commands about promotion codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securehub import arguments
+from securehub.command import MEMBER, SELLER, command, named
+from securehub.money import Amount
+from securehub.reply import Listing
+from securehub.services.ledger import words as times
+from securehub.services.ledger.booking import When, future
+from securehub.services.loyalty import promotions, words
+from securehub.session import Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+class Promoting:
+    """Codes that make orders cheaper."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.zone = hub.zone
+        self.usual = hub.currencies.default
+
+    @command(
+        None,
+        access=SELLER,
+        writes=True,
+        code=words.code,
+        amount=named(arguments.amount),
+        percent=named(words.percent),
+        least=named(arguments.amount),
+        uses=named(words.times),
+        each=named(words.times),
+        expires=named(times.expiry),
+        active=named(arguments.switch),
+    )
+    async def promotion(
+        self,
+        session: Session,
+        code: str,
+        amount: Amount | None = None,
+        percent: int | None = None,
+        least: Amount | None = None,
+        uses: int | None = None,
+        each: int | None = None,
+        expires: When | None = None,
+        active: bool | None = None,
+    ) -> promotions.PromotionSet:
+        """
+        Make a code with which your items are cheaper, or change one of yours.
+
+        It takes an amount or a percentage off an order. With least= it is for orders from that price on, with uses= it can be used so
+        often in all, with each= so often by one member. An order that is cancelled gives its use back.
+        """
+        until = None if expires is None else future("expires", expires, at=self.clock.now(), zone=self.zone)
+        draft = promotions.Draft(amount, percent, least, uses, each, until, active)
+        return await session.transact(promotions.set_promotion, session.member, code, draft, self.usual)
+
+    @command(None, access=MEMBER)
+    async def promotions(self, session: Session) -> Listing[promotions.PromotionRow]:
+        """List your codes, and how often they were used."""
+        return await self.store.read(promotions.promotions_of, session.member)

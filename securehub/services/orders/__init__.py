@@ -1,0 +1,217 @@
+"""
+Orders: a catalogue of what sellers offer, and orders from being placed until they are delivered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer, provider
+
+from securehub import arguments
+from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, named, optional
+from securehub.money import Amount
+from securehub.refusals import BadArgument
+from securehub.reply import Listing
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services import loyalty
+from securehub.services.ledger.booking import booking
+from securehub.services.loyalty import words as rewards
+from securehub.services.loyalty.usual import usual_programme
+from securehub.services.orders import catalogue, escrow, looking, memory, placing, records, returns, stepping, words
+from securehub.services.orders.quoting import Quoting
+from securehub.services.orders.selling import Selling
+from securehub.services.orders.words import Wanted
+from securehub.session import Session
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+
+@provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
+class Orders:
+    """Ordering from members who sell."""
+
+    name = "orders"
+    records = (*(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving), *loyalty.RECORDS)
+    parts = (Quoting, Selling)
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.booking = booking(hub)
+        self.currencies = hub.currencies
+        self.items_per_seller = hub.settings["items_per_seller"]
+        self.held_per_member = hub.settings["open_per_member"]
+        self.usual = usual_programme(hub.currencies.default)
+        hub.agenda.add(escrow.DUTY, escrow.end, self.booking)
+
+    @command(
+        "CATALOG",
+        access=LOGGED_IN,
+        seller=named(arguments.username),
+        search=named(words.searched),
+        limit=named(arguments.listed),
+        after=named(words.sku),
+    )
+    async def catalog(
+        self, session: Session, seller: str | None = None, search: str | None = None, limit: int = 20, after: str = ""
+    ) -> catalogue.Catalogue:
+        """
+        List what can be ordered.
+
+        With search= only that which has it in its name, or as a tag. For more give after= and the last one that you have seen.
+        """
+        return await self.store.read(catalogue.catalogue, seller, search, after, limit=limit)
+
+    @command(
+        None,
+        access=SELLER,
+        writes=True,
+        sku=words.sku,
+        name=named(arguments.name),
+        price=named(arguments.amount),
+        stock=named(words.stock),
+        add=named(words.stock),
+        unit=named(words.unit),
+        tags=named(words.tags),
+        low=named(words.stock),
+        active=named(arguments.switch),
+        currency=named(arguments.currency),
+    )
+    async def item(
+        self,
+        session: Session,
+        sku: str,
+        name: str | None = None,
+        price: Amount | None = None,
+        stock: int | None = None,
+        add: int | None = None,
+        unit: str | None = None,
+        tags: tuple[str, ...] | None = None,
+        low: int | None = None,
+        active: bool | None = None,
+        currency: str | None = None,
+    ) -> catalogue.ItemSet:
+        """
+        Offer an item, or change one of yours.
+
+        A new one needs a price, which is in the hub's currency unless you say another. With stock= you say how many there are, with
+        add= how many more; with low= below how many you are warned.
+        Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
+        """
+        draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
+        code = currency or self.currencies.default.code
+        if code not in self.currencies:
+            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
+        return await session.transact(catalogue.set_item, session.member, sku, draft, self.currencies[code], limit=self.items_per_seller)
+
+    @command(
+        "ORDER",
+        access=MEMBER,
+        moves=True,
+        items=words.items,
+        deliver_to=named(words.note),
+        note=named(words.note),
+        reward=named(rewards.reward),
+        code=named(rewards.code),
+        from_=named(arguments.account),
+    )
+    async def place(
+        self,
+        session: Session,
+        items: tuple[Wanted, ...],
+        deliver_to: str = "",
+        note: str = "",
+        reward: str | None = None,
+        code: str | None = None,
+        from_: str | None = None,
+    ) -> placing.Placed:
+        """
+        Order something, and pay for it.
+
+        One order has items of one seller. With reward= you use a reward that you have redeemed, or pay for it with points now; code= is a
+        promotion's. Try it with try=on to see what it costs. It is paid from your first account in the currency if you do not say another.
+        """
+        choice = placing.Choice(deliver_to, note, reward, code, from_)
+        given = self.booking() | {"limit": self.held_per_member}
+        return await session.transact(placing.place, session.member, items, choice, self.usual, **given)
+
+    @command("ORDERS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.whole))
+    async def list(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[looking.OrderRow]:
+        """
+        List what you have ordered, newest first.
+
+        For older orders give before= and the number of the last one that you have seen.
+        """
+        return await self.store.read(looking.orders_of, session.member, limit=limit, before=before)
+
+    @command(None, access=LOGGED_IN, order=arguments.whole)
+    async def show(self, session: Session, order: int) -> looking.Shown:
+        """
+        Show an order with all that there is to it.
+
+        Its customer and its seller can see it, and treasurers.
+        """
+        return await self.store.read(looking.show, order, session.caller)
+
+    @command("CANCEL", access=MEMBER, moves=True, order=arguments.whole)
+    async def cancel(self, session: Session, order: int) -> stepping.Cancelled:
+        """
+        Cancel an order of yours.
+
+        It can be done until the seller prepares it. You have your money back, and what it did to your card is undone.
+        """
+        return await session.transact(stepping.cancel, order, session.member, **self.booking())
+
+    @command(None, access=MEMBER, status=optional(words.status), limit=named(arguments.listed), after=named(arguments.whole))
+    async def queue(self, session: Session, status: str | None = None, limit: int = 20, after: int | None = None) -> looking.Queue:
+        """
+        List the orders with you that are not delivered yet, oldest first.
+
+        For more give after= and the number of the last one that you have seen.
+        """
+        return await self.store.read(looking.queue_of, session.member, status, limit=limit, after=after)
+
+    @command("ADVANCE", access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, order=arguments.whole, status=words.status)
+    async def advance(self, session: Session, order: int, status: str) -> stepping.Advanced:
+        """
+        Say how far an order with you is.
+
+        It is accepted, preparing, delivering and delivered, in that order; steps may be left out. Until it is delivered it can be
+        cancelled, and all goes back. The customer is told. Treasurers can do it for any seller.
+        """
+        return await session.transact(stepping.advance, order, status, session.caller, **self.booking())
+
+    @command(
+        None,
+        access=LOGGED_IN,
+        moves=True,
+        audited=Audited.OF_POWER,
+        order=arguments.whole,
+        items=named(words.items),
+        amount=named(arguments.amount),
+        reason=named(arguments.memo),
+        restock=named(arguments.switch),
+    )
+    async def refund(
+        self,
+        session: Session,
+        order: int,
+        items: tuple[Wanted, ...] | None = None,
+        amount: Amount | None = None,
+        reason: str = "",
+        restock: bool = True,
+    ) -> returns.Refunded:
+        """
+        Take back something of an order with you, or give back some of its price.
+
+        With items= what comes back: items="coffee 1". All that is left comes back if you say neither that nor an amount. What was paid
+        for it is paid back unless you say another amount, and the points that it brought are taken back. It is on stock again unless you
+        say restock=off. Treasurers can do it for any seller.
+        """
+        return await session.transact(stepping.refund, order, items, amount, reason, session.caller, on_stock=restock, **self.booking())

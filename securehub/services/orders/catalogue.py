@@ -1,0 +1,167 @@
+"""
+The catalogue: what sellers offer, at what price, and how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from securehub.money import Amount, Currency
+from securehub.refusals import BadArgument, Exists, LimitExceeded, NotFound
+from securehub.reply import Listing, Reply, Row
+from securehub.services.ledger.accounts import first_account
+from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
+from securehub.store.transaction import ReadTransaction, Transaction
+
+MOST_UNITS = 10**12
+"""Of a price: so that the total of the largest order still has 64 bits."""
+
+
+class ItemRow(Row, frozen=True):
+    """
+    An item that can be ordered.
+
+    @ivar unit: what one of it is; empty for a piece.
+    """
+
+    sku: str
+    name: str
+    price: str
+    currency: str
+    stock: int
+    seller: str
+    unit: str
+    tags: tuple[str, ...]
+
+
+class Catalogue(Listing[ItemRow], frozen=True):
+    """Items, by their short names."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class ItemSet(Reply, frozen=True):
+    """An item as it is now."""
+
+    sku: str
+    name: str
+    price: str
+    currency: str
+    stock: int
+    seller: str
+    unit: str
+    tags: tuple[str, ...]
+    low: int
+    active: bool
+
+    def status(self) -> str:
+        off = "" if self.active else " It cannot be ordered."
+        return f"{self.sku}: {self.name}, {self.price} {self.currency}, {self.stock} in stock.{off}"
+
+
+class Draft(NamedTuple):
+    """
+    What a seller says about an item; None where nothing is said.
+
+    @ivar add: how many more there are.
+    """
+
+    name: str | None
+    price: Amount | None
+    stock: int | None
+    add: int | None
+    unit: str | None
+    tags: tuple[str, ...] | None
+    low: int | None
+    active: bool | None
+
+
+def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Currency, *, limit: int) -> ItemSet:
+    """
+    Make an item, or change one.
+
+    @param currency: of its price, where it is new.
+    @param limit: how many items a seller may have.
+
+    @raise Exists: it is another seller's.
+    @raise BadArgument: a new item needs a price; or the price has too many decimals.
+    """
+    item, stock = tx.get(Item, sku), tx.get(Stock, sku) or Stock(0)
+    if item is None:
+        item = _new(tx, seller, sku, draft, currency, limit)
+    elif item.seller != seller:
+        raise Exists(f"there is an item {sku} of {item.seller}'s")
+    said = {name: value for name in ("name", "unit", "tags", "low", "active") if (value := getattr(draft, name)) is not None}
+    if draft.price is not None:
+        said["units"] = _units(item.money, draft.price)
+    changed = replace(item, **said)
+    count = (stock.count if draft.stock is None else draft.stock) + (draft.add or 0)
+    tx.put(sku, changed)
+    tx.put(sku, Stock(count))
+    return shown(sku, changed, count)
+
+
+def _new(tx: Transaction, seller: str, sku: str, draft: Draft, usual: Currency, limit: int) -> Item:
+    if draft.price is None:
+        raise BadArgument("price is missing: a new item needs one")
+    shop = tx.get(Shop, seller) or Shop()
+    if shop.items >= limit:
+        raise LimitExceeded(f"you have {shop.items} items; {limit} are allowed")
+    # Where nobody could be paid, nothing is sold.
+    first_account(tx, seller, usual.code)
+    tx.put(seller, replace(shop, items=shop.items + 1))
+    return Item(seller, draft.name or sku, _units(usual, draft.price), usual.code, usual.digits)
+
+
+def _units(money: Currency, price: Amount) -> int:
+    units = money.units(price)
+    if units > MOST_UNITS:
+        raise BadArgument(f"price: it can be up to {money.priced(MOST_UNITS)}")
+    return units
+
+
+def shown(sku: str, item: Item, count: int) -> ItemSet:
+    price = item.money.text(item.units)
+    return ItemSet(sku, item.name, price, item.currency, count, item.seller, item.unit, item.tags, item.low, item.active)
+
+
+def catalogue(tx: ReadTransaction, seller: str | None, search: str | None, after: str, *, limit: int) -> Catalogue:
+    """
+    What can be ordered, by its short name.
+
+    @param search: a part of the name or the short name, or a tag.
+    @param after: only what comes after that sku.
+    """
+    found: list[ItemRow] = []
+    for sku, item in _looked_through(tx, seller, after):
+        if item.active and (not search or _matches(sku, item, search)):
+            if len(found) == limit:
+                return Catalogue(found, more=True)
+            count = tx.fetch(Stock, sku).count
+            found.append(ItemRow(sku, item.name, item.money.text(item.units), item.currency, count, item.seller, item.unit, item.tags))
+    return Catalogue(found)
+
+
+def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
+    """
+    An item that can be ordered, and what there is of it.
+
+    @raise NotFound: there is no such item, or not any more.
+    """
+    item = tx.get(Item, sku)
+    if item is None or not item.active:
+        raise NotFound(f"there is no item {sku}")
+    return item, tx.fetch(Stock, sku)
+
+
+def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iterable[tuple[str, Item]]:
+    # The exclamation mark comes before whatever a sku has.
+    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=f"{after}!" if after else "")
+
+
+def _matches(sku: str, item: Item, search: str) -> bool:
+    return search in item.name.lower() or search in sku or search in item.tags

@@ -1,0 +1,87 @@
+"""
+Escrow, where the seller has chosen it: what a customer pays is held, and is the seller's when the order is delivered, or after some days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from msgspec.structs import replace
+
+from securehub import agenda
+from securehub.refusals import Refusal
+from securehub.services.ledger import holds, movement
+from securehub.services.ledger.records import Account
+from securehub.services.ledger.watching import Watcher
+from securehub.services.orders import notices
+from securehub.services.orders.records import Order, order_key
+from securehub.store.transaction import Transaction
+
+DUTY = "orders.escrow"
+"""The duty that gives sellers what is held for longer than they have said."""
+
+AGAIN = timedelta(days=1)
+"""When it is tried again, if the seller cannot be paid."""
+
+KIND = "order"
+"""Of the transfer that pays an order."""
+
+
+def hold(
+    tx: Transaction, number: int, paying: movement.Paying, days: int, *, limit: int, at: datetime, zone: tzinfo
+) -> tuple[int, Account]:
+    """
+    Hold what an order costs.
+
+    @return: the number of the hold, and the customer's account as it is then.
+    """
+    until = at + timedelta(days=days)
+    made = holds.set_aside(tx, paying, until, f"order {number}", reference=f"order/{number}", limit=limit, at=at, zone=zone)
+    agenda.remind(tx, DUTY, order_key(number), until)
+    return made
+
+
+def pay_out(
+    tx: Transaction, number: int, order: Order, by: str, *, at: datetime, watchers: Sequence[Watcher]
+) -> tuple[Order, Sequence[str]]:
+    """
+    What is held is the seller's, but for what was refunded meanwhile. The caller puts the order.
+
+    @return: the order, and warnings for its customer.
+    """
+    assert order.hold is not None
+    held = holds.fetch(tx, order.hold)
+    agenda.forget(tx, DUTY, order_key(number), held.expires)
+    units = order.total - order.refunded
+    if not units:
+        holds.give_up(tx, order.hold, held)
+        return replace(order, hold=None), ()
+    moved = holds.take(tx, order.hold, held, units, KIND, f"order/{number}", by, at=at, watchers=watchers)
+    return replace(order, hold=None, transfer=moved.transfer), moved.warnings
+
+
+def free(tx: Transaction, number: int, order: Order) -> Order:
+    """
+    What is held is the customer's again. The caller puts the order.
+    """
+    assert order.hold is not None
+    held = holds.fetch(tx, order.hold)
+    agenda.forget(tx, DUTY, order_key(number), held.expires)
+    holds.give_up(tx, order.hold, held)
+    return replace(order, hold=None)
+
+
+def end(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()) -> None:
+    """The days are over, and the order is not delivered; the seller is paid."""
+    order = tx.get(Order, key)
+    if order is None or not order.is_held:
+        return
+    try:
+        order, _ = pay_out(tx, int(key), order, "", at=at, watchers=watchers)
+    except Refusal:
+        # The seller's account takes no more, say. Nothing was put by then.
+        agenda.remind(tx, DUTY, key, at + AGAIN)
+        return
+    tx.put(key, order)
+    notices.tell(tx, int(key), order, "")

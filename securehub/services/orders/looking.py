@@ -1,0 +1,207 @@
+"""
+Orders as their customers and sellers see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from securehub.reply import Listing, Reply, Row, shown, table, when
+from securehub.services.orders.records import Order, of_customer, of_seller, order_key
+from securehub.services.orders.stepping import find
+from securehub.store.transaction import ReadTransaction
+
+
+class OrderRow(Row, frozen=True):
+    """An order in a list."""
+
+    order: int
+    at: datetime
+    status: str
+    total: str
+    currency: str
+    seller: str
+    customer: str
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """So many of an item."""
+
+    sku: str
+    quantity: int
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.sku}"
+
+
+class QueueRow(Row, frozen=True):
+    """
+    An order that is not delivered yet, as its seller sees it.
+
+    @ivar items: what to prepare, without what came back.
+    """
+
+    order: int
+    at: datetime
+    status: str
+    total: str
+    currency: str
+    customer: str
+    deliver_to: str
+    note: str
+    items: list[Part]
+
+
+class Queue(Listing[QueueRow], frozen=True):
+    """Orders that are not delivered yet, the oldest first."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class LineRow(Row, frozen=True):
+    """
+    A line of an order.
+
+    @ivar price: of one, as it was then.
+    @ivar amount: of all of it.
+    @ivar returned: how many came back.
+    """
+
+    sku: str
+    name: str
+    quantity: int
+    unit: str
+    price: str
+    amount: str
+    returned: int
+
+
+class StepRow(Row, frozen=True):
+    """A state that the order came into."""
+
+    status: str
+    at: datetime
+    by: str
+
+
+class ReductionRow(Row, frozen=True):
+    """Something that was taken off the price."""
+
+    kind: str
+    name: str
+    amount: str
+
+
+class Shown(Reply, frozen=True):
+    """
+    An order with all that there is to it.
+
+    @ivar price: of all goods, before the reductions.
+    @ivar earned: points that it brought.
+    @ivar transfer: the number of the payment; null if there was none yet.
+    @ivar held: whether the money is held until it is delivered.
+    """
+
+    order: int
+    at: datetime
+    state: str = msgspec.field(name="status")
+    total: str
+    currency: str
+    seller: str
+    customer: str
+    price: str
+    reductions: list[ReductionRow]
+    refunded: str
+    earned: int
+    transfer: int | None
+    held: bool
+    deliver_to: str
+    note: str
+    items: list[LineRow]
+    steps: list[StepRow]
+
+    def lines(self) -> Iterable[str]:
+        yield f"Order {self.order} of {self.customer} with {self.seller}, {when(self.at)}: {self.state}"
+        yield from table([(str(each.quantity), each.unit or "x", each.name, each.amount) for each in self.items], {0, 3})
+        for each in self.reductions:
+            yield f"{each.kind}{f' {each.name}' if each.name else ''}: -{each.amount}"
+        yield f"Total {self.total} {self.currency}{', held until it is delivered' if self.held else ''}"
+        if self.refunded.strip("0."):
+            yield f"Refunded {self.refunded} {self.currency}"
+        if self.deliver_to:
+            yield f"To {shown(self.deliver_to)}"
+        if self.note:
+            yield f"Note: {shown(self.note)}"
+        yield from table([(step.status, when(step.at), step.by) for step in self.steps])
+
+
+def orders_of(tx: ReadTransaction, customer: str, *, limit: int, before: int | None) -> Listing[OrderRow]:
+    """What a member has ordered, newest first."""
+    return _listed(tx, of_customer(customer), limit=limit, before=before)
+
+
+def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int, after: int | None) -> Queue:
+    """
+    What a seller has to do, oldest first.
+
+    @param status: only orders in that state.
+    """
+    start = "" if after is None else order_key(after + 1)
+    found = ((int(key), order) for key, order in tx.beneath(Order, of_seller(seller, True), start=start) if status in (None, order.status))
+    rows = [_queue_row(number, order) for number, order in islice(found, limit + 1)]
+    return Queue(rows[:limit], more=len(rows) > limit)
+
+
+def show(tx: ReadTransaction, number: int, by: str) -> Shown:
+    """
+    @raise NotFound: there is no such order, or it is none of theirs.
+    """
+    order, _ = find(tx, number, by)
+    money = order.money
+    lines = [
+        LineRow(each.sku, each.name, each.quantity, each.unit, money.text(each.units), money.text(each.price), each.returned)
+        for each in order.lines
+    ]
+    return Shown(
+        number,
+        order.at,
+        order.status,
+        money.text(order.total),
+        money.code,
+        order.seller,
+        order.customer,
+        money.text(order.price),
+        [ReductionRow(each.kind, each.name, money.text(each.units)) for each in order.reductions],
+        money.text(order.refunded),
+        order.gain.earned,
+        order.transfer,
+        order.is_held,
+        order.deliver_to,
+        order.note,
+        lines,
+        [StepRow(each.status, each.at, each.by) for each in order.steps],
+    )
+
+
+def _listed(tx: ReadTransaction, parent: str, *, limit: int, before: int | None) -> Listing[OrderRow]:
+    end = None if before is None else order_key(before)
+    found = list(tx.beneath(Order, parent, end=end, limit=limit + 1, reverse=True))
+    return Listing([_row(int(key), order) for key, order in found[:limit]], more=len(found) > limit)
+
+
+def _row(number: int, order: Order) -> OrderRow:
+    return OrderRow(number, order.at, order.status, order.money.text(order.total), order.currency, order.seller, order.customer)
+
+
+def _queue_row(number: int, order: Order) -> QueueRow:
+    total = order.money.text(order.total)
+    return QueueRow(number, order.at, order.status, total, order.currency, order.customer, order.deliver_to, order.note, _parts(order))
+
+
+def _parts(order: Order) -> list[Part]:
+    return [Part(line.sku, left) for line in order.lines if (left := line.quantity - line.returned)]

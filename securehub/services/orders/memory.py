@@ -1,0 +1,134 @@
+"""
+What the orders service keeps about a member, and what of it is forgotten when the member is erased: where orders were to be delivered,
+and notes. What was ordered, by whom, of whom and for how much are the books, and stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from securehub.refusals import Conflict
+from securehub.service import Kept
+from securehub.services.loyalty.records import Card
+from securehub.services.orders.quotes import expire
+from securehub.services.orders.records import Item, Order, Quote, Shop, Stock, of_customer, of_seller
+from securehub.services.orders.states import OVER
+from securehub.store.transaction import ReadTransaction, Transaction
+
+AT_ONCE = 40
+"""Records that one transaction blanks."""
+
+LOOKED_AT = 100
+"""So many of a member's latest orders are looked at for one that is not over."""
+
+
+def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+    """The member's shop and items, what they have sold and bought, and what they have had reserved."""
+    kind, _, place = after.partition("/")
+    kinds = list(_KEPT)
+    found: list[Kept] = []
+    for each in kinds[kinds.index(kind) if after else 0 :]:
+        start = f"{place} " if each == kind and place else ""
+        for key, values in _KEPT[each](tx, username, start):
+            if len(found) == limit:
+                return found
+            found.append(Kept(each, f"{each}/{key}", values))
+    return found
+
+
+def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
+    """
+    @raise Conflict: an order from or to the member is not over.
+    """
+    shop = tx.get(Shop, username)
+    if shop is not None and shop.open:
+        raise Conflict(f"{shop.open} orders with {username} are neither delivered nor cancelled")
+    if tx.get(Card, username) is None:
+        return
+    for key, order in tx.beneath(Order, of_customer(username), limit=LOOKED_AT, reverse=True):
+        if order.status not in OVER:
+            raise Conflict(f"order {int(key)} is neither delivered nor cancelled")
+
+
+def forget(tx: Transaction, username: str, after: str) -> str | None:
+    """
+    Give up what is reserved, blank what the member wrote with orders, and take their items out of the catalogue.
+
+    @param after: the kind and key up to which it is done.
+    """
+    kind, _, place = after.partition("/")
+    tx.get(Card, username)
+    tx.get(Shop, username)
+    if not after:
+        for key, quote in list(tx.beneath(Quote, of_customer(username), limit=AT_ONCE)):
+            expire(tx, key, at=quote.expires)
+    if kind in ("", "bought"):
+        bought = list(tx.beneath(Order, of_customer(username), start=f"{place} " if place else "", limit=AT_ONCE))
+        for key, order in bought:
+            if order.note or order.deliver_to:
+                tx.put(key, replace(order, note="", deliver_to=""))
+        return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "item/"
+    items = list(tx.beneath(Item, username, start=f"{place} " if place else "", limit=AT_ONCE))
+    for sku, item in items:
+        tx.put(sku, replace(item, name=sku, tags=(), active=False))
+    return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
+
+
+def _shop(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    shop = tx.get(Shop, username)
+    if shop is not None and not start:
+        yield "shop", {"items": shop.items, "open": shop.open, "escrow": shop.escrow, "escrow_days": shop.escrow_days}
+
+
+def _items(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for sku, item in tx.beneath(Item, username, start=start):
+        values = {"sku": sku, "name": item.name, "price": item.money.text(item.units), "currency": item.currency}
+        count = tx.fetch(Stock, sku).count
+        yield sku, values | {"unit": item.unit, "tags": item.tags, "stock": count, "low": item.low, "active": item.active}
+
+
+def _bought(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_customer(username), start=start):
+        yield key, _order(key, order) | {"deliver_to": order.deliver_to, "note": order.note}
+
+
+def _open(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_seller(username, True), start=start):
+        yield key, _order(key, order)
+
+
+def _over(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_seller(username, False), start=start):
+        yield key, _order(key, order)
+
+
+def _quotes(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, quote in tx.beneath(Quote, of_customer(username), start=start):
+        items = [{"sku": line.sku, "quantity": line.quantity} for line in quote.lines]
+        values = {"quote": int(key), "at": quote.at, "expires": quote.expires, "seller": quote.seller, "items": items}
+        yield key, values | {"total": quote.money.text(quote.total), "deliver_to": quote.deliver_to, "note": quote.note}
+
+
+_KEPT = {"bought": _bought, "quote": _quotes, "shop": _shop, "item": _items, "open": _open, "over": _over}
+"""How to get each kind of what is kept, from a key on."""
+
+
+def _order(key: str, order: Order) -> dict[str, Any]:
+    money = order.money
+    lines = [{"sku": line.sku, "name": line.name, "quantity": line.quantity, "returned": line.returned} for line in order.lines]
+    return {
+        "order": int(key),
+        "at": order.at,
+        "status": order.status,
+        "customer": order.customer,
+        "seller": order.seller,
+        "total": money.text(order.total),
+        "refunded": money.text(order.refunded),
+        "currency": money.code,
+        "earned": order.gain.earned,
+        "items": lines,
+        "steps": [{"status": step.status, "at": step.at, "by": step.by} for step in order.steps],
+    }

@@ -1,0 +1,59 @@
+"""
+What customer and seller are told about an order.
+"""
+
+from __future__ import annotations
+
+from securehub.event import Event
+from securehub.services.orders.records import Order
+from securehub.store.transaction import Transaction
+from securehub.switchboard import member
+
+
+class Updated(Event, frozen=True):
+    """
+    An order of yours, or with you, has come into a state, or something of it was refunded.
+
+    @ivar status: C{placed}, C{accepted}, C{preparing}, C{delivering}, C{delivered} or C{cancelled}.
+    @ivar by: who brought that about.
+    @ivar refunded: of the total, so far.
+    """
+
+    method = "orders.updated"
+
+    order: int
+    status: str
+    customer: str
+    seller: str
+    total: str
+    currency: str
+    refunded: str
+    by: str
+
+    def text(self) -> str:
+        refunded = f" {self.refunded} {self.currency} was refunded." if self.refunded.strip("0.") else ""
+        parties = f"{self.total} {self.currency} from {self.customer} to {self.seller}"
+        return f"Order {self.order} is {self.status} ({parties}).{refunded}"
+
+
+class LowStock(Event, frozen=True):
+    """So few of an item of yours are left that you wanted to know."""
+
+    method = "orders.low"
+
+    sku: str
+    stock: int
+
+    def text(self) -> str:
+        return f"{self.sku}: {self.stock} left."
+
+
+def tell(tx: Transaction, number: int, order: Order, by: str | None = None) -> None:
+    """
+    @param by: who brought it about, where that is not the last step.
+    """
+    money = order.money
+    amounts = money.text(order.total), money.code, money.text(order.refunded)
+    told = Updated(number, order.status, order.customer, order.seller, *amounts, by or order.steps[-1].by)
+    tx.announce(member(order.customer), told)
+    tx.announce(member(order.seller), told)

@@ -1,0 +1,331 @@
+"""
+The seller's side: what to pack, what was taken, what sells, what runs out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from securehub import arguments
+from securehub.command import MEMBER, SELLER, command, named, optional
+from securehub.money import Currency
+from securehub.refusals import BadArgument, LimitExceeded, shown
+from securehub.reply import Listing, Reply, Row
+from securehub.services.ledger import words as times
+from securehub.services.ledger.booking import When, beginning, instant
+from securehub.services.ledger.exports import harmless
+from securehub.services.ledger.records import Account, Transfer, Wallet, transfer_key
+from securehub.services.ledger.statements import first_since
+from securehub.services.orders import escrow, returns, words
+from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
+from securehub.session import Session
+from securehub.store.transaction import ReadTransaction, Transaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+MOST_ROWS = 5_000
+"""One answer is made in one go: so many orders take some 50 ms, in which nobody else is served."""
+
+TO_PACK = ("placed", "accepted", "preparing")
+"""In these states the goods are still there."""
+
+BEST_DAYS = 30
+
+
+class ShopSet(Reply, frozen=True):
+    """
+    What a seller has chosen.
+
+    @ivar escrow: whether what customers pay is held until the order is delivered.
+    @ivar escrow_days: after so many days it is the seller's in any case.
+    """
+
+    escrow: bool
+    escrow_days: int
+
+    def status(self) -> str:
+        if self.escrow:
+            return f"What is paid is held until the order is delivered, or for {self.escrow_days} days."
+        return "What is paid is yours at once."
+
+
+class StockRow(Row, frozen=True):
+    """
+    An item of the caller's.
+
+    @ivar low: below so many it is to be warned; zero for never.
+    @ivar active: whether it can be ordered.
+    """
+
+    sku: str
+    name: str
+    price: str
+    currency: str
+    stock: int
+    low: int
+    active: bool
+
+
+class StockList(Listing[StockRow], frozen=True):
+    """A seller's items, by their short names."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class PackRow(Row, frozen=True):
+    """How many of an item have to be packed, for which orders."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit: str
+    orders: list[int]
+
+
+class TakingsRow(Row, frozen=True):
+    """
+    What a seller has taken on a day, in one currency.
+
+    @ivar payments: how many orders were paid.
+    @ivar paid: what for.
+    @ivar refunded: what went back, of these or earlier orders.
+    @ivar total: the difference.
+    """
+
+    day: date
+    currency: str
+    payments: int
+    paid: str
+    refunded: str
+    total: str
+
+
+class BestRow(Row, frozen=True):
+    """How much of an item was sold, without what came back; its price before any reduction."""
+
+    sku: str
+    name: str
+    quantity: int
+    orders: int
+    amount: str
+    currency: str
+
+
+class Export(Reply, frozen=True):
+    """A table for other programs, as RFC 4180 has it."""
+
+    text: str
+
+    def lines(self) -> Iterable[str]:
+        return self.text.rstrip("\n").split("\n")
+
+
+def days(word: str) -> int:
+    """how many days, 1 to 366"""
+    count = arguments.whole(word)
+    if not 1 <= count <= 366:
+        raise BadArgument(f"{shown(word)} is not between 1 and 366")
+    return int(count)
+
+
+class Selling:
+    """Commands for those who sell."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.zone = hub.zone
+
+    @command(None, access=SELLER, writes=True, escrow=named(arguments.switch), escrow_days=named(days))
+    async def shop(self, session: Session, escrow: bool | None = None, escrow_days: int | None = None) -> ShopSet:
+        """
+        Say when you are paid.
+
+        Without escrow an order is paid at once. With escrow=on the money is held until the order is delivered, or for as many days as you
+        say, 14 at first. Orders that were placed keep what they had.
+        """
+        return await session.transact(set_shop, session.member, escrow, escrow_days)
+
+    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=named(words.sku))
+    async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> StockList:
+        """
+        List your items, those among them that cannot be ordered.
+
+        With low=on only those of which fewer are left than you said.
+        """
+        return await self.store.read(stock_of, session.member, after, low=low, limit=limit)
+
+    @command(None, access=MEMBER)
+    async def packlist(self, session: Session) -> Listing[PackRow]:
+        """List what you have to pack, over all orders that are not on their way yet."""
+        return await self.store.read(pack_list, session.member)
+
+    @command(None, access=MEMBER, day=optional(times.day))
+    async def takings(self, session: Session, day: date | None = None) -> Listing[TakingsRow]:
+        """Show what your orders have brought on a day, today if you do not say another."""
+        day = day or self.clock.now().astimezone(self.zone).date()
+        return await self.store.read(takings, session.member, day, zone=self.zone)
+
+    @command(None, access=MEMBER, days=named(days), limit=named(arguments.listed))
+    async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Listing[BestRow]:
+        """List what of yours was ordered most, in the last 30 days if you do not say how many."""
+        since = self.clock.now() - timedelta(days=days)
+        return await self.store.read(best_sellers, session.member, since, limit=limit)
+
+    @command(None, access=MEMBER, start=named(times.moment), end=named(times.moment))
+    async def export(self, session: Session, start: When | None = None, end: When | None = None) -> Export:
+        """
+        Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
+        """
+        now = self.clock.now()
+        bounds = [None if each is None else instant(each, at=now, zone=self.zone) for each in (start, end)]
+        return await self.store.read(export, session.member, *bounds, zone=self.zone)
+
+
+def set_shop(tx: Transaction, seller: str, escrow: bool | None, escrow_days: int | None) -> ShopSet:
+    shop = tx.get(Shop, seller) or Shop()
+    shop = replace(
+        shop,
+        escrow=shop.escrow if escrow is None else escrow,
+        escrow_days=shop.escrow_days if escrow_days is None else escrow_days,
+    )
+    tx.put(seller, shop)
+    return ShopSet(shop.escrow, shop.escrow_days)
+
+
+def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: int) -> StockList:
+    """
+    @param low: only those of which the seller wants to be warned.
+    """
+    rows: list[StockRow] = []
+    for sku, item in tx.beneath(Item, seller, start=f"{after}!" if after else ""):
+        count = tx.fetch(Stock, sku).count
+        if not low or count < item.low:
+            if len(rows) == limit:
+                return StockList(rows, more=True)
+            rows.append(StockRow(sku, item.name, item.money.text(item.units), item.currency, count, item.low, item.active))
+    return StockList(rows)
+
+
+def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
+    """
+    @raise LimitExceeded: there are too many orders in the queue.
+    """
+    rows: dict[str, PackRow] = {}
+    for number, order in _orders(tx, seller, None, None, (True,)):
+        if order.status not in TO_PACK:
+            continue
+        for line in order.lines:
+            row = rows.get(line.sku) or PackRow(line.sku, line.name, 0, line.unit, [])
+            left = line.quantity - line.returned
+            if left:
+                rows[line.sku] = replace(row, quantity=row.quantity + left, orders=[*row.orders, number])
+    return Listing([rows[sku] for sku in sorted(rows)])
+
+
+def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Listing[TakingsRow]:
+    """
+    What orders have brought on a day, as the books say: an order that is held counts on the day on which it is paid out.
+
+    @raise LimitExceeded: too much was booked on that day.
+    """
+    start, end = beginning(day, zone), beginning(day + timedelta(days=1), zone)
+    wallet = tx.get(Wallet, seller) or Wallet(())
+    sums: dict[Currency, list[int]] = {}
+    for account, _ in wallet.accounts:
+        money = tx.fetch(Account, account).money
+        for transfer in _booked(tx, account, start, end):
+            units = next(entry.units for entry in transfer.entries if entry.account == account)
+            each = sums.setdefault(money, [0, 0, 0])
+            if transfer.kind == escrow.KIND and units > 0:
+                each[0] += 1
+                each[1] += units
+            elif transfer.kind == returns.KIND and units < 0:
+                each[2] -= units
+    return Listing(
+        [
+            TakingsRow(day, money.code, payments, money.text(paid), money.text(refunded), money.text(paid - refunded))
+            for money, (payments, paid, refunded) in sums.items()
+            if payments or refunded
+        ]
+    )
+
+
+def best_sellers(tx: ReadTransaction, seller: str, since: datetime, *, limit: int) -> Listing[BestRow]:
+    """
+    @raise LimitExceeded: there were too many orders since.
+    """
+    rows: dict[tuple[str, str], BestRow] = {}
+    units: dict[tuple[str, str], int] = {}
+    moneys: dict[tuple[str, str], Currency] = {}
+    for _, order in _orders(tx, seller, since, None):
+        for line in order.lines:
+            sold = line.quantity - line.returned
+            if not sold:
+                continue
+            key = line.sku, order.currency
+            row = rows.get(key) or BestRow(line.sku, line.name, 0, 0, "", order.currency)
+            rows[key] = replace(row, name=line.name, quantity=row.quantity + sold, orders=row.orders + 1)
+            units[key] = units.get(key, 0) + line.units * sold
+            moneys[key] = order.money
+    ranked = sorted(rows, key=lambda key: (-rows[key].quantity, key))
+    return Listing([replace(rows[key], amount=moneys[key].text(units[key])) for key in ranked[:limit]], more=len(ranked) > limit)
+
+
+def export(tx: ReadTransaction, seller: str, start: datetime | None, end: datetime | None, *, zone: tzinfo) -> Export:
+    """
+    @raise LimitExceeded: there are too many orders.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for number, order in sorted(_orders(tx, seller, start, end), key=lambda each: each[0]):
+        money = order.money
+        total, refunded = money.text(order.total), money.text(order.refunded)
+        at = order.at.astimezone(zone).isoformat()
+        for line in order.lines:
+            goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
+            writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)))
+    return Export(out.getvalue())
+
+
+_COLUMNS = (
+    *("order", "at", "status", "customer", "sku", "name", "quantity", "returned", "price", "amount"),
+    *("total", "refunded", "currency", "deliver_to"),
+)
+
+
+def _orders(
+    tx: ReadTransaction, seller: str, start: datetime | None, end: datetime | None, open_or_over: Iterable[bool] = (True, False)
+) -> Iterator[tuple[int, Order]]:
+    """
+    The orders that were placed with a seller from the start on and before the end, those in the queue first.
+
+    @raise LimitExceeded: there are too many.
+    """
+    count = 0
+    for is_open in open_or_over:
+        parent = of_seller(seller, is_open)
+        first = order_key(0 if start is None else first_since(tx, Order, parent, start))
+        past = None if end is None else order_key(first_since(tx, Order, parent, end))
+        for key, order in tx.beneath(Order, parent, start=first, end=past):
+            count += 1
+            if count > MOST_ROWS:
+                raise LimitExceeded(f"there are more than {MOST_ROWS} orders; ask for a shorter time")
+            yield int(key), order
+
+
+def _booked(tx: ReadTransaction, account: str, start: datetime, end: datetime) -> Iterator[Transfer]:
+    first, past = (transfer_key(first_since(tx, Transfer, account, each)) for each in (start, end))
+    for count, (_, transfer) in enumerate(tx.beneath(Transfer, account, start=first, end=past)):
+        if count == MOST_ROWS * 4:
+            raise LimitExceeded(f"there are more than {MOST_ROWS * 4} entries on that day")
+        yield transfer

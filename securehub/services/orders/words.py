@@ -1,0 +1,116 @@
+"""
+Types of arguments that the commands about orders have.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from securehub import arguments
+from securehub.arguments import argument
+from securehub.refusals import BadArgument, shown
+from securehub.services.orders.states import STEPS
+
+MOST_LINES = 40
+"""A transaction has at most 256 records; each line takes two, and watchers of the payment may want some."""
+
+MOST_OF_ONE = 10_000
+MOST_TAGS = 10
+
+_SKU = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_QUANTITY = re.compile(r"[0-9]{1,5}")
+
+
+class Wanted(NamedTuple):
+    """So many of an item."""
+
+    sku: str
+    quantity: int
+
+
+def sku(word: str) -> str:
+    """the short name of an item: 1 to 32 of a-z 0-9 . _ -, in any case"""
+    name = word.lower()
+    if not word.isascii() or not _SKU.fullmatch(name):
+        raise BadArgument(f"{shown(word)} is not the short name of an item (1 to 32 of a-z 0-9 . _ -, starting with a letter or digit)")
+    return name
+
+
+@argument(accepts=(list,), words=True)
+def items(given: Any) -> tuple[Wanted, ...]:
+    """items with how many of each: objects of sku and quantity, or in text pairs of words such as coffee 2 bagel 1"""
+    found = _from_words(given.split()) if isinstance(given, str) else list(map(_from_json, given))
+    wanted: dict[str, int] = {}
+    for each in found:
+        wanted[each.sku] = wanted.get(each.sku, 0) + each.quantity
+    if not wanted:
+        raise BadArgument("there is no item")
+    if len(wanted) > MOST_LINES:
+        raise BadArgument(f"there are {len(wanted)} items; one order has at most {MOST_LINES}")
+    for name, quantity in wanted.items():
+        if quantity > MOST_OF_ONE:
+            raise BadArgument(f"{quantity} of {name}; one order has at most {MOST_OF_ONE} of an item")
+    return tuple(Wanted(name, quantity) for name, quantity in wanted.items())
+
+
+def _from_words(words: list[str]) -> list[Wanted]:
+    if len(words) % 2:
+        raise BadArgument(f"{shown(words[-1])} stands alone; give items and how many of each in turn")
+    return [Wanted(sku(name), _quantity(count)) for name, count in zip(words[::2], words[1::2], strict=True)]
+
+
+def _from_json(item: Any) -> Wanted:
+    if not isinstance(item, dict) or item.keys() != {"sku", "quantity"}:
+        raise BadArgument("each item is an object of sku and quantity")
+    if not isinstance(item["sku"], str) or item["quantity"].__class__ is not int:
+        raise BadArgument("sku is a string, and quantity a whole number")
+    return Wanted(sku(item["sku"]), _quantity(str(item["quantity"])))
+
+
+def _quantity(word: str) -> int:
+    if not _QUANTITY.fullmatch(word) or not int(word):
+        raise BadArgument(f"{shown(word)} is not how many: a whole number from 1 to {MOST_OF_ONE}")
+    return int(word)
+
+
+def stock(word: str) -> int:
+    """how many there are, up to 1000000000"""
+    count = arguments.whole(word)
+    if count > 1_000_000_000:
+        raise BadArgument(f"{count} is more than 1000000000")
+    return int(count)
+
+
+def status(word: str) -> str:
+    """placed, accepted, preparing, delivering, delivered or cancelled"""
+    found = word.lower()
+    if found not in STEPS:
+        raise BadArgument(f"{shown(word)} is not one of {', '.join(STEPS)}")
+    return found
+
+
+@argument(limit="name_characters")
+def unit(word: str) -> str:
+    """what one of it is, such as kg, or nothing for a piece"""
+    return str(arguments.name(word)) if word.strip() else ""
+
+
+def tags(word: str) -> tuple[str, ...]:
+    """words by which it is found, parted by commas, or nothing for none"""
+    found = sorted({sku(each.strip()) for each in word.split(",") if each.strip()})
+    if len(found) > MOST_TAGS:
+        raise BadArgument(f"there are {len(found)} tags; {MOST_TAGS} are allowed")
+    return tuple(found)
+
+
+@argument(limit="memo_characters", multiline=True)
+def note(word: str) -> str:
+    """a text that customer and seller see"""
+    return word
+
+
+@argument(limit="name_characters")
+def searched(word: str) -> str:
+    """a part of the name, or a tag"""
+    return word.strip().lower()

@@ -1,0 +1,32 @@
+"""
+Whatever many members do, with crashes in between, the books add up. C{python -m tests.books} plays as much more of it as one likes.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.books import Play
+
+
+class BooksTests(SynchronousTestCase):
+    """Some thousands of commands; each seed is another story."""
+
+    def play(self, seed: int, count: int) -> Play:
+        play = Play(seed)
+        play.play(count)
+        return play
+
+    def test_books(self) -> None:
+        """All sums are zero, what was answered is there and nothing besides, and every account is right in itself."""
+        play = self.play(1, 4000)
+        self.assertEqual(play.sums(), {"HOURS": "0.00", "JPY": "0", "USD": "0.00"})
+        self.assertGreater(play.crashes, 0)
+
+    def test_everything_happens(self) -> None:
+        """A play in which hardly anything succeeds, or nothing is refused, would show nothing."""
+        play = self.play(2, 3000)
+        methods = {method for method, _ in play.outcomes}
+        self.assertEqual({method for method in methods if not play.outcomes[method, "ok"]}, set())
+        codes = {code for _, code in play.outcomes}
+        self.assertLessEqual({"conflict", "forbidden", "insufficient-funds", "limit-exceeded", "not-found", "bad-arguments"}, codes)
