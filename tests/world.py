@@ -32,6 +32,7 @@ from securehub.protocol import HubFactory, HubProtocol
 from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
+from tests.beside import MemoryBeside
 from tests.disk import MemoryDirectory, StepWorker
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
@@ -210,6 +211,7 @@ class World:
     @param settings: settings that differ from their defaults.
 
     @ivar time: the reactor's; the wall clock follows it.
+    @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
@@ -230,6 +232,7 @@ class World:
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
         self.settings = config.settings() | settings
+        self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
@@ -256,6 +259,7 @@ class World:
             hashing=self.hashing,
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
+            beside=self.beside,
         )
         self.hub.open()
 
