@@ -32,6 +32,7 @@ from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
+from securehub.services.support.facts import OrderFacts
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
@@ -71,6 +72,7 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar chores: what is done by itself, at the start or every so often.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
@@ -126,6 +128,7 @@ class Hub:
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
+        self.order_facts: list[OrderFacts] = []
         self.chores = Chores(reactor)
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}

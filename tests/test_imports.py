@@ -75,7 +75,17 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
-    | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
+    | {
+        "services.ledger.watching",
+        "services.support.facts",
+        "store.files",
+        "store.journal",
+        "store.upkeep",
+        "store.worker",
+        "switchboard",
+        "vault",
+        "vitals",
+    },
     "logs": set(),
     "signals": set(),
     "systemd": set(),

@@ -9,5 +9,6 @@ from securehub.services.chat import Chat
 from securehub.services.hub import HubService
 from securehub.services.ledger import Ledger
 from securehub.services.rpc import RPC
+from securehub.services.support import Support
 
-__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger"]
+__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger", "Support"]

@@ -20,12 +20,13 @@ from securehub.services.budget import Budget
 from securehub.services.chat import Chat
 from securehub.services.ledger import Ledger
 from securehub.services.ledger.accounts import Numbering, open_account
+from securehub.services.support import Support
 from securehub.store.suspicious import SuspiciousStore
 from tests.store.setting import BEGIN, Setting
 
 T = TypeVar("T")
 
-RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records, *Budget.records, *Chat.records)
+RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records, *Budget.records, *Chat.records, *Support.records)
 NUMBERING = Numbering("999", "000")
 CURRENCIES = Currencies.parse("USD:2 HOURS:1 YEN:0 GOLD:6", "USD")
 
