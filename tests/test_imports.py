@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
-    | {"audit"}
+    | {"audit", "imports.records"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -75,17 +75,9 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
     | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
-    | {
-        "services.ledger.watching",
-        "services.support.facts",
-        "store.files",
-        "store.journal",
-        "store.upkeep",
-        "store.worker",
-        "switchboard",
-        "vault",
-        "vitals",
-    },
+    | {"imports.records"}
+    | {"services.ledger.watching", "services.support.facts", "store.files", "store.journal", "store.upkeep", "store.worker"}
+    | {"switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
@@ -93,6 +85,13 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
+    "imports.records": {"store.records"},
+    "imports.sources": {"refusals", "arguments", "wire"},
+    "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
+    "imports.offline": {"clock", "event", "store"},
+    "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
+    | {"vault"},
+    "commandline": {"", "imports"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
@@ -115,12 +114,13 @@ OTHERS: dict[str, set[str]] = {
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference", "imports"},
     "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "notices", "services.chat.presence", "vitals"},
+    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
-    "random": {"tap"},
+    "random": {"tap", "imports.tool"},
+    "sqlite3": {"imports.sources"},
     "secrets": set(),
     "time": {"tap", "systemd", "client"},
 }

@@ -242,7 +242,7 @@ def _without_lost_agent(tx: ReadTransaction, case: Case, at: datetime) -> Case:
     """A case waits again whose agent is an agent no more, or locked out."""
     if not case.agent or can_see_to_it(tx, case.agent):
         return case
-    return _stepped(replace(case, agent=""), Step(at, "left", case.agent))
+    return _stepped(replace(case, agent=""), Step(at, "left", case.agent, case.seq))
 
 
 def can_see_to_it(tx: ReadTransaction, username: str) -> bool:
@@ -293,7 +293,7 @@ def take(tx: Transaction, ticket: int, by: str, session: int, *, at: datetime) -
         raise Conflict(f"you see to ticket {ticket} already")
     if case.agent and can_see_to_it(tx, case.agent):
         raise Conflict(f"{case.agent} sees to ticket {ticket}")
-    return _put_step(tx, ticket, replace(case, agent=by), Step(at, "taken", by), session)
+    return _put_step(tx, ticket, replace(case, agent=by), Step(at, "taken", by, case.seq), session)
 
 
 def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, session: int, *, at: datetime) -> State:
@@ -315,7 +315,7 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
         _refuse_receiver(tx, ticket, case, to)
     if note:
         case = put_note(tx, ticket, case, Message(at, by, note), session)
-    return _put_step(tx, ticket, replace(case, agent=to or ""), Step(at, "passed", by, to or ""), session)
+    return _put_step(tx, ticket, replace(case, agent=to or ""), Step(at, "passed", by, case.seq, to or ""), session)
 
 
 def refuse_closed(ticket: int, case: Case) -> None:
@@ -379,7 +379,7 @@ def close(tx: Transaction, ticket: int, by: str, session: int, *, keep: timedelt
     let_go(tx, ticket, case)
     if keep is not None:
         agenda.remind(tx, DUTY, case_key(ticket), at + keep)
-    return _put_step(tx, ticket, case, Step(at, "closed", by), session)
+    return _put_step(tx, ticket, case, Step(at, "closed", by, case.seq), session)
 
 
 def let_go(tx: Transaction, ticket: int, case: Case) -> None:
@@ -396,7 +396,7 @@ def let_go(tx: Transaction, ticket: int, case: Case) -> None:
 
 def rate(tx: Transaction, ticket: int, username: str, stars: int, comment: str) -> None:
     """
-    The customer says how good it was, once.
+    The customer says how good it was, once. Who does so has read what was said.
 
     @raise Conflict: the case is not closed, or rated already.
     """
@@ -405,7 +405,7 @@ def rate(tx: Transaction, ticket: int, username: str, stars: int, comment: str) 
         raise Conflict(f"ticket {ticket} is not closed yet")
     if case.stars:
         raise Conflict(f"you have rated ticket {ticket} already, with {case.stars} of 5 stars")
-    tx.put(case_key(ticket), replace(case, stars=stars, comment=comment))
+    tx.put(case_key(ticket), replace(case, stars=stars, comment=comment, read=case.seq))
     events.tell_agents(tx, case, events.Rated(ticket, case.agent, stars, comment), 0)
 
 

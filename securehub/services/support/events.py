@@ -12,7 +12,7 @@ from securehub import members
 from securehub.event import Event, ToOthers
 from securehub.reply import when
 from securehub.services.messages import Receipt, spoken
-from securehub.services.support.records import Case
+from securehub.services.support.records import CLOSED, WAITING, Case
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member, role
 
@@ -60,9 +60,13 @@ class Changed(Event, frozen=True):
     agent: str
 
     def text(self) -> str:
-        state = {"waiting": "waits for an agent", "open": f"is with {self.agent}", "closed": "is closed"}[self.status]
-        by = "" if self.by == self.agent and self.status == "open" else f", by {self.by}"
-        return f"Ticket {self.ticket} {state}{by}."
+        if self.status == CLOSED:
+            return f"{self.by} has closed ticket {self.ticket}."
+        if self.status == WAITING:
+            return f"{self.by} has passed ticket {self.ticket} back to the queue."
+        if self.by == self.agent:
+            return f"{self.by} has taken ticket {self.ticket}."
+        return f"{self.by} has passed ticket {self.ticket} on to {self.agent}."
 
 
 class Noted(Event, frozen=True):

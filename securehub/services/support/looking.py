@@ -117,12 +117,14 @@ class StepRow(Row, frozen=True):
     Something that happened to a case.
 
     @ivar act: C{taken}, C{passed}, C{left} (its agent is an agent no more) or C{closed}.
+    @ivar seq: the number of the newest message before it.
     @ivar to: to whom it was passed; empty for the queue.
     """
 
     at: datetime
     act: str
     by: str
+    seq: int
     to: str
 
 
@@ -159,7 +161,7 @@ class Shown(Reply, frozen=True):
 def shown(tx: ReadTransaction, ticket: int, username: str) -> Shown:
     """A case with its steps, for its customer and for agents."""
     case = cases.visible(tx, ticket, username)
-    steps = tuple(StepRow(each.at, each.act, each.by, each.to) for each in case.steps)
+    steps = tuple(StepRow(each.at, each.act, each.by, each.seq, each.to) for each in case.steps)
     position = _positions(tx).get(ticket) if case.status == WAITING else None
     return Shown(
         ticket,

@@ -23,12 +23,14 @@ class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @ivar act: C{taken}, C{passed}, C{left} (its agent is an agent no more) or C{closed}.
     @ivar by: who did it.
+    @ivar seq: the number of the newest message before it.
     @ivar to: to whom it was passed; empty for the queue.
     """
 
     at: datetime
     act: str
     by: str
+    seq: int
     to: str = ""
 
 

@@ -8,7 +8,9 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import NamedTuple
 
+from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
 from securehub.services.messages import Message, spoken
@@ -60,34 +62,47 @@ def transcript(tx: ReadTransaction, ticket: int, username: str, *, notes: bool) 
     case = cases.visible(tx, ticket, username)
     told = [*_messages(tx, ticket, case), *_steps(case)]
     if notes:
-        cases.as_agent(tx, ticket, username)
+        if case.customer == username:
+            raise Forbidden("what agents note is for agents")
         told += _notes(tx, ticket, case)
     about = f", about order {case.order}" if case.order is not None else ""
     lines = [f"Ticket {ticket} of {case.customer}, opened {when(case.opened)}{about}"]
-    # Sorting is stable: what is of one moment stays in its order.
-    lines += [f"{when(at)}  {text}" for at, text in sorted(told, key=lambda each: each[0])]
+    lines += [f"{when(each.at)}  {each.text}" for each in sorted(told)]
     if case.stars:
         lines.append(f"Rated {case.stars} of 5{f': {case.comment}' if case.comment else ''}")
     return Transcript(ticket, "\n".join(line.replace("\n", "\n    ") for line in lines) + "\n")
 
 
-def _messages(tx: ReadTransaction, ticket: int, case: Case) -> Iterator[tuple[datetime, str]]:
-    for message in _all(tx, said_in(ticket), case.seq):
-        yield message.at, spoken(message.by, message.text, message.removed, False, message.receipt)
+class _Told(NamedTuple):
+    """
+    A part of a transcript, in its order: by time; of one moment by the number of the message that it is, or comes after.
+
+    @ivar rank: messages, then steps, then notes.
+    """
+
+    at: datetime
+    seq: int
+    rank: int
+    text: str
 
 
-def _notes(tx: ReadTransaction, ticket: int, case: Case) -> Iterator[tuple[datetime, str]]:
-    for message in _all(tx, noted_in(ticket), case.notes):
-        yield message.at, f"(note) {spoken(message.by, message.text, message.removed, False, None)}"
+def _messages(tx: ReadTransaction, ticket: int, case: Case) -> Iterator[_Told]:
+    for seq, message in _all(tx, said_in(ticket), case.seq):
+        yield _Told(message.at, seq, 0, spoken(message.by, message.text, message.removed, False, message.receipt))
 
 
-def _all(tx: ReadTransaction, conversation: str, newest: int) -> list[Message]:
-    return [message for _, message in messages.backwards(tx, conversation, newest, 1)][::-1]
-
-
-def _steps(case: Case) -> Iterator[tuple[datetime, str]]:
+def _steps(case: Case) -> Iterator[_Told]:
     for step in case.steps:
-        yield step.at, f"-- {told(step.act, step.by, step.to)}"
+        yield _Told(step.at, step.seq, 1, f"-- {told(step.act, step.by, step.to)}")
+
+
+def _notes(tx: ReadTransaction, ticket: int, case: Case) -> Iterator[_Told]:
+    for number, message in _all(tx, noted_in(ticket), case.notes):
+        yield _Told(message.at, case.seq + number, 2, f"(note) {spoken(message.by, message.text, message.removed, False, None)}")
+
+
+def _all(tx: ReadTransaction, conversation: str, newest: int) -> list[tuple[int, Message]]:
+    return list(messages.backwards(tx, conversation, newest, 1))
 
 
 def cases_table(tx: ReadTransaction, *, limit: int, before: int | None) -> Table:
