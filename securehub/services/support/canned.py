@@ -175,7 +175,7 @@ def fill(tx: ReadTransaction, text: str, ticket: int, case: Case, by: str, order
     def filled(found: re.Match[str]) -> str:
         word = found[1]
         if word not in known:
-            raise Conflict(f"{{{word}}} stands in it, and {'of the order that is not known' if order else 'the case is about no order'}")
+            raise Conflict(f"{{{word}}} {'is not known of it' if order is not None else 'stands in it, and the case is about no order'}")
         return known[word]
 
     return _WORD.sub(filled, text)

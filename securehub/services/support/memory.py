@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from securehub.members import Member
 from securehub.service import Kept
 from securehub.services import messages
-from securehub.services.messages import Message
+from securehub.services.messages import CASE, PAST_CASES, Message
 from securehub.services.support import retention
 from securehub.services.support.cases import let_go
-from securehub.services.support.records import FIRST_KEY, PAST_KEYS, Case, Given
+from securehub.services.support.records import Case, Given
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
@@ -36,9 +36,9 @@ def _all(tx: ReadTransaction, username: str, after: str) -> Iterator[Kept]:
     if kind != "message":
         for key, case in tx.beneath(Case, username, start=f"{place} " if place else ""):
             yield Kept("case", f"case/{key}", _case(int(key), case))
-    start = f"{place} " if kind == "message" else FIRST_KEY
-    for key, message in tx.beneath(Message, username, start=start, end=PAST_KEYS):
-        ticket = int(messages.conversation_of(key).strip("!"))
+    start = f"{place} " if kind == "message" else CASE
+    for key, message in tx.beneath(Message, username, start=start, end=PAST_CASES):
+        ticket = int(messages.conversation_of(key).strip(CASE))
         values = {"ticket": ticket, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
         yield Kept("message", f"message/{key}", values)
 
@@ -87,7 +87,7 @@ def _forget_case(tx: Transaction, username: str, done: int) -> str:
 
 def _blank(tx: Transaction, username: str, place: str) -> str | None:
     tx.get(Member, username)
-    found = list(tx.beneath(Message, username, start=f"{place} " if place else FIRST_KEY, end=PAST_KEYS, limit=AT_ONCE))
+    found = list(tx.beneath(Message, username, start=f"{place} " if place else CASE, end=PAST_CASES, limit=AT_ONCE))
     for key, message in found:
         messages.blank(tx, key, message)
     return f"messages/{found[-1][0]}" if len(found) == AT_ONCE else None

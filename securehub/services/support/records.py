@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
+from securehub.services.messages import CASE
 from securehub.store.records import Record
 
 WAITING = "waiting"
@@ -171,13 +172,9 @@ def cases_of_agent(username: str) -> str:
 
 def said_in(ticket: int) -> str:
     """The conversation of customer and agents. Neither rooms nor direct conversations have such a key."""
-    return f"!{ticket}"
+    return f"{CASE}{ticket}"
 
 
 def noted_in(ticket: int) -> str:
     """The conversation of the agents alone."""
-    return f"!{ticket}!"
-
-
-FIRST_KEY, PAST_KEYS = "!", '"'
-"""Between these lie the keys of all messages of cases."""
+    return f"{CASE}{ticket}{CASE}"
