@@ -77,8 +77,8 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing"}
     | {"imports.records", "members", "money", "once", "operations", "protocol", "safekeeping", "service", "session"}
-    | {"services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal"}
-    | {"store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
+    | {"services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
+    | {"store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),

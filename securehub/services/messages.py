@@ -23,6 +23,9 @@ from securehub.store.transaction import ReadTransaction, Transaction
 MAX_VERSIONS = 20
 """Of a message, what it was before it was changed; in one record, so this bounds it to 320 KB."""
 
+CASE, PAST_CASES = "!", '"'
+"""The first character of the conversations that the support desk keeps, and the one that comes after it in the order of keys."""
+
 PAGE_MESSAGES = 100
 PAGE_CHARACTERS = 16_384
 """A page is full with so many characters, or with the message that goes beyond; so it never has more than 100 KB."""
