@@ -22,13 +22,20 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What the generator does: how many connections, what each of them asks for, and says before that."""
+    """
+    What the generator does: how many connections, what each of them asks for, and says before that.
+
+    With rooms, what is counted is what is heard in them; C{rate} is messages a second, 0 for a closed loop.
+    """
 
     connections: int
     in_flight: int = 1
     request: str = ""
     setup: str = ""
     values: Path | None = None
+    rooms: int = 0
+    senders: int = 1
+    rate: float = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Figures:
 
 
 def compile_load() -> None:
-    if PROGRAM.exists() and PROGRAM.stat().st_mtime >= SOURCE.stat().st_mtime:
+    if PROGRAM.exists() and PROGRAM.stat().st_mtime >= max(source.stat().st_mtime for source in (SOURCE, HERE / "rooms.h")):
         return
     command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(PROGRAM), str(SOURCE), "-lssl", "-lcrypto"]
     subprocess.run(command, check=True)
@@ -53,6 +60,10 @@ def compile_load() -> None:
 def measure(server: Server, load: Load, seconds: float) -> Figures:
     """Put a load on the server; the CPU is read when the generator says that measurement begins and ends."""
     words = ["--request", load.request, "--inflight", str(load.in_flight)]
+    if load.rooms:
+        words += ["--rooms", str(load.rooms), "--senders", str(load.senders)]
+    if load.rate:
+        words += ["--rate", f"{load.rate:.3f}"]
     words += ["--warmup", str(WARMUP_SECONDS), "--seconds", str(seconds)]
     with _started(server, load, words) as process:
         _expect(process, "begin")

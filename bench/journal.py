@@ -37,7 +37,7 @@ def make_journal(state: Path, transfers: int) -> None:
     """
     reactor, gate, clock = task.Clock(), NoGate(), Clock()
     records = records_of([Ledger, Auth], Hub.core_records)
-    store = JournalStore(UnsyncedDirectory(state), InlineWorker(reactor), reactor, clock, records, gate, Switchboard())
+    store = JournalStore(UnsyncedDirectory(state), InlineWorker(reactor), reactor, clock, records, gate, Switchboard(gate))
     store.open()
     usd, numbering = currency("USD", 2), Numbering("999", "000")
     for member in MEMBERS:

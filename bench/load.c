@@ -3,7 +3,8 @@
  *
  * It opens the connections, lets each say its setup lines one at a time, then keeps a fixed number of requests
  * in flight on each and times their replies. Its lines `begin` and `end` on stdout tell whoever reads the
- * server's CPU when to look; the JSON object after them has what was seen from here. Where a figure could not be
+ * server's CPU when to look; the JSON object after them has what was seen from here. With rooms it counts what
+ * arrives at those who listen instead (rooms.h). Where a figure could not be
  * trusted (a setup refused, a connection lost) it stops with an error instead. README.md has the options.
  */
 #define _GNU_SOURCE
@@ -108,7 +109,7 @@ static void drop_front(struct buffer *buffer, size_t length) {
 /* ---- what is asked for ---- */
 
 struct piece {
-    enum { TEXT, CONNECTION, NUMBER, OTHER, VALUE, RANDOM } kind;
+    enum { TEXT, CONNECTION, NUMBER, OTHER, VALUE, RANDOM, ROOM, MARK } kind;
     const char *text;
     size_t length;
     uint64_t low, high;
@@ -130,9 +131,12 @@ static struct {
     double warmup, seconds;
     bool idle;
     struct template request, *setup;
+    char **expected;                      /* for each line of the setup what ends the reply to it; NULL for OK or ERR */
     size_t setup_lines;
+    unsigned rooms, senders;              /* rooms: 0 for none; senders in each */
+    double rate;                          /* messages a second; 0 for a closed loop */
     struct lines values;
-} options = {.host = "127.0.0.1", .port = "5555", .connections = 1, .in_flight = 1, .warmup = 1, .seconds = 3};
+} options = {.host = "127.0.0.1", .port = "5555", .connections = 1, .in_flight = 1, .senders = 1, .warmup = 1, .seconds = 3};
 
 /* The placeholder at the start of `text`, if there is one; returns its length. Other braces are text: JSON has many. */
 static size_t placeholder(const char *text, struct piece *piece) {
@@ -142,9 +146,10 @@ static size_t placeholder(const char *text, struct piece *piece) {
         piece->kind = RANDOM;
         return (size_t)length;
     }
-    const char *letter = text[0] == '{' && text[1] && text[2] == '}' ? strchr("cnov", text[1]) : NULL;
+    const char *letter = text[0] == '{' && text[1] && text[2] == '}' ? strchr("cnovgm", text[1]) : NULL;
     if (!letter) return 0;
-    piece->kind = *letter == 'c' ? CONNECTION : *letter == 'n' ? NUMBER : *letter == 'o' ? OTHER : VALUE;
+    static const int kinds[] = {['c'] = CONNECTION, ['n'] = NUMBER, ['o'] = OTHER, ['v'] = VALUE, ['g'] = ROOM, ['m'] = MARK};
+    piece->kind = kinds[(int)*letter];
     return 3;
 }
 
@@ -174,6 +179,8 @@ static uint64_t another(unsigned index) {
     return other < index ? other : other + 1;
 }
 
+static void append_mark(struct buffer *line);
+
 static void render(const struct template *template, unsigned index, struct buffer *line) {
     uint64_t number = requests_made++;
     for (size_t i = 0; i < template->count; i++) {
@@ -185,6 +192,8 @@ static void render(const struct template *template, unsigned index, struct buffe
         case OTHER: append_number(line, another(index)); break;
         case VALUE: append(line, options.values.line[index], strlen(options.values.line[index])); break;
         case RANDOM: append_number(line, piece->low + random_below(piece->high - piece->low + 1)); break;
+        case ROOM: append_number(line, index % options.rooms); break;
+        case MARK: append_mark(line); break;
         }
     }
     append(line, "\n", 1);
@@ -304,11 +313,22 @@ static void go_on_with_setup(struct connection *connection) {
     ready++;
 }
 
+static bool has(const char *line, size_t length, const char *name) {
+    return memmem(line, length, name, strlen(name)) != NULL;
+}
+
+#include "rooms.h"
+
 static void take_reply(struct connection *connection, bool error, const char *line, int length, uint64_t now) {
     if (connection->state == SETUP) {
+        if (options.expected[connection->setup_done]) return;
         if (error) die("the setup of connection %u was refused: %.*s", connection->index, length, line);
         connection->setup_done++;
         go_on_with_setup(connection);
+        return;
+    }
+    if (options.rooms) {
+        seen.errors += error;
         return;
     }
     if (!connection->waiting) die("connection %u got a reply too many: %.*s", connection->index, length, line);
@@ -321,12 +341,9 @@ static void take_reply(struct connection *connection, bool error, const char *li
     waiting_in_all--;
 }
 
-static bool has(const char *line, size_t length, const char *name) {
-    return memmem(line, length, name, strlen(name)) != NULL;
-}
-
 /* Events, data lines and notifications are passed over; what ends a reply is its status line, or its one line of JSON. */
 static void take_line(struct connection *connection, const char *line, size_t length, uint64_t now) {
+    if (options.rooms && take_room_line(connection, line, length, now)) return;
     if (!length || line[0] == '*' || line[0] == ' ') return;
     bool error;
     if (line[0] == '{') {
@@ -437,11 +454,13 @@ static uint64_t turn(uint64_t until) {
     struct epoll_event events[256];
     uint64_t now = monotonic();
     int patience_ms = until > now ? (int)((until - now) / 1000000) + 1 : 0;
+    if (options.rate > 0 && running && patience_ms > 1) patience_ms = 1;
     int count = epoll_wait(poll_descriptor, events, 256, patience_ms);
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr) serve(events[i].data.ptr);
         else take_stdin();
     }
+    if (running && options.rooms) say_what_is_due();
     return monotonic();
 }
 
@@ -477,7 +496,9 @@ static void drain(uint64_t deadline) {
 
 static void measure(void) {
     running = true;
-    for (unsigned i = 0; i < options.connections; i++) send_requests(&connections[i], options.in_flight);
+    if (options.rooms) begin_to_talk();
+    else
+        for (unsigned i = 0; i < options.connections; i++) send_requests(&connections[i], options.in_flight);
     run_until(monotonic() + (uint64_t)(options.warmup * 1e9));
 
     say("begin");
@@ -514,13 +535,27 @@ static struct lines read_lines(const char *path) {
     return lines;
 }
 
+/* A line may end with a tab and what ends the reply to it; a `|` in it starts another line. */
+static char *split_expected(char *line) {
+    char *tab = strchr(line, '\t');
+    if (!tab) return NULL;
+    *tab = 0;
+    for (char *bar = line; (bar = strchr(bar, '|')); *bar = '\n');
+    return tab + 1;
+}
+
 static void read_setup(const char *path) {
     struct lines lines = read_lines(path);
     options.setup = allocate(lines.count, sizeof *options.setup);
+    options.expected = allocate(lines.count, sizeof *options.expected);
     /* A template points into its text, which therefore stays. */
     for (size_t i = 0; i < lines.count; i++) {
-        if (*lines.line[i]) options.setup[options.setup_lines++] = parse_template(lines.line[i]);
-        else free(lines.line[i]);
+        if (!*lines.line[i]) {
+            free(lines.line[i]);
+            continue;
+        }
+        options.expected[options.setup_lines] = split_expected(lines.line[i]);
+        options.setup[options.setup_lines++] = parse_template(lines.line[i]);
     }
     free(lines.line);
 }
@@ -544,13 +579,17 @@ static void check_options(void) {
     if (values && options.values.count < options.connections)
         die("{v} needs --values with a line for each of %u connections", options.connections);
     if (!options.idle && !options.request.count) die("--request is missing");
+    if (options.rooms && (!uses(&options.request, MARK) || options.connections % options.rooms || options.connections < 2 * options.rooms))
+        die("--rooms needs {m} in the request, and as many connections in each room, at least two");
+    if (options.rooms && options.senders > options.connections / options.rooms) die("more senders than members");
 }
 
 static void read_options(int count, char **words) {
     static const struct option known[] = {
         {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'}, {"connections", 1, 0, 'c'}, {"inflight", 1, 0, 'i'},
         {"warmup", 1, 0, 'w'}, {"seconds", 1, 0, 's'}, {"setup", 1, 0, 'u'}, {"values", 1, 0, 'v'},
-        {"request", 1, 0, 'r'}, {"idle", 0, 0, 'I'}, {0, 0, 0, 0}};
+        {"request", 1, 0, 'r'}, {"idle", 0, 0, 'I'}, {"rooms", 1, 0, 'g'}, {"senders", 1, 0, 'S'}, {"rate", 1, 0, 'R'},
+        {0, 0, 0, 0}};
     int letter, which;
     while ((letter = getopt_long(count, words, "", known, &which)) != -1) {
         switch (letter) {
@@ -564,6 +603,9 @@ static void read_options(int count, char **words) {
         case 'v': options.values = read_lines(optarg); break;
         case 'r': options.request = parse_template(optarg); break;
         case 'I': options.idle = true; break;
+        case 'g': options.rooms = (unsigned)number(known[which].name, optarg, 1); break;
+        case 'S': options.senders = (unsigned)number(known[which].name, optarg, 1); break;
+        case 'R': options.rate = number(known[which].name, optarg, 0.001); break;
         default: exit(2);
         }
     }

@@ -66,9 +66,9 @@ def hub_command(state: Path, port: int, settings: Mapping[str, str]) -> list[str
     return [str(twistd), "-n", "--pidfile=", "securehub", "--state", str(state), "--port", str(port), "--config", str(config)]
 
 
-def peer_command(port: int) -> list[str]:
+def peer_command(port: int, program: str = "bare") -> list[str]:
     certificate, key = peer_certificate()
-    return [sys.executable, str(HERE / "peers" / "bare.py"),
+    return [sys.executable, str(HERE / "peers" / f"{program}.py"),
             "--port", str(port), "--certificate", str(certificate), "--key", str(key)]  # fmt: skip
 
 
@@ -112,10 +112,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def peer() -> Iterator[Server]:
-    """The bare Twisted server."""
+def peer(program: str = "bare") -> Iterator[Server]:
+    """A server of C{peers/}, on stock Twisted."""
     port = free_port()
-    with _running(peer_command(port), port, SERVER_CORE, BUILD / "peer.log") as server:
+    with running(peer_command(port, program), port, SERVER_CORE, BUILD / "peer.log") as server:
         yield server
 
 
@@ -123,7 +123,7 @@ def peer() -> Iterator[Server]:
 def hub(state: Path, core: int | None = SERVER_CORE, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
     """A hub on this state directory, with these settings of its limits."""
     port = free_port()
-    with _running(hub_command(state, port, settings), port, core, BUILD / "hub.log") as server:
+    with running(hub_command(state, port, settings), port, core, BUILD / "hub.log") as server:
         yield server
 
 
@@ -145,7 +145,8 @@ def copy_of(base: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, core: int | None, log: Path) -> Iterator[Server]:
+def running(command: list[str], port: int, core: int | None, log: Path) -> Iterator[Server]:
+    """A program that is a server, on its core, until this ends."""
     # The checkout in which this file stands is what is measured.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
     since = time.monotonic()

@@ -48,7 +48,7 @@ class _Slot:
         self.place = place
         self.mark = 1 << place
         self.parse: Callable[[str], Any] = parameter.type.parse
-        self.takes_rest = parameter.type.rest and not parameter.by_name
+        self.takes_rest = parameter.takes_rest
         self.parameter = parameter
 
 

@@ -132,9 +132,14 @@ class Parameter:
         return self.type.secret or self.prompt is not None
 
     @property
+    def takes_rest(self) -> bool:
+        """Whether it takes the rest of a line."""
+        return self.type.rest and not self.by_name
+
+    @property
     def usage(self) -> str:
-        """How it is written in a line of text: C{amount}, C{[memo]}, C{[from=...]}."""
-        word = f"{self.name}=..." if self.by_name else self.name
+        """How it is written in a line of text: C{amount}, C{[memo...]}, C{[from=...]}."""
+        word = f"{self.name}=..." if self.by_name else f"{self.name}..." if self.takes_rest else self.name
         return word if self.required and not self.prompt else f"[{word}]"
 
     @property
@@ -219,8 +224,11 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed: C{TRANSFER to amount [memo] [from=...] [key=...]}."""
-        ordered = sorted(self.wire_parameters, key=lambda parameter: parameter.by_name)
+        """
+        How it is typed: C{TRANSFER to amount [from=...] [key=...] [memo...]}. What takes the rest of the line stands last, as what comes
+        after it would be a part of it.
+        """
+        ordered = sorted(self.wire_parameters, key=lambda parameter: (parameter.takes_rest, parameter.by_name))
         return " ".join([self.verb or self.name, *(parameter.usage for parameter in ordered)])
 
 

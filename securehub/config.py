@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
 
-from securehub.money import Currencies
+from securehub.money import Currencies, amounts
 
 Settings = Mapping[str, Any]
 
@@ -156,6 +156,16 @@ SETTINGS = (
         _whole(10, 1000),
         "Closed files of the journal are folded into a snapshot when they have so many percent of the last one's size, or after a day.",
     ),
+    Setting(
+        "store",
+        "seal_key",
+        "",
+        str,
+        "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
+    ),
+    Setting("store", "backups", "", str, "The directory for backups, best on another disk; empty for backups in the state directory."),
+    Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
+    Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -177,6 +187,21 @@ SETTINGS = (
         "Members of a room above which it is not told of each who joins, leaves, comes or goes.",
     ),
     Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings gather before they are told."),
+    Setting("support", "case_days", "730", _whole(0, 36500), "Days for which closed cases of the support desk are kept; 0 for ever."),
+    Setting(
+        "support",
+        "agent_act",
+        "USD:50 MXN:1000 EUR:50 JPY:7000 HOURS:4",
+        amounts,
+        "What an agent may give a customer at once, in each currency; nothing in those that are not named.",
+    ),
+    Setting(
+        "support",
+        "agent_day",
+        "USD:200 MXN:4000 EUR:200 JPY:28000 HOURS:16",
+        amounts,
+        "What an agent may give customers in a day, likewise.",
+    ),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
@@ -189,6 +214,7 @@ SETTINGS = (
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
     Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
+    Setting("limits", "cases_per_member", "10", _whole(1, 100), "Cases of the support desk that a member may have open."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
@@ -283,12 +309,22 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
         except ValueError as error:
             raise BadSetting(f"{name} = {text}: {error}") from None
     try:
-        Currencies.parse(values["currencies"], values["currency"])
+        currencies = Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
         raise BadSetting(f"currency = {values['currency']}: {error}") from None
+    for name in ("agent_act", "agent_day"):
+        try:
+            currencies.units(values[name])
+        except ValueError as error:
+            raise BadSetting(f"{name} = {texts[name]}: {error}") from None
     if (values["certificate"] is None) != (values["key"] is None):
         raise BadSetting("certificate and key: give both, or none")
     return values
+
+
+def backups(values: Settings) -> Path:
+    """Where backups are kept."""
+    return Path(values["backups"]).expanduser().absolute() if values["backups"] else Path(values["state"]) / "backups"
 
 
 def example() -> str:

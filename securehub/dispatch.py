@@ -262,6 +262,9 @@ def _rest(coroutine: Coroutine[Any, Any, bytes | None], waited: Any) -> Generato
     while True:
         try:
             value = yield waited
+        except GeneratorExit:
+            coroutine.close()
+            raise
         except BaseException as error:
             resume = partial(coroutine.throw, error)
         else:

@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import Any, TypeVar
 
@@ -26,7 +27,9 @@ with warnings.catch_warnings():
     # passlib 1.7.4 imports the deprecated crypt, and asks argon2 for a version the deprecated way.
     warnings.simplefilter("ignore", DeprecationWarning)
     from passlib.context import CryptContext
-    from passlib.hash import argon2
+    from passlib.hash import argon2, hex_sha256
+    from passlib.utils import to_native_str
+    from passlib.utils.handlers import MinimalHandler
 
     argon2.set_backend()
 
@@ -48,12 +51,59 @@ def _begin() -> None:
     """Its turn has come, and nothing speaks against it."""
 
 
+class Sha256InArgon2(MinimalHandler):  # type: ignore[misc]
+    """
+    A password of which another program kept the SHA-256: that is what is hashed with argon2id here. So nothing is stored that can be
+    guessed at in a hurry, and the password is verified all the same.
+    """
+
+    name = "sha256_in_argon2"
+    setting_kwds = ()
+    context_kwds = ()
+    prefix = "$sha256"
+
+    @classmethod
+    def identify(cls, hash: str | bytes) -> bool:
+        return str(to_native_str(hash)).startswith(f"{cls.prefix}$")
+
+    @classmethod
+    def verify(cls, secret: str | bytes, hash: str | bytes) -> bool:
+        return bool(argon2.verify(hex_sha256.hash(secret), to_native_str(hash).removeprefix(cls.prefix)))
+
+    @classmethod
+    def hash(cls, secret: str | bytes) -> str:
+        return cls.around(argon2.hash(hex_sha256.hash(secret)))
+
+    @classmethod
+    def around(cls, hashed: str) -> str:
+        """
+        @param hashed: the argon2id hash of the SHA-256, in hexadecimal and small letters.
+        """
+        return f"{cls.prefix}{hashed}"
+
+
 def context() -> CryptContext:
     """
     The hashes that are accepted and made: argon2id with 19 MiB, two passes, one lane, the first choice of RFC 9106's successors in the
-    OWASP Password Storage Cheat Sheet (2025).
+    OWASP Password Storage Cheat Sheet (2025). Those of an import are accepted once, and raised at that login.
     """
-    return CryptContext(schemes=["argon2"], argon2__type="ID", argon2__memory_cost=19456, argon2__time_cost=2, argon2__parallelism=1)
+    return CryptContext(
+        schemes=["argon2", Sha256InArgon2],
+        deprecated=[Sha256InArgon2.name],
+        argon2__type="ID",
+        argon2__memory_cost=19456,
+        argon2__time_cost=2,
+        argon2__parallelism=1,
+    )
+
+
+def hash_old(passwords: CryptContext, sha256: str) -> str:
+    """
+    A hash that the password fits of which another program kept the SHA-256.
+
+    @param sha256: in hexadecimal.
+    """
+    return Sha256InArgon2.around(passwords.hash(sha256.lower()))
 
 
 class Hashing:
@@ -241,6 +291,7 @@ def politely(compute: Callable[..., T], *args: object) -> T:
     shall not notice.
     """
     if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
-        # Zero is the thread that calls, not its process.
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        # Zero is the thread that calls, not its process. A service manager may forbid it; a hash is worth more than good manners.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
     return compute(*args)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
+from securehub.beside import Beside
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
@@ -23,15 +24,18 @@ from securehub.dispatch import Clash, Dispatch
 from securehub.doorkeeper import Doorkeeper
 from securehub.gate import Gate
 from securehub.hashing import Hashing
+from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.once import Once
 from securehub.operations import Operations
 from securehub.protocol import HubFactory
+from securehub.safekeeping import Safekeeping
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
+from securehub.services.support.facts import OrderFacts
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
@@ -71,6 +75,8 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar safekeeping: backups, drills and verification.
+    @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar chores: what is done by itself, at the start or every so often.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
@@ -81,7 +87,7 @@ class Hub:
     @ivar service_names: likewise.
     """
 
-    core_records = (Member, Visits, Joined, Once, Audit, Due)
+    core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
 
     def __init__(
         self,
@@ -97,6 +103,7 @@ class Hub:
         make_store: Callable[..., JournalStore] = JournalStore,
         folder: Folder | None = None,
         operations: Operations | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -126,7 +133,9 @@ class Hub:
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
+        self.order_facts: list[OrderFacts] = []
         self.chores = Chores(reactor)
+        self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
@@ -174,6 +183,7 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
+        self.safekeeping.stop()
         alone = self.upkeep.stop() if self.upkeep else succeed(None)
         stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))

@@ -5,7 +5,7 @@ Amounts and currencies: exact, in whole units of the smallest coin, never a floa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import msgspec
@@ -140,6 +140,33 @@ class Currencies(dict[str, Currency]):
 
     def codes(self) -> Iterable[str]:
         return sorted(self)
+
+    def units(self, amounts: Mapping[str, Amount]) -> dict[str, int]:
+        """
+        Amounts by currency in units; without those of currencies that the hub does not know.
+
+        @raise ValueError: one has more decimals than its currency.
+        """
+        try:
+            return {code: self[code].units(amount) for code, amount in amounts.items() if code in self}
+        except BadArgument as refusal:
+            raise ValueError(str(refusal)) from None
+
+
+def amounts(text: str) -> dict[str, Amount]:
+    """
+    Amounts by currency, such as C{USD:50 HOURS:2}.
+
+    @raise ValueError: the text is not of that form.
+    """
+    found = {}
+    for word in text.split():
+        code, _, amount = word.partition(":")
+        try:
+            found[code.upper()] = Amount.parse(amount)
+        except BadArgument as refusal:
+            raise ValueError(f"expected currencies with amounts, such as USD:50 HOURS:2: {refusal}") from None
+    return found
 
 
 def _currency(word: str) -> Currency:

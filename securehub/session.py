@@ -21,7 +21,7 @@ from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
 from securehub.store.transaction import ReadTransaction
-from securehub.switchboard import EVERYBODY, Subscription, Switchboard, connection, encode, member, role
+from securehub.switchboard import EVERYBODY, Greeting, Subscription, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
 from securehub.wire import text
 
@@ -220,6 +220,8 @@ class Session:
         self._switchboard.listen(member(username), self)
         self._switchboard.listen(EVERYBODY, self)
         await self._tune_in(username)
+        for event in await self._store.read(_greeting_of, username, self._switchboard.greetings):
+            self.hear(encode(event, self.speaks_json))
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
@@ -359,8 +361,9 @@ class Session:
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
-        elif self._wrote:
-            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go.
+        elif self._wrote or self._later:
+            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go; and so it has if the
+            # events below were lost, which are settled, and which nobody would send again.
             self._outbox.reply(b"")
         self._wrote = False
         if self._later:
@@ -403,6 +406,11 @@ def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Sub
     """What a member hears besides their own channel."""
     roles = [role(each) for each in members.fetch(tx, username).roles]
     return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
+
+
+def _greeting_of(tx: ReadTransaction, username: str, greetings: Iterable[Greeting]) -> list[Event]:
+    """What a member is told at a login."""
+    return [event for greeting in greetings for event in greeting(tx, username)]
 
 
 async def _at_once(value: T) -> T:

@@ -47,6 +47,9 @@ Listeners = dict[Listener, None]
 Subscription = Callable[[ReadTransaction, str], Iterable[str]]
 """A rule that gives channels which a member hears besides their own."""
 
+Greeting = Callable[[ReadTransaction, str], Iterable[Event]]
+"""A rule that gives what a member who has just logged in is told."""
+
 FEW = 8
 """So many listeners are asked for their form; more are taken to speak both."""
 
@@ -228,6 +231,7 @@ class Switchboard:
     Channels and those who listen to them.
 
     @ivar subscriptions: what tells which channels a member hears; services add to it.
+    @ivar greetings: what tells a member something at a login; likewise.
     @ivar watchers: are called with the name of a channel, and whether it has gained its first listener or lost its last.
     """
 
@@ -237,6 +241,7 @@ class Switchboard:
         self._held_back: dict[str, Listeners] = {}
         self._run: Run | None = None
         self.subscriptions: list[Subscription] = []
+        self.greetings: list[Greeting] = []
         self.watchers: list[Callable[[str, bool], None]] = []
 
     def listen(self, channel: str, listener: Listener) -> None:

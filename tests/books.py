@@ -55,6 +55,9 @@ class Play:
     """
     One play.
 
+    @param world: where it is played.
+    @param members: how many play.
+
     @ivar asked: commands without an answer, by number.
     @ivar outcomes: how often each method was answered with what: C{ok}, or the code of a refusal.
     @ivar cash: what the answers say that came in from outside, by currency.
@@ -63,10 +66,10 @@ class Play:
     @ivar seen: transfers by number, which were answered and so have to be there for ever.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, world: World | None = None, members: int = MEMBERS) -> None:
         self.chance = Random(seed)
-        self.world = World(make_store=JournalStore, seed=seed)
-        self.names = [f"member{place:02d}" for place in range(MEMBERS)]
+        self.world = world or World(make_store=JournalStore, seed=seed)
+        self.names = [f"member{place:02d}" for place in range(members)]
         self.clients: dict[str, Client] = {}
         self.numbers = 0
         self.asked: dict[int, Asked] = {}

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from twisted.internet.interfaces import IReactorTime
 
 from securehub.store.files import TEMPORARY
+from securehub.store.keys import PLAIN, Keys
 from securehub.store.worker import Done, Job
 
 ALL = frozenset({"append", "create", "rename", "sync", "write"})
@@ -28,7 +29,8 @@ class MemoryDirectory:
     @ivar done: what was done, as pairs of operation and name, failures included.
     """
 
-    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+    def __init__(self, files: dict[str, bytes] | None = None, keys: Keys = PLAIN) -> None:
+        self.keys = keys
         self.files: dict[str, bytes] = dict(files or {})
         self._stable: dict[str, bytes] = dict(self.files)
         self.done: list[tuple[str, str]] = []
@@ -55,7 +57,7 @@ class MemoryDirectory:
 
     def crashed(self) -> MemoryDirectory:
         """What is there after a power cut at this moment: what was synced, and of failed writes what is said to survive."""
-        return MemoryDirectory(self._stable)
+        return MemoryDirectory(self._stable, self.keys)
 
     def settle(self) -> None:
         """Make what is to be seen now survive."""
@@ -80,7 +82,7 @@ class MemoryDirectory:
         if name in self.files:
             raise FileExistsError(name)
         self.files[name] = b""
-        self._sync_names()
+        self.sync_names()
         self.grow("create", name, content)
         return MemoryAppender(self, name)
 
@@ -100,14 +102,11 @@ class MemoryDirectory:
         self._meet_fault("rename", name)
         for files in (self.files, self._stable):
             files[new_name] = files.pop(name)
-        self._sync_names()
+        self.sync_names()
 
     def put_away(self, names: Iterable[str], folder: str) -> None:
         for name in names:
             self.rename(name, f"{folder}/{name}")
-
-    def _sync_names(self) -> None:
-        self._stable = {each: self._stable.get(each, b"") for each in self.files}
 
     def sync(self, name: str) -> None:
         """Make what is to be seen of a file survive."""
@@ -118,9 +117,8 @@ class MemoryDirectory:
         """As on a real disk, the name may come back after a crash, until a file is made or written."""
         self.files.pop(name, None)
 
-    def remove_for_good(self, name: str) -> None:
-        self.remove(name)
-        self._sync_names()
+    def sync_names(self, folder: str = "") -> None:
+        self._stable = {each: self._stable.get(each, b"") for each in self.files}
 
     def grow(self, operation: str, name: str, content: bytes) -> None:
         """Add to a file, and sync it unless that is to fail."""

@@ -4,6 +4,7 @@ Many in one room: what each delivery costs, who catches up, who is cut, and how 
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 from typing import Any, ClassVar
@@ -99,6 +100,27 @@ class FanOutTests(Room):
         self.world.disk_waits = False
         self.world.settle()
         self.assertEqual((alice.received(), bob.received()), (["OK Message 1."], ["* [lobby] alice: hello"]))
+
+    def test_no_hole(self) -> None:
+        """
+        What was settled while a request waited that wants no answer is heard, or else the connection is lost, even if what others did
+        since is undone.
+        """
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        bob.call("hub.ping")
+        self.world.hashing_waits = True
+        bob.send('{"jsonrpc":"2.0","method":"auth.passwd","params":{"old":"wrong-horse-battery","new":"another-horse-battery"}}')
+        alice.ask("SAY lobby one")
+        self.world.disk_waits = True
+        carol.send("SAY lobby two")
+        self.world.time.advance(0)
+        self.world.hash_next()
+        self.world.directory.fail(OSError(errno.EIO, "broken"))
+        self.world.disk_waits = self.world.hashing_waits = False
+        self.world.settle()
+        self.assertTrue(carol.closed)
+        if not bob.closed:
+            self.assertEqual(self.numbers(bob.received()), [1])
 
     def test_a_slow_reader_delays_nobody(self) -> None:
         """It is cut when too much waits; all others hear all, and it catches up when it comes back."""

@@ -80,7 +80,7 @@ class DeclarationTests(SynchronousTestCase):
         self.assertEqual([each.name for each in self.imports.parameters], ["secret", "word"])
 
     def test_usage(self) -> None:
-        self.assertEqual(self.say.usage, "SAY room text [from=...] [key=...]")
+        self.assertEqual(self.say.usage, "SAY room [from=...] [key=...] text...")
         self.assertEqual(self.imports.usage, "example.import [secret] [word]")
 
     def test_excused(self) -> None:

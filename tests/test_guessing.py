@@ -105,7 +105,7 @@ class BucketTests(SynchronousTestCase):
         self.fail(5000)
         self.assertEqual(self.buckets.wait("alice"), 100)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.floats(0, 500), max_size=300))
     def test_no_rhythm_helps(self, pauses: list[float]) -> None:
         """Whatever pauses a guesser makes, tries that are allowed stay below the bound."""

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.hashing import NICE, Hashing, context, politely
+from securehub.hashing import NICE, Hashing, context, hash_old, politely
 from securehub.refusals import RateLimited
 from tests.world import CHEAP, PASSWORD, World
 
@@ -29,7 +30,8 @@ class HashingTests(SynchronousTestCase):
         """With 19 MiB and two passes; nothing weaker is accepted."""
         passwords = context()
         self.assertIn("$argon2id$v=19$m=19456,t=2,p=1$", passwords.hash("secret"))
-        self.assertEqual(passwords.schemes(), ("argon2",))
+        self.assertEqual(passwords.schemes(), ("argon2", "sha256_in_argon2"))
+        self.assertEqual(passwords.default_scheme(), "argon2")
 
     def test_verify(self) -> None:
         hashing = self.hashing()
@@ -55,6 +57,18 @@ class HashingTests(SynchronousTestCase):
         self.assertTrue(fits)
         assert newer is not None
         self.assertIn("t=4", newer)
+
+    def test_the_hash_of_another_program(self) -> None:
+        """Its SHA-256 is kept within argon2id; the password fits, the SHA-256 itself does not, and one verification raises it."""
+        sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+        old, hashing = hash_old(CHEAP, sha256.upper()), self.hashing()
+        self.assertTrue(old.startswith("$sha256$argon2id$"))
+        self.assertEqual(self.successResultOf(hashing.verify(sha256, old)), (False, None))
+        fits, newer = self.successResultOf(hashing.verify("secret", old))
+        self.assertTrue(fits)
+        assert newer is not None
+        self.assertTrue(newer.startswith("$argon2id$"))
+        self.assertEqual(self.successResultOf(hashing.verify("secret", newer)), (True, None))
 
     def test_bound(self) -> None:
         """Whoever is beyond it is told when to come back; room is made by whoever is done, however that ended."""
@@ -181,6 +195,11 @@ class ThreadTests(SynchronousTestCase):
         thread.start()
         thread.join()
         return found[0]
+
+    def test_nice_is_forbidden(self) -> None:
+        """Where a service manager does not let threads be nice, they compute all the same."""
+        with mock.patch("os.setpriority", side_effect=PermissionError):
+            self.assertEqual(self.in_thread(lambda: politely(lambda: "done")), "done")
 
     def test_nice(self) -> None:
         """Only the thread that computes, and one that is nicer already stays so."""

@@ -41,6 +41,10 @@ OF_ROLES = {
     "support.reply": "agent",
     "support.close": "agent",
 }
+OF_ROLES |= {
+    f"support.{name}": "agent"
+    for name in ("cases", "pass", "note", "notes", "csv", "canned", "set_canned", "use", "give", "refund", "allowance")
+}
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 
 OF_NO_ACCOUNT = {"hub.events", "budget.split", "chat.who", "ledger.role_limits", "orders.catalog", "loyalty.programme"}
@@ -50,6 +54,7 @@ FOR_OTHERS = (
     {"ledger.capture", "ledger.release", "orders.show", "orders.advance", "orders.refund", "orders.log"}
     | {f"chat.{name}" for name in ("kick", "ban", "unban", "mute", "unmute", "sanctions", "slow", "access", "keep", "appoint", "dismiss")}
     | {f"chat.{name}" for name in ("deeds", "invite", "remove", "trace")}
+    | {f"support.{name}" for name in ("show", "log", "transcript")}
 )
 """What may be done for others with power, and so by the operator. All else that needs a login is about one's own account."""
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
@@ -96,7 +96,6 @@ class WordTests(SynchronousTestCase):
             self.assertEqual(words.without_quotes(rest), expected, rest)
 
     @given(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=40))
-    @settings(derandomize=True, deadline=None)
     def test_quoting_and_back(self, word: str) -> None:
         """Any word can be quoted."""
         quoted = '"' + word.replace("\\", r"\\").replace('"', r"\"") + '"'
@@ -214,7 +213,6 @@ class JsonTests(SynchronousTestCase):
             max_leaves=8,
         )
     )
-    @settings(derandomize=True, deadline=None)
     @example({"params": {"a": '":'}})
     def test_reads_what_the_standard_library_reads(self, params: Any) -> None:
         """What is taken means the same to everybody."""

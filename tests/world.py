@@ -32,6 +32,7 @@ from securehub.protocol import HubFactory, HubProtocol
 from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
+from tests.beside import MemoryBeside
 from tests.disk import MemoryDirectory, StepWorker
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
@@ -209,7 +210,11 @@ class World:
     @param factories: the services; those that are installed if none are given.
     @param settings: settings that differ from their defaults.
 
+    @param make_folder: gives what folds in a directory; without it nothing does.
+
     @ivar time: the reactor's; the wall clock follows it.
+    @ivar beside: who makes backups and looks at them.
+    @ivar skew: seconds by which somebody has set the wall clock.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
@@ -224,18 +229,22 @@ class World:
         directory: MemoryDirectory | None = None,
         factories: Sequence[Any] | None = None,
         make_store: Callable[..., Any] = SuspiciousStore,
+        make_folder: Callable[[Any], Any] | None = None,
         **settings: Any,
     ) -> None:
         self.time = Time()
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
         self.settings = config.settings() | settings
+        self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
         self.late: tuple[str, ...] = ()
         self._factories = factories if factories is not None else installed()
         self._make_store = make_store
+        self._make_folder = make_folder
+        self.skew = 0.0
         self._start()
 
     def _start(self) -> None:
@@ -245,6 +254,7 @@ class World:
         self.hashing = Hashing(
             CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
         )
+        self.folder = self._make_folder and self._make_folder(self.directory)
         self.hub = Hub(
             self.settings,
             self._factories,
@@ -256,12 +266,14 @@ class World:
             hashing=self.hashing,
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
+            beside=self.beside,
+            folder=self.folder,
         )
         self.hub.open()
 
     def now(self) -> datetime:
         """The time on the wall."""
-        return BEGIN + timedelta(seconds=self.time.seconds())
+        return BEGIN + timedelta(seconds=self.time.seconds() + self.skew)
 
     def connect(
         self, *, operator: bool = False, handshake: bool = True, address: str = "127.0.0.1", certificate: Identity | None = None
@@ -327,7 +339,7 @@ class World:
 
     def start_again(self) -> None:
         """Start another hub on what one that has stopped left."""
-        for call in self.time.getDelayedCalls():
+        for call in list(self.time.getDelayedCalls()):
             call.cancel()
         for client in self.clients:
             client.transport.lost = True

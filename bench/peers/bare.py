@@ -32,13 +32,22 @@ def read_arguments() -> Namespace:
     return parser.parse_args()
 
 
-async def serve(reactor: Any, arguments: Namespace) -> None:
+async def serve(reactor: Any, factory: Factory, arguments: Namespace) -> None:
     certificate, key = quoteStringArgument(arguments.certificate), quoteStringArgument(arguments.key)
     description = f"ssl:{arguments.port}:interface=127.0.0.1:certKey={certificate}:privateKey={key}"
-    await serverFromString(reactor, description).listen(Factory.forProtocol(Bare))
+    await serverFromString(reactor, description).listen(factory)
     print("listening", flush=True)
     await Deferred()  # for ever
 
 
+def main(protocol: type[LineReceiver]) -> None:
+    """Serve a protocol; for the other peers, too, which differ in nothing else."""
+    main_of(Factory.forProtocol(protocol))
+
+
+def main_of(factory: Factory) -> None:
+    react(serve, [factory, read_arguments()])
+
+
 if __name__ == "__main__":
-    react(serve, [read_arguments()])
+    main(Bare)

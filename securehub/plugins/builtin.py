@@ -11,5 +11,6 @@ from securehub.services.ledger import Ledger
 from securehub.services.loyalty import Loyalty
 from securehub.services.orders import Orders
 from securehub.services.rpc import RPC
+from securehub.services.support import Support
 
-__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger", "Loyalty", "Orders"]
+__all__ = ["RPC", "Admin", "Auth", "Budget", "Chat", "HubService", "Ledger", "Loyalty", "Orders", "Support"]

@@ -23,9 +23,16 @@ from securehub.store.transaction import ReadTransaction, Transaction
 MAX_VERSIONS = 20
 """Of a message, what it was before it was changed; in one record, so this bounds it to 320 KB."""
 
+CASE, PAST_CASES = "!", '"'
+"""The first character of the conversations that the support desk keeps, and the one that comes after it in the order of keys."""
+
 PAGE_MESSAGES = 100
 PAGE_CHARACTERS = 16_384
 """A page is full with so many characters, or with the message that goes beyond; so it never has more than 100 KB."""
+
+
+HISTORY_CHARACTERS = 262_144
+"""A history has no more, and then says that there is more; so one answer has a megabyte at most, and takes a few milliseconds."""
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -198,8 +205,14 @@ def history(tx: ReadTransaction, conversation: str, newest: int, *, oldest: int 
     @param oldest: the first message that may still be there.
     """
     last = newest if before is None else min(newest, before - 1)
-    found = [Line.of(seq, message) for seq, message in backwards(tx, conversation, last, max(oldest, last - limit))]
-    return History(found[:limit], more=len(found) > limit)
+    lines: list[Line] = []
+    left = HISTORY_CHARACTERS
+    for seq, message in backwards(tx, conversation, last, oldest):
+        left -= len(message.text)
+        if len(lines) == limit or (left < 0 and lines):
+            return History(lines, more=True)
+        lines.append(Line.of(seq, message))
+    return History(lines)
 
 
 def backwards(tx: ReadTransaction, conversation: str, last: int, first: int) -> Iterator[tuple[int, Message]]:

@@ -36,6 +36,7 @@ class DaemonCase(SynchronousTestCase):
         directory = tempfile.mkdtemp(prefix="securehub-")
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
         self.state = Path(directory) / "state"
+        self.programs: list[Program] = []
 
     def start(self, **how: Any) -> Daemon:
         daemon = Daemon(self.state, **how)
@@ -53,6 +54,7 @@ class DaemonCase(SynchronousTestCase):
 
     def program(self, port: int) -> Program:
         spoken = Program(port)
+        self.programs.append(spoken)
         self.addCleanup(spoken.close)
         return spoken
 

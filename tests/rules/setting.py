@@ -22,13 +22,14 @@ from securehub.services.ledger import Ledger
 from securehub.services.ledger.accounts import Numbering, open_account
 from securehub.services.loyalty import Loyalty
 from securehub.services.orders import Orders
+from securehub.services.support import Support
 from securehub.store.suspicious import SuspiciousStore
 from tests.store.setting import BEGIN, Setting
 
 T = TypeVar("T")
 
 RECORDS = (*Hub.core_records, *Auth.records, *Ledger.records, *Budget.records, *Chat.records, *Loyalty.records)
-RECORDS = tuple(dict.fromkeys((*RECORDS, *Orders.records)))
+RECORDS = tuple(dict.fromkeys((*RECORDS, *Orders.records, *Support.records)))
 NUMBERING = Numbering("999", "000")
 CURRENCIES = Currencies.parse("USD:2 HOURS:1 YEN:0 GOLD:6", "USD")
 

@@ -115,6 +115,39 @@ class Saying(Talking):
             found = self.ask(saying.history, "lobby", "bob", limit=2, before=before, at=self.at)
             self.assertEqual(found.more, more, before)
 
+    def test_long_ones(self) -> None:
+        """A history of long messages has fewer than were asked for, and says so; but always one."""
+        self.patch(messages, "HISTORY_CHARACTERS", 1000)
+        for text in ("a" * 1001, "b" * 500, "c" * 500, "d"):
+            self.say("alice", text)
+        found = self.ask(saying.history, "lobby", "bob", limit=20, before=None, at=self.at)
+        self.assertEqual(([line.seq for line in found.items], found.more), ([4, 3], True))
+        found = self.ask(saying.history, "lobby", "bob", limit=20, before=2, at=self.at)
+        self.assertEqual(([line.seq for line in found.items], found.more), ([1], False))
+
+    def test_search_is_bounded(self) -> None:
+        """Only so many of the newest messages are looked at, and one learns how to go on; or a fair share in each conversation."""
+        self.patch(reading, "SEARCHED", 3)
+        for text in ("tea", "coffee", "tea", "coffee"):
+            self.say("alice", text)
+
+        def search(word: str, room: str | None = "lobby", **bounds: int | None) -> tuple[list[tuple[str, int]], bool, int | None]:
+            given: dict[str, Any] = {"limit": 5, "before": None} | bounds
+            found = self.ask(reading.search, "bob", word, room, at=self.at, **given)
+            return [(row.room, row.seq) for row in found.items], found.more, found.next
+
+        self.assertEqual(search("tea"), ([("lobby", 3)], True, 2))
+        self.assertEqual(search("tea", before=2), ([("lobby", 1)], False, None))
+        self.assertEqual(search("nothing"), ([], True, 2))
+        self.assertEqual(search("coffee", limit=1), ([("lobby", 4)], True, 4))
+        self.assertEqual(search("coffee", limit=1, before=4), ([("lobby", 2)], True, 2))
+        self.assertEqual(search("coffee", limit=1, before=2), ([], False, None))
+        self.join("bob", "den")
+        self.say("bob", "coffee", "den")
+        self.say("bob", "coffee", "@alice")
+        self.assertEqual(search("coffee", None), ([("lobby", 4), ("den", 1), ("@alice", 1)], True, None))
+        self.assertEqual(search("coffee", None, limit=2), ([("lobby", 4), ("den", 1)], True, None))
+
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
         for number in range(messages.PAGE_MESSAGES + 2):

@@ -4,6 +4,7 @@ Folding, the archive and the upkeep that calls for them, step by step; tests.sto
 
 from __future__ import annotations
 
+import contextlib
 import random
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from securehub.store.recovery import CannotStart, segment_names, serial_of, snap
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
+from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import verify
 
 LIFETIMES = {"receipt": LIFETIME}
@@ -489,3 +491,24 @@ class Pruning(SynchronousTestCase):
         self.assertEqual(archive.prune(setting.disk, later, 1), [])  # type: ignore[arg-type]
         setting.disk.rename(first, f"archive/{first}")
         self.assertEqual(archive.prune(setting.disk, later, 1), [first, second])  # type: ignore[arg-type]
+
+    def test_no_gap_after_failures(self) -> None:
+        """Whatever sync of the directory fails, and whenever the machine stops: what is left of the archive is its end."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(6):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        *old, newest = segment_names(setting.disk.names())
+        for seed in range(300):
+            chance = random.Random(seed)
+            disk = SimulatedDisk(chance, setting.disk.files, fault_rate=0.3, crash_at=chance.randint(1, 25))
+            directory = SimulatedDirectory(disk)
+            with contextlib.suppress(Crash):
+                for _ in range(20):
+                    with contextlib.suppress(OSError):
+                        directory.put_away([name for name in old if name in directory.names()], archive.ARCHIVE)
+                        archive.prune(directory, setting.clock.now() + timedelta(days=9), 1)
+            files = disk.after_crash()
+            left = [name for name in old if name in files or f"{archive.ARCHIVE}/{name}" in files]
+            self.assertEqual(left, old[len(old) - len(left) :], seed)
+            self.assertIn(newest, files)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec.structs import replace
 
 from securehub import members
+from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits, joined_key
 from securehub.refusals import Unavailable
 from securehub.reply import Reply
@@ -130,6 +131,7 @@ def erase(
     tx.delete(Logins, username)
     tx.delete(Vouched, username)
     tx.delete(Known, username)
+    tx.delete(Brought, username)
     tx.delete(Joined, joined_key(member.number))
     tx.put(username, Member(member.number, erased=at))
     tx.put(username, replace(tx.fetch(Visits, username), last_address=""))

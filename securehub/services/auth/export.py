@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from securehub import members
+from securehub.imports.records import Brought
 from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
 from securehub.reply import Reply, Row, table
@@ -117,6 +118,9 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
         login = tx.fetch(Family, family)
         session = {"session": family, "since": login.since, "seen": login.last_seen, "address": login.address}
         yield Kept("session", f"session/{family}", session)
+    brought = tx.get(Brought, username)
+    if brought is not None:
+        yield Kept("brought", "brought", _values(brought, "first_month", "months", "orders", "accounts"))
     known = tx.get(Known, username)
     if known is not None:
         yield Kept("networks", "networks", {"networks": known.networks})

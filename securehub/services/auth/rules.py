@@ -107,13 +107,27 @@ def create(
         invitations.use(tx, username, invite, at=at)
     known.remember(tx, username, welcome.address)
     tokens.begin(tx, username, welcome.token, welcome.address, live=welcome.live, limit=welcome.limit, at=at)
+    account = enroll(tx, username, name, password_hash, welcome.address, currency, numbering, at=at)
+    return Created(username, account, welcome.token.text)
+
+
+def enroll(
+    tx: Transaction, username: str, name: str, password_hash: str, address: str, currency: Currency, numbering: Numbering, *, at: datetime
+) -> str:
+    """
+    Make a member of a name that is free.
+
+    @param address: from where they come, which the first login is told.
+
+    @return: the number of the member's account, which holds nothing.
+    """
     account = open_account(tx, username, FIRST_ACCOUNT, currency, numbering, limit=1, at=at)
     number = tx.number("member")
     tx.put(joined_key(number), Joined(username))
     tx.put(username, Member(number, name))
-    tx.put(username, Visits(at, at, welcome.address))
+    tx.put(username, Visits(at, at, address))
     tx.put(username, Credential(password_hash))
-    return Created(username, account, welcome.token.text)
+    return account
 
 
 def log_in(

@@ -9,14 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
 from securehub.reply import Listing
-from securehub.service import IServiceFactory
-from securehub.services.budget import entries, feeding, forms, goals, plans, records, reports, sorting, statements
+from securehub.service import IRemembers, IServiceFactory
+from securehub.services.budget import entries, feeding, forms, goals, memory, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
 from securehub.session import Session
@@ -29,11 +29,15 @@ MONTHS = 12
 
 
 @provider(IPlugin, IServiceFactory)
+@implementer(IRemembers)
 class Budget:
     """Members' own budgets."""
 
     name = "budget"
     records = (records.Book, records.Month, records.Entry, records.Origin, goals.Goals, sorting.Patterns, statements.Imported)
+    remembered = staticmethod(memory.remembered)
+    refuse_to_forget = staticmethod(memory.refuse_to_forget)
+    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

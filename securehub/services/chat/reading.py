@@ -19,12 +19,14 @@ from securehub.services.chat.events import Marked
 from securehub.services.chat.records import Correspondent, Direct, Room, Rooms, Seat, seat_key
 from securehub.services.chat.rooms import unread_in
 from securehub.services.chat.saying import Conversation, conversation, direct_key
-from securehub.services.messages import Message
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
 SEARCHED = 10_000
 """Messages that one search looks at, the newest; it takes some ten milliseconds, in which nobody else is served."""
+
+MOST_FOUND = 200
+"""Messages of one answer."""
 
 MAX_CORRESPONDENTS = 1_000
 """Direct conversations that are looked through for what is unread, or for a word."""
@@ -68,8 +70,14 @@ class FoundRow(Row, frozen=True):
     text: str
 
 
-class Found(Listing[FoundRow], frozen=True):
-    """What was found, the newest of each conversation first."""
+class Found(Listing[FoundRow], frozen=True, omit_defaults=True):
+    """
+    What was found, the newest of each conversation first.
+
+    @ivar next: with which C{before} to ask for older ones, if one conversation was searched and has older ones.
+    """
+
+    next: int | None = None
 
     def lines(self) -> Iterable[str]:
         for row in self.items:
@@ -78,7 +86,9 @@ class Found(Listing[FoundRow], frozen=True):
             yield from (f"  {each}" for each in further)
 
     def status(self) -> str:
-        return "there may be more; name the room, and ask with before= the last one shown" if self.more else ""
+        if not self.more:
+            return ""
+        return f"there may be more; ask with before={self.next}" if self.next is not None else "there may be more; ask with room="
 
 
 def unread(tx: ReadTransaction, username: str, *, limit: int) -> Listing[UnreadRow]:
@@ -130,43 +140,52 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
         raise BadArgument("words: there is no word in it")
     if place is None and before is not None:
         raise BadArgument("before: name the room, as each numbers its own messages")
-    places = [place] if place is not None else [*_rooms(tx, username), *(f"@{peer}" for peer, _ in _correspondents(tx, username))]
+    if place is not None:
+        rows, looked_at = _search(tx, place, conversation(tx, place, username, at), wanted, before, min(limit, MOST_FOUND), SEARCHED)
+        return Found(rows, more=looked_at is not None, next=looked_at)
+    return _search_all(tx, username, wanted, min(limit, MOST_FOUND), at)
+
+
+def _search_all(tx: ReadTransaction, username: str, wanted: set[str], limit: int, at: datetime) -> Found:
+    """In all of a member's conversations; each has a fair share of what may be looked at, so that none hides the others."""
+    places = [*_rooms(tx, username), *(f"@{peer}" for peer, _ in _correspondents(tx, username))]
     rows: list[FoundRow] = []
-    left = SEARCHED
+    more = False
     for each in places:
-        found = conversation(tx, each, username, at)
-        for row, looked_at in _matching(tx, each, found, wanted, before, left):
-            left = looked_at
-            if row is not None:
-                rows.append(row)
-            if len(rows) > limit or not left:
-                return Found(rows[:limit], more=True)
-    return Found(rows)
+        found, looked_at = _search(
+            tx, each, conversation(tx, each, username, at), wanted, None, limit - len(rows), max(1, SEARCHED // len(places))
+        )
+        rows += found
+        more = more or looked_at is not None
+    return Found(rows, more=more)
 
 
-def _matching(
-    tx: ReadTransaction, place: str, found: Conversation, wanted: set[str], before: int | None, left: int
-) -> Iterator[tuple[FoundRow | None, int]]:
+def _search(
+    tx: ReadTransaction, place: str, found: Conversation, wanted: set[str], before: int | None, limit: int, share: int
+) -> tuple[list[FoundRow], int | None]:
     """
-    Look at the messages of a conversation, the newest first.
+    Look through the messages of one conversation, the newest first.
 
-    @param left: how many may be looked at.
+    @param limit: how many may be found.
+    @param share: how many may be looked at.
 
-    @return: for each message, what is to be shown if it has the words, and how many may be looked at after it.
+    @return: those that have the words, and the last one that was looked at if there are older ones.
     """
+    rows: list[FoundRow] = []
     last = found.seq if before is None else min(found.seq, before - 1)
-    for seq, message in messages.backwards(tx, found.key, last, max(found.first, last - left + 1)):
-        left -= 1
-        yield (_found(place, seq, message) if _has(message.text, wanted) else None), left
+    looked_at = last + 1
+    for seq, message in messages.backwards(tx, found.key, last, max(found.first, last - share + 1)):
+        if len(rows) == limit:
+            break
+        looked_at = seq
+        if _has(message.text, wanted):
+            rows.append(FoundRow(place, seq, message.at, message.by, message.text))
+    return rows, looked_at if looked_at > found.first else None
 
 
 def _has(text: str, wanted: set[str]) -> bool:
     folded = text.casefold()
     return all(word in folded for word in wanted) and wanted <= set(_WORD.findall(folded))
-
-
-def _found(place: str, seq: int, message: Message) -> FoundRow:
-    return FoundRow(place, seq, message.at, message.by, message.text)
 
 
 def _rooms(tx: ReadTransaction, username: str) -> tuple[str, ...]:

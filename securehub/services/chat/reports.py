@@ -26,6 +26,10 @@ AROUND = 5
 """Messages before and after the one that is reported, for those who were not there."""
 
 
+MOST = 50
+"""Reports of one answer, each with eleven messages."""
+
+
 class Made(Reply, frozen=True):
     """A report that the moderators have."""
 
@@ -112,6 +116,7 @@ def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | Non
 
     @param settled: the others, too.
     """
+    limit = min(limit, MOST)
     end = None if before is None else number_key(before)
     found = list(tx.beneath(Report, ALL_REPORTS if settled else OPEN_REPORTS, end=end, limit=limit + 1, reverse=True))
     rows = [ReportRow(int(key), *(getattr(each, name) for name in Report.__struct_fields__)) for key, each in found[:limit]]

@@ -220,6 +220,7 @@ class Holds:
 
         All of it, if you do not say how much; the rest is freed. It can be done once. Treasurers can do it for any payee.
         """
+        session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, hold=arguments.whole)
@@ -229,6 +230,7 @@ class Holds:
 
         The payer can spend the money again. Treasurers can do it for any payee.
         """
+        session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(release, hold, session.caller)
 
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
@@ -364,12 +366,23 @@ def release(tx: Transaction, number: int, by: str) -> Released:
     return Released(number, held.money.text(held.units), held.currency)
 
 
-def give_up(tx: Transaction, number: int, held: Hold) -> None:
-    """Free all that an open hold has."""
+def give_up(tx: Transaction, number: int, held: Hold) -> Hold:
+    """
+    Free all that an open hold has.
+
+    @return: the hold, which has ended.
+    """
     ended = replace(held, state="released")
     tx.put(held.source, _free(tx, held))
     _end(tx, number, ended)
     tx.announce(member(held.payer), _told(number, ended))
+    return ended
+
+
+def payer_of(tx: ReadTransaction, number: int) -> str:
+    """Who made a hold; empty if there is none."""
+    held = tx.get(Hold, _key(number))
+    return "" if held is None else held.payer
 
 
 def fetch(tx: ReadTransaction, number: int) -> Hold:
@@ -404,7 +417,7 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     end = None if before is None else _key(before)
     found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
@@ -444,7 +457,8 @@ def _told(number: int, ended: Hold) -> Ended:
     return Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
 
 
-def _row(number: int, held: Hold) -> HoldRow:
+def row(number: int, held: Hold) -> HoldRow:
+    """As the members see it whom it concerns."""
     money = held.money
     return HoldRow(
         number,

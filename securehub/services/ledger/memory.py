@@ -1,36 +1,72 @@
 """
-What the ledger keeps about a member, and what of it is forgotten when the member is erased: the names of accounts, and every memo of a
-transfer from or to them, whoever wrote it. Amounts, times and the numbers of accounts are the books, and stay.
+What the ledger keeps about a member, and what of it is forgotten when the member is erased: the names of accounts, and every memo of what
+came from or went to them, whoever wrote it. Amounts, times and the numbers of accounts are the books, and stay. What is open ends: the
+member's schedules, requests, and holds that others made for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from securehub.refusals import Conflict
+from securehub.reply import Row
 from securehub.service import Kept
+from securehub.services.ledger import holds, requests, schedules
+from securehub.services.ledger.holds import Hold
+from securehub.services.ledger.limits import AccountLimit
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet
+from securehub.services.ledger.requests import Request
+from securehub.services.ledger.schedules import Schedule
 from securehub.store.transaction import ReadTransaction, Transaction
 
-AT_ONCE = 50
-"""Entries that one transaction blanks, with the transfer of each: so that even with the longest memos it stays far below 1 MiB."""
+AT_ONCE = 40
+"""
+What one transaction blanks, places where there is nothing counted in. An open hold takes five records: so it touches at most 200, and
+even with the longest memos it stays far below 1 MiB.
+"""
 
 BEHIND = "~"
-"""Stands behind all transfers in a key, when an account is done."""
+"""Stands behind all numbers in a key, when a place is done."""
+
+
+class _Place(NamedTuple):
+    """
+    Records of one kind that have one parent.
+
+    @ivar number: of the account; empty for what belongs to the member as a whole.
+    @ivar known: the key up to which it is done; None if it has not begun.
+    """
+
+    kind: type[Transfer] | type[Hold] | type[Request] | type[Schedule]
+    parent: str
+    number: str = ""
+    known: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind.collection}.{self.parent.replace(' ', '.')}"
+
+    def up_to(self, key: str) -> str:
+        """What says that everything up to this key is done."""
+        return f"{self.name}/{key}"
+
+    def records(self, tx: ReadTransaction, limit: int) -> list[tuple[str, Any]]:
+        """Those that are not done."""
+        return list(tx.beneath(self.kind, self.parent, start=f"{self.known} " if self.known else "", limit=limit))
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
-    """The member's accounts, each with its entries from the oldest on."""
+    """The member's schedules and requests, then the accounts, each with its entries from the oldest on, and holds."""
     found: list[Kept] = []
-    for number, known in _from(tx, username, after):
-        account = tx.fetch(Account, number)
-        if not known:
-            found.append(Kept("account", number, _account(tx, number, account)))
-        for key, transfer in tx.beneath(Transfer, number, start=_behind(known), limit=max(0, limit - len(found))):
-            found.append(Kept("entry", f"{number}/{key}", _entry(tx, number, account, key, transfer)))
+    for place in _from(tx, username, after):
+        if place.kind is Transfer and place.known is None:
+            found.append(Kept("account", place.up_to(""), _account(tx, place.number)))
+        for key, record in place.records(tx, max(0, limit - len(found))):
+            found.append(Kept(*_shown(tx, place, key, record)))
         if len(found) >= limit:
             break
     return found[:limit]
@@ -38,64 +74,94 @@ def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> li
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
     """
-    @raise Conflict: an account still has money, which nobody could get at any more.
+    @raise Conflict: an account still has money, which nobody could get at any more, or holds some for somebody.
     """
     for number in _numbers(tx, username):
         account = tx.fetch(Account, number)
         if account.balance:
             raise Conflict(f"account {number} has {account.money.priced(account.balance)}; it must be empty first")
+        if account.held:
+            raise Conflict(f"account {number} holds {account.money.priced(account.held)} for somebody; that must end first")
 
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Blank names and memos, and at last take from the name that it has accounts, so that nobody pays into them.
+    Blank names and memos, end what is open, and at last take from the name that it has accounts, so that nobody pays into them.
 
-    @param after: the entry up to which it is done.
+    @param after: the place and key up to which it is done.
     """
-    following = next(_from(tx, username, after), None)
-    if following is None:
-        tx.delete(Wallet, username)
-        return None
-    number, known = following
-    tx.fetch(Account, number)
-    if not known:
-        tx.put(number, replace(tx.fetch(Title, number), name=""))
-    transfers = list(tx.beneath(Transfer, number, start=_behind(known), limit=AT_ONCE))
-    for key, transfer in transfers:
-        if transfer.memo:
-            tx.put(key, replace(transfer, memo=""))
-    return f"{number}/{transfers[-1][0] if len(transfers) == AT_ONCE else BEHIND}"
+    left = AT_ONCE
+    for place in _from(tx, username, after):
+        # There is no such record to hold on to, and no need of one: whoever is erased adds nothing any more.
+        tx.get(place.kind, place.parent)
+        if place.kind is Transfer and place.known is None:
+            tx.put(place.number, replace(tx.fetch(Title, place.number), name=""))
+        found = place.records(tx, left)
+        for key, record in found:
+            _blank(tx, username, key, record)
+        if len(found) == left:
+            return place.up_to(found[-1][0])
+        left -= len(found) + 1
+        if left <= 0:
+            return place.up_to(BEHIND)
+    tx.delete(Wallet, username)
+    return None
+
+
+def _blank(tx: Transaction, username: str, key: str, record: Transfer | Hold | Request | Schedule) -> None:
+    if isinstance(record, Hold):
+        # Whoever is erased has nothing, so it is the payee of what is open.
+        record = holds.give_up(tx, int(key), record) if record.state == "open" else record
+    elif isinstance(record, Request):
+        record = requests.give_up(tx, key, record, username)
+    elif isinstance(record, Schedule):
+        record = schedules.give_up(tx, key, record)
+    if record.memo:
+        tx.put(key, replace(record, memo=""))
 
 
 def _numbers(tx: ReadTransaction, username: str) -> list[str]:
     return [number for number, _ in (tx.get(Wallet, username) or Wallet(())).accounts]
 
 
-def _from(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, str]]:
+def _from(tx: ReadTransaction, username: str, after: str) -> Iterator[_Place]:
     """
-    The accounts that are not done, in their order, each with the place up to which it is.
+    The places that are not done, in their order.
 
-    @param after: such a place: an account, or one of its transfers behind it.
+    @param after: what L{_Place.up_to} said; empty to begin. A place that is not there any more begins everything again.
     """
-    numbers = _numbers(tx, username)
-    current = after.partition("/")[0]
-    if current in numbers:
-        numbers = numbers[numbers.index(current) :]
-        if after.endswith(BEHIND):
-            del numbers[0]
-    for number in numbers:
-        yield number, after if number == current else ""
+    places = list(_places(tx, username))
+    name, _, key = after.partition("/")
+    names = [place.name for place in places]
+    if name in names:
+        places = places[names.index(name) :]
+        places[0] = places[0]._replace(known=key)
+    yield from places
 
 
-def _behind(place: str) -> str:
-    """The key from which on transfers come behind a place."""
-    return f"{place.partition('/')[2]} "
+def _places(tx: ReadTransaction, username: str) -> Iterator[_Place]:
+    for kind in (Schedule, Request):
+        yield _Place(kind, username)
+        yield _Place(kind, f"ended {username}")
+    for number in _numbers(tx, username):
+        yield _Place(Transfer, number, number)
+        yield _Place(Hold, number, number)
+        yield _Place(Hold, f"ended {number}", number)
 
 
-def _account(tx: ReadTransaction, number: str, account: Account) -> dict[str, Any]:
-    title = tx.fetch(Title, number)
+def _shown(tx: ReadTransaction, place: _Place, key: str, record: Any) -> tuple[str, str, dict[str, Any]]:
+    """The kind, key and values of a record, as its owner sees them."""
+    if place.kind is Transfer:
+        return "entry", place.up_to(key), _entry(tx, place.number, key, record)
+    show: dict[type, Callable[[int, Any], Row]] = {Hold: holds.row, Request: requests.row, Schedule: schedules.row}
+    row = show[place.kind](int(key), record)
+    return place.kind.collection, place.up_to(key), dict(zip(row.__struct_encode_fields__, msgspec.structs.astuple(row), strict=True))
+
+
+def _account(tx: ReadTransaction, number: str) -> dict[str, Any]:
+    title, account = tx.fetch(Title, number), tx.fetch(Account, number)
     money = account.money
-    return {
+    values = {
         "account": number,
         "name": title.name,
         "currency": account.currency,
@@ -103,12 +169,15 @@ def _account(tx: ReadTransaction, number: str, account: Account) -> dict[str, An
         "held": money.text(account.held),
         "opened": title.opened,
     }
+    allowance = tx.fetch(AccountLimit, number).allowance if account.limited else None
+    limits = {"credit": -(account.floor or 0) or None, "ceiling": account.ceiling} | (allowance._asdict() if allowance else {})
+    return values | {name: money.text(units) for name, units in limits.items() if units is not None}
 
 
-def _entry(tx: ReadTransaction, number: str, account: Account, key: str, transfer: Transfer) -> dict[str, Any]:
+def _entry(tx: ReadTransaction, number: str, key: str, transfer: Transfer) -> dict[str, Any]:
     payer, payee = transfer.entries
     entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
-    other = tx.fetch(Account, other_entry.account)
+    account, other = tx.fetch(Account, number), tx.fetch(Account, other_entry.account)
     money = account.money
     return {
         "account": number,

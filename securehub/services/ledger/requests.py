@@ -311,6 +311,16 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
         _end(tx, int(key), replace(request, state="expired"), [request.payer, request.payee])
 
 
+def give_up(tx: Transaction, key: str, request: Request, username: str) -> Request:
+    """End a request of or to a member who is being erased, if it is open."""
+    if request.state != "open":
+        return request
+    asks = request.payee == username
+    ended = replace(request, state="recalled" if asks else "refused")
+    _end(tx, int(key), ended, [request.payer if asks else request.payee])
+    return ended
+
+
 def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[RequestRow]:
     """
     The requests that a member has made and those that were made to them, newest first.
@@ -321,7 +331,7 @@ def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, bef
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Request, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime) -> Request:
@@ -353,7 +363,8 @@ def _end(tx: Transaction, number: int, ended: Request, tells: Iterable[str], rea
     return Closed(number, ended.state)
 
 
-def _row(number: int, request: Request) -> RequestRow:
+def row(number: int, request: Request) -> RequestRow:
+    """As the members see it whom it concerns."""
     return RequestRow(
         number,
         request.at,

@@ -19,7 +19,7 @@ from securehub.services.ledger.records import Account, Transfer, transfer_key
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.records import Record
-from securehub.store.transaction import Transaction
+from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Reversals:
     """The command that undoes a transfer."""
 
     def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
         self.booking = booking(hub)
 
     @command(None, access=TREASURER, moves=True, transfer=arguments.whole, reason=arguments.memo)
@@ -95,7 +96,17 @@ class Reversals:
 
         The money goes back the way it came, as a new transfer that names the old one. It cannot, if the payee has it no more.
         """
+        session.concerns(await self.store.read(concerned, transfer))
         return await session.transact(reverse, transfer, reason, session.caller, **self.booking())
+
+
+def concerned(tx: ReadTransaction, number: int) -> str:
+    """The account that a reversal takes from, or gives to if it takes from a counterpart; empty if there is no such transfer."""
+    found = tx.get(Transfer, transfer_key(number))
+    if found is None:
+        return ""
+    payer, payee = (entry.account for entry in found.entries)
+    return payer if payee.startswith("@") else payee
 
 
 def reverse(

@@ -297,9 +297,18 @@ def unschedule(tx: Transaction, number: int, payer: str) -> Unscheduled:
         raise NotFound(f"you have no schedule {number}")
     if found.state != "open":
         raise Conflict(f"schedule {number} is {found.state}")
-    agenda.forget(tx, DUTY, _key(number), found.due)
-    _end(tx, number, replace(found, state="cancelled"))
+    give_up(tx, _key(number), found)
     return Unscheduled(number)
+
+
+def give_up(tx: Transaction, key: str, found: Schedule) -> Schedule:
+    """Cancel a schedule, if it is open."""
+    if found.state != "open":
+        return found
+    agenda.forget(tx, DUTY, key, found.due)
+    ended = replace(found, state="cancelled")
+    _end(tx, int(key), ended)
+    return ended
 
 
 def run(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()) -> None:
@@ -332,7 +341,7 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Schedule, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
-    return Listing([_row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
 
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:
@@ -379,7 +388,8 @@ def _end(tx: Transaction, number: int, ended: Schedule) -> None:
     tx.put(_key(number), ended)
 
 
-def _row(number: int, found: Schedule) -> ScheduleRow:
+def row(number: int, found: Schedule) -> ScheduleRow:
+    """As the members see it whom it concerns."""
     amount = found.money.text(found.units)
     following = found.day if found.state == "open" else None
     return ScheduleRow(number, found.to, amount, found.currency, found.every, following, found.until, found.state, found.memo)

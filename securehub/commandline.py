@@ -1,0 +1,42 @@
+"""
+The C{securehub} command: tools beside the daemon.
+
+    securehub import    take in what members had in other programs
+    securehub store     verify, back up, restore and move what is kept
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from securehub import __version__, storetool
+from securehub.imports import tool
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    @return: the exit status.
+    """
+    given = _parser().parse_args(arguments)
+    status: int = given.run(given)
+    return status
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("securehub", description="Tools for a hub; twistd securehub is the hub itself.")
+    parser.add_argument("--version", action="version", version=f"SecureHub {__version__}")
+    tools = parser.add_subparsers(required=True, metavar="TOOL")
+    about = "take in what members had in other programs"
+    importing = tools.add_parser("import", help=about, description=f"{about.capitalize()}; see docs/import.md.")
+    tool.add_arguments(importing)
+    importing.set_defaults(run=tool.run)
+    about = "verify, back up, restore and move what is kept"
+    storing = tools.add_parser("store", help=about, description=f"{about.capitalize()}; see docs/operations.md.")
+    storing.set_defaults(run=storetool.run)
+    storetool.add_arguments(storing)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

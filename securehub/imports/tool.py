@@ -1,0 +1,187 @@
+"""
+C{securehub import}: takes in what members had in other programs, into a state directory in which no daemon runs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from random import SystemRandom
+
+from securehub import config, hashing, service
+from securehub.clock import Clock
+from securehub.hub import Hub
+from securehub.imports import rules, sources
+from securehub.imports.offline import CannotWrite, LookingDisk, Offline
+from securehub.imports.rules import Terms
+from securehub.imports.sources import CannotRead, Found, Person
+from securehub.money import Currencies
+from securehub.refusals import Refusal
+from securehub.services.ledger.accounts import Numbering
+from securehub.store import keys
+from securehub.store.disk import InUse
+from securehub.store.files import Directory, RealDirectory
+from securehub.store.recovery import CannotStart
+from securehub.store.transaction import Transaction
+from securehub.vault import BadKey, Vault
+
+WELL, LEFT_OUT, CANNOT = 0, 1, 2
+
+_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what C{securehub import} is given."""
+    parser.add_argument("--budget", metavar="DIR", type=Path, help="the directory of the budget manager, with its users.json")
+    parser.add_argument("--orders", metavar="FILE", type=Path, help="the users.json of the ordering service")
+    parser.add_argument("--bank", metavar="FILE", type=Path, help="the SQLite file of the bank")
+    parser.add_argument("--table", metavar="NAME", help="the bank's table, if several have its columns")
+    parser.add_argument(
+        "--last-month", metavar="YYYY-MM", type=_month, help="the month of the last item of each budget; the last one if not said"
+    )
+    parser.add_argument("--members-too", action="store_true", help="take in those who are members already, too: it is the same people")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the hub's configuration file")
+    parser.add_argument("--state", metavar="DIR", help="the state directory")
+
+
+def run(given: Namespace) -> int:
+    """
+    @return: the exit status: 0; 1 if something was left out; 2 if it could not be done.
+    """
+    if not (given.budget or given.orders or given.bank):
+        return _cannot("say what to import: --budget, --orders, --bank")
+    try:
+        found = _found(given)
+        importing = Importing(given, tell=print)
+        try:
+            importing.bring_all(found.people.values())
+        finally:
+            importing.close()
+    except InUse as refusal:
+        return _cannot(f"{refusal}; stop it first")
+    except (CannotRead, CannotStart, CannotWrite, keys.NoKey, BadKey, config.BadSetting, service.BadServices) as fault:
+        return _cannot(str(fault))
+    except OSError as fault:
+        return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
+    problems = found.problems + importing.problems
+    for problem in problems:
+        print(f"left out: {problem}")
+    counts = importing.counts
+    print(f"{counts['new']} new members, {counts['changed']} with something new, {counts['same']} as they were, {len(problems)} left out.")
+    if given.dry_run:
+        print("This was a dry run: nothing was changed.")
+    return LEFT_OUT if problems else WELL
+
+
+def _found(given: Namespace) -> Found:
+    readers: list[tuple[Path | None, Callable[[Path], Found]]] = [
+        (given.budget, sources.read_budget),
+        (given.orders, sources.read_orders),
+        (given.bank, lambda file: sources.read_bank(file, given.table)),
+    ]
+    return sources.together(read(path) for path, read in readers if path is not None)
+
+
+class Importing:
+    """
+    One import.
+
+    @ivar problems: who was left out, or what of them, and why.
+    @ivar counts: people, by what became of them: C{new}, C{changed}, C{same}.
+    """
+
+    def __init__(self, given: Namespace, *, tell: Callable[[str], object]) -> None:
+        settings = config.settings(given.config, {"state": given.state} if given.state else {})
+        state: Path = settings["state"]
+        if given.dry_run and not state.is_dir():
+            raise CannotStart(f"there is no directory {state}")
+        records = service.records_of(service.find(), Hub.core_records)
+        self._tell = tell
+        self._dry = given.dry_run
+        self._random = SystemRandom()
+        self._passwords = hashing.context()
+        self._clock = Clock()
+        self.problems: list[str] = []
+        self.counts: Counter[str] = Counter()
+        currency = Currencies.parse(settings["currencies"], settings["currency"]).default
+        today = self._clock.now().astimezone(settings["time_zone"])
+        last = given.last_month or rules.month_after(f"{today:%Y-%m}", -1)
+        self._terms = Terms(currency, Numbering(settings["bank"], settings["branch"]), last, given.members_too)
+        found = keys.find(settings["seal_key"], beside=state)
+        self._directory = Directory(LookingDisk(state), found) if self._dry else RealDirectory(state, found)
+        self._directory.hold()
+        try:
+            self._store = Offline(self._directory, self._clock, records)
+            Vault(self._directory, self._random).load(first_start=self._store.is_first_start)
+        except BaseException:
+            self._directory.release()
+            raise
+
+    def bring_all(self, people: Iterable[Person]) -> None:
+        for person in sorted(people):
+            try:
+                told = self._bring(person)
+            except Refusal as refusal:
+                self.problems.append(f"{person.username}: {refusal}")
+                continue
+            if told:
+                self._tell(f"{person.username}: {'; '.join(told)}")
+            self.counts["same" if not told else "new" if told[0] == "new member" else "changed"] += 1
+
+    def close(self) -> None:
+        self._store.close()
+        self._directory.release()
+
+    def _bring(self, person: Person) -> list[str]:
+        hashed = ""
+        how: list[str] = []
+        if self._store.read(rules.is_new, person.username):
+            hashed, how = self._password(person)
+        given = (person, hashed, self._terms)
+        if self._dry:
+            told = self._store.attempt(_bring_whole, *given, at=self._clock.now())
+        else:
+            told, more = [], True
+            while more:
+                step, more = self._store.transact(rules.bring, *given, at=self._clock.now())
+                told += step
+        return [*told[:1], *how, *told[1:]] if how else told
+
+    def _password(self, person: Person) -> tuple[str, list[str]]:
+        """The hash of a new member's password, and what to say of it."""
+        secret = person.secret
+        if secret is None:
+            # One that nobody knows.
+            return self._hash(f"{self._random.getrandbits(256):x}"), ["no password: give one with admin.password"]
+        if not secret.sha256:
+            return self._hash(secret.text), ["with the password"]
+        return "" if self._dry else hashing.hash_old(self._passwords, secret.text), ["with the old password"]
+
+    def _hash(self, password: str) -> str:
+        return "" if self._dry else self._passwords.hash(password)
+
+
+def _bring_whole(tx: Transaction, person: Person, hashed: str, terms: Terms, *, at: datetime) -> list[str]:
+    """All steps at once, for a dry run."""
+    told, more = [], True
+    while more:
+        step, more = rules.bring(tx, person, hashed, terms, at=at)
+        told += step
+    return told
+
+
+def _month(text: str) -> str:
+    if not _MONTH.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is not a month such as 2026-10")
+    return text
+
+
+def _cannot(reason: str) -> int:
+    print(f"securehub: {reason}", file=sys.stderr)
+    return CANNOT

@@ -1,0 +1,327 @@
+"""
+What agents do inside a case with money: give a customer some of the house's, and undo a payment that the customer made.
+
+It, and the message that shows it in the case, are one transaction. How much an agent may give or undo at once, and in a day, the settings
+say for each currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, tzinfo
+from typing import TYPE_CHECKING, NamedTuple
+
+from securehub import arguments
+from securehub.command import Audited, command, named, optional, role
+from securehub.money import Amount, Currencies, Currency
+from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
+from securehub.reply import Listing, MoneyReply, Row
+from securehub.services.ledger import movement, reversal
+from securehub.services.ledger.accounts import counterpart, first_account
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.watching import Watcher
+from securehub.services.messages import Message, Receipt
+from securehub.services.support import cases, looking
+from securehub.services.support.events import AGENT
+from securehub.services.support.records import Case, Given
+from securehub.session import Session
+from securehub.store.transaction import ReadTransaction, Transaction
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+HOUSE = "@support"
+"""What agents give comes from here: a counterpart, whose balance says what the desk has cost."""
+
+KIND = "goodwill"
+"""Of the transfers that give it."""
+
+UNDONE = ("transfer", "capture")
+"""Kinds of payments that an agent may undo: what a member has paid another. Not what was paid in or out, nor what undoes something."""
+
+ORDERS = "order/"
+"""How the reference of an order's payment begins. It is given back through its order, which counts what was."""
+
+
+class Gave(MoneyReply, frozen=True):
+    """
+    What an agent has given a customer.
+
+    @ivar seq: of the message that shows it.
+    @ivar left: what the agent may still give today.
+    """
+
+    ticket: int
+    seq: int
+    transfer: int
+    to_name: str
+    amount: str
+    currency: str
+    left: str
+
+    def told(self) -> str:
+        price = f"{self.amount} {self.currency}"
+        return f"Transfer {self.transfer}: {price} to {self.to_name}. Message {self.seq}. {self.left} {self.currency} are left for today."
+
+
+class Refunded(MoneyReply, frozen=True):
+    """
+    A payment of a customer's that an agent has undone.
+
+    @ivar seq: of the message that shows it.
+    @ivar transfer: the number of the new one.
+    @ivar of: the number of the one that it undoes.
+    @ivar left: what the agent may still give today.
+    """
+
+    ticket: int
+    seq: int
+    transfer: int
+    of: int
+    amount: str
+    currency: str
+    left: str
+
+    def told(self) -> str:
+        undone = f"Transfer {self.transfer}: {self.amount} {self.currency}, which undoes transfer {self.of}."
+        return f"{undone} Message {self.seq}. {self.left} {self.currency} are left for today."
+
+
+class AllowanceRow(Row, frozen=True):
+    """
+    What an agent may give customers.
+
+    @ivar act: at once.
+    @ivar day: in a day.
+    @ivar given: today.
+    """
+
+    currency: str
+    act: str
+    day: str
+    given: str
+
+
+class Allowance(NamedTuple):
+    """
+    What each agent may give, in units by currency; nothing in a currency that is not named.
+
+    @ivar act: at once.
+    @ivar day: in a day of the hub's time zone.
+    """
+
+    act: Mapping[str, int]
+    day: Mapping[str, int]
+
+
+class Giving:
+    """The part of the desk that moves money."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.zone = hub.zone
+        self.currencies = hub.currencies
+        self.booking = booking(hub)
+        limits = hub.settings["agent_act"], hub.settings["agent_day"]
+        self.allowed = Allowance(*map(hub.currencies.units, limits))
+
+    @command(
+        None,
+        access=role(AGENT),
+        moves=True,
+        audited=Audited.ALWAYS,
+        ticket=arguments.whole,
+        amount=arguments.amount,
+        memo=optional(arguments.memo),
+        currency=named(arguments.currency),
+    )
+    async def give(self, session: Session, ticket: int, amount: Amount, memo: str = "", currency: str | None = None) -> Gave:
+        """
+        Give the customer of your case some money of the house's, and show it there.
+
+        It goes to their first account in the hub's currency if you do not say another. SUPPORT.ALLOWANCE says how much you may give.
+        """
+        code = currency or self.currencies.default.code
+        if code not in self.currencies:
+            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
+        await self._concern(session, ticket)
+        given = (ticket, session.caller, amount, self.currencies[code], memo, self.allowed, session.number)
+        return await session.transact(give, *given, **self.booking())
+
+    @command(
+        None,
+        access=role(AGENT),
+        moves=True,
+        audited=Audited.ALWAYS,
+        ticket=arguments.whole,
+        transfer=arguments.whole,
+        reason=optional(arguments.memo),
+    )
+    async def refund(self, session: Session, ticket: int, transfer: int, reason: str = "") -> Refunded:
+        """
+        Undo a payment that the customer of your case has made to another member, and show it there.
+
+        It goes back whole, once, and only if who received it still has it. What was paid for an order goes back through the order.
+        """
+        await self._concern(session, ticket)
+        given = (ticket, session.caller, transfer, reason, self.allowed, session.number)
+        return await session.transact(refund, *given, **self.booking())
+
+    @command(None, access=role(AGENT))
+    async def allowance(self, session: Session) -> Listing[AllowanceRow]:
+        """Show how much you may give customers at once and in a day, and what you have given today."""
+        today = self.clock.now().astimezone(self.zone).date()
+        return await self.store.read(allowance_of, session.caller, self.allowed, self.currencies, today)
+
+    async def _concern(self, session: Session, ticket: int) -> None:
+        """Let the audit say to whom it is done; who that is never changes."""
+        customer = await self.store.read(looking.customer_of, ticket)
+        if customer is not None:
+            session.concerns(customer)
+
+
+def give(
+    tx: Transaction,
+    ticket: int,
+    by: str,
+    amount: Amount,
+    money: Currency,
+    memo: str,
+    allowed: Allowance,
+    session: int,
+    *,
+    at: datetime,
+    zone: tzinfo,
+    watchers: Sequence[Watcher] = (),
+) -> Gave:
+    """
+    The agent of a case gives its customer some money of the house's.
+
+    @raise Conflict: the agent does not see to it.
+    @raise LimitExceeded: it is more than an agent may give at once, or than is left for today.
+    """
+    case = _ready(tx, ticket, by)
+    units = money.units(amount)
+    given = count(tx, by, money, units, allowed, at.astimezone(zone).date())
+    target = first_account(tx, case.customer, money.code)
+    house, house_account = counterpart(tx, HOUSE, money, target)
+    moved = movement.move(
+        tx,
+        house,
+        house_account,
+        target,
+        tx.fetch(Account, target),
+        units,
+        KIND,
+        memo,
+        by=by,
+        at=at,
+        reference=f"ticket/{ticket}",
+        watchers=watchers,
+    )
+    receipt = Receipt(HOUSE, case.customer, moved.amount, moved.currency, transfer=moved.transfer)
+    case = cases.say(tx, ticket, case, Message(at, by, receipt.told(memo), receipt=receipt), session)
+    tx.put(by, given)
+    left = _left(given, money, allowed)
+    return Gave(ticket, case.seq, moved.transfer, case.customer, moved.amount, moved.currency, left)
+
+
+def refund(
+    tx: Transaction,
+    ticket: int,
+    by: str,
+    transfer: int,
+    reason: str,
+    allowed: Allowance,
+    session: int,
+    *,
+    at: datetime,
+    zone: tzinfo,
+    watchers: Sequence[Watcher] = (),
+) -> Refunded:
+    """
+    The agent of a case undoes a payment of its customer's; see L{reversal.reverse}.
+
+    @raise NotFound: the customer has made no such payment.
+    @raise Conflict: it is undone already, or is none that an agent may undo, or the agent does not see to the case.
+    @raise LimitExceeded: it is more than an agent may give at once, or than is left for today.
+    """
+    case = _ready(tx, ticket, by)
+    paid, payee = _payment(tx, case.customer, transfer, by)
+    given = count(tx, by, payee.money, -paid.entries[0].units, allowed, at.astimezone(zone).date())
+    undone = reversal.reverse(tx, transfer, reason, by, at=at, zone=zone, watchers=watchers)
+    receipt = Receipt(payee.owner, case.customer, undone.amount, undone.currency, transfer=undone.transfer)
+    told = f"refunded {undone.amount} {undone.currency} of transfer {transfer} to {payee.owner} (transfer {undone.transfer})"
+    text = f"{told}: {reason}" if reason else told
+    case = cases.say(tx, ticket, case, Message(at, by, text, receipt=receipt), session)
+    tx.put(by, given)
+    left = _left(given, payee.money, allowed)
+    return Refunded(ticket, case.seq, undone.transfer, transfer, undone.amount, undone.currency, left)
+
+
+def _ready(tx: ReadTransaction, ticket: int, by: str) -> Case:
+    """A case in which its agent can do something, and say so."""
+    case = cases.held(tx, ticket, by)
+    cases.refuse_full(ticket, case)
+    return case
+
+
+def _payment(tx: ReadTransaction, customer: str, number: int, by: str) -> tuple[Transfer, Account]:
+    """
+    A payment that the customer has made, and the account that received it.
+
+    @raise Forbidden: the agent received it.
+    """
+    found = tx.get(Transfer, transfer_key(number))
+    payer = None if found is None else tx.fetch(Account, found.entries[0].account)
+    if found is None or payer is None or payer.owner != customer:
+        raise NotFound(f"{customer} has made no payment {number}")
+    payee = tx.fetch(Account, found.entries[1].account)
+    if found.reference.startswith(ORDERS):
+        raise Conflict(
+            f"transfer {number} paid {found.reference.replace('/', ' ')}; what was paid for an order goes back through the order"
+        )
+    if found.kind not in UNDONE or payee.floor is None:
+        raise Conflict(f"transfer {number} is a {found.kind}, and no payment to a member")
+    if payee.owner == by:
+        raise Forbidden(f"transfer {number} was paid to you; another agent may undo it")
+    return found, payee
+
+
+def count(tx: ReadTransaction, agent: str, money: Currency, units: int, allowed: Allowance, today: date) -> Given:
+    """
+    What the agent has given today, with this.
+
+    @raise LimitExceeded: it is more than an agent may give at once, or than is left for today.
+    """
+    act, day = (limits.get(money.code, 0) for limits in (allowed.act, allowed.day))
+    if units > act:
+        raise LimitExceeded(f"an agent may give up to {money.priced(act)} at once; this is {money.priced(units)}")
+    given = given_today(tx, agent, today)
+    before = given.units.get(money.code, 0)
+    if before + units > day:
+        raise LimitExceeded(
+            f"you have given {money.priced(before)} of {money.priced(day)} for a day already; this is {money.priced(units)}"
+        )
+    return Given(today, given.units | {money.code: before + units})
+
+
+def given_today(tx: ReadTransaction, agent: str, today: date) -> Given:
+    given = tx.get(Given, agent)
+    return given if given is not None and given.day == today else Given(today, {})
+
+
+def _left(given: Given, money: Currency, allowed: Allowance) -> str:
+    return money.text(allowed.day[money.code] - given.units[money.code])
+
+
+def allowance_of(tx: ReadTransaction, agent: str, allowed: Allowance, currencies: Currencies, today: date) -> Listing[AllowanceRow]:
+    """What an agent may give, and has given today, by currency."""
+    given = given_today(tx, agent, today).units
+    rows = []
+    for code in currencies.codes():
+        money, act, day = currencies[code], allowed.act.get(code, 0), allowed.day.get(code, 0)
+        rows.append(AllowanceRow(code, money.text(act), money.text(day), money.text(given.get(code, 0))))
+    return Listing(rows)

@@ -1,0 +1,66 @@
+"""
+What a budget shows of itself, and forgets.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from securehub.services.budget import entries, goals, memory, plans, sorting
+from securehub.services.budget.entries import Draft
+from securehub.services.budget.goals import Goals
+from securehub.services.budget.records import Book, Entry, Month, entry_key, month_key
+from securehub.services.budget.sorting import Patterns
+from securehub.services.ledger.records import Account
+from tests.rules.setting import CURRENCIES, Rules, amount
+
+USD = CURRENCIES["USD"]
+ENTRIES = 2 * memory.AT_ONCE + 3
+
+
+class MemoryTests(Rules):
+    """Alice has entered a lot."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.account = self.open("alice")
+        for place in range(ENTRIES):
+            draft = Draft(date(2026, 1 + place % 12, 1), "expense", f"item {place}", "wants", "food")
+            self.do(entries.add, "alice", draft, amount("1"), USD)
+        self.do(plans.set_plan, "alice", plans.whole_plan(6000, 2000, 2000), USD, month="2026-11")
+        self.do(goals.set_goal, "alice", "boat", amount("500"), None, None, USD, today=date(2026, 11, 19))
+        self.do(sorting.add_rule, "alice", "wants", "bob", "", "")
+        self.do(sorting.add_rule, "alice", "needs", "carol", "", "")
+
+    def test_remembered(self) -> None:
+        """Page by page it is the same as at once, and only the member's own."""
+        self.do(entries.add, "alicia", Draft(date(2026, 1, 1), "income", "x"), amount("1"), USD)
+        whole = self.ask(memory.remembered, "alice", "", 1000)
+        self.assertEqual([each.kind for each in whole], ["book", *["entry"] * ENTRIES, "goal", "rule", "rule"])
+        self.assertEqual(whole[0].values["plans"], ["60/20/20 from 2026-11 on"])
+        self.assertEqual((whole[1].values["item"], whole[1].values["amount"], whole[-3].values["name"]), ("item 0", "1.00", "boat"))
+        for count in (1, 2, 50):
+            after, found = "", []
+            while page := self.ask(memory.remembered, "alice", after, count):
+                found += page
+                after = page[-1].key
+            self.assertEqual(found, whole)
+        self.assertEqual(self.ask(memory.remembered, "nobody", "", 100), [])
+
+    def test_forget(self) -> None:
+        """In steps, all of it; to do it again is no error, and nobody is told of the member's payments any more."""
+        after, steps = "", 0
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+            steps += 1
+        self.assertEqual(steps, 3)
+        self.assertIsNone(self.do(memory.forget, "alice", ""))
+        self.ask(memory.refuse_to_forget, "alice")
+        self.assertEqual(self.ask(memory.remembered, "alice", "", 100), [])
+        keys = (
+            (Month, month_key("alice", "2026-01")),
+            (Entry, entry_key("alice", 1)),
+            *((kind, "alice") for kind in (Book, Goals, Patterns)),
+        )
+        self.assertEqual({self.setting.get(kind, key) for kind, key in keys}, {None})
+        self.assertFalse(self.setting.get(Account, self.account).watched)
