@@ -1,7 +1,7 @@
 """
 What the hub costs: requests a second, CPU for each, latency, memory and start, beside the goals for them.
 
-    python bench/run.py [ping|balance|transfer|idle|start|logins|back|silent|fold|rooms|all] [--seconds S] [--runs R] [--fresh]
+    python bench/run.py [ping|balance|transfer|idle|start|logins|back|silent|fold|rooms|store|all] [--seconds S] [--runs R] [--fresh]
 
 Goals are printed and never asserted: figures differ from machine to machine. README.md says what each one means.
 """
@@ -20,9 +20,10 @@ import rooms
 import servers
 import silent
 import start
+import store
 import throughput
 
-OTHERS = {"idle": idle, "start": start, "logins": logins, "back": back, "silent": silent, "fold": fold, "rooms": rooms}
+OTHERS = {"idle": idle, "start": start, "logins": logins, "back": back, "silent": silent, "fold": fold, "rooms": rooms, "store": store}
 
 
 def read_arguments() -> Namespace:

@@ -2,6 +2,7 @@
 The C{securehub} command: tools beside the daemon.
 
     securehub import    take in what members had in other programs
+    securehub store     verify, back up, restore and move what is kept
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from securehub import __version__
+from securehub import __version__, storetool
 from securehub.imports import tool
 
 
@@ -30,6 +31,10 @@ def _parser() -> ArgumentParser:
     importing = tools.add_parser("import", help=about, description=f"{about.capitalize()}; see docs/import.md.")
     tool.add_arguments(importing)
     importing.set_defaults(run=tool.run)
+    about = "verify, back up, restore and move what is kept"
+    storing = tools.add_parser("store", help=about, description=f"{about.capitalize()}; see docs/operations.md.")
+    storing.set_defaults(run=storetool.run)
+    storetool.add_arguments(storing)
     return parser
 
 

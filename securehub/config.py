@@ -156,6 +156,16 @@ SETTINGS = (
         _whole(10, 1000),
         "Closed files of the journal are folded into a snapshot when they have so many percent of the last one's size, or after a day.",
     ),
+    Setting(
+        "store",
+        "seal_key",
+        "",
+        str,
+        "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
+    ),
+    Setting("store", "backups", "", str, "The directory for backups, best on another disk; empty for backups in the state directory."),
+    Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
+    Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",
@@ -289,6 +299,11 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     if (values["certificate"] is None) != (values["key"] is None):
         raise BadSetting("certificate and key: give both, or none")
     return values
+
+
+def backups(values: Settings) -> Path:
+    """Where backups are kept."""
+    return Path(values["backups"]).expanduser().absolute() if values["backups"] else Path(values["state"]) / "backups"
 
 
 def example() -> str:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
+from securehub.beside import Beside
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
@@ -29,6 +30,7 @@ from securehub.money import Currencies
 from securehub.once import Once
 from securehub.operations import Operations
 from securehub.protocol import HubFactory
+from securehub.safekeeping import Safekeeping
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
@@ -72,6 +74,7 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar safekeeping: backups, drills and verification.
     @ivar chores: what is done by itself, at the start or every so often.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
@@ -98,6 +101,7 @@ class Hub:
         make_store: Callable[..., JournalStore] = JournalStore,
         folder: Folder | None = None,
         operations: Operations | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -128,6 +132,7 @@ class Hub:
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.chores = Chores(reactor)
+        self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
@@ -175,6 +180,7 @@ class Hub:
         doors = (self.members_door, self.admin_door)
         for door in doors:
             door.stopping = True
+        self.safekeeping.stop()
         alone = self.upkeep.stop() if self.upkeep else succeed(None)
         stopped = _at_most(self.reactor, DeferredList([self.store.drain(), alone]), STOPPING_SECONDS)
         stopped.addCallback(lambda _: self._say_bye(doors))

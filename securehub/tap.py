@@ -26,11 +26,13 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from securehub import config, hashing, logs, service, signals, systemd, tls
+from securehub.beside import Processes
 from securehub.certificates import LOOK_SECONDS, Certificates
 from securehub.clock import Clock
 from securehub.hub import Hub
 from securehub.operations import Operations, Reread
 from securehub.refusals import Conflict
+from securehub.store import keys
 from securehub.store.child import ChildFolder
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
@@ -127,7 +129,7 @@ class HubService(Service):
         self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
-        except (InUse, CannotStart, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
+        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
@@ -176,7 +178,7 @@ class HubService(Service):
         # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
         reactor.seconds = time.monotonic
         _allow_many_files()
-        self._directory = RealDirectory(settings["state"])
+        self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
         self._certificates = Certificates(dict(settings), self._directory, clock.now)
@@ -197,8 +199,9 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
-            folder=ChildFolder(reactor, settings["state"]),
+            folder=ChildFolder(reactor, settings["state"], settings["seal_key"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
+            beside=Processes(reactor, settings),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
         self._hub.open()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from twisted.internet.interfaces import IReactorTime
 
 from securehub.store.files import TEMPORARY
+from securehub.store.keys import PLAIN, Keys
 from securehub.store.worker import Done, Job
 
 ALL = frozenset({"append", "create", "rename", "sync", "write"})
@@ -28,7 +29,8 @@ class MemoryDirectory:
     @ivar done: what was done, as pairs of operation and name, failures included.
     """
 
-    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+    def __init__(self, files: dict[str, bytes] | None = None, keys: Keys = PLAIN) -> None:
+        self.keys = keys
         self.files: dict[str, bytes] = dict(files or {})
         self._stable: dict[str, bytes] = dict(self.files)
         self.done: list[tuple[str, str]] = []
@@ -55,7 +57,7 @@ class MemoryDirectory:
 
     def crashed(self) -> MemoryDirectory:
         """What is there after a power cut at this moment: what was synced, and of failed writes what is said to survive."""
-        return MemoryDirectory(self._stable)
+        return MemoryDirectory(self._stable, self.keys)
 
     def settle(self) -> None:
         """Make what is to be seen now survive."""

@@ -16,6 +16,15 @@ from securehub.refusals import BadArgument
 from securehub.reply import MoneyReply
 
 
+@arguments.argument(accepts=(list,), words=True)
+def things(given: Any) -> list[str]:
+    """some words"""
+    found = given.split() if isinstance(given, str) else given
+    if "nothing" in found:
+        raise BadArgument("that is nothing")
+    return list(found)
+
+
 class Example:
     """Commands of all shapes."""
 
@@ -58,6 +67,10 @@ class Example:
     @command("TURN", access=ANYONE, on=arguments.switch)
     def turn(self, session: object, on: bool) -> None:
         """Turn."""
+
+    @command("ORDER", access=ANYONE, writes=True, things=things, note=named(arguments.text))
+    def order(self, session: object, things: list[str], note: str = "") -> None:
+        """Order."""
 
 
 def binder(verb: str) -> Binder:
@@ -248,3 +261,54 @@ class TryTests(BindingCase):
         self.assertEqual(bind({"to": "bob", "try": False, "key": "k"}, True), (["bob"], "k"))
         self.assertEqual(bind({"to": "bob", "try": None}, True), (["bob"], None))
         self.assertRaises(BadArgument, bind, {"to": "bob", "try": "yes"}, True)
+
+
+class WordsTests(SynchronousTestCase):
+    """One parameter takes all words that are not given by name."""
+
+    def setUp(self) -> None:
+        self.binder = binder("ORDER")
+
+    def bound(self, rest: str) -> Any:
+        return self.binder.from_words(rest, plain(rest))
+
+    def test_who_takes_them(self) -> None:
+        self.assertTrue(self.binder.takes_words)
+        self.assertFalse(binder("PAY").takes_words)
+
+    def test_names_anywhere(self) -> None:
+        """Quoted or not, in front, between and behind."""
+        for rest in (
+            "a 2 b=1 note=soon",
+            "note=soon a 2 b=1",
+            'a note="soon" 2 b=1',
+            "a  2\tb=1   note=soon",
+            "key=k1 a 2 note=soon b=1",
+        ):
+            values, key = self.bound(rest)
+            self.assertEqual((values, key), ([["a", "2", "b=1"], "soon"], "k1" if "key" in rest else None), rest)
+
+    def test_a_name_once(self) -> None:
+        """The second is a word like others, as in every command."""
+        self.assertEqual(self.bound("note=one note=two")[0], [["note=two"], "one"])
+
+    def test_by_its_name(self) -> None:
+        self.assertEqual(self.bound('things="a 2"')[0], [["a", "2"], ""])
+        self.assertRaises(BadArgument, self.bound, "things=a 2")
+
+    def test_refused(self) -> None:
+        for rest, text in (("", "things is missing"), ("note=x", "things is missing"), ("a nothing", "things: that is nothing")):
+            self.assertIn(text, str(self.assertRaises(BadArgument, self.bound, rest)))
+        self.assertRaises(BadArgument, self.bound, 'a note="open')
+        self.assertRaises(BadArgument, self.bound, "a \x07")
+
+    def test_declared(self) -> None:
+        """It cannot stand beside another one that is not given by name."""
+
+        def both(self: object, session: object, things: list[str], more: str) -> None:
+            """Both."""
+
+        self.assertRaises(TypeError, command(None, access=ANYONE, things=things, more=arguments.word), both)
+
+    def test_json(self) -> None:
+        self.assertEqual(self.binder.from_params({"things": ["a", "2"], "note": "x"}, True)[0], [["a", "2"], "x"])

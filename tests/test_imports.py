@@ -58,6 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
+    "beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
+    "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
@@ -73,15 +75,15 @@ ALLOWED: dict[str, set[str]] = {
     "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
     | {"switchboard"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing", "members", "money"}
-    | {"once", "operations", "protocol", "service", "session", "services.auth.tokens", "services.ledger.accounts"}
-    | {"imports.records"}
-    | {"services.ledger.watching", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
+    "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing"}
+    | {"imports.records", "members", "money", "once", "operations", "protocol", "safekeeping", "service", "session"}
+    | {"services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "store.files", "store.journal"}
+    | {"store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
     "logs": set(),
     "signals": set(),
     "systemd": set(),
-    "tap": {"certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals", "systemd", "tls"}
-    | {"store.child", "store.disk", "store.files", "store.recovery", "store.worker", "vault", "vitals"},
+    "tap": {"beside", "certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals"}
+    | {"systemd", "tls", "store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker", "vault", "vitals"},
     # tools beside the hub
     "client": {"", "config"},
     "imports.records": {"store.records"},
@@ -90,7 +92,8 @@ ALLOWED: dict[str, set[str]] = {
     "imports.offline": {"clock", "event", "store"},
     "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
     | {"vault"},
-    "commandline": {"", "imports"},
+    "storetool": {"", "config", "hub", "service", "store"},
+    "commandline": {"", "imports", "storetool"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
@@ -105,23 +108,23 @@ FOR_TYPES_ALONE = {
 
 OTHERS: dict[str, set[str]] = {
     "OpenSSL": {"tls", "peer"},
-    "cryptography": {"tls", "authority", "certificates", "vault", "services.auth.otp"},
+    "cryptography": {"tls", "authority", "certificates", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client", "systemd"},
     "ssl": {"client"},
-    "os": {"store", "tap", "systemd", "client", "hashing"},
+    "os": {"store", "tap", "systemd", "client", "storetool", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "reference", "imports"},
-    "twisted.internet": {"chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session", "dispatch"}
-    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
+    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "storetool", "reference", "imports"},
+    "twisted.internet": {"beside", "chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session"}
+    | {"dispatch", "hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
     "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap", "imports.tool"},
     "sqlite3": {"imports.sources"},
     "secrets": set(),
-    "time": {"tap", "systemd", "client"},
+    "time": {"tap", "systemd", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 

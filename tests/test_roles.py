@@ -47,7 +47,7 @@ OF_NO_ACCOUNT = {"hub.events", "budget.split", "chat.who", "ledger.role_limits",
 """What has to do with a session or with figures alone."""
 
 FOR_OTHERS = (
-    {"ledger.capture", "ledger.release", "orders.show", "orders.advance", "orders.refund"}
+    {"ledger.capture", "ledger.release", "orders.show", "orders.advance", "orders.refund", "orders.log"}
     | {f"chat.{name}" for name in ("kick", "ban", "unban", "mute", "unmute", "sanctions", "slow", "access", "keep", "appoint", "dismiss")}
     | {f"chat.{name}" for name in ("deeds", "invite", "remove", "trace")}
 )

@@ -32,6 +32,7 @@ from securehub.protocol import HubFactory, HubProtocol
 from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
+from tests.beside import MemoryBeside
 from tests.disk import MemoryDirectory, StepWorker
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
@@ -208,11 +209,11 @@ class World:
 
     @param factories: the services; those that are installed if none are given.
     @param settings: settings that differ from their defaults.
-
     @param make_folder: gives what folds in a directory; without it nothing does.
 
     @ivar time: the reactor's; the wall clock follows it.
     @ivar skew: seconds by which somebody has set the wall clock.
+    @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
@@ -234,6 +235,7 @@ class World:
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
         self.settings = config.settings() | settings
+        self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
@@ -264,6 +266,7 @@ class World:
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
             folder=self.folder,
+            beside=self.beside,
         )
         self.hub.open()
 

@@ -23,6 +23,7 @@ from securehub.imports.sources import CannotRead, Found, Person
 from securehub.money import Currencies
 from securehub.refusals import Refusal
 from securehub.services.ledger.accounts import Numbering
+from securehub.store import keys
 from securehub.store.disk import InUse
 from securehub.store.files import Directory, RealDirectory
 from securehub.store.recovery import CannotStart
@@ -64,7 +65,7 @@ def run(given: Namespace) -> int:
             importing.close()
     except InUse as refusal:
         return _cannot(f"{refusal}; stop it first")
-    except (CannotRead, CannotStart, CannotWrite, BadKey, config.BadSetting, service.BadServices) as fault:
+    except (CannotRead, CannotStart, CannotWrite, keys.NoKey, BadKey, config.BadSetting, service.BadServices) as fault:
         return _cannot(str(fault))
     except OSError as fault:
         return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
@@ -112,7 +113,8 @@ class Importing:
         today = self._clock.now().astimezone(settings["time_zone"])
         last = given.last_month or rules.month_after(f"{today:%Y-%m}", -1)
         self._terms = Terms(currency, Numbering(settings["bank"], settings["branch"]), last, given.members_too)
-        self._directory = Directory(LookingDisk(state)) if self._dry else RealDirectory(state)
+        found = keys.find(settings["seal_key"], beside=state)
+        self._directory = Directory(LookingDisk(state), found) if self._dry else RealDirectory(state, found)
         self._directory.hold()
         try:
             self._store = Offline(self._directory, self._clock, records)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.files import TEMPORARY, Directory
+from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
 from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
 
@@ -33,8 +34,8 @@ def put_away(directory: Directory) -> None:
     if len(snapshots) < KEPT_SNAPSHOTS:
         return
     try:
-        covered = snapshot.read_head(next(directory.lines(snapshots[-KEPT_SNAPSHOTS]), b"")).serial
-    except Damaged:
+        covered = snapshot.read_head(next(snapshot.stored(directory, snapshots[-KEPT_SNAPSHOTS]), b"")).serial
+    except (Damaged, NoKey):
         return
     directory.put_away([name for name in segment_names(names) if serial_of(name) <= covered], ARCHIVE)
 

@@ -1,7 +1,7 @@
 """
 The child process that folds: how the daemon starts it, and what runs in it.
 
-    python -P -m securehub.store.child DIR ORDER
+    python -P -m securehub.store.child DIR ORDER KEY_SOURCE
 
 It reads closed files, leaves a prepared one, and says on its standard output what came of it. It ends with the daemon: when its standard
 input does.
@@ -25,6 +25,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from securehub.store.files import RealDirectory
 from securehub.store.fold import Folded, NotWritten, Order, fold
+from securehub.store.keys import NoKey, find
 from securehub.store.recovery import CannotStart
 
 if TYPE_CHECKING:
@@ -49,17 +50,19 @@ class ChildFolder:
     Folds in a child process.
 
     @param path: the state directory.
+    @param key_source: where the keys are, see L{securehub.store.keys.find}.
     """
 
-    def __init__(self, reactor: Any, path: Path) -> None:
+    def __init__(self, reactor: Any, path: Path, key_source: str = "") -> None:
         self._reactor = reactor
         self._path = path
+        self._key_source = key_source
         self._child: _Child | None = None
 
     def fold(self, order: Order) -> Deferred[Folded | None]:
         """See L{securehub.store.upkeep.Folder}."""
         child = self._child = _Child()
-        arguments = [sys.executable, "-P", "-m", "securehub.store.child", str(self._path), _encode(order).decode()]
+        arguments = [sys.executable, "-P", "-m", "securehub.store.child", str(self._path), _encode(order).decode(), self._key_source]
         # What the daemon has imported from the child finds there, too. In the daemon's own directory: then Twisted need not fork, which
         # would copy the tables of all its memory.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -123,8 +126,8 @@ def main() -> None:
         os.nice(NICENESS)
     Thread(target=_end_with_the_daemon, daemon=True).start()
     try:
-        folded = fold(RealDirectory(Path(sys.argv[1])), msgspec.json.decode(sys.argv[2], type=Order))
-    except (CannotStart, NotWritten, OSError) as error:
+        folded = fold(RealDirectory(Path(sys.argv[1]), find(sys.argv[3])), msgspec.json.decode(sys.argv[2], type=Order))
+    except (CannotStart, NoKey, NotWritten, OSError) as error:
         raise SystemExit(str(error)) from None
     sys.stdout.buffer.write(_encode(folded))
 

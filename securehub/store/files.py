@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from securehub.store.disk import Disk, File, RealDisk
+from securehub.store.keys import PLAIN, Keys
 
 TEMPORARY = ".new"
 """Ends the name of a file that is not whole yet."""
@@ -54,10 +55,15 @@ class Appender:
 
 
 class Directory:
-    """A flat directory of files, as the journal store uses it."""
+    """
+    A flat directory of files, as the journal store uses it.
 
-    def __init__(self, disk: Disk) -> None:
+    @ivar keys: those under which journal and snapshots are sealed.
+    """
+
+    def __init__(self, disk: Disk, keys: Keys = PLAIN) -> None:
         self._disk = disk
+        self.keys = keys
 
     def hold(self) -> None:
         """
@@ -181,8 +187,8 @@ class RealDirectory(Directory):
     @ivar path: where it is.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(RealDisk(path))
+    def __init__(self, path: Path, keys: Keys = PLAIN) -> None:
+        super().__init__(RealDisk(path), keys)
         self.path = path
 
 

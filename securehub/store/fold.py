@@ -20,6 +20,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import MASK, PARTS, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
+from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
 from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
 
@@ -62,13 +63,14 @@ def fold(directory: Directory, order: Order) -> Folded | None:
     @return: None if there was nothing to fold.
 
     @raise CannotStart: the journal is damaged: a start would not go beyond that either.
+    @raise NoKey: the newest snapshot is sealed under a key that is not there.
     @raise NotWritten: see there.
     @raise OSError: the disk failed.
     """
     damaged: list[str] = []
     for name in reversed(snapshot_names(directory.names())):
         try:
-            content = directory.lines(name)
+            content = snapshot.stored(directory, name)
             first = next(content, b"")
             return _fold(directory, order, damaged, snapshot.read_head(first), snapshot.rows(first, content))
         except Damaged:
@@ -88,14 +90,14 @@ def _fold(
         return None
     head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn)
     name = snapshot_name(state.number)
-    directory.prepare(name, snapshot.sealed(head, changes.over(rows, state.at)))
+    directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows, state.at)), directory.keys))
     return Folded(state.number, _read_back(directory, name, head), damaged)
 
 
 def _read_back(directory: Directory, name: str, written: snapshot.Head) -> str:
     """The digest of a snapshot that was prepared."""
     try:
-        found, digest = snapshot.check(directory.lines(name + TEMPORARY))
+        found, digest = snapshot.check(snapshot.stored(directory, name + TEMPORARY))
     except Damaged as damage:
         raise NotWritten(f"{name} was written, and is not whole: {damage}") from None
     if found != written:

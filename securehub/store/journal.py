@@ -27,6 +27,7 @@ from securehub.store import archive, snapshot
 from securehub.store import line as lines
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
+from securehub.store.keys import Keys, wrapped
 from securehub.store.records import Record, decoder, encoder, parents
 from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
@@ -159,6 +160,16 @@ class JournalStore:
         return self._number
 
     @property
+    def synced(self) -> int:
+        """The number of the newest commit that is on the disk."""
+        return self._synced
+
+    @property
+    def keys(self) -> Keys:
+        """Those under which it is sealed."""
+        return self._directory.keys
+
+    @property
     def head(self) -> str:
         """The hash of the journal's newest synced line."""
         return self.writer.head.decode()
@@ -209,6 +220,24 @@ class JournalStore:
     async def read(self, rule: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
         """Run C{rule(tx, ...)}, which only looks, on one consistent state."""
         return rule(self._reading, *args, **kwargs)
+
+    def change_keys(self, keys: Keys) -> Deferred[None]:
+        """
+        From now on, seal under the first of these keys; the others may be needed to read what is there. Nobody has to wait for it.
+
+        @return: fires when the journal goes on in a new segment; fails with OSError if that cannot be written. Then the next commits
+            try again.
+        """
+        changed: Deferred[None] = Deferred()
+
+        def done(_: object, fault: BaseException | None) -> None:
+            if fault is not None:
+                changed.errback(fault)
+            else:
+                changed.callback(None)
+
+        self._worker.run(partial(self.writer.change_keys, keys, self._clock.now()), done)
+        return changed
 
     def drain(self) -> Deferred[None]:
         """
@@ -326,7 +355,7 @@ class JournalStore:
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
 
     def _fresh_collections(self) -> Collections:
-        return Collections((cls.collection, _collection(cls)) for cls in self._records)
+        return Collections((cls.collection, collection_for(cls)) for cls in self._records)
 
     def _check_drained(self) -> None:
         if self._in_flight is None and self._gathering is None:
@@ -350,13 +379,14 @@ class JournalStore:
     def _write_snapshot(self) -> None:
         head = snapshot.Head(lines.FORMAT, self._number, self.writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
         name = snapshot_name(self._number)
-        self._directory.prepare(name, snapshot.chunks(head, self._collections.values()))
-        snapshot.check(self._directory.lines(name + TEMPORARY))
+        self._directory.prepare(name, wrapped(snapshot.chunks(head, self._collections.values()), self._directory.keys))
+        snapshot.check(snapshot.stored(self._directory, name + TEMPORARY))
         self._directory.put_in_place(name)
         archive.put_away(self._directory)
 
 
-def _collection(cls: type[Record]) -> AnyCollection:
+def collection_for(cls: type[Record]) -> AnyCollection:
+    """An empty collection for the records of a class."""
     if cls.lifetime is None:
         return Collection(cls.collection, scanned=cls.scanned, parents=parents(cls))
     return ExpiringCollection(cls.collection, cls.lifetime)

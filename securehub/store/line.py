@@ -13,16 +13,20 @@ from hashlib import sha256
 import msgspec
 from msgspec import Raw
 
+from securehub.store.keys import SEALED_FORMAT, FileKey
+from securehub.store.keys import Damaged as Damaged
+
 FORMAT = 1
+"""The version of plain files."""
+
+NEWEST_FORMAT = SEALED_FORMAT
+"""The newest version that this SecureHub reads."""
+
 FIRST_HASH = b"0" * 64
 
 _MARK = b',"hash":"'
 _END = b'"}\n'
 _TAIL = len(_MARK) + 64 + len(_END)
-
-
-class Damaged(Exception):
-    """A line is not what was once written."""
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,6 +38,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
         acknowledged.
     @ivar forms: collections and the versions of their records' forms, as the daemon that wrote it knew them.
     @ivar snapshot: the digest of the snapshot from which the daemon started, if from one.
+    @ivar key: the name of the key under which the commits are sealed, if they are.
+    @ivar salt: from which the file's own key is made, together with that.
     """
 
     format: int
@@ -41,6 +47,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime
     forms: dict[str, int]
     snapshot: str | None = None
+    key: str = ""
+    salt: str = ""
 
 
 class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -60,23 +68,46 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     drawn: dict[str, int] = {}
 
 
+class _Sealed(msgspec.Struct, frozen=True, gc=False):
+    """
+    A commit as it is stored where it is sealed. What recovery has to know of a damaged line can be read without the key.
+    """
+
+    n: int
+    synced: int
+    sealed: str
+
+
+class _Stated(msgspec.Struct, frozen=True, gc=False):
+    """What is the same in both kinds of commit."""
+
+    n: int
+    synced: int
+
+
 DELETED = Raw(b"null")
 """Stands in C{changes} for a record that is no more."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_commit = msgspec.json.Decoder(Commit).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+_decode_stated = msgspec.json.Decoder(_Stated).decode
 
 
-def seal(content: Header | Commit, before: bytes) -> tuple[bytes, bytes]:
+def seal(content: Header | Commit, before: bytes, key: FileKey | None = None) -> tuple[bytes, bytes]:
     """
     Write a line.
 
     @param before: the hash of the line before.
+    @param key: that of the segment, if its commits are sealed.
 
     @return: the line, and its hash.
     """
     body = _encode(content)[:-1]
+    if key is not None and isinstance(content, Commit):
+        readable = b'{"n":%d,"synced":%d' % (content.n, content.synced)
+        body = b'%b,"sealed":"%b"' % (readable, key.seal(content.n, body, readable))
     digest = sha256(before + body).hexdigest().encode()
     return b"%b%b%b%b" % (body, _MARK, digest, _END), digest
 
@@ -107,11 +138,38 @@ def header(line: bytes) -> Header:
         raise Damaged(f"not the first line of a segment: {error}") from None
 
 
-def commit(line: bytes) -> Commit:
+def commit(line: bytes, key: FileKey | None = None) -> Commit:
     """
+    @param key: that of the segment, if its commits are sealed.
+
     @raise Damaged: it is no commit.
     """
     try:
-        return _decode_commit(line)
+        return _decode_commit(line) if key is None else _open(_decode_sealed(line), key)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"not a commit: {error}") from None
+
+
+def number_of(line: bytes) -> int:
+    """
+    The number of a commit, be it sealed or not.
+
+    @raise Damaged: it is no commit.
+    """
+    try:
+        return _decode_stated(line).n
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"not a commit: {error}") from None
+
+
+def stated(line: bytes) -> int:
+    """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
+    try:
+        return _decode_stated(line).synced
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+def _open(found: _Sealed, key: FileKey) -> Commit:
+    opened = key.open(found.n, found.sealed, b'{"n":%d,"synced":%d' % (found.n, found.synced))
+    return _decode_commit(opened + b"}")

@@ -74,6 +74,12 @@ def parents(cls: type[Record]) -> Callable[[bytes], Sequence[str]] | None:
     return parents_of
 
 
+def version_of(raw: bytes) -> int:
+    """The version of an encoded record's form."""
+    found = _VERSION.match(raw)
+    return int(found[1]) if found else 1
+
+
 def decoder(cls: type[Record]) -> Decoder:
     """The function that decodes records of a class, of this version of its form or an older one."""
     decode = msgspec.json.Decoder(cls).decode

@@ -26,6 +26,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import MASK, Collection, ExpiringCollection, expire_all
 from securehub.store.files import Directory
+from securehub.store.keys import FileKey, NoKey
 from securehub.store.line import Damaged
 
 _log = Logger()
@@ -179,7 +180,9 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
     for name in reversed(snapshot_names(names)):
         collections = fresh()
         try:
-            head, digest = snapshot.load(directory.lines(name), collections.__getitem__)
+            head, digest = snapshot.load(snapshot.stored(directory, name), collections.__getitem__)
+        except NoKey as lack:
+            raise CannotStart(f"{name}: {lack}.") from None
         except Damaged as damage:
             _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
             continue
@@ -218,9 +221,9 @@ def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list
             # A header is synced before anything else is written: so nothing ever was.
             _log.warn("Segment {name} was never begun; passed over.", name=name)
             continue
-        if header.format > lines.FORMAT:
+        if header.format > lines.NEWEST_FORMAT:
             raise CannotStart(
-                f"{name} has format {header.format}; this SecureHub reads up to {lines.FORMAT}. Start the newer version again."
+                f"{name} has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}. Start the newer version again."
             )
         _refuse_newer(name, header.forms, forms)
         segments.append(_Segment(name, serial, header, first))
@@ -243,7 +246,7 @@ def _replay(directory: Directory, segment: _Segment, until: int | None, state: R
     state.forms.update(segment.header.forms)
     heads.add(state.head)
     first = state.number
-    _apply(directory, segment, until, state)
+    _apply(directory, segment, until, state, _key_of(directory, segment))
     if state.number > first:
         heads.clear()
         heads.add(state.head)
@@ -251,7 +254,17 @@ def _replay(directory: Directory, segment: _Segment, until: int | None, state: R
         raise CannotStart(f"{segment.name} ends at commit {state.number}, but {until} was synced. {_RESTORE}")
 
 
-def _apply(directory: Directory, segment: _Segment, until: int | None, state: Recovered) -> None:
+def _key_of(directory: Directory, segment: _Segment) -> FileKey | None:
+    """The key under which the segment's commits are sealed; None where they are not."""
+    if not segment.header.key:
+        return None
+    try:
+        return directory.keys.for_file(segment.header.key, segment.header.salt)
+    except NoKey as lack:
+        raise CannotStart(f"{segment.name}: {lack}.") from None
+
+
+def _apply(directory: Directory, segment: _Segment, until: int | None, state: Recovered, file_key: FileKey | None) -> None:
     """Make the changes of a segment's commits, without order. Its loop runs a million times at a start."""
     collections, number, head, at = state.collections, state.number, state.head, state.at
     rest = directory.lines(segment.name)
@@ -261,7 +274,7 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
             break
         try:
             following = lines.check(raw, head)
-            commit = lines.commit(raw)
+            commit = lines.commit(raw, file_key)
             if commit.n != number + 1:
                 raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
         except Damaged as damage:
@@ -302,7 +315,7 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
     """
     Decide about a damaged line: cut here, or refuse to start.
     """
-    synced = until if until is not None else max(_stated(line) for line in (raw, *rest))
+    synced = until if until is not None else max(map(lines.stated, (raw, *rest)))
     if synced > number:
         raise CannotStart(
             f"{segment.name}, line {place}: {damage}. "
@@ -314,14 +327,6 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
         place=place,
         damage=damage,
     )
-
-
-def _stated(line: bytes) -> int:
-    """Up to which number a line behind a damaged one states the journal to have been synced."""
-    try:
-        return lines.commit(line).synced
-    except Damaged:
-        return 0
 
 
 def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:

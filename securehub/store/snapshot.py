@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
 from securehub.store.collection import MASK, Collection, ExpiringCollection
+from securehub.store.keys import unwrapped
 from securehub.store.line import FORMAT, Damaged
+
+if TYPE_CHECKING:
+    from securehub.store.files import Directory
 
 _BATCH = 1024
 
@@ -141,6 +146,16 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
     if head.format > FORMAT:
         raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
     return head, end.digest
+
+
+def stored(directory: Directory, name: str) -> Iterator[bytes]:
+    """
+    The lines of a snapshot, be it sealed or not.
+
+    @raise NoKey: it is sealed under a key that is not there.
+    @raise Damaged: it is not whole.
+    """
+    return unwrapped(directory.lines(name), directory.keys)
 
 
 def read_head(line: bytes) -> Head:

@@ -25,6 +25,7 @@ from securehub.store import archive, snapshot
 from securehub.store import line as lines
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Lifetimes, Order
+from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
 from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
 from securehub.store.worker import Worker
@@ -223,8 +224,8 @@ def fold_until(directory: Directory, serial: int, now: datetime, least: int, per
 def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
     """Serial, number and bytes of the newest snapshot, all 0 if there is none; one that cannot be read the fold will pass over, too."""
     for name in reversed(snapshot_names(names)):
-        with suppress(Damaged):
-            head = snapshot.read_head(next(directory.lines(name), b""))
+        with suppress(Damaged, NoKey):
+            head = snapshot.read_head(next(snapshot.stored(directory, name), b""))
             return head.serial, head.number, directory.size(name)
     return 0, 0, 0
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from securehub.store import line as lines
 from securehub.store.files import Appender, Directory
+from securehub.store.keys import FileKey, Keys
 from securehub.store.recovery import segment_name
 
 SEGMENT_BYTES = 64 * 1024 * 1024
@@ -45,6 +46,7 @@ class Writer:
         self._segment: Appender | None = None
         self._filled = 0
         self._begun = datetime.min
+        self._key: FileKey | None = None
         self.serial = serial
         self.head = head
         self.snapshot = snapshot
@@ -60,10 +62,19 @@ class Writer:
             self._segment.close()
             self._segment = None
         self.serial += 1
-        content, head = lines.seal(lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot), self.head)
+        content, head = lines.seal(self._header(at), self.head)
         self._segment = self._directory.create(segment_name(self._number, self.serial), content)
         self._filled, self._begun, self.head = 0, at, head
         self.size += len(content)
+
+    def change_keys(self, keys: Keys, at: datetime) -> None:
+        """
+        Go on in a new segment, which is sealed under the first of these keys.
+
+        @raise OSError: see L{begin}.
+        """
+        self._directory.keys = keys
+        self.begin(at)
 
     def append(self, commits: list[lines.Commit]) -> None:
         """
@@ -77,7 +88,7 @@ class Writer:
         head = self.head
         content = []
         for commit in commits:
-            line, head = lines.seal(commit, head)
+            line, head = lines.seal(commit, head, self._key)
             content.append(line)
         group = b"".join(content)
         self._segment.append(group)
@@ -85,6 +96,14 @@ class Writer:
         self.size += len(group)
         self._number = commits[-1].n
         self.head = head
+
+    def _header(self, at: datetime) -> lines.Header:
+        """The first line of the next segment, and the key of what follows it."""
+        self._key = None
+        if not self._directory.keys.current:
+            return lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot)
+        name, salt, self._key = self._directory.keys.for_new_file()
+        return lines.Header(lines.NEWEST_FORMAT, self._number, at, self._forms, self.snapshot, name, salt)
 
     def turn_page(self, at: datetime) -> None:
         """

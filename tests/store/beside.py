@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from securehub.store.disk import Disk, File
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Order, fold
+from securehub.store.keys import PLAIN, Keys
 from tests.store.simulated import Crash, Killed
 
 
@@ -92,18 +93,21 @@ class FolderBeside:
     """
     Folds on the same disk; see L{securehub.store.upkeep.Folder}.
 
+    @param keys: gives those that are needed to read and write what is sealed.
+
     @ivar finished: how many snapshots it has prepared.
     """
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, keys: Callable[[], Keys] = lambda: PLAIN) -> None:
         self._disk = disk
+        self._keys = keys
         self._turns: _Turns | None = None
         self._deferred: Deferred[Any] = Deferred()
         self.finished = 0
 
     def fold(self, order: Order) -> Deferred[Folded | None]:
         disk: Any = _Waiting(self._disk, lambda: turns.wait())
-        turns = self._turns = _Turns(lambda: fold(Directory(disk), order))
+        turns = self._turns = _Turns(lambda: fold(Directory(disk, self._keys()), order))
         self._deferred = Deferred()
         return self._deferred
 

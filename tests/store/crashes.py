@@ -24,15 +24,18 @@ from unittest import mock
 from securehub.money import Amount
 from securehub.once import Once, digest, once, place
 from securehub.refusals import Refusal, Unavailable
-from securehub.services.ledger import movement
+from securehub.services.ledger import Ledger, movement
 from securehub.services.ledger.accounts import open_account
 from securehub.services.ledger.records import Account
 from securehub.store import archive, journal, snapshot, upkeep, writer
+from securehub.store.chain import Broken
 from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
+from securehub.store.keys import PLAIN, Keys
 from securehub.store.line import Damaged
 from securehub.store.recovery import ARCHIVE, CannotStart, segment_names, snapshot_names
 from securehub.store.upkeep import Upkeep
+from securehub.store.verification import verify as verify_whole
 from tests.rules.setting import CURRENCIES, NUMBERING, RECORDS
 from tests.store.beside import FolderBeside
 from tests.store.setting import Setting, everything
@@ -98,6 +101,8 @@ class Community:
         self.archived: set[str] = set()
         self._make_disk = make_disk
         self._keys = 0
+        # Every second community seals what it keeps, and changes its key now and then.
+        self._keys_at_rest = Keys(self.chance.randbytes(32), source="test", randbytes=self.chance.randbytes) if seed % 2 else PLAIN
         self._numbers: dict[str, str] = {}
         self._settled = Books({}, frozenset())
         self._wall = 0.0
@@ -121,7 +126,7 @@ class Community:
         disk = self._disk()
         disk.crash_at = disk.calls + self.chance.randint(1, 60)
         disk.fault_rate = self.chance.choice([0.0, 0.0, 0.02, 0.2])
-        moves = [self._pay] * 8 + [self._again] + [self._step] * 5 + [self._wait] * 2 + [self._restart]
+        moves = [self._pay] * 8 + [self._again] + [self._step] * 5 + [self._wait] * 2 + [self._restart, self._change_keys]
         moves += [self._child_steps] * 6 + [self._child_dies]
         try:
             while True:
@@ -160,7 +165,7 @@ class Community:
             raise Violation(f"the books do not balance: {found.balances}")
         for name in snapshot_names(self._disk().names()):
             try:
-                snapshot.load(self._disk().lines(name), Collection)
+                snapshot.load(snapshot.stored(self._setting.disk, name), Collection)  # type: ignore[arg-type]
             except Damaged as damage:
                 raise Violation(f"{name} was put in place before it was whole: {damage}") from None
         if self.crashes % 5 == 0:
@@ -168,11 +173,22 @@ class Community:
                 verify({name: content for name, content in self._disk().files().items() if not name.endswith(".new")})
             except (AssertionError, ValueError) as broken:
                 raise Violation(f"the chain is broken: {broken}") from None
+            try:
+                verify_whole(self._setting.disk, RECORDS, Ledger.invariants)  # type: ignore[arg-type]
+            except Broken as broken:
+                raise Violation(f"what a start takes for true is refused by a verification: {broken}") from None
         self._settled, self._live, self._lost = found, [], []
+
+    def _change_keys(self) -> None:
+        """Go on under another key. It may fail like all that has to do with a disk, and the next commit tries again."""
+        if self._keys_at_rest.current and self.chance.random() < 0.3:
+            keys = self._keys_at_rest
+            self._keys_at_rest = keys._replace(current=self.chance.randbytes(32), older=(keys.current, *keys.older))
+            self._setting.store.change_keys(self._keys_at_rest).addErrback(lambda failure: failure.trap(OSError))
 
     def _start(self, files: dict[str, bytes], crash_at: int | None) -> Setting:
         disk = self._make_disk(self.chance, files, crash_at=crash_at)
-        directory: Any = SimulatedDirectory(disk)
+        directory: Any = SimulatedDirectory(disk, self._keys_at_rest)
         try:
             directory.hold()
             setting = Setting(disk=directory, records=RECORDS, wall=self._wall, segment_bytes=SEGMENT_BYTES)
@@ -180,7 +196,7 @@ class Community:
             self._crashed_at_start = disk.after_crash()
             raise
         disk.crash_at = None
-        self._folder = FolderBeside(disk)
+        self._folder = FolderBeside(disk, lambda: self._keys_at_rest)
         self._upkeep = Upkeep(
             setting.store,
             setting.disk,  # type: ignore[arg-type]

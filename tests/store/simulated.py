@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterator
 
 from securehub.store.files import Directory
+from securehub.store.keys import PLAIN, Keys
 
 PAGE = 64
 """Bytes that the disk takes at a time. Real ones take 512 or 4,096; with fewer more goes wrong."""
@@ -260,8 +261,8 @@ class SimulatedDirectory(Directory):
     @ivar disk: the disk.
     """
 
-    def __init__(self, disk: SimulatedDisk) -> None:
-        super().__init__(disk)
+    def __init__(self, disk: SimulatedDisk, keys: Keys = PLAIN) -> None:
+        super().__init__(disk, keys)
         self.disk = disk
 
 

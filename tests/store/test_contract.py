@@ -5,8 +5,10 @@ The stores that there are keep the contract.
 from __future__ import annotations
 
 from securehub.store.journal import JournalStore
+from securehub.store.keys import Keys
 from securehub.store.records import Record
 from securehub.store.suspicious import SuspiciousStore
+from tests.disk import MemoryDirectory
 from tests.store import contract
 from tests.store.setting import RECORDS, Setting
 
@@ -16,6 +18,13 @@ class JournalContract(contract.StoreContract):
 
     def make_store(self, records: tuple[type[Record], ...] = RECORDS) -> Setting:
         return Setting(JournalStore, records=records)
+
+
+class SealedContract(contract.StoreContract):
+    """The journal store with a key."""
+
+    def make_store(self, records: tuple[type[Record], ...] = RECORDS) -> Setting:
+        return Setting(JournalStore, MemoryDirectory(keys=Keys(bytes(32), source="test")), records)
 
 
 class SuspiciousContract(contract.StoreContract):

@@ -319,7 +319,7 @@ class Recovery(SynchronousTestCase):
 
     def test_newer_format(self) -> None:
         """A journal of a newer format stops the start."""
-        header, head = lines.seal(lines.Header(lines.FORMAT + 1, 0, Setting().now(), {}), lines.FIRST_HASH)
+        header, head = lines.seal(lines.Header(lines.NEWEST_FORMAT + 1, 0, Setting().now(), {}), lines.FIRST_HASH)
         commit, _ = lines.seal(lines.Commit(1, Setting().now(), 0), head)
         self.refuse(MemoryDirectory({FIRST: header + commit}), FIRST, "newer version")
 

@@ -16,7 +16,7 @@ from securehub.command import ADMIN, command, named, optional, prompted
 from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
-from securehub.services.admin import audit, connections, invites, locks, reloading, roles, status, users
+from securehub.services.admin import audit, connections, invites, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
@@ -45,7 +45,8 @@ class Admin:
         self.settings = hub.settings
         self.hashing = hub.hashing
         self.sessions = hub.sessions
-        self.gauges = status.Gauges(hub)
+        self.safety = safety.Safety(hub)
+        self.gauges = status.Gauges(hub, self.safety)
         self.prepare_reload = hub.operations.prepare_reload
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
@@ -167,9 +168,65 @@ class Admin:
         return await self.store.read(audit.entries, limit=limit, before=before)
 
     @command(None, access=ADMIN)
-    def status(self, session: Session) -> status.Status:
+    async def status(self, session: Session) -> status.Status:
         """Show how the hub is."""
-        return self.gauges.read()
+        return await self.gauges.read()
+
+    @command(None, access=ADMIN)
+    async def health(self, session: Session) -> safety.Health:
+        """
+        Show in one line whether something has to be done.
+
+        It says whether the books balance, the newest commit and its hash, the size of the journal, and when the last backup and the last
+        drill were. The same line is in the log every hour.
+        """
+        return await self.safety.health()
+
+    @command(None, access=ADMIN)
+    async def head(self, session: Session) -> safety.Head:
+        """
+        Show the newest commit that is on the disk, and its hash.
+
+        Note both somewhere else now and then: whoever changes what was before cannot keep that hash.
+        """
+        return self.safety.head()
+
+    @command(None, access=ADMIN)
+    async def backup(self, session: Session) -> safety.Backup:
+        """
+        Make a backup of all that is on the disk at this moment, without any key.
+
+        The hub goes on meanwhile. The settings say where backups are kept, and how many.
+        """
+        return await self.safety.back_up()
+
+    @command(None, access=ADMIN)
+    async def drill(self, session: Session) -> safety.Checked:
+        """
+        Open the newest backup as a start would, replay it and verify it, and show what came of it.
+
+        The hub goes on meanwhile.
+        """
+        return await self.safety.drill()
+
+    @command(None, access=ADMIN)
+    async def verify(self, session: Session) -> safety.Checked:
+        """
+        Check all that is on the disk at this moment: every line, the chain, the snapshots, and that the books balance after each commit.
+
+        If something is wrong, the first bad file and line are shown. The hub goes on meanwhile.
+        """
+        return await self.safety.verify()
+
+    @command(None, access=ADMIN)
+    async def change_key(self, session: Session) -> safety.Key:
+        """
+        Seal what comes from now on under another key.
+
+        Put it in front of the old one where the setting seal_key says, and then give this command. The old one is needed as long as
+        there are files that are sealed under it.
+        """
+        return await self.safety.change_key()
 
     @command(None, access=ADMIN, writes=True, keyed=False)
     async def reload(self, session: Session) -> reloading.Reloaded:

@@ -4,10 +4,12 @@ How the hub is.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from securehub import __version__
 from securehub.reply import Reply
+from securehub.services.admin.safety import Safety
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
@@ -35,6 +37,10 @@ class Status(Reply, frozen=True):
     @ivar loop_delay_max_ms: how late the latest was.
     @ivar memory_bytes: what the process has in memory.
     @ivar journal_bytes: the size of the journal's files.
+    @ivar balanced: whether the sum over all accounts is zero; null if nobody has looked.
+    @ivar last_backup: when it was made; null if there is none.
+    @ivar last_drill: when the newest backup was opened; null if it was not.
+    @ivar drill_passed: what came of that.
     @ivar certificate_days: how long the certificate is still good; null if that is not known.
     @ivar records: how many there are, by collection.
     """
@@ -58,6 +64,10 @@ class Status(Reply, frozen=True):
     loop_delay_max_ms: float
     memory_bytes: int | None
     journal_bytes: int
+    balanced: bool | None
+    last_backup: datetime | None
+    last_drill: datetime | None
+    drill_passed: bool | None
     certificate_days: int | None
     records: dict[str, int]
 
@@ -65,7 +75,8 @@ class Status(Reply, frozen=True):
 class Gauges:
     """All that C{admin.status} is read from."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, safety: Safety) -> None:
+        self.safety = safety
         self.store = hub.store
         self.hashing = hub.hashing
         self.sessions = hub.sessions
@@ -76,7 +87,7 @@ class Gauges:
         self.seconds = hub.reactor.seconds
         self.started = self.seconds()
 
-    def read(self) -> Status:
+    async def read(self) -> Status:
         store, sessions, vitals = self.store, self.sessions.values(), self.vitals
         return Status(
             version=__version__,
@@ -98,6 +109,7 @@ class Gauges:
             loop_delay_max_ms=vitals.late_ms(1),
             memory_bytes=self.operations.memory_bytes(),
             journal_bytes=store.journal_bytes,
+            **await self.safety.told(),
             certificate_days=self.operations.certificate_days(),
             records=store.counts(),
         )

@@ -16,7 +16,7 @@ from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
 from securehub.service import IRemembers, IServiceFactory
-from securehub.services.ledger import accounts, books, memory, movement, records
+from securehub.services.ledger import accounts, balancing, books, memory, movement, records
 from securehub.services.ledger.batches import Batches
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.holds import Hold, Holds
@@ -56,6 +56,7 @@ class Ledger:
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
     forget = staticmethod(memory.forget)
+    invariants = (balancing.Balanced,)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store

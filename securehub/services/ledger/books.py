@@ -122,3 +122,8 @@ def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: T
         other.owner,
         transfer.memo,
     )
+
+
+def balance(tx: ReadTransaction, currencies: Currencies) -> bool:
+    """Whether the books balance: the sum over all accounts is zero in each currency."""
+    return not any(int(row.sum.replace(".", "")) for row in trial_balance(tx, currencies).items)

@@ -364,12 +364,17 @@ def release(tx: Transaction, number: int, by: str) -> Released:
     return Released(number, held.money.text(held.units), held.currency)
 
 
-def give_up(tx: Transaction, number: int, held: Hold) -> None:
-    """Free all that an open hold has."""
+def give_up(tx: Transaction, number: int, held: Hold) -> Hold:
+    """
+    Free all that an open hold has.
+
+    @return: the hold, which has ended.
+    """
     ended = replace(held, state="released")
     tx.put(held.source, _free(tx, held))
     _end(tx, number, ended)
     tx.announce(member(held.payer), _told(number, ended))
+    return ended
 
 
 def fetch(tx: ReadTransaction, number: int) -> Hold:
@@ -391,17 +396,6 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
     _end(tx, int(key), ended)
     for owner in dict.fromkeys((held.payer, held.payee)):
         tx.announce(member(owner), _told(int(key), ended))
-
-
-def give_up(tx: Transaction, key: str, held: Hold) -> Hold:
-    """End a hold whose payee is being erased, if it is open."""
-    if held.state != "open":
-        return held
-    ended = replace(held, state="released")
-    tx.put(held.source, _free(tx, held))
-    _end(tx, int(key), ended)
-    tx.announce(member(held.payer), _told(int(key), ended))
-    return ended
 
 
 def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[HoldRow]:

@@ -110,7 +110,8 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
 def _blank(tx: Transaction, username: str, key: str, record: Transfer | Hold | Request | Schedule) -> None:
     if isinstance(record, Hold):
-        record = holds.give_up(tx, key, record)
+        # Whoever is erased has nothing, so it is the payee of what is open.
+        record = holds.give_up(tx, int(key), record) if record.state == "open" else record
     elif isinstance(record, Request):
         record = requests.give_up(tx, key, record, username)
     elif isinstance(record, Schedule):

@@ -15,13 +15,14 @@ from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
-from securehub.services import loyalty
+from securehub.services import loyalty, messages
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards
 from securehub.services.loyalty.usual import usual_programme
 from securehub.services.orders import catalogue, escrow, looking, memory, placing, records, returns, stepping, words
 from securehub.services.orders.quoting import Quoting
 from securehub.services.orders.selling import Selling
+from securehub.services.orders.threads import Threads
 from securehub.services.orders.words import Wanted
 from securehub.session import Session
 
@@ -35,8 +36,12 @@ class Orders:
     """Ordering from members who sell."""
 
     name = "orders"
-    records = (*(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving), *loyalty.RECORDS)
-    parts = (Quoting, Selling)
+    records = (
+        *(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving),
+        *messages.RECORDS,
+        *loyalty.RECORDS,
+    )
+    parts = (Quoting, Selling, Threads)
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
     forget = staticmethod(memory.forget)

@@ -1,0 +1,217 @@
+"""
+Measures the store inside one process; run by store.py, one process for each measurement.
+
+    python bench/transact.py pay STATE CALLERS SECONDS KEY    durable payments by the ledger's rule, each caller one after the other
+    python bench/transact.py open STATE KEY                   a start, and what the records take; then the same lines, decoded alone
+
+KEY is where a key is, as the setting seal_key says it, or empty.
+"""
+
+import gc
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from journal import MEMBERS, NoGate, run
+from twisted.internet import epollreactor
+
+epollreactor.install()
+
+from twisted.internet import reactor, task  # noqa: E402
+
+from securehub.clock import Clock  # noqa: E402
+from securehub.hub import Hub  # noqa: E402
+from securehub.money import Amount, currency  # noqa: E402
+from securehub.once import digest, once, place  # noqa: E402
+from securehub.service import records_of  # noqa: E402
+from securehub.services.auth import Auth  # noqa: E402
+from securehub.services.ledger import Ledger  # noqa: E402
+from securehub.services.ledger.accounts import Numbering, open_account  # noqa: E402
+from securehub.services.ledger.movement import Transferred, deposit, pay  # noqa: E402
+from securehub.store import keys, line  # noqa: E402
+from securehub.store.files import RealDirectory  # noqa: E402
+from securehub.store.journal import JournalStore  # noqa: E402
+from securehub.store.worker import ThreadWorker  # noqa: E402
+from securehub.switchboard import Switchboard  # noqa: E402
+
+WARM_SECONDS = 0.5
+RECORDS = records_of([Ledger, Auth], Hub.core_records)
+
+
+class Gate:
+    """Calls back whoever waits for a position."""
+
+    position: Any = None
+
+    def settled(self, position: Any) -> None:
+        for each in position.waiting:
+            each()
+
+    def lost(self, position: Any) -> None:
+        raise AssertionError("the disk failed")
+
+
+class Payers:
+    """Callers who pay each other, each as soon as the payment before is on the disk."""
+
+    def __init__(self, store: JournalStore, gate: Gate, clock: Clock, callers: int) -> None:
+        self._store, self._gate, self._clock = store, gate, clock
+        self._cent = Amount.parse("0.01")
+        self._running = True
+        self._keys = store.number
+        self._callers = callers
+        self.done = 0
+        self.slowest = 0.0
+        self._waits: list[float] = []
+
+    def start(self) -> None:
+        for caller in range(self._callers):
+            self._pay(MEMBERS[caller % len(MEMBERS)], MEMBERS[(caller * 7 + 1) % len(MEMBERS)])
+
+    def _pay(self, payer: str, payee: str) -> None:
+        began = time.monotonic()
+
+        def settled() -> None:
+            self.done += 1
+            self._waits.append(time.monotonic() - began)
+            if self._running:
+                self._pay(payer, payee)
+
+        # With a key, as dispatch does it.
+        self._keys += 1
+        key = place(payer, f"bench-{self._keys}"), digest("ledger.transfer", [payee, self._cent, "", None]), Transferred
+        run(self._store.transact(once, key, pay, payer, payee, self._cent, "", None, at=self._clock.now()))
+        self._gate.position.waiting.append(settled)
+
+    def measure(self) -> None:
+        self.done = 0
+        self._waits.clear()
+
+    def stop(self) -> dict[str, float]:
+        self._running = False
+        waits = sorted(self._waits)
+        return {"p50_ms": waits[len(waits) // 2] * 1e3, "p99_ms": waits[len(waits) * 99 // 100] * 1e3, "max_ms": waits[-1] * 1e3}
+
+
+def open_store(state: Path, gate: Any, source: str) -> tuple[JournalStore, Clock]:
+    clock = Clock()
+    directory = RealDirectory(state, keys.find(source))
+    store = JournalStore(directory, ThreadWorker(reactor.callFromThread), reactor, clock, RECORDS, gate, Switchboard())
+    store.open()
+    return store, clock
+
+
+def measure_payments(state: Path, callers: int, seconds: float, source: str, tool: list[str]) -> dict[str, float]:
+    """
+    @param tool: a command that runs meanwhile, if any; {until} in it is the newest synced commit.
+    """
+    gate = Gate()
+    store, clock = open_store(state, gate, source)
+    if not store.number:
+        usd, numbering = currency("USD", 2), Numbering("999", "000")
+        for member in MEMBERS:
+            run(store.transact(open_account, member, "main", usd, numbering, limit=1, at=clock.now()))
+            run(store.transact(deposit, member, Amount.parse("1000000"), "", "operator", at=clock.now()))
+    payers = Payers(store, gate, clock, callers)
+    result: dict[str, float] = {}
+
+    def begin() -> None:
+        payers.measure()
+        cpu, began = time.process_time(), time.monotonic()
+        if tool:
+            process = subprocess.Popen([each.format(until=store.synced) for each in tool], stdout=subprocess.DEVNULL)
+
+            def look() -> None:
+                if process.poll() is None:
+                    reactor.callLater(0.05, look)
+                else:
+                    assert not process.returncode, process.returncode
+                    end(cpu, began)
+
+            look()
+        else:
+            reactor.callLater(seconds, end, cpu, began)
+
+    def end(cpu: float, began: float) -> None:
+        took = time.monotonic() - began
+        result.update(rate=payers.done / took, cpu_us=(time.process_time() - cpu) / payers.done * 1e6, seconds=took)
+        result.update(payers.stop())
+        reactor.stop()
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    reactor.callWhenRunning(payers.start)
+    reactor.callLater(WARM_SECONDS, begin)
+    reactor.run()
+    return result
+
+
+def measure_start(state: Path, source: str) -> dict[str, float]:
+    gc.disable()
+    before = resident()
+    seconds = timed(lambda: start(state, source))
+    during = resident()
+    segment = max(state.glob("journal-*.jsonl"), key=lambda path: path.stat().st_size)
+    found = keys.find(source)
+
+    def decode() -> None:
+        with segment.open("rb") as lines:
+            header = line.header(next(lines))
+            key = found.for_file(header.key, header.salt) if header.key else None
+            for each in lines:
+                line.commit(each, key)
+
+    decoding = timed(decode)
+    transfers = next(cls for cls in RECORDS if cls.collection == "transfer")
+    place = started[0]._places[transfers].collection
+    count = len(place)
+    return {"seconds": seconds, "decoding": decoding, "transfers": count, "bytes_each": (during - before) / max(count, 1)}
+
+
+started: list[JournalStore] = []
+
+
+def start(state: Path, source: str) -> None:
+    clock = Clock()
+    store = JournalStore(RealDirectory(state, keys.find(source)), _NoWorker(), task.Clock(), clock, RECORDS, NoGate(), Switchboard())
+    store.open()
+    started.append(store)
+
+
+class _NoWorker:
+    def run(self, job: object, done: object) -> None:
+        raise AssertionError("nothing is written")
+
+    def stop(self) -> None:
+        pass
+
+
+def timed(work: Callable[[], None]) -> float:
+    since = time.monotonic()
+    work()
+    return time.monotonic() - since
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(each.split()[1]) for each in lines if each.startswith("VmRSS:")) * 1024
+
+
+def main() -> None:
+    what, state, *rest = sys.argv[1:]
+    if what == "open":
+        result = measure_start(Path(state), rest[0])
+    else:
+        callers, seconds, source, *tool = rest
+        result = measure_payments(Path(state), int(callers), float(seconds), source, tool)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""
+How safe it is what the hub keeps: the books, the chain, backups and drills.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from securehub.reply import Reply
+from securehub.services.ledger import books
+
+if TYPE_CHECKING:
+    from securehub.hub import Hub
+
+_log = Logger()
+
+FEW_ACCOUNTS = 20_000
+"""So many can be added up in passing, within some 20 ms. Beyond that, the last drill or verification has to do."""
+
+HOUR = 3600.0
+
+
+class Backup(Reply, frozen=True):
+    """A backup that was made."""
+
+    backup: str
+    at: datetime
+    commits: int
+    head: str
+    bytes: int
+
+
+class Checked(Reply, frozen=True):
+    """
+    What was found when it was checked.
+
+    @ivar commits: up to which one.
+    @ivar why: what is wrong.
+    """
+
+    at: datetime
+    passed: bool
+    commits: int
+    why: str
+
+
+class Head(Reply, frozen=True):
+    """The newest commit that is on the disk, and the hash of the journal's newest line."""
+
+    commits: int
+    head: str
+
+
+class Key(Reply, frozen=True):
+    """The name of the key under which the journal goes on."""
+
+    key: str
+
+
+class Health(Reply, frozen=True):
+    """
+    In one line, whether something has to be done.
+
+    @ivar well: whether nothing has to.
+    @ivar troubles: what has to.
+    @ivar balanced: whether the sum over all accounts is zero; null if nobody has looked.
+    @ivar last_backup: null if there is none.
+    @ivar last_drill: null if there was none.
+    @ivar drill_passed: what came of it.
+    """
+
+    well: bool
+    troubles: list[str]
+    balanced: bool | None
+    commits: int
+    head: str
+    journal_bytes: int
+    last_backup: datetime | None
+    last_drill: datetime | None
+    drill_passed: bool | None
+    line: str
+
+    def lines(self) -> list[str]:
+        return [self.line]
+
+
+class Safety:
+    """Answers to all of that."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.store = hub.store
+        self.clock = hub.clock
+        self.currencies = hub.currencies
+        self.safekeeping = hub.safekeeping
+        hub.chores.every(hub.safekeeping.look_seconds, hub.safekeeping.keep)
+        hub.chores.every(HOUR, self.log)
+
+    async def told(self) -> dict[str, Any]:
+        """What C{admin.status} tells of it."""
+        kept = self.safekeeping
+        return {
+            "balanced": await self._balanced(),
+            "last_backup": kept.backup_at,
+            "last_drill": kept.drill and kept.drill.at,
+            "drill_passed": kept.drill and kept.drill.passed,
+        }
+
+    async def health(self) -> Health:
+        told = await self.told()
+        store = self.store
+        troubles = self._troubles(told)
+        line = ", ".join(
+            [
+                f"unwell: {'; '.join(troubles)}" if troubles else "well",
+                {None: "books unseen", True: "books balance", False: "books wrong"}[told["balanced"]],
+                f"commit {store.synced}",
+                f"head {store.head[:16]}",
+                f"journal {store.journal_bytes / 1e6:.1f} MB",
+                f"backup {self._ago(told['last_backup'])}",
+                f"drill {self._ago(told['last_drill'])}",
+            ]
+        )
+        return Health(
+            well=not troubles,
+            troubles=troubles,
+            commits=store.synced,
+            head=store.head,
+            journal_bytes=store.journal_bytes,
+            line=line,
+            **told,
+        )
+
+    async def log(self) -> None:
+        """Leave the health line in the log."""
+        health = await self.health()
+        (_log.info if health.well else _log.error)("Health: {line}", line=health.line)
+
+    async def back_up(self) -> Backup:
+        said = await self.safekeeping.back_up()
+        assert self.safekeeping.backup_at is not None
+        return Backup(said["backup"], self.safekeeping.backup_at, said["commits"], said["head"], said["bytes"])
+
+    async def drill(self) -> Checked:
+        found = await self.safekeeping.drill_newest()
+        return Checked(found.at, found.passed, found.commits, found.why)
+
+    async def verify(self) -> Checked:
+        found = await self.safekeeping.verify()
+        return Checked(found.at, found.passed, found.commits, found.why)
+
+    async def change_key(self) -> Key:
+        return Key(await self.safekeeping.change_key())
+
+    def head(self) -> Head:
+        return Head(self.store.synced, self.store.head)
+
+    async def _balanced(self) -> bool | None:
+        if self.store.counts().get("account", 0) > FEW_ACCOUNTS:
+            return self.safekeeping.books_balance()
+        return await self.store.read(books.balance, self.currencies)
+
+    def _troubles(self, told: dict[str, Any]) -> list[str]:
+        kept = self.safekeeping
+        found = []
+        if self.store.trouble is not None:
+            found.append(f"the disk takes no writes ({self.store.trouble})")
+        if told["balanced"] is False:
+            found.append("the books do not balance")
+        for what, look in (("drill", kept.drill), ("verification", kept.verified)):
+            if look is not None and not look.passed:
+                found.append(f"the last {what} failed ({look.why})")
+        if kept.overdue:
+            found.append("a backup is overdue")
+        return found
+
+    def _ago(self, at: datetime | None) -> str:
+        if at is None:
+            return "never"
+        hours = (self.clock.now() - at).total_seconds() / HOUR
+        return f"{hours:.0f} h ago" if hours < 48 else f"{hours / 24:.0f} days ago"

@@ -1,0 +1,96 @@
+"""
+Drills: a backup that nobody has ever opened is a hope. A drill opens the newest one as a start would, and says what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from securehub.store.backup import backups, check_files
+from securehub.store.chain import Broken
+from securehub.store.files import TEMPORARY, RealDirectory
+from securehub.store.keys import Keys, NoKey
+from securehub.store.records import Record
+from securehub.store.recovery import CannotStart, Collections, recover
+from securehub.store.verification import Invariant, verify
+
+RESULT = "drill.json"
+
+
+class Drill(msgspec.Struct, frozen=True):
+    """
+    What came of the last drill.
+
+    @ivar backup: the name of the backup.
+    @ivar passed: whether it can be relied upon.
+    @ivar why: if not, why not.
+    @ivar number: of the last commit in it.
+    @ivar seconds: how long it took to open it: so long would a restored hub take to start, at least.
+    """
+
+    at: datetime
+    backup: str
+    passed: bool
+    why: str
+    number: int
+    seconds: float
+
+
+def drill(
+    target: Path, keys: Keys, records: Iterable[type[Record]], invariants: Iterable[Callable[[], Invariant]], *, at: datetime | None = None
+) -> Drill:
+    """
+    Open the newest backup, replay it, verify it, and note the result beside it.
+
+    @param target: where backups are kept.
+
+    @raise NoKey: it is sealed, and the key is not there.
+    """
+    at = at or datetime.now(UTC)
+    found = backups(target)
+    if not found:
+        result = Drill(at, "", False, "there is no backup", 0, 0)
+    else:
+        number, seconds, why = 0, 0.0, ""
+        try:
+            number, seconds = _open(found[-1], keys, list(records), invariants)
+        except (Broken, CannotStart, NoKey) as fault:
+            why = str(fault)
+        result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
+    _note(target, result)
+    return result
+
+
+def last(target: Path) -> Drill | None:
+    """What came of the last drill on the backups of a directory; None if there was none."""
+    try:
+        return msgspec.json.decode((target / RESULT).read_bytes(), type=Drill)
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Iterable[Callable[[], Invariant]]) -> tuple[int, float]:
+    backup = check_files(path)
+    directory = RealDirectory(path, keys)
+    begun = time.monotonic()
+    forms = {cls.collection: cls.version for cls in records}
+    state = recover(directory, Collections, forms)
+    seconds = time.monotonic() - begun
+    if (state.number, state.head.decode()) != (backup.number, backup.head):
+        raise Broken(path.name, 0, f"it opens at commit {state.number}, and was made at {backup.number}")
+    del state  # There is room in memory for all records once, as verifying needs it again.
+    verify(directory, records, invariants)
+    return backup.number, seconds
+
+
+def _note(target: Path, result: Drill) -> None:
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = target / (RESULT + TEMPORARY)
+    temporary.write_bytes(msgspec.json.encode(result) + b"\n")
+    os.replace(temporary, target / RESULT)

@@ -1,0 +1,206 @@
+"""
+C{securehub store}: verify, back up, restore, drill, export, import, head, upgrade.
+
+They work on a state directory in which no daemon runs. With C{--until} some only look, and then one may run: that is how the daemon itself
+has them done, in a process beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from securehub import __version__, config, service
+from securehub.hub import Hub
+from securehub.store import backup as backups
+from securehub.store import keys, transport
+from securehub.store.chain import Broken, Journal
+from securehub.store.disk import InUse
+from securehub.store.drill import drill
+from securehub.store.files import RealDirectory
+from securehub.store.recovery import CannotStart
+from securehub.store.upgrade import upgrade
+from securehub.store.verification import verify
+
+NICENESS = 10
+"""Whoever waits for the daemon goes first."""
+
+_ASK = "while it runs, ask it at its admin door: admin.verify, admin.backup, admin.drill, admin.head"
+
+WELL, BAD, CANNOT = 0, 1, 2
+
+
+class Tool:
+    """
+    One call of the command.
+
+    @ivar found: what it found, by name: printed in the end, as lines or as JSON.
+    """
+
+    def __init__(self, given: Namespace) -> None:
+        self._given = given
+        file = Path(given.config) if given.config else None
+        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key})
+        self._state: Path = self._settings["state"]
+        self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
+        self._factories = service.find()
+        self._records = service.records_of(self._factories, Hub.core_records)
+        self._invariants = list(chain.from_iterable(getattr(factory, "invariants", ()) for factory in self._factories))
+        self.found: dict[str, Any] = {}
+
+    def verify(self) -> None:
+        with self._directory() as directory:
+            found = verify(directory, self._records, self._invariants, until=self._given.until, whole=self._given.until is None)
+        self.found = found._asdict()
+
+    def backup(self) -> None:
+        with self._directory() as directory:
+            path = backups.back_up(directory, self._backups, __version__, until=self._given.until)
+        made = backups.read_list(path)
+        if self._given.kept:
+            backups.prune(self._backups, self._given.kept)
+        self.found = {"backup": str(path), "at": made.at, "commits": made.number, "head": made.head, "bytes": made.bytes}
+
+    def restore(self) -> None:
+        with self._directory(make=True) as directory:
+            journal = backups.restore(Path(self._given.file), directory, until=self._given.until)
+        self.found = {"state": str(self._state), "commits": journal.number, "head": journal.head.decode()}
+
+    def drill(self) -> None:
+        result = drill(self._backups, self._keys(), self._records, self._invariants)
+        self.found = msgspec.structs.asdict(result)
+
+    def export(self) -> None:
+        with self._directory() as directory:
+            pieces = transport.export(directory, self._records)
+            if self._given.file is None:
+                for piece in pieces:
+                    sys.stdout.buffer.write(piece)
+                return
+            path = Path(self._given.file).absolute()
+            RealDirectory(path.parent).write(path.name, pieces)
+        self.found = {"file": str(path), "bytes": path.stat().st_size}
+
+    def import_(self) -> None:
+        path = Path(self._given.file)
+        with self._directory(make=True) as directory:
+            lines = RealDirectory(path.absolute().parent).lines(path.name)
+            head = transport.take_in(lines, path.name, directory, self._records, self._invariants)
+        self.found = {"state": str(self._state), "commits": head.number, "head": head.hash}
+
+    def head(self) -> None:
+        with self._directory() as directory:
+            journal = Journal(directory, self._given.until)
+            for _ in journal.walk():
+                pass
+        self.found = {"commits": journal.number, "head": journal.head.decode()}
+
+    def upgrade(self) -> None:
+        with self._directory() as directory:
+            found = upgrade(directory, self._records, dry_run=self._given.dry_run)
+        self.found = found._asdict() | {"done": not self._given.dry_run}
+
+    def _keys(self) -> keys.Keys:
+        return keys.find(self._settings["seal_key"], beside=self._state)
+
+    @contextmanager
+    def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
+        """The state directory, or a backup, with no daemon in it."""
+        if not make and not self._state.is_dir():
+            raise CannotStart(f"there is no directory {self._state}")
+        directory = RealDirectory(self._state, self._keys())
+        if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
+            yield directory
+            return
+        directory.hold()
+        try:
+            yield directory
+        finally:
+            directory.release()
+
+
+def run(given: Namespace) -> int:
+    """
+    @return: the exit status: 0; 1 if something is damaged; 2 if it could not be done.
+    """
+    if given.gently:
+        with suppress(OSError):  # A service manager may forbid it.
+            os.nice(NICENESS)
+    try:
+        tool = Tool(given)
+        getattr(tool, given.tool.replace("import", "import_"))()
+    except Broken as fault:
+        return _end(given, {"bad": str(fault), "file": fault.file, "line": fault.line}, BAD)
+    except InUse as refusal:
+        return _end(given, {"refused": f"{refusal}; {_ASK}"}, CANNOT)
+    except (CannotStart, keys.NoKey, backups.CannotRestore, config.BadSetting, service.BadServices) as refusal:
+        return _end(given, {"refused": str(refusal)}, CANNOT)
+    except OSError as fault:
+        return _end(given, {"refused": f"{fault.filename or 'the disk'}: {fault.strerror or fault}"}, CANNOT)
+    return _end(given, tool.found, WELL if tool.found.get("passed", True) else BAD)
+
+
+def _end(given: Namespace, found: dict[str, Any], status: int) -> int:
+    if given.json:
+        print(msgspec.json.encode({**found, "status": status}).decode())
+    elif status != WELL and "passed" not in found:
+        print(f"securehub: {found.get('bad') or found.get('refused')}", file=sys.stderr)
+    else:
+        for name, value in found.items():
+            print(f"{name:9} {_shown(value)}")
+    return status
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, dict):
+        return ", ".join(f"{each}: {count}" for each, count in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "none"
+    return "-" if value in ("", None) else str(value)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what C{securehub store} is given."""
+    tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
+    common = ArgumentParser(add_help=False)
+    common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
+    common.add_argument("--state", metavar="DIR", help="the state directory")
+    common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting seal_key")
+    common.add_argument("--json", action="store_true", help="say what came of it as JSON")
+    common.add_argument("--gently", action="store_true", help="with low priority")
+    common.set_defaults(place=None, until=None, file=None)
+    made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
+    for name in ("verify", "backup", "head", "restore"):
+        made[name].add_argument("--until", metavar="N", type=int, help="up to this commit; a daemon may run, but to restore")
+    for name in ("backup", "drill"):
+        made[name].add_argument("--backups", metavar="DIR", dest="place", help="where backups are kept")
+    made["backup"].add_argument("--kept", metavar="N", type=int, default=0, help="remove all but the newest N")
+    made["restore"].add_argument("file", metavar="BACKUP", help="the directory of the backup")
+    made["export"].add_argument("file", metavar="FILE", nargs="?", help="the file to write; the standard output if none is given")
+    made["import"].add_argument("file", metavar="FILE", help="the file that export wrote")
+    made["upgrade"].add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+_TOOLS = {
+    "verify": "check every line, the chain, the snapshots and the books",
+    "backup": "make a backup, without any key",
+    "restore": "put a backup into a state directory that has no journal",
+    "drill": "open the newest backup, replay it and verify it",
+    "export": "write all records as plain JSON lines",
+    "import": "make a state directory of an export",
+    "head": "show the newest commit and its hash",
+    "upgrade": "bring all records into this version's form",
+}

@@ -1,0 +1,244 @@
+"""
+What is sealed can be read with its key, and with no other; and nothing of it shows.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.store import journal, keys
+from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
+from securehub.store.recovery import CannotStart
+from tests.disk import MemoryDirectory
+from tests.store.setting import Message, Room, Setting
+from tests.store.verifier import verify
+
+ONE, TWO = bytes(32), bytes(range(32))
+SECRETS = ("topic-of-theirs", "text-of-theirs", "key-of-theirs")
+
+
+def with_key(key: bytes, *older: bytes) -> MemoryDirectory:
+    return MemoryDirectory(keys=Keys(key, older, "file:/etc/key"))
+
+
+def fill(setting: Setting) -> None:
+    """Commits with something that nobody else may know."""
+    for number in range(5):
+        setting.put(f"key-of-theirs-{number}", Room("topic-of-theirs"))
+        setting.put(f"key-of-theirs-{number}/1", Message("text-of-theirs"))
+        setting.settle()
+
+
+def chained(*lines: bytes) -> bytes:
+    """The lines with hashes that fit."""
+    content, head = b"", b"0" * 64
+    for line in lines:
+        body = line.rpartition(b',"hash":"')[0]
+        head = sha256(head + body).hexdigest().encode()
+        content += body + b',"hash":"' + head + b'"}\n'
+    return content
+
+
+class SealedStore(SynchronousTestCase):
+    """A store with a key."""
+
+    def setUp(self) -> None:
+        self.patch(journal, "SNAPSHOT_AFTER", 3)
+
+    def assert_sealed(self, files: dict[str, bytes]) -> None:
+        self.assertTrue(files)
+        for name, content in files.items():
+            for secret in SECRETS:
+                self.assertNotIn(secret.encode(), content, name)
+
+    def test_nothing_readable(self) -> None:
+        """Neither journal nor snapshots show a name or a text, and the chain can be checked without the key."""
+        setting = Setting(disk=with_key(ONE))
+        fill(setting)
+        setting = setting.reopened()
+        fill(setting)
+        self.assertEqual(sorted({name.split("-")[0] for name in setting.disk.files}), ["journal", "snapshot"])
+        self.assert_sealed(setting.disk.files)
+        self.assertEqual(verify(setting.disk.files), 20)
+        self.assertEqual(len(setting.topics()), 5)
+
+    def test_readable_without_a_key(self) -> None:
+        """The test above can fail."""
+        setting = Setting()
+        fill(setting)
+        self.assertRaises(self.failureException, self.assert_sealed, setting.disk.files)
+
+    def test_wrong_key(self) -> None:
+        """With another key, or none, nothing is started and nothing is changed; the text names both keys."""
+        for snapshot_after in (3, 1000):
+            with mock.patch.object(journal, "SNAPSHOT_AFTER", snapshot_after):
+                setting = Setting(disk=with_key(ONE))
+                fill(setting)
+                setting.close()
+            files = dict(setting.disk.files)
+            other = MemoryDirectory(files, Keys(TWO, source="file:/etc/key"))
+            refusal = str(self.assertRaises(CannotStart, Setting, disk=other))
+            for part in (name_of(ONE), name_of(TWO), "file:/etc/key"):
+                self.assertIn(part, refusal)
+            self.assertIn("no key", str(self.assertRaises(CannotStart, Setting, disk=MemoryDirectory(files))))
+            self.assertEqual(other.files, files)
+
+    def test_turned_on(self) -> None:
+        """A plain store goes on sealed when it is given a key; and plain again when the key is no longer current."""
+        setting = Setting()
+        setting.put("old", Room("plain"))
+        setting.settle()
+        setting.disk.keys = Keys(ONE)
+        before = dict(setting.disk.files)
+        setting = setting.reopened()
+        fill(setting)
+        self.assert_sealed({name: content for name, content in setting.disk.files.items() if name not in before})
+        self.assertEqual(len(setting.topics()), 6)
+
+    def test_change_keys(self) -> None:
+        """A key is changed while commits go on: what is new needs the new one alone, once a snapshot has been left."""
+        setting = Setting(disk=with_key(ONE))
+        fill(setting)
+        setting.put("in flight", Room())
+        setting.turn()
+        changed: list[Any] = []
+        setting.store.change_keys(Keys(TWO, (ONE,))).addBoth(changed.append)
+        setting.put("gathering", Room())
+        setting.settle()
+        self.assertEqual(changed, [None])
+        fill(setting)
+        crashed = setting.crashed()
+        self.assertEqual(len(crashed.topics()), 7)
+        setting.close()
+        setting.disk.keys = Keys(TWO)
+        self.assertEqual(len(setting.followed(setting.disk).topics()), 7)
+
+    def test_change_keys_fails(self) -> None:
+        """Should the new segment not be writable, the commits after it are not put into the old one."""
+        setting = Setting(disk=with_key(ONE))
+        fill(setting)
+        changed: list[Any] = []
+        setting.disk.fail(OSError(28, "full"), kept=None)
+        setting.store.change_keys(Keys(TWO, (ONE,))).addErrback(changed.append)
+        setting.put("after", Room())
+        setting.settle()
+        self.assertEqual([failure.type for failure in changed], [OSError])
+        self.assertEqual(len(setting.crashed().topics()), 6)
+
+    def test_changed_line(self) -> None:
+        """Who makes a chain of their own over changed bytes cannot make them say anything."""
+        setting = Setting(disk=with_key(ONE))
+        fill(setting)
+        name = next(iter(setting.disk.files))
+        first, second, third, *_ = setting.disk.files[name].splitlines()
+        whole = chained(first, second, third)
+        self.assertEqual(Setting(disk=MemoryDirectory({name: whole}, setting.disk.keys)).store.number, 2)
+        swapped = chained(first, third.replace(b'"n":2', b'"n":1'), second.replace(b'"n":1', b'"n":2'))
+        self.assertEqual(verify({name: swapped}), 2)
+        self.assertEqual(Setting(disk=MemoryDirectory({name: swapped}, setting.disk.keys)).store.number, 0)
+
+
+class Pieces(SynchronousTestCase):
+    """Whole files that are sealed."""
+
+    def setUp(self) -> None:
+        self.keys = Keys(ONE)
+        self.content = [b"first\nsecond\n", b"third\n", b""]
+        self.lines = list(wrapped(self.content, self.keys))
+
+    def test_as_before(self) -> None:
+        """What went in comes out, line by line; without a key it is stored as it is."""
+        self.assertEqual(list(unwrapped(iter(self.lines), self.keys)), [b"first\n", b"second\n", b"third\n"])
+        self.assertEqual(list(wrapped(self.content, PLAIN)), self.content)
+        self.assertEqual(list(unwrapped(iter([b"a\n", b"b"]), self.keys)), [b"a\n", b"b"])
+        self.assertEqual(list(unwrapped(iter([]), self.keys)), [])
+
+    def test_fresh_salt(self) -> None:
+        """The same content is never sealed to the same bytes."""
+        self.assertFalse(set(self.lines) & set(wrapped(self.content, self.keys)))
+
+    def test_not_whole(self) -> None:
+        """Whatever is cut, left out, doubled, swapped or changed, it shows."""
+        lines = self.lines
+        wrong: list[list[bytes]] = [
+            *(lines[:count] for count in range(1, len(lines))),
+            *(lines[:place] + lines[place + 1 :] for place in range(1, len(lines))),
+            *(lines[:place] + lines[place - 1 :] for place in range(2, len(lines) + 1)),
+            [lines[0], lines[2], lines[1], *lines[3:]],
+            [lines[0], lines[1].replace(b"A", b"B").replace(b"a", b"b"), *lines[2:]],
+        ]
+        for each in wrong:
+            self.assertRaises(Changed, list, unwrapped(iter(each), self.keys))
+
+    def test_newer(self) -> None:
+        first = self.lines[0].replace(b'"format":2', b'"format":3')
+        self.assertIn("format 3", str(self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))))
+
+    def test_nonce(self) -> None:
+        """No number is used twice."""
+        key = FileKey(ONE, b"salt")
+        key.seal(1, b"a")
+        self.assertRaises(AssertionError, key.seal, 1, b"b")
+        self.assertRaises(AssertionError, key.seal, 0, b"b")
+
+    def test_beside(self) -> None:
+        """What stands beside it is protected, too."""
+        found = FileKey(ONE, b"salt").seal(1, b"content", b"beside")
+        self.assertEqual(FileKey(ONE, b"salt").open(1, found, b"beside"), b"content")
+        for number, what, beside in ((2, found, b"beside"), (1, found, b""), (1, b"!" + found, b"beside")):
+            self.assertRaises(Changed, FileKey(ONE, b"salt").open, number, what, beside)
+        self.assertRaises(Changed, FileKey(ONE, b"other").open, 1, found, b"beside")
+
+
+class Sources(SynchronousTestCase):
+    """Where keys come from."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.path.mkdir()
+        (self.path / "key").write_text(f"{ONE.hex()}\n{TWO.hex()}\n")
+
+    def test_found(self) -> None:
+        """A file, an environment variable, a credential of systemd."""
+        variables = {"KEY": ONE.hex(), "CREDENTIALS_DIRECTORY": str(self.path)}
+        with mock.patch.dict(os.environ, variables):
+            self.assertEqual(find("env:KEY")[:2], (ONE, ()))
+            self.assertEqual(find("credential:key")[:2], (ONE, (TWO,)))
+        self.assertEqual(find(f"file:{self.path}/key")[:2], (ONE, (TWO,)))
+        self.assertEqual(find(""), PLAIN)
+
+    def test_refused(self) -> None:
+        """What is no key is refused, with where it is said to be; and never quoted, as it may nearly be one."""
+        almost = ONE.hex()[1:]
+        (self.path / "almost").write_text(almost)
+        (self.path / "empty").write_text("")
+        (self.path / "binary").write_bytes(bytes(range(256)))
+        with mock.patch.dict(os.environ, clear=True):
+            for source in (
+                "env:KEY",
+                "credential:key",
+                "key",
+                "url:key",
+                *(f"file:{self.path}/{n}" for n in ("none", "almost", "empty", "binary")),
+            ):
+                text = str(self.assertRaises(NoKey, find, source))
+                self.assertIn(source, text)
+                self.assertNotIn(almost, text)
+
+    def test_in_the_state_directory(self) -> None:
+        """A key beside what it protects protects nothing."""
+        source = f"file:{self.path}/key"
+        self.assertIn("must not lie", str(self.assertRaises(NoKey, find, source, beside=self.path)))
+        self.assertEqual(find(source, beside=self.path / "state").current, ONE)
+
+    def test_names(self) -> None:
+        """A key's name tells which it is, and not what."""
+        self.assertNotEqual(name_of(ONE), name_of(TWO))
+        self.assertNotIn(name_of(ONE), ONE.hex())
+        self.assertIn(name_of(ONE), str(self.assertRaises(NoKey, keys.PLAIN.for_file, name_of(ONE), "00")))

@@ -1,0 +1,244 @@
+"""
+Whoever damages or forges anything is found out, with file and line.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.store.chain import Broken, Journal
+from securehub.store.keys import Keys, NoKey
+from securehub.store.verification import Verified, verify
+from tests.rules.setting import RECORDS
+from tests.store.books import INVARIANTS, Books, put
+
+FIRST = "journal-000000000000000-0001.jsonl"
+
+
+def forged(files: dict[str, bytes], name: str, old: bytes, new: bytes) -> dict[str, bytes]:
+    """The files with something else in a segment, and with a chain that fits again, as somebody who can write everything would leave it."""
+    head, renamed = b"0" * 64, {}
+    result = dict(files)
+    for each in sorted(name for name in files if name.startswith("journal")):
+        content = files[each]
+        if each == name:
+            assert old in content, old
+            content = content.replace(old, new, 1)
+        lines = []
+        for line in content.splitlines():
+            body, _, tail = line.rpartition(b',"hash":"')
+            before, head = head, sha256(head + body).hexdigest().encode()
+            renamed[tail[:64]] = head
+            lines.append(body + b',"hash":"' + head + b'"}\n')
+            assert before
+        result[each] = b"".join(lines)
+    for each in sorted(name for name in files if name.startswith("snapshot")):
+        first, *rest = files[each].splitlines(keepends=True)
+        found = re.search(rb'"hash":"([0-9a-f]{64})"', first)
+        assert found
+        rows = [first.replace(found[1], renamed[found[1]]), *rest[:-1]]
+        result[each] = b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rest) - 1, sha256(b"".join(rows)).hexdigest().encode())])
+    return result
+
+
+class Files(SynchronousTestCase):
+    """Books over three runs of a daemon, with a snapshot after the first."""
+
+    keys: Keys = Keys()
+
+    def setUp(self) -> None:
+        self.books = Books(self.keys)
+        self.books.pay(4)
+        self.books.restart()
+        self.books.pay(2)
+        self.books.restart(snapshot=False)
+        self.books.pay(1)
+        self.books.stop(snapshot=False)
+
+    def verify(self, files: dict[str, bytes], **options: Any) -> Verified:
+        return verify(put(Path(self.mktemp()), files, self.keys), RECORDS, INVARIANTS, **options)
+
+    def assert_broken(self, files: dict[str, bytes], file: str, line: int | None, *words: str, **options: Any) -> None:
+        fault = self.assertRaises(Broken, self.verify, files, **options)
+        self.assertEqual(fault.file, file, str(fault))
+        if line is not None:
+            self.assertEqual(fault.line, line, str(fault))
+        for word in words:
+            self.assertIn(word, str(fault))
+
+
+class Verifying(Files):
+    """Honest damage."""
+
+    def test_whole(self) -> None:
+        """What the daemon left is without fault, whether all records are kept in memory for it or not."""
+        for whole in (True, False):
+            found = self.verify(self.books.files, whole=whole)
+            self.assertEqual((found.commits, found.segments, found.snapshots, found.notes), (11, 3, 1, []))
+            self.assertEqual(found.head, self.books.setting.store.head)
+
+    def test_until(self) -> None:
+        """Only so far; what follows may be half written. But what was synced must be there."""
+        files = dict(self.books.files)
+        last = sorted(files)[2]
+        files[last] = files[last][:-10]
+        for until in range(11):
+            self.assertEqual(self.verify(files, until=until).commits, until)
+        self.assert_broken(files, last, 2, until=11)
+        self.assert_broken(self.books.files, last, 0, "ends at commit 11, but 12", until=12)
+
+    def test_every_byte(self) -> None:
+        """No byte of what was acknowledged can be changed."""
+        for name, content in sorted(self.books.files.items()):
+            lines = content.splitlines(keepends=True)
+            places = range(0, len(content), 97)
+            for place in places:
+                changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+                line = content.count(b"\n", 0, place) + 1
+                if name == sorted(self.books.files)[2] and line == len(lines):
+                    continue  # The last line was not stated by any other to be synced.
+                fault = self.assertRaises((Broken, NoKey), self.verify, {**self.books.files, name: changed})
+                if name == FIRST and isinstance(fault, Broken):
+                    self.assertEqual((fault.file, fault.line), (name, line), str(fault))
+
+    def test_missing(self) -> None:
+        """A segment that is missing is missed."""
+        first, second, third = sorted(name for name in self.books.files if name.startswith("journal"))
+        snapshot = next(name for name in self.books.files if name.startswith("snapshot"))
+        self.assert_broken(without(self.books.files, second), first, 0, "ends at commit 8, but 10")
+        self.assert_broken(without(self.books.files, first, second), third, 1, "neither journal nor snapshot")
+        self.assert_broken(without(self.books.files, first, snapshot), second, 1, "neither journal nor snapshot")
+
+    def test_archive(self) -> None:
+        """Segments may have been put away, and in the end be removed: then a snapshot says on what the journal hangs."""
+        files = self.books.files
+        away = {**without(files, FIRST), f"archive/{FIRST}": files[FIRST]}
+        self.assertEqual(self.verify(away)[:4], self.verify(files)[:4])
+        pruned = self.verify(without(files, FIRST))
+        self.assertEqual((pruned.commits, pruned.segments, pruned.records), (11, 2, self.verify(files).records))
+
+    def test_on_trust(self) -> None:
+        """Where more of the journal is there than a snapshot covers, but not its beginning, its first line is trusted; that is told."""
+        books = Books(self.keys)
+        books.pay(2)
+        books.restart(snapshot=False)
+        books.pay(3)
+        books.restart()
+        books.pay(1)
+        books.stop(snapshot=False)
+        found = self.verify(without(books.files, FIRST))
+        self.assertEqual((found.commits, found.segments), (10, 2))
+        self.assertIn("on trust", found.notes[0])
+
+    def test_old_snapshot(self) -> None:
+        """A snapshot from before the oldest line, which a crash may have brought back, is checked in itself."""
+        books = Books(self.keys)
+        for _ in range(2):
+            books.pay(4)
+            books.restart()
+        books.pay(1)
+        files = books.files
+        first, second, _ = sorted(name for name in files if name.startswith("journal"))
+        self.assertEqual(self.verify(without(files, first, second)).commits, 13)
+        old = min(name for name in files if name.startswith("snapshot"))
+        self.assert_broken({**without(files, first, second), old: files[old][:-20]}, old, 0)
+
+    def test_cut(self) -> None:
+        """What was never acknowledged is no fault."""
+        last = sorted(self.books.files)[2]
+        found = self.verify({**self.books.files, last: self.books.files[last][:-1], "journal-000000000000011-0009.jsonl": b"{"})
+        self.assertEqual(found.commits, 10)
+        self.assertEqual(len(found.notes), 2)
+
+    def test_newer(self) -> None:
+        """What a newer version has written is refused."""
+        files = {FIRST: self.books.files[FIRST].replace(b'"format":', b'"format":7', 1)}
+        self.assert_broken(files, FIRST, 1, "format 7")
+
+
+class VerifyingSealed(Verifying):
+    """The same, sealed."""
+
+    keys = Keys(bytes(32), source="test")
+
+    def test_no_key(self) -> None:
+        """Without the key nothing is said."""
+        self.assertRaises(NoKey, verify, put(Path(self.mktemp()), self.books.files), RECORDS, INVARIANTS)
+
+
+class Forging(Files):
+    """Whoever makes a new chain over changed lines is found out where the lines make no sense."""
+
+    def forge(self, old: bytes, new: bytes, name: str = FIRST) -> dict[str, bytes]:
+        return forged(self.books.files, name, old, new)
+
+    def test_forge_nothing(self) -> None:
+        """The forger can do it."""
+        files = forged(self.books.files, FIRST, b'"n":1', b'"n":1')
+        self.assertEqual(files, self.books.files)
+
+    def test_balance(self) -> None:
+        """Money that comes from nowhere."""
+        self.assert_broken(self.forge(b'"balance":9999', b'"balance":9998'), FIRST, 6, "books do not balance")
+
+    def test_entries(self) -> None:
+        """A transfer that does not add up."""
+        line = self.books.files[FIRST].splitlines()[5]
+        entry = re.search(rb'\["[0-9]{18}",[0-9]+,1,10001\]', line)
+        assert entry
+        self.assert_broken(self.forge(entry[0], entry[0].replace(b",1,", b",7,")), FIRST, 6, "transfer 3 do not add up")
+
+    def test_moved(self) -> None:
+        """Two balances that change without a transfer that says so."""
+        files = self.forge(b'"balance":9999', b'"balance":9990')
+        files = forged(files, FIRST, b'"balance":10001', b'"balance":10010')
+        self.assert_broken(files, FIRST, 6, "its entries say")
+
+    def test_snapshot(self) -> None:
+        """A memo that was changed in the journal, and not in the snapshot."""
+        snapshot = next(name for name in self.books.files if name.startswith("snapshot"))
+        self.assert_broken(self.forge(b"for lunch", b"for crime"), snapshot, 0, "transfer", "is not what the journal says")
+        self.assertEqual(self.verify(self.forge(b"for lunch", b"for crime"), whole=False).commits, 11)
+
+    def test_snapshot_of_another_chain(self) -> None:
+        """A snapshot must hang on this journal."""
+        snapshot = next(name for name in self.books.files if name.startswith("snapshot"))
+        files = {**self.forge(b"for lunch", b"for crime"), snapshot: self.books.files[snapshot]}
+        self.assert_broken(files, snapshot, 0, "another hash", whole=False)
+
+    def test_snapshot_ahead(self) -> None:
+        """A snapshot of what the journal has not reached."""
+        snapshot = next(name for name in self.books.files if name.startswith("snapshot"))
+        content = self.books.files[snapshot].replace(b'"number":8', b'"number":9')
+        self.assert_broken({**self.books.files, "snapshot-000000000000099.jsonl": content}, "snapshot-000000000000099.jsonl", 0)
+
+    def test_unreadable_record(self) -> None:
+        """A record that this version cannot read."""
+        files = self.forge(b'"owner":"ann"', b'"omner":"ann"')
+        self.assert_broken(files, FIRST, 2, "cannot be read")
+
+
+class Walking(SynchronousTestCase):
+    """The journal from end to end."""
+
+    def test_lines(self) -> None:
+        books = Books()
+        books.pay(2)
+        books.restart(snapshot=False)
+        directory = books.put(Path(self.mktemp()))
+        found = [(link.file, link.line, link.number) for link in Journal(directory).walk()]
+        second = "journal-000000000000006-0002.jsonl"
+        self.assertEqual(found, [*((FIRST, line, line - 1) for line in range(1, 8)), (second, 1, 6)])
+
+    def test_empty(self) -> None:
+        journal = Journal(put(Path(self.mktemp()), {"other": b""}))
+        self.assertEqual((list(journal.walk()), journal.number, journal.head), ([], 0, b"0" * 64))
+
+
+def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name not in names}

@@ -1,0 +1,120 @@
+"""
+The C{securehub} command: what it prints, and how it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import commandline
+from securehub.store.disk import RealDisk
+from tests.store.books import Books, put
+
+FIRST = "journal-000000000000000-0001.jsonl"
+
+
+class Commands(SynchronousTestCase):
+    """Books in a state directory, with no daemon."""
+
+    def setUp(self) -> None:
+        books = Books()
+        books.pay(5)
+        books.stop(snapshot=False)
+        self.head = books.setting.store.head
+        self.state = Path(self.mktemp()).absolute()
+        put(self.state, books.files)
+        self.other = self.state.with_name("other")
+
+    def run_tool(self, *arguments: str, state: Path | None = None) -> tuple[int, str, str]:
+        """
+        @return: the exit status, what it printed, what it complained of.
+        """
+        output, complaints = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaints):
+            status = commandline.main(["store", *arguments, "--state", str(state or self.state)])
+        return status, output.getvalue(), complaints.getvalue()
+
+    def found(self, *arguments: str, state: Path | None = None) -> dict[str, object]:
+        """What a tool that does well says as JSON."""
+        status, output, complaints = self.run_tool(*arguments, "--json", state=state)
+        self.assertEqual((status, complaints), (0, ""), output)
+        return dict(json.loads(output))
+
+    def test_verify(self) -> None:
+        status, output, _ = self.run_tool("verify")
+        self.assertEqual(status, 0)
+        self.assertIn("commits   9\n", output)
+        self.assertIn(f"head      {self.head}\n", output)
+
+    def test_damaged(self) -> None:
+        """The first bad file and line, and a status that a script can tell from others."""
+        path = self.state / FIRST
+        path.write_bytes(path.read_bytes().replace(b"for lunch", b"for crime", 1))
+        status, output, complaints = self.run_tool("verify")
+        self.assertEqual((status, output), (1, ""))
+        self.assertTrue(complaints.startswith(f"securehub: {FIRST}, line 6: "), complaints)
+        status, output, _ = self.run_tool("verify", "--json")
+        self.assertEqual((status, json.loads(output)["line"]), (1, 6))
+
+    def test_head(self) -> None:
+        self.assertEqual(self.found("head"), {"commits": 9, "head": self.head, "status": 0})
+        self.assertEqual(self.found("head", "--until", "3")["commits"], 3)
+
+    def test_backup_restore(self) -> None:
+        """A backup beside the state directory unless told otherwise; drilled, pruned, and restored elsewhere."""
+        made = self.found("backup", "--kept", "1")
+        self.assertTrue(str(made["backup"]).startswith(f"{self.state}/backups/backup-"))
+        self.assertTrue(self.found("drill")["passed"])
+        self.assertEqual(self.found("verify", state=Path(str(made["backup"])))["commits"], 9)
+        restored = self.found("restore", str(made["backup"]), state=self.other)
+        self.assertEqual((restored["commits"], restored["head"]), (9, self.head))
+        status, _, complaints = self.run_tool("restore", str(made["backup"]), state=self.other)
+        self.assertEqual(status, 2)
+        self.assertIn("Move it away", complaints)
+
+    def test_failed_drill(self) -> None:
+        """A drill that fails is told as its result, with the status of damage."""
+        status, output, _ = self.run_tool("drill")
+        self.assertEqual(status, 1)
+        self.assertIn("passed    no", output)
+
+    def test_export_import(self) -> None:
+        """By way of a file, or of the standard output."""
+        file = str(self.state.with_name("export.jsonl"))
+        self.assertEqual(self.found("export", file)["bytes"], Path(file).stat().st_size)
+        self.assertEqual(self.found("import", file, state=self.other)["commits"], 9)
+        self.assertEqual(self.found("head", state=self.other)["head"], self.head)
+        output = mock.Mock(buffer=io.BytesIO())
+        with mock.patch("sys.stdout", output):
+            self.assertEqual(commandline.main(["store", "export", "--state", str(self.state)]), 0)
+        self.assertEqual(output.buffer.getvalue(), Path(file).read_bytes())
+
+    def test_upgrade(self) -> None:
+        self.assertEqual(self.found("upgrade", "--dry-run"), {"formats": {"1": 1}, "older": {}, "commits": 0, "done": False, "status": 0})
+
+    def test_in_use(self) -> None:
+        """While a daemon runs nothing is done, unless up to some commit."""
+        disk = RealDisk(self.state)
+        disk.hold()
+        self.addCleanup(disk.release)
+        for tool in ("verify", "backup", "export", "head", "upgrade"):
+            status, _, complaints = self.run_tool(tool)
+            self.assertEqual(status, 2)
+            self.assertIn("admin.verify", complaints)
+        for tool in ("verify", "backup", "head"):
+            self.assertEqual(self.found(tool, "--until", "9")["commits"], 9)
+
+    def test_cannot(self) -> None:
+        """What is not there, or cannot be read, is told in a line; nothing is made of a directory that is only looked at."""
+        for arguments in (["verify"], ["export"], ["head"]):
+            status, _, complaints = self.run_tool(*arguments, state=self.other)
+            self.assertEqual((status, complaints.count("\n")), (2, 1))
+            self.assertFalse(self.other.exists())
+        self.assertEqual(self.run_tool("import", str(self.state / "none"), state=self.other)[0], 2)
+        self.assertEqual(self.run_tool("verify", "--key", "env:NO_SUCH_VARIABLE")[0], 2)

@@ -1,0 +1,66 @@
+"""
+The script that anybody could have written agrees with us about journals.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub.store.chain import Broken, Journal
+from securehub.store.files import RealDirectory
+from securehub.store.keys import PLAIN, Keys
+from tests.store.books import Books, put
+
+SCRIPT = Path(__file__).resolve().parents[1] / "tools" / "verify_chain.py"
+SEALED = Keys(bytes(32), source="test")
+
+
+class Script(SynchronousTestCase):
+    """C{tools/verify_chain.py}, on what a few runs of a daemon leave."""
+
+    def books(self, keys: Keys) -> Books:
+        books = Books(keys)
+        books.pay(3)
+        books.restart(snapshot=False)
+        books.pay(2)
+        books.stop(snapshot=False)
+        return books
+
+    def run_script(self, path: Path) -> tuple[int, str]:
+        done = subprocess.run([sys.executable, "-I", SCRIPT, path], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_length(self) -> None:
+        """It is short enough to be read by whoever has to believe it."""
+        self.assertLess(len(SCRIPT.read_text(encoding="utf-8").splitlines()), 60)
+
+    def test_whole(self) -> None:
+        """It finds the same head, with or without a key, which it need not have."""
+        for keys in (PLAIN, SEALED):
+            books = self.books(keys)
+            status, said = self.run_script(books.put(Path(self.mktemp())).path)
+            self.assertEqual(status, 0, said)
+            self.assertIn("commits 1 to 9, ", said)
+            self.assertIn(books.setting.store.head, said)
+
+    def test_damaged(self) -> None:
+        """It names the same file and line."""
+        for keys in (PLAIN, SEALED):
+            files = self.books(keys).files
+            name = min(files)
+            for line in (1, 2, 4):
+                lines = files[name].splitlines(keepends=True)
+                lines[line - 1] = lines[line - 1].replace(b'"at"', b'"ta"', 1).replace(b'"synced":', b'"synced": ', 1)
+                directory = put(Path(self.mktemp()), {**files, name: b"".join(lines)})
+                status, said = self.run_script(directory.path)
+                self.assertEqual(status, 1)
+                fault = self.assertRaises(Broken, self.walk, directory)
+                self.assertIn(f"{fault.file}, line {fault.line}: ", said)
+
+    def walk(self, directory: RealDirectory) -> None:
+        for _ in Journal(directory).walk():
+            pass
