@@ -24,6 +24,7 @@ from securehub.services.orders.quoting import Quoting
 from securehub.services.orders.selling import Selling
 from securehub.services.orders.threads import Threads
 from securehub.services.orders.words import Wanted
+from securehub.services.support.records import Case, CaseOfOrder
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Orders:
     records = (
         *(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving),
         *messages.RECORDS,
+        *(Case, CaseOfOrder),
         *loyalty.RECORDS,
     )
     parts = (Quoting, Selling, Threads)
