@@ -317,7 +317,7 @@ class JournalStore:
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
         self._gate.settled(position)
-        for collection in self._collections.values():
+        for collection in {collection for collection, _, _ in position.undo}:
             collection.tidy()
         self._check_drained()
 
