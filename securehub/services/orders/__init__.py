@@ -192,6 +192,7 @@ class Orders:
         It is accepted, preparing, delivering and delivered, in that order; steps may be left out. Until it is delivered it can be
         cancelled, and all goes back. The customer is told. Treasurers can do it for any seller.
         """
+        session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.advance, order, status, session.caller, **self.booking())
 
     @command(
@@ -221,4 +222,5 @@ class Orders:
         for it is paid back unless you say another amount, and the points that it brought are taken back. It is on stock again unless you
         say restock=off. Treasurers can do it for any seller.
         """
+        session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.refund, order, items, amount, reason, session.caller, on_stock=restock, **self.booking())
