@@ -108,6 +108,7 @@ class KeepingTests(Desk):
         for _ in range(20):
             self.world.elapse(1)
         self.assertEqual((self.count(Case), self.count(Message)), (1, 1))
+        self.alice.received()
         self.assertEqual(self.alice.ask("TICKETS"), ["OK"])
 
 
