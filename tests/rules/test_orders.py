@@ -17,7 +17,7 @@ from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads
+from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads, words
 from securehub.services.orders.placing import Choice, OutOfStock, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
@@ -120,6 +120,16 @@ class CatalogueTests(Shopping):
         self.assertEqual([row.sku for row in self.ask(selling.stock_of, "bob", "", low=False, limit=9).items], ["cake", "coffee"])
         self.item("coffee", active=True)
         self.assertEqual(self.order("coffee", 10).total, "25.00")
+
+    def test_names(self) -> None:
+        """They are taken as they are written."""
+        for sku in ("COFFEE", "a", "Box:3+1.x_y-z", "9" * 64):
+            self.assertEqual(words.sku(sku), sku)
+        for sku in ("", "-x", "a b", "a/b", "café", "a=1", "9" * 65, "x\n"):
+            self.assertRaises(BadArgument, words.sku, sku)
+        self.item("COFFEE", "9")
+        self.assertEqual((self.order("coffee", 1).total, self.stock("coffee")), ("2.50", 9))
+        self.refused_order(OutOfStock, "COFFEE: 0 left", "COFFEE", 1)
 
     def test_search(self) -> None:
         self.item("tea", "1", name="Green TEA", tags=("hot", "leaf"))

@@ -164,4 +164,4 @@ def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iter
 
 
 def _matches(sku: str, item: Item, search: str) -> bool:
-    return search in item.name.lower() or search in sku or search in item.tags
+    return search in item.name.lower() or search in sku.lower() or search in item.tags
