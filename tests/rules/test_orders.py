@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from typing import Any
+from unittest import mock
 
 from msgspec.structs import replace
 
@@ -143,7 +144,12 @@ class CatalogueTests(Shopping):
             found = self.ask(catalogue.catalogue, "bob", text, "", limit=9)
             self.assertEqual([row.sku for row in found.items], expected, text)
         page = self.ask(catalogue.catalogue, None, None, "cake", limit=1)
-        self.assertEqual(([row.sku for row in page.items], page.more), (["coffee"], True))
+        self.assertEqual(([row.sku for row in page.items], page.more, page.next), (["coffee"], True, "coffee"))
+        with mock.patch.object(catalogue, "MOST_LOOKED_AT", 1):
+            page = self.ask(catalogue.catalogue, None, "tea", "", limit=9)
+            self.assertEqual((page.items, page.more, page.next), ([], True, "cake"))
+            page = self.ask(catalogue.catalogue, None, "tea", "coffee", limit=9)
+            self.assertEqual(([row.sku for row in page.items], page.more), (["tea"], False))
 
 
 class PlacingTests(Shopping):
