@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from typing import Any
+from unittest import mock
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads
+from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads, words
 from securehub.services.orders.placing import Choice, OutOfStock, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
@@ -121,6 +122,16 @@ class CatalogueTests(Shopping):
         self.item("coffee", active=True)
         self.assertEqual(self.order("coffee", 10).total, "25.00")
 
+    def test_names(self) -> None:
+        """They are taken as they are written."""
+        for sku in ("COFFEE", "a", "Box:3+1.x_y-z", "9" * 64):
+            self.assertEqual(words.sku(sku), sku)
+        for sku in ("", "-x", "a b", "a/b", "café", "a=1", "9" * 65, "x\n"):
+            self.assertRaises(BadArgument, words.sku, sku)
+        self.item("COFFEE", "9")
+        self.assertEqual((self.order("coffee", 1).total, self.stock("coffee")), ("2.50", 9))
+        self.refused_order(OutOfStock, "COFFEE: 0 left", "COFFEE", 1)
+
     def test_search(self) -> None:
         self.item("tea", "1", name="Green TEA", tags=("hot", "leaf"))
         for text, expected in (
@@ -133,7 +144,12 @@ class CatalogueTests(Shopping):
             found = self.ask(catalogue.catalogue, "bob", text, "", limit=9)
             self.assertEqual([row.sku for row in found.items], expected, text)
         page = self.ask(catalogue.catalogue, None, None, "cake", limit=1)
-        self.assertEqual(([row.sku for row in page.items], page.more), (["coffee"], True))
+        self.assertEqual(([row.sku for row in page.items], page.more, page.next), (["coffee"], True, "coffee"))
+        with mock.patch.object(catalogue, "MOST_LOOKED_AT", 1):
+            page = self.ask(catalogue.catalogue, None, "tea", "", limit=9)
+            self.assertEqual((page.items, page.more, page.next), ([], True, "cake"))
+            page = self.ask(catalogue.catalogue, None, "tea", "coffee", limit=9)
+            self.assertEqual(([row.sku for row in page.items], page.more), (["tea"], False))
 
 
 class PlacingTests(Shopping):

@@ -71,7 +71,7 @@ class Orders:
         """
         List what can be ordered.
 
-        With search= only that which has it in its name, or as a tag. For more give after= and the last one that you have seen.
+        With search= only that which has it in its name, or as a tag. If there is more, the answer says with which after= to ask for it.
         """
         return await self.store.read(catalogue.catalogue, seller, search, after, limit=limit)
 
