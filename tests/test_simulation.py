@@ -33,7 +33,7 @@ class SimulationTests(SynchronousTestCase):
     def test_stories(self) -> None:
         """All is as it should be, whatever happens; and all of it happens."""
         counts: Counter[str] = Counter()
-        for seed in range(1_000, 1_004):
+        for seed in range(1_006, 1_010):
             first, second = tell(seed), tell(seed)
             self.assertEqual(first, second, "the same seed tells the same story")
             counts += first.counts
