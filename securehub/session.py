@@ -286,11 +286,15 @@ class Session:
         """
         Let this session hear what came after a number of a series, page by page as its peer reads, before anything newer.
 
-        Nothing is kept for it meanwhile: what comes newly is in the store, too, and so in one of the pages.
+        Nothing is kept for it meanwhile: what comes newly is in the store, too, and so in one of the pages. If it catches up with the
+        series already, what it was promised then still comes.
 
         @param channel: where the series is announced.
         """
         self._switchboard.hold_back(channel, series, self)
+        earlier = self.catching_up.get(series)
+        if earlier is not None:
+            after = min(after, earlier.after)
         self.catching_up[series] = _CatchingUp(pages, after)
 
     @property

@@ -193,6 +193,17 @@ class CatchingUpTests(Room):
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
+    def test_asked_again_in_the_middle(self) -> None:
+        """Whoever asks for less while more is on its way is not sent less: the first answer has promised it."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.join(self.COUNT - 1)
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
+
     def test_put_out_in_the_middle(self) -> None:
         """Nothing more is told of the room."""
         self.bob.transport.stop_reading()

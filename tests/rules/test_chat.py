@@ -287,7 +287,7 @@ class Keeping(Talking):
         """In a large room only the one who is put out."""
         self.do(moderation.kick, "lobby", "alice", "bob", "", 0, at=self.at)
         told = [(channel, event) for channel, event in self.heard() if isinstance(event, Parted)]
-        self.assertEqual(told, [(member("bob"), Parted("lobby", "bob", "put out by alice"))])
+        self.assertEqual(told, [(member("bob"), Parted("lobby", "bob", "", act="kick", by="alice"))])
 
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""

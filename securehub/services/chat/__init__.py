@@ -77,8 +77,10 @@ class Chat:
         direct conversations (@bob).
         """
         joined = await self._join(session, room)
-        if since is not None and since < joined.seq:
-            session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), since)
+        if since is not None:
+            # An answer that is given again, for its key, may know of less than was said since: the pages know.
+            after = min(since, joined.seq)
+            session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), after)
         return joined
 
     @command("PART", access=MEMBER, writes=True, room=words.room)

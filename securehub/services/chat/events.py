@@ -99,17 +99,29 @@ class Joined(Event, frozen=True):
         return f"[{self.room}] {self.username} has joined."
 
 
-class Parted(Event, frozen=True):
-    """Somebody has left a room of yours, or was put out of it; maybe you. In rooms with many members only the member is told."""
+class Parted(Event, frozen=True, omit_defaults=True):
+    """
+    Somebody has left a room of yours, or was put out of it; maybe you. In rooms with many members only the member is told.
+
+    @ivar reason: that was given.
+    @ivar act: C{kick} or C{ban}, if they were put out.
+    @ivar by: who did that.
+    @ivar until: the end of a ban that has one.
+    """
 
     method = "chat.parted"
 
     room: str
     username: str
     reason: str
+    act: str = ""
+    by: str = ""
+    until: datetime | None = None
 
     def text(self) -> str:
-        return f"[{self.room}] {self.username} has left{f': {self.reason}' if self.reason else '.'}"
+        until = f" until {when(self.until)}" if self.until else ""
+        put_out = f": {'banned' if self.act == 'ban' else 'put out'} by {self.by}{until}" if self.by else ""
+        return f"[{self.room}] {self.username} has left{put_out}{f': {self.reason}' if self.reason else '' if put_out else '.'}"
 
 
 class Removed(Event, frozen=True):

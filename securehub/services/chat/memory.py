@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from securehub.members import Member
 from securehub.service import Kept
 from securehub.services import messages
+from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
     Blocks,
     Complaints,
@@ -87,7 +88,7 @@ def _leave(tx: Transaction, username: str, place: str) -> str | None:
     """Leave the rooms."""
     left = (tx.get(Rooms, username) or Rooms(())).rooms
     for room in left[:ROOMS_AT_ONCE]:
-        put_out(tx, room, tx.fetch(Room, room), username, "", told=0)
+        put_out(tx, tx.fetch(Room, room), Parted(room, username, ""), told=0)
     if len(left) > ROOMS_AT_ONCE:
         return "more"
     for record in (Rooms, Status, Blocks):

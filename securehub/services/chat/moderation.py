@@ -12,8 +12,9 @@ from securehub import members
 from securehub.refusals import BadArgument, Conflict, NotFound
 from securehub.reply import Reply, Row
 from securehub.services.chat import power
+from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, because, ending, put_out
+from securehub.services.chat.rooms import Roster, put_out
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -75,7 +76,7 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     found, seat = power.check_over(tx, room, by, username)
     if seat is None:
         raise Conflict(f"{username} is not in {room}")
-    put_out(tx, room, found, username, f"put out by {by}{because(reason)}", told)
+    put_out(tx, found, Parted(room, username, reason, "kick", by), told)
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
@@ -94,7 +95,7 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
-        put_out(tx, room, found, username, f"banned by {by}{ending(end)}{because(reason)}", told)
+        put_out(tx, found, Parted(room, username, reason, "ban", by, _shown(end)), told)
     power.note(tx, room, by, "ban", username, until=end, reason=reason, at=at)
     return Ending(room, username, _shown(end))
 

@@ -203,15 +203,17 @@ def part(tx: Transaction, room: str, username: str, session: int, limits: Limits
     found = tx.fetch(Room, room)
     if tx.get(Seat, seat_key(room, username)) is None:
         raise Conflict(f"you are not in {room}")
-    put_out(tx, room, found, username, "", limits.told, session)
+    put_out(tx, found, Parted(room, username, ""), limits.told, session)
 
 
-def put_out(tx: Transaction, room: str, found: Room, username: str, reason: str, told: int, session: int | None = None) -> None:
+def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: int | None = None) -> None:
     """
     End a membership, and with it what the member's sessions hear of the room.
 
+    @param parted: who leaves what, and why.
     @param told: in rooms with more members only the member is told.
     """
+    room, username = parted.room, parted.username
     left = found.members - 1
     tx.delete(Seat, seat_key(room, username))
     rooms = tx.fetch(Rooms, username).rooms
@@ -223,7 +225,7 @@ def put_out(tx: Transaction, room: str, found: Room, username: str, reason: str,
         tx.delete(Room, room)
         tx.delete(Charter, room)
     tx.announce(member(username), Tune(room_channel(room), False))
-    tell(tx, room, left, username, Parted(room, username, reason), told, session)
+    tell(tx, room, left, username, parted, told, session)
 
 
 def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:

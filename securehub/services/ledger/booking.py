@@ -44,8 +44,12 @@ def instant(when: When, *, at: datetime, zone: tzinfo) -> datetime:
 
 
 def beginning(day: date, zone: tzinfo) -> datetime:
-    """When a day begins. Where clocks are put forward at midnight, that is one o'clock."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    """When a day begins, as far as that can be said: where clocks are put forward at midnight, at one o'clock."""
+    try:
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+    except OverflowError:
+        # The first day, and maybe the last one, where it is another day than in UTC.
+        return datetime.combine(day, time(), UTC)
 
 
 def future(name: str, when: When, *, at: datetime, zone: tzinfo) -> datetime:

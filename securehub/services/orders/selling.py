@@ -237,7 +237,8 @@ def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Lis
 
     @raise LimitExceeded: too much was booked on that day.
     """
-    start, end = beginning(day, zone), beginning(day + timedelta(days=1), zone)
+    # No day follows the last one that can be written, so nothing is on it.
+    start, end = beginning(day, zone), beginning(min(day, date.max - date.resolution) + date.resolution, zone)
     wallet = tx.get(Wallet, seller) or Wallet(())
     sums: dict[Currency, list[int]] = {}
     for account, _ in wallet.accounts:
