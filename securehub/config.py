@@ -202,6 +202,8 @@ SETTINGS = (
         amounts,
         "What an agent may give customers in a day, likewise.",
     ),
+    Setting("support", "agent_act_points", "500", _whole(0, 1000000), "Points that an agent may give a customer at once."),
+    Setting("support", "agent_day_points", "2000", _whole(0, 1000000), "Points that an agent may give customers in a day."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
     Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
@@ -214,7 +216,7 @@ SETTINGS = (
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
     Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
-    Setting("limits", "cases_per_member", "10", _whole(1, 100), "Cases of the support desk that a member may have open."),
+    Setting("limits", "cases_per_member", "10", _whole(1, 50), "Cases of the support desk that a member may have open."),
     Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
         "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."

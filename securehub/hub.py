@@ -35,7 +35,7 @@ from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
-from securehub.services.support.facts import OrderFacts
+from securehub.services.support.facts import OrderFacts, OrderRefund
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
@@ -77,6 +77,7 @@ class Hub:
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
     @ivar safekeeping: backups, drills and verification.
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
+    @ivar order_refunds: how agents give back some of an order's price; likewise.
     @ivar chores: what is done by itself, at the start or every so often.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
@@ -134,6 +135,7 @@ class Hub:
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
         self.order_facts: list[OrderFacts] = []
+        self.order_refunds: list[OrderRefund] = []
         self.chores = Chores(reactor)
         self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.agenda = Agenda(self.store, clock, self.chores)

@@ -43,7 +43,21 @@ OF_ROLES = {
 }
 OF_ROLES |= {
     f"support.{name}": "agent"
-    for name in ("cases", "pass", "note", "notes", "csv", "canned", "set_canned", "use", "give", "refund", "allowance")
+    for name in (
+        "cases",
+        "pass",
+        "note",
+        "notes",
+        "csv",
+        "canned",
+        "set_canned",
+        "use",
+        "give",
+        "refund",
+        "allowance",
+        "refund_order",
+        "points",
+    )
 }
 """Section 7, for those that are there; besides, all of C{admin} is of that role."""
 

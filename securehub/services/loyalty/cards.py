@@ -157,6 +157,15 @@ def redeem(tx: Transaction, username: str, reward: str, usual: Programme, *, at:
     return Redeemed(found.reward, found.name, found.cost, card.points)
 
 
+def give(tx: Transaction, username: str, points: int, *, at: datetime) -> int:
+    """
+    Give a member points that no order brings.
+
+    @return: how many they have now.
+    """
+    return _change(tx, username, tx.get(Card, username) or Card(), points, "goodwill", at=at).points
+
+
 def card_of(tx: ReadTransaction, username: str, usual: Programme, *, at: datetime, zone: tzinfo) -> CardShown:
     card, programme = tx.get(Card, username) or Card(), programme_of(tx, usual)
     month = month_of(at, zone)

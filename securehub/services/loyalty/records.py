@@ -63,7 +63,7 @@ class Change(Record, frozen=True):
 
     @ivar points: signed.
     @ivar balance: after it.
-    @ivar kind: C{order}, C{reward}, C{return} or C{cancellation}.
+    @ivar kind: C{order}, C{reward}, C{return}, C{cancellation} or C{goodwill}.
     @ivar order: its number, if it came of an order.
     @ivar reward: its name, if it came of one.
     """

@@ -16,6 +16,7 @@ from securehub.event import Event, ToOthers
 from securehub.refusals import NotFound
 from securehub.services import messages
 from securehub.services.messages import History, Message, Said
+from securehub.services.orders import caring
 from securehub.services.orders.records import Order, order_key
 from securehub.services.support import cases
 from securehub.session import Session
@@ -48,6 +49,7 @@ class Threads:
         self.store = hub.store
         self.clock = hub.clock
         hub.order_facts.append(facts)
+        hub.order_refunds.append(caring.REFUND)
 
     @command(None, access=MEMBER, writes=True, order=arguments.whole, text=arguments.message)
     async def say(self, session: Session, order: int, text: str) -> Said:

@@ -17,9 +17,11 @@ from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
+from securehub.services.loyalty.records import Card, Change
 from securehub.services.messages import History
 from securehub.services.support import cases, looking, memory, records, retention, tables, words
 from securehub.services.support.canned import CannedReplies
+from securehub.services.support.caring import Caring
 from securehub.services.support.cases import Asked
 from securehub.services.support.desk import Desk
 from securehub.services.support.giving import Giving
@@ -35,8 +37,8 @@ class Support:
     """The support desk, as its customers see it."""
 
     name = "support"
-    records = (*messages.RECORDS, *records.RECORDS)
-    parts = (Desk, CannedReplies, Giving)
+    records = (*messages.RECORDS, Card, Change, *records.RECORDS)
+    parts = (Desk, CannedReplies, Giving, Caring)
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)

@@ -13,6 +13,7 @@ from securehub.services.messages import History
 from securehub.services.support import cases, looking, retention, tables
 from securehub.services.support.cases import Answered, Noted, State
 from securehub.services.support.events import AGENT
+from securehub.services.support.giving import concern
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ class Desk:
 
         When they ask again, another one is opened.
         """
-        customer = await self.store.read(looking.customer_of, ticket)
-        if customer is not None:
-            session.concerns(customer)
+        await concern(self.store, session, ticket)
         return await session.transact(cases.close, ticket, session.caller, session.number, keep=self.keep, at=self.clock.now())
 
     @command(None, access=role(AGENT), limit=named(arguments.listed), before=named(arguments.whole))

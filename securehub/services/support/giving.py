@@ -25,7 +25,7 @@ from securehub.services.messages import Message, Receipt
 from securehub.services.support import cases, looking
 from securehub.services.support.events import AGENT
 from securehub.services.support.records import Case, Given
-from securehub.session import Session
+from securehub.session import Session, Store
 from securehub.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 HOUSE = "@support"
 """What agents give comes from here: a counterpart, whose balance says what the desk has cost."""
+
+POINTS = "points"
+"""What points are counted by, among currencies; none is written so."""
 
 KIND = "goodwill"
 """Of the transfers that give it."""
@@ -92,6 +95,7 @@ class AllowanceRow(Row, frozen=True):
     """
     What an agent may give customers.
 
+    @ivar currency: or C{points}.
     @ivar act: at once.
     @ivar day: in a day.
     @ivar given: today.
@@ -109,10 +113,20 @@ class Allowance(NamedTuple):
 
     @ivar act: at once.
     @ivar day: in a day of the hub's time zone.
+    @ivar act_points: points, at once.
+    @ivar day_points: points, in a day.
     """
 
     act: Mapping[str, int]
     day: Mapping[str, int]
+    act_points: int = 0
+    day_points: int = 0
+
+
+def allowance(hub: Hub) -> Allowance:
+    """What the settings say."""
+    settings, units = hub.settings, hub.currencies.units
+    return Allowance(units(settings["agent_act"]), units(settings["agent_day"]), settings["agent_act_points"], settings["agent_day_points"])
 
 
 class Giving:
@@ -124,8 +138,7 @@ class Giving:
         self.zone = hub.zone
         self.currencies = hub.currencies
         self.booking = booking(hub)
-        limits = hub.settings["agent_act"], hub.settings["agent_day"]
-        self.allowed = Allowance(*map(hub.currencies.units, limits))
+        self.allowed = allowance(hub)
 
     @command(
         None,
@@ -146,7 +159,7 @@ class Giving:
         code = currency or self.currencies.default.code
         if code not in self.currencies:
             raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
-        await self._concern(session, ticket)
+        await concern(self.store, session, ticket)
         given = (ticket, session.caller, amount, self.currencies[code], memo, self.allowed, session.number)
         return await session.transact(give, *given, **self.booking())
 
@@ -165,7 +178,7 @@ class Giving:
 
         It goes back whole, once, and only if who received it still has it. What was paid for an order goes back through the order.
         """
-        await self._concern(session, ticket)
+        await concern(self.store, session, ticket)
         given = (ticket, session.caller, transfer, reason, self.allowed, session.number)
         return await session.transact(refund, *given, **self.booking())
 
@@ -175,11 +188,12 @@ class Giving:
         today = self.clock.now().astimezone(self.zone).date()
         return await self.store.read(allowance_of, session.caller, self.allowed, self.currencies, today)
 
-    async def _concern(self, session: Session, ticket: int) -> None:
-        """Let the audit say to whom it is done; who that is never changes."""
-        customer = await self.store.read(looking.customer_of, ticket)
-        if customer is not None:
-            session.concerns(customer)
+
+async def concern(store: Store, session: Session, ticket: int) -> None:
+    """Let the audit say to whom something is done in a case; who that is never changes."""
+    customer = await store.read(looking.customer_of, ticket)
+    if customer is not None:
+        session.concerns(customer)
 
 
 def give(
@@ -202,7 +216,7 @@ def give(
     @raise Conflict: the agent does not see to it.
     @raise LimitExceeded: it is more than an agent may give at once, or than is left for today.
     """
-    case = _ready(tx, ticket, by)
+    case = ready(tx, ticket, by)
     units = money.units(amount)
     given = count(tx, by, money, units, allowed, at.astimezone(zone).date())
     target = first_account(tx, case.customer, money.code)
@@ -224,7 +238,7 @@ def give(
     receipt = Receipt(HOUSE, case.customer, moved.amount, moved.currency, transfer=moved.transfer)
     case = cases.say(tx, ticket, case, Message(at, by, receipt.told(memo), receipt=receipt), session)
     tx.put(by, given)
-    left = _left(given, money, allowed)
+    left = left_of(given, money, allowed)
     return Gave(ticket, case.seq, moved.transfer, case.customer, moved.amount, moved.currency, left)
 
 
@@ -248,7 +262,7 @@ def refund(
     @raise Conflict: it is undone already, or is none that an agent may undo, or the agent does not see to the case.
     @raise LimitExceeded: it is more than an agent may give at once, or than is left for today.
     """
-    case = _ready(tx, ticket, by)
+    case = ready(tx, ticket, by)
     paid, payee = _payment(tx, case.customer, transfer, by)
     given = count(tx, by, payee.money, -paid.entries[0].units, allowed, at.astimezone(zone).date())
     undone = reversal.reverse(tx, transfer, reason, by, at=at, zone=zone, watchers=watchers)
@@ -257,11 +271,11 @@ def refund(
     text = f"{told}: {reason}" if reason else told
     case = cases.say(tx, ticket, case, Message(at, by, text, receipt=receipt), session)
     tx.put(by, given)
-    left = _left(given, payee.money, allowed)
+    left = left_of(given, payee.money, allowed)
     return Refunded(ticket, case.seq, undone.transfer, transfer, undone.amount, undone.currency, left)
 
 
-def _ready(tx: ReadTransaction, ticket: int, by: str) -> Case:
+def ready(tx: ReadTransaction, ticket: int, by: str) -> Case:
     """A case in which its agent can do something, and say so."""
     case = cases.held(tx, ticket, by)
     cases.refuse_full(ticket, case)
@@ -313,7 +327,7 @@ def given_today(tx: ReadTransaction, agent: str, today: date) -> Given:
     return given if given is not None and given.day == today else Given(today, {})
 
 
-def _left(given: Given, money: Currency, allowed: Allowance) -> str:
+def left_of(given: Given, money: Currency, allowed: Allowance) -> str:
     return money.text(allowed.day[money.code] - given.units[money.code])
 
 
@@ -324,4 +338,5 @@ def allowance_of(tx: ReadTransaction, agent: str, allowed: Allowance, currencies
     for code in currencies.codes():
         money, act, day = currencies[code], allowed.act.get(code, 0), allowed.day.get(code, 0)
         rows.append(AllowanceRow(code, money.text(act), money.text(day), money.text(given.get(code, 0))))
+    rows.append(AllowanceRow(POINTS, str(allowed.act_points), str(allowed.day_points), str(given.get(POINTS, 0))))
     return Listing(rows)
