@@ -205,7 +205,8 @@ SETTINGS = (
     Setting("support", "agent_act_points", "500", _whole(0, 1000000), "Points that an agent may give a customer at once."),
     Setting("support", "agent_day_points", "2000", _whole(0, 1000000), "Points that an agent may give customers in a day."),
     Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
-    Setting("limits", "memo_characters", "256", _whole(1, 4000), "Characters of a memo."),
+    # A message that shows a payment has the memo, and what was paid to whom.
+    Setting("limits", "memo_characters", "256", _whole(1, 3000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
     Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import switchboard
+from securehub import config, switchboard
 from tests.world import PASSWORD, Client, World
 
 TEXT = "x" * 4000
@@ -305,3 +305,29 @@ class RetentionTests(Room):
         self.world.restart()
         self.world.settle()
         self.assertEqual(self.world.hub.store.counts()["message"], 0)
+
+
+class LongestTests(SynchronousTestCase):
+    """The longest memo that a hub may be set to allow fits into all that tells of it."""
+
+    def test_payments(self) -> None:
+        settings = {each.name: each for each in config.SETTINGS}
+        most = next(number for number in range(4_000, 0, -1) if not _refused(settings["memo_characters"], str(number)))
+        world = World(memo_characters=most)
+        alice, bob = world.member("alice"), world.member("bob")
+        world.operator().ask("DEPOSIT alice 100")
+        for each in (alice, bob):
+            each.ask("JOIN kitchen")
+        alice.received()
+        memo = "\U0001f600" * most
+        for command in ("chat.pay kitchen bob 1", "chat.request kitchen bob 1", "TRANSFER bob 1", "ledger.request bob 1"):
+            self.assertTrue(alice.ask(f"{command} {memo}")[-1].startswith("OK "), command)
+            self.assertIn(memo, "".join(bob.received()))
+
+
+def _refused(setting: config.Setting, text: str) -> bool:
+    try:
+        setting.parse(text)
+    except ValueError:
+        return True
+    return False
