@@ -198,7 +198,7 @@ class Chat:
         audited=Audited.ALWAYS,
         room=words.place,
         seq=arguments.whole,
-        reason=optional(words.rest_reason),
+        reason=named(words.reason),
     )
     async def remove(self, session: Session, room: str, seq: int, reason: str = "") -> None:
         """

@@ -38,7 +38,7 @@ class Keeping:
         audited=Audited.ALWAYS,
         room=words.room,
         username=arguments.username,
-        reason=optional(words.rest_reason),
+        reason=named(words.reason),
     )
     async def kick(self, session: Session, room: str, username: str, reason: str = "") -> None:
         """
