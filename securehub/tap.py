@@ -209,7 +209,9 @@ class HubService(Service):
         self._open_ports()
 
     def _running(self) -> None:
-        """The reactor runs, so whoever connects is answered from now on."""
+        """The reactor runs, so whoever connects is answered from now on, and a signal ends in a clean stop."""
+        for port in self._ports[1:]:
+            self._tell(port)
         if self._systemd.watchdog_seconds is not None:
             # Half of what is asked for, as sd_watchdog_enabled(3) advises. It is no chore: those end when a stop begins, and a stop may
             # take longer than the watchdog waits.
@@ -266,8 +268,6 @@ class HubService(Service):
         # The admin door is the first.
         if len(self._ports) == 1:
             self._ports.append(reactor.listenTCP(settings["port"], factory, backlog=1024, interface=settings["interface"]))
-        for port in self._ports[1:]:
-            self._tell(port)
 
     def _tell(self, port: IListeningPort) -> None:
         address: Any = port.getHost()

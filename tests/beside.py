@@ -74,8 +74,10 @@ class MemoryBeside:
         return {"backup": path, "at": self._now(), "commits": commits, "head": "3f6d", "bytes": 4711, "status": 0}
 
     def _drill_well(self) -> dict[str, Any]:
-        assert self._backup is not None
-        self._drill = Drill(self._now(), "backup", True, "", self._backup.number, 0.1)
+        if self._backup is None:
+            self._drill = Drill(self._now(), "", False, "there is no backup", 0, 0.1)
+        else:
+            self._drill = Drill(self._now(), "backup", True, "", self._backup.number, 0.1)
         return {**msgspec.structs.asdict(self._drill), "status": 0}
 
     def _verify_well(self, *arguments: str) -> dict[str, Any]:

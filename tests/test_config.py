@@ -52,6 +52,14 @@ class ConfigTests(SynchronousTestCase):
         names = config.settings(options={"names": "Hub.Example.ORG 192.0.2.1  2001:DB8:0::1 xn--hb-xka.example"})["names"]
         self.assertEqual(names, ("hub.example.org", "192.0.2.1", "2001:db8::1", "xn--hb-xka.example"))
 
+    def test_amounts(self) -> None:
+        """By currency, those that the hub does not know among them; of the others, with as many decimals as they have."""
+        allowed = config.settings(options={"agent_act": "usd:12.50 XYZ:1.2345", "agent_day": ""})
+        self.assertEqual({code: str(amount) for code, amount in allowed["agent_act"].items()}, {"USD": "12.50", "XYZ": "1.2345"})
+        self.assertEqual(allowed["agent_day"], {})
+        for wrong, told in (("JPY:0.5", "agent_act = JPY:0.5: amount: JPY has 0"), ("USD", "such as USD:50"), ("USD:0", "more than zero")):
+            self.assertIn(told, str(self.assertRaises(BadSetting, config.settings, options={"agent_act": wrong})))
+
     def test_live(self) -> None:
         """Those that a reload takes are settings."""
         self.assertLessEqual(config.LIVE, {setting.name for setting in config.SETTINGS})

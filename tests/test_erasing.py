@@ -128,12 +128,15 @@ class Much(SynchronousTestCase):
         """In no record, as a snapshot shows, is any of it: neither names nor memos nor addresses nor hashes."""
         self.alice.ask('PROFILE name="Alice Liddell"', "OPEN rabbit-hole")
         self.alice.ask("JOIN tea", "SAY tea mock-turtle", "chat.edit tea 1 mock-soup", "SAY @bob gryphon", "STATUS asleep-in-the-grass")
+        self.operator.ask("admin.grant bob agent")
+        self.alice.ask("SUPPORT my white-rabbit is late")
+        self.bob.ask("support.take 1", "support.reply 1 the red-queen has it", "support.note 1 she is a cheshire-cat")
         self.operator.ask("admin.erase alice")
         self.bob.send(*["PROFILE name=Bob"] * 1000)
         self.world.settle()
         self.world.stop()
         snapshot = next(content for name, content in self.world.directory.files.items() if name.startswith("snapshot"))
-        for text in (b"Liddell", b"rabbit-hole", b"memo-", b"mock-", b"gryphon", b"asleep"):
+        for text in (b"Liddell", b"rabbit-hole", b"memo-", b"mock-", b"gryphon", b"asleep", b"white-", b"red-queen", b"cheshire"):
             self.assertNotIn(text, snapshot)
         self.assertIn(b'"alice"', snapshot)
         self.assertEqual(snapshot.count(b"$argon2"), 1)

@@ -246,6 +246,15 @@ class BringTests(SynchronousTestCase):
         with self.assertRaisesRegex(Exception, "the name alice is taken"):
             self.bring(Person("alice"))
 
+    def test_orders(self) -> None:
+        """They are on the member's card, beside those that are placed here; a later import brings the difference."""
+        self.bring(Person("alice", orders=7))
+        self.bring(Person("alice", orders=9))
+        client = self.world.connect()
+        client.received()
+        client.ask("LOGIN alice old")
+        self.assertEqual(client.call("loyalty.card")["result"]["order_count"], 9)
+
     def test_months(self) -> None:
         self.assertEqual(
             [month_after("2026-11", months) for months in (0, 1, 2, 14, -10, -11)],

@@ -101,7 +101,7 @@ class CrashTests(SynchronousTestCase):
                     self.assertEqual(state(setting), before)
                 else:
                     break
-        self.assertGreater(number, 15)
+        self.assertGreater(number, 12)
         self.assertNotEqual(state(setting), before)
 
     def calm(self, seed: int) -> list[dict[tuple[str, str], Any]]:

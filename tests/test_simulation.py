@@ -16,6 +16,9 @@ from tests.simulation import Result, tell
 from tests.store.simulated import SimulatedDisk
 from tests.store.test_crashes import NoSync
 
+ALL = "crashes", "stops", "drops", "stalls", "cut", "folds", "clock set", "events", "answered again", "unavailable"
+"""What has to happen somewhere."""
+
 
 def something_is_wrong(told: Callable[[int], Result]) -> bool:
     """Whether one of a few stories finds it."""
@@ -33,11 +36,14 @@ class SimulationTests(SynchronousTestCase):
     def test_stories(self) -> None:
         """All is as it should be, whatever happens; and all of it happens."""
         counts: Counter[str] = Counter()
-        for seed in range(1_000, 1_004):
+        for seed in range(1_000, 1_016):
             first, second = tell(seed), tell(seed)
             self.assertEqual(first, second, "the same seed tells the same story")
             counts += first.counts
-        for what in ("crashes", "stops", "drops", "stalls", "cut", "folds", "clock set", "events", "answered again", "unavailable"):
+            # What happens in which story changes with every change of the hub.
+            if seed >= 1_003 and all(counts[what] for what in ALL):
+                break
+        for what in ALL:
             self.assertGreater(counts[what], 0, what)
         self.assertNotEqual(tell(1), tell(2))
 

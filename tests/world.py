@@ -209,12 +209,11 @@ class World:
 
     @param factories: the services; those that are installed if none are given.
     @param settings: settings that differ from their defaults.
-
     @param make_folder: gives what folds in a directory; without it nothing does.
 
     @ivar time: the reactor's; the wall clock follows it.
-    @ivar beside: who makes backups and looks at them.
     @ivar skew: seconds by which somebody has set the wall clock.
+    @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
@@ -266,8 +265,8 @@ class World:
             hashing=self.hashing,
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
-            beside=self.beside,
             folder=self.folder,
+            beside=self.beside,
         )
         self.hub.open()
 

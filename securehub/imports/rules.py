@@ -23,6 +23,7 @@ from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import Numbering, counterpart, first_account
 from securehub.services.ledger.records import BROUGHT
 from securehub.services.ledger.records import Account as HubAccount
+from securehub.services.loyalty.records import Card
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MONTHS_AT_ONCE = 24
@@ -90,6 +91,8 @@ def bring(tx: Transaction, person: Person, password_hash: str, terms: Terms, *, 
     if accounts:
         brought = _book(tx, person.username, brought, accounts[:ACCOUNTS_AT_ONCE], terms.currency, told, at=at)
     elif person.orders is not None and person.orders != brought.orders:
+        card = tx.get(Card, person.username) or Card()
+        tx.put(person.username, replace(card, orders=card.orders + person.orders - brought.orders))
         brought = replace(brought, orders=person.orders)
         told.append(f"{person.orders} orders")
     elif brought.months < len(person.months):

@@ -26,6 +26,9 @@ MAX_VERSIONS = 20
 CASE, PAST_CASES = "!", '"'
 """The first character of the conversations that the support desk keeps, and the one that comes after it in the order of keys."""
 
+ORDER, PAST_ORDERS = "#", "$"
+"""Likewise of those that belong to orders. Rooms and direct conversations come after these."""
+
 PAGE_MESSAGES = 100
 PAGE_CHARACTERS = 16_384
 """A page is full with so many characters, or with the message that goes beyond; so it never has more than 100 KB."""

@@ -43,6 +43,9 @@ MAX_UNSYNCED = 16 * 1024 * 1024
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
 
+UNTIDY = 1_024
+"""Changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
+
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
 
@@ -122,6 +125,8 @@ class JournalStore:
         self._places: Places = {}
         self._reading = ReadTransaction(self._places)
         self._collections = Collections()
+        self._expiring: list[ExpiringCollection] = []
+        self._untidy = 0
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
         self._segment_bytes = segment_bytes
@@ -142,6 +147,7 @@ class JournalStore:
         """
         found = recover(self._directory, self._fresh_collections, self._forms)
         self._collections = found.collections
+        self._expiring = [each for each in found.collections.values() if isinstance(each, ExpiringCollection)]
         for cls in self._records:
             self._places[cls] = Place(found.collections[cls.collection], encoder(cls), decoder(cls), cls.collection)
         self._drawn = found.drawn
@@ -279,7 +285,7 @@ class JournalStore:
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
-            self._next_expiry = expire_all(self._collections.values(), at)
+            self._next_expiry = expire_all(self._expiring, at)
         position = self._gathering or self._gather()
         position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in tx.staged.items()]
         self._number = number = self._number + 1
@@ -315,8 +321,11 @@ class JournalStore:
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
         self._gate.settled(position)
-        for collection in self._collections.values():
-            collection.tidy()
+        self._untidy += len(position.undo)
+        if self._untidy >= UNTIDY:
+            self._untidy = 0
+            for collection in self._collections.values():
+                collection.tidy()
         self._check_drained()
 
     def _roll_back(self, fault: BaseException) -> None:

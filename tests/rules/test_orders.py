@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 from typing import Any
+from unittest import mock
 
 from msgspec.structs import replace
 
@@ -17,11 +18,12 @@ from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads
+from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads, words
 from securehub.services.orders.placing import Choice, OutOfStock, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
 from securehub.services.orders.words import Wanted
+from securehub.services.support import cases
 from tests.rules.money import Money
 from tests.rules.setting import CURRENCIES, amount
 from tests.store.setting import everything, put
@@ -120,6 +122,16 @@ class CatalogueTests(Shopping):
         self.item("coffee", active=True)
         self.assertEqual(self.order("coffee", 10).total, "25.00")
 
+    def test_names(self) -> None:
+        """They are taken as they are written."""
+        for sku in ("COFFEE", "a", "Box:3+1.x_y-z", "9" * 64):
+            self.assertEqual(words.sku(sku), sku)
+        for sku in ("", "-x", "a b", "a/b", "café", "a=1", "9" * 65, "x\n"):
+            self.assertRaises(BadArgument, words.sku, sku)
+        self.item("COFFEE", "9")
+        self.assertEqual((self.order("coffee", 1).total, self.stock("coffee")), ("2.50", 9))
+        self.refused_order(OutOfStock, "COFFEE: 0 left", "COFFEE", 1)
+
     def test_search(self) -> None:
         self.item("tea", "1", name="Green TEA", tags=("hot", "leaf"))
         for text, expected in (
@@ -132,7 +144,12 @@ class CatalogueTests(Shopping):
             found = self.ask(catalogue.catalogue, "bob", text, "", limit=9)
             self.assertEqual([row.sku for row in found.items], expected, text)
         page = self.ask(catalogue.catalogue, None, None, "cake", limit=1)
-        self.assertEqual(([row.sku for row in page.items], page.more), (["coffee"], True))
+        self.assertEqual(([row.sku for row in page.items], page.more, page.next), (["coffee"], True, "coffee"))
+        with mock.patch.object(catalogue, "MOST_LOOKED_AT", 1):
+            page = self.ask(catalogue.catalogue, None, "tea", "", limit=9)
+            self.assertEqual((page.items, page.more, page.next), ([], True, "cake"))
+            page = self.ask(catalogue.catalogue, None, "tea", "coffee", limit=9)
+            self.assertEqual(([row.sku for row in page.items], page.more), (["tea"], False))
 
 
 class PlacingTests(Shopping):
@@ -450,17 +467,27 @@ class ThreadTests(Shopping):
         self.assertEqual([self.say("alice"), self.say("bob")], [1, 2])
         for by in ("ann", "sue", "tom"):
             self.refused(NotFound, "there is no order 1", threads.say, 1, by, "hello", 7, at=self.at)
-        self.refused(NotFound, "there is no order 1", threads.open_case, 1, "sue", 5)
-        self.do(threads.open_case, 1, "alice", 5)
-        self.refused(Conflict, "case 5", threads.open_case, 1, "bob", 6)
+        asked = {"orders": (threads.facts,), "limit": 5, "at": self.at}
+        self.refused(NotFound, "bob has no order 1", cases.ask, "bob", "where is it?", None, 1, 7, **asked)
+        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, **asked).ticket
         self.assertEqual(self.say("ann"), 3)
         self.refused(NotFound, "there is no order 1", threads.say, 1, "sue", "hello", 7, at=self.at)
-        self.do(threads.close_case, 1, 4)
-        self.assertEqual(self.say("ann"), 4)
-        self.do(threads.close_case, 1, 5)
+        self.do(cases.take, ticket, "ann", 7, at=self.at)
+        self.heard()
+        self.assertEqual(self.say("bob"), 4)
+        self.assertEqual([channel for channel, _ in self.heard()], ["member/alice", "member/bob", "member/ann"])
+        self.do(cases.close, ticket, "ann", 7, keep=None, at=self.at)
         self.refused(NotFound, "there is no order 1", threads.say, 1, "ann", "hello", 7, at=self.at)
         found = self.ask(threads.log, 1, "bob", limit=2, before=None)
-        self.assertEqual([(line.seq, line.from_) for line in found.items], [(4, "ann"), (3, "ann")])
+        self.assertEqual([(line.seq, line.from_) for line in found.items], [(4, "bob"), (3, "ann")])
+
+    def test_facts(self) -> None:
+        """What canned replies may say."""
+        number = self.order("coffee", 2).order
+        self.refund(number, "coffee", 1)
+        told = self.ask(threads.facts, "alice", number)
+        self.assertEqual((told["status"], told["total"], told["refunded"], told["seller"]), ("placed", "5.00 USD", "2.50 USD", "bob"))
+        self.assertRaises(NotFound, self.ask, threads.facts, "bob", number)
 
 
 class MemoryTests(Shopping):
@@ -503,7 +530,14 @@ class MemoryTests(Shopping):
             self.advance(number + 1, "delivered")
             self.deposit("alice", "2.50")
         self.quote("cake", 4, note="secret", deliver_to="there")
+        for by in ("alice", "bob", "alice"):
+            self.do(threads.say, 7, by, "hello", 1, at=self.at)
+        self.assertEqual(
+            [key for key in self.kept("alice", 99) if key.startswith("said")], ["said/#7/000000000001", "said/#7/000000000003"]
+        )
         self.forget("alice")
+        said = self.ask(threads.log, 7, "bob", limit=9, before=None).items
+        self.assertEqual([line.text for line in said], ["", "hello", ""])
         orders = [self.found(number + 1) for number in range(90)]
         self.assertEqual({(order.note, order.deliver_to, order.customer, order.total) for order in orders}, {("", "", "alice", 250)})
         self.assertEqual((self.stock("cake"), self.ask(everything, Due)), (10, []))

@@ -86,8 +86,8 @@ class Budget:
         item=forms.item,
         amount=arguments.amount,
         bucket=forms.bucket,
-        category=optional(forms.category),
-        date=optional(forms.day),
+        category=named(forms.category),
+        date=named(forms.day),
     )
     async def expense(
         self, session: Session, item: str, amount: Amount, bucket: str, category: str = "", date: date | None = None

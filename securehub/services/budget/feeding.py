@@ -32,10 +32,7 @@ def feed(tx: Transaction, movement: Movement, *, zone: tzinfo, currency: Currenc
 
     @return: warnings for the payer.
     """
-    if movement.kind == REFUND:
-        _give_back(tx, movement.payee, movement.reference, movement.units)
-        return ()
-    if movement.reference.startswith("transfer/"):
+    if movement.kind == REFUND or movement.reference.startswith("transfer/"):
         _give_back(tx, movement.payee, movement.reference, movement.units)
         _give_back(tx, movement.payer, movement.reference, movement.units)
         return ()
@@ -61,11 +58,11 @@ def _enter_payment(tx: Transaction, movement: Movement, zone: tzinfo, currency: 
 
 def _enter_receipt(tx: Transaction, movement: Movement, zone: tzinfo, currency: Currency) -> None:
     owner = movement.payee
-    book = _book(tx, owner, movement, currency)
-    if book is None:
-        return
     bucket, category = _sorted(tx, owner, Payment(True, (movement.payer, movement.source), movement.memo))
-    if bucket == "income":
+    if bucket != "income":
+        return
+    book = _book(tx, owner, movement, currency)
+    if book is not None:
         # Its warnings are nobody's business but the payee's, who is not there to be told.
         _enter(tx, owner, book, movement, _draft(movement, zone, "income", movement.memo or f"from {movement.payer}", "", category))
 
@@ -102,9 +99,8 @@ def _enter(tx: Transaction, owner: str, book: Book, movement: Movement, draft: D
         if not draft.category:
             return (f"not entered into your budget: {refusal}",)
         return _enter(tx, owner, book, movement, draft._replace(category=""))
-    # By its order, which a refund names, and by its transfer, which a reversal names.
-    for origin in dict.fromkeys((draft.origin, f"transfer/{movement.number}")):
-        tx.put(origin_key(owner, origin), Origin(number))
+    # By its order, which a refund names, or by its transfer, which a reversal names; what belongs to an order is not reversed.
+    tx.put(origin_key(owner, draft.origin), Origin(number))
     return tuple(warnings)
 
 

@@ -185,7 +185,7 @@ def _marks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """In rooms and direct conversations; those that the support desk keeps come before these."""
-    for key, message in tx.beneath(Message, username, start=f"{after} " if after else messages.PAST_CASES):
+    for key, message in tx.beneath(Message, username, start=f"{after} " if after else messages.PAST_ORDERS):
         place = {"conversation": messages.conversation_of(key), "seq": messages.seq_of(key)}
         before = [version.text for version in messages.versions(tx, key)]
         yield key, place | _values(message) | ({"before": before} if before else {})

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from securehub import clabe
+from securehub.members import Member
 from securehub.money import Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
 from securehub.services.ledger.records import Account, Title, Wallet
@@ -96,12 +97,21 @@ def own_account(tx: ReadTransaction, owner: str, number: str | None) -> str:
 
 def party_account(tx: ReadTransaction, party: str, currency: str | None = None) -> str:
     """
-    The number of the account that a username or an account number means. Whether there is an account of that number shows when it is
-    fetched.
+    The number of the account that a username or an account number means.
 
-    @raise NotFound: there is no such member, or they have no such account.
+    @raise NotFound: there is no such member or account, or the member is erased: nobody could get at money that is paid there.
     """
-    return party if party[0].isdigit() else first_account(tx, party, currency)
+    if not party[0].isdigit():
+        return first_account(tx, party, currency)
+    if is_orphaned(tx, tx.fetch(Account, party)):
+        raise NotFound(f"there is no account {party}")
+    return party
+
+
+def is_orphaned(tx: ReadTransaction, account: Account) -> bool:
+    """Whether an account's member is erased."""
+    owner = tx.get(Member, account.owner)
+    return owner is not None and owner.erased is not None
 
 
 def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str) -> tuple[str, Account]:

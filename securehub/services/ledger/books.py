@@ -4,12 +4,13 @@ Rules that look into the books: an account's history, and whether all of it adds
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
 from securehub.money import Currencies, Currency
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, table
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
@@ -31,6 +32,14 @@ class Balance(Reply, frozen=True):
     currency: str
     balance: str
     held: str
+
+    def lines(self) -> Iterable[str]:
+        """A table of one row, as the list of all accounts has it; what is held is in it if anything is."""
+        names, values = ["account", "currency", "balance"], [self.account, self.currency, self.balance]
+        if self.held.strip("0."):
+            names.append("held")
+            values.append(self.held)
+        return table([names, values], right=(2, 3))
 
 
 class HistoryRow(Row, frozen=True):

@@ -14,6 +14,7 @@ from securehub.event import Event
 from securehub.refusals import Conflict, NotFound
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
+from securehub.services.ledger.accounts import is_orphaned
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.records import Account, Transfer, transfer_key
 from securehub.services.ledger.watching import Watcher
@@ -118,7 +119,7 @@ def reverse(
     @param by: the treasurer.
 
     @raise NotFound: there is no such transfer.
-    @raise Conflict: it is undone already, or undoes another one itself.
+    @raise Conflict: it is undone already, or undoes another one itself, or who paid is erased.
     @raise InsufficientFunds: whoever received it has it no more.
     """
     found = tx.get(Transfer, transfer_key(number))
@@ -134,6 +135,8 @@ def reverse(
         raise Conflict(f"transfer {number} is undone already, by transfer {earlier.transfer}")
     payer, payee = (entry.account for entry in found.entries)
     holder, owner = tx.fetch(Account, payee), tx.fetch(Account, payer)
+    if is_orphaned(tx, owner):
+        raise Conflict(f"the member of account {payer} is erased; nobody could get at the money")
     units = -found.entries[0].units
     moved = movement.move(
         tx, payee, holder, payer, owner, units, KIND, reason, by=by, at=at, reference=f"transfer/{number}", watchers=watchers

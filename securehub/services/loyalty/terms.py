@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -139,19 +140,20 @@ def tier_of(programme: Programme, spent: Mapping[str, int], month: str) -> Tier:
     """
     The highest tier for which enough was spent in the twelve months up to one.
     """
-    units = sum(counting(spent, month).values())
+    first = _first_counting(month)
+    units = sum([units for each, units in spent.items() if each >= first])
     return next((tier for tier in reversed(programme.tiers) if units >= tier.spent), programme.tiers[0])
 
 
 def counting(spent: Mapping[str, int], month: str) -> dict[str, int]:
     """Of what was spent by month, that which still counts in a month for a tier."""
-    first = _months_before(month, MONTHS - 1)
+    first = _first_counting(month)
     return {each: units for each, units in spent.items() if each >= first and units}
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:
     """The month in which something is booked: C{2026-11}."""
-    return f"{at.astimezone(zone):%Y-%m}"
+    return at.astimezone(zone).isoformat()[:7]
 
 
 def share(whole: int, part: int, of: int) -> int:
@@ -208,6 +210,8 @@ def _named(rewards: Sequence[Reward], reward: str) -> Reward:
     raise NotFound(f"there is no reward {reward}")
 
 
-def _months_before(month: str, count: int) -> str:
-    year, number = divmod(int(month[:4]) * 12 + int(month[5:]) - 1 - count, 12)
+@cache
+def _first_counting(month: str) -> str:
+    """The first of the months that count in one for a tier. There are as many of these as months in which a hub runs."""
+    year, number = divmod(int(month[:4]) * 12 + int(month[5:]) - MONTHS, 12)
     return f"{date(year, number + 1, 1):%Y-%m}"

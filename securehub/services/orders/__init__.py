@@ -24,6 +24,7 @@ from securehub.services.orders.quoting import Quoting
 from securehub.services.orders.selling import Selling
 from securehub.services.orders.threads import Threads
 from securehub.services.orders.words import Wanted
+from securehub.services.support.records import Case, CaseOfOrder
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Orders:
     records = (
         *(records.Item, records.Stock, records.Shop, records.Order, records.Quote, records.Reserving),
         *messages.RECORDS,
+        *(Case, CaseOfOrder),
         *loyalty.RECORDS,
     )
     parts = (Quoting, Selling, Threads)
@@ -69,7 +71,7 @@ class Orders:
         """
         List what can be ordered.
 
-        With search= only that which has it in its name, or as a tag. For more give after= and the last one that you have seen.
+        With search= only that which has it in its name, or as a tag. If there is more, the answer says with which after= to ask for it.
         """
         return await self.store.read(catalogue.catalogue, seller, search, after, limit=limit)
 
@@ -190,6 +192,7 @@ class Orders:
         It is accepted, preparing, delivering and delivered, in that order; steps may be left out. Until it is delivered it can be
         cancelled, and all goes back. The customer is told. Treasurers can do it for any seller.
         """
+        session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.advance, order, status, session.caller, **self.booking())
 
     @command(
@@ -219,4 +222,5 @@ class Orders:
         for it is paid back unless you say another amount, and the points that it brought are taken back. It is on stock again unless you
         say restock=off. Treasurers can do it for any seller.
         """
+        session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.refund, order, items, amount, reason, session.caller, on_stock=restock, **self.booking())

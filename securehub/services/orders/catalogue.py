@@ -20,6 +20,10 @@ MOST_UNITS = 10**12
 """Of a price: so that the total of the largest order still has 64 bits."""
 
 
+MOST_LOOKED_AT = 20_000
+"""By one search, which takes some 20 ms."""
+
+
 class ItemRow(Row, frozen=True):
     """
     An item that can be ordered.
@@ -37,11 +41,18 @@ class ItemRow(Row, frozen=True):
     tags: tuple[str, ...]
 
 
-class Catalogue(Listing[ItemRow], frozen=True):
-    """Items, by their short names."""
+class Catalogue(Listing[ItemRow], frozen=True, omit_defaults=True):
+    """
+    Items, by their short names.
+
+    @ivar next: with which C{after} to ask for more, if there is more. A search looks at so many items at a time, and may have found none
+        among them.
+    """
+
+    next: str = ""
 
     def status(self) -> str:
-        return "there is more; ask with after= the last one shown" if self.more else ""
+        return f"there is more; ask with after={self.next}" if self.more else ""
 
 
 class ItemSet(Reply, frozen=True):
@@ -137,13 +148,18 @@ def catalogue(tx: ReadTransaction, seller: str | None, search: str | None, after
     @param after: only what comes after that sku.
     """
     found: list[ItemRow] = []
-    for sku, item in _looked_through(tx, seller, after):
+    last = after
+    for count, (sku, item) in enumerate(_looked_through(tx, seller, after)):
+        if len(found) == limit or count == MOST_LOOKED_AT:
+            return Catalogue(found, more=True, next=last)
+        last = sku
         if item.active and (not search or _matches(sku, item, search)):
-            if len(found) == limit:
-                return Catalogue(found, more=True)
-            count = tx.fetch(Stock, sku).count
-            found.append(ItemRow(sku, item.name, item.money.text(item.units), item.currency, count, item.seller, item.unit, item.tags))
+            found.append(_row(sku, item, tx.fetch(Stock, sku).count))
     return Catalogue(found)
+
+
+def _row(sku: str, item: Item, count: int) -> ItemRow:
+    return ItemRow(sku, item.name, item.money.text(item.units), item.currency, count, item.seller, item.unit, item.tags)
 
 
 def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
@@ -164,4 +180,4 @@ def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iter
 
 
 def _matches(sku: str, item: Item, search: str) -> bool:
-    return search in item.name.lower() or search in sku or search in item.tags
+    return search in item.name.lower() or search in sku.lower() or search in item.tags

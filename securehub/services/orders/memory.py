@@ -10,9 +10,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from securehub.members import Member
 from securehub.refusals import Conflict
 from securehub.service import Kept
+from securehub.services import messages
 from securehub.services.loyalty.records import Card
+from securehub.services.messages import ORDER, PAST_ORDERS, Message
 from securehub.services.orders.quotes import expire
 from securehub.services.orders.records import Item, Order, Quote, Shop, Stock, of_customer, of_seller
 from securehub.services.orders.states import OVER
@@ -55,7 +58,7 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Give up what is reserved, blank what the member wrote with orders, and take their items out of the catalogue.
+    Give up what is reserved, blank what the member wrote with orders and about them, and take their items out of the catalogue.
 
     @param after: the kind and key up to which it is done.
     """
@@ -70,11 +73,28 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         for key, order in bought:
             if order.note or order.deliver_to:
                 tx.put(key, replace(order, note="", deliver_to=""))
-        return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "item/"
+        return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "said/"
+    if kind == "said":
+        return _blank_messages(tx, username, place)
     items = list(tx.beneath(Item, username, start=f"{place} " if place else "", limit=AT_ONCE))
     for sku, item in items:
         tx.put(sku, replace(item, name=sku, tags=(), active=False))
     return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
+
+
+def _blank_messages(tx: Transaction, username: str, place: str) -> str:
+    tx.get(Member, username)
+    start = f"{place} " if place else ORDER
+    found = list(tx.beneath(Message, username, start=start, end=PAST_ORDERS, limit=AT_ONCE))
+    for key, message in found:
+        messages.blank(tx, key, message)
+    return f"said/{found[-1][0]}" if len(found) == AT_ONCE else "item/"
+
+
+def _said(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, message in tx.beneath(Message, username, start=start or ORDER, end=PAST_ORDERS):
+        order = int(messages.conversation_of(key).removeprefix(ORDER))
+        yield key, {"order": order, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
 
 
 def _shop(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -112,7 +132,7 @@ def _quotes(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[st
         yield key, values | {"total": quote.money.text(quote.total), "deliver_to": quote.deliver_to, "note": quote.note}
 
 
-_KEPT = {"bought": _bought, "quote": _quotes, "shop": _shop, "item": _items, "open": _open, "over": _over}
+_KEPT = {"bought": _bought, "quote": _quotes, "said": _said, "shop": _shop, "item": _items, "open": _open, "over": _over}
 """How to get each kind of what is kept, from a key on."""
 
 

@@ -56,7 +56,7 @@ class Basket(NamedTuple):
 
     @property
     def price(self) -> int:
-        return sum(line.price for line in self.lines)
+        return sum([line.units * line.quantity for line in self.lines])
 
 
 class Choice(NamedTuple):
@@ -145,21 +145,21 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
     lines: list[Line] = []
     left: dict[str, int] = {}
     low: list[str] = []
-    seller, money = "", None
+    seller, currency = "", ""
     for sku, quantity in wanted:
         item, stock = item_of(tx, sku)
-        if money is not None and (item.seller != seller or item.money is not money):
+        if lines and (item.seller != seller or item.currency != currency):
             raise BadArgument(f"items: one order has items of one seller in one currency; {sku} is {item.seller}'s, in {item.currency}")
         if stock.count < quantity:
             raise OutOfStock(f"{sku}: {stock.count} left, {quantity} are ordered")
-        seller, money = item.seller, item.money
+        seller, currency = item.seller, item.currency
         lines.append(Line(sku, item.name, quantity, item.units, item.unit))
-        left[sku] = stock.count - quantity
-        if left[sku] < item.low <= stock.count:
+        count = left[sku] = stock.count - quantity
+        if count < item.low <= stock.count:
             low.append(sku)
-    assert money is not None, "an order has an item"
+    assert lines, "an order has an item"
     members.fetch(tx, seller)
-    return Basket(seller, money, tuple(lines), left, tuple(low))
+    return Basket(seller, item.money, tuple(lines), left, tuple(low))
 
 
 def take_off_stock(tx: Transaction, basket: Basket) -> None:

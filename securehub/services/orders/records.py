@@ -124,7 +124,6 @@ class Order(Record, frozen=True):
     @ivar hold: the number of the ledger's hold, as long as the money is held.
     @ivar refunded: units that went back to the customer.
     @ivar seq: the number of the newest message of its thread.
-    @ivar case: the number of the support case that is open about it; as long as there is one, agents are in the thread.
     """
 
     collection: ClassVar[str] = "order"
@@ -148,7 +147,6 @@ class Order(Record, frozen=True):
     hold: int | None = None
     refunded: int = 0
     seq: int = 0
-    case: int | None = None
 
     @property
     def money(self) -> Currency:
@@ -166,7 +164,7 @@ class Order(Record, frozen=True):
     @property
     def price(self) -> int:
         """Units of all goods, before the reductions."""
-        return sum(line.price for line in self.lines)
+        return sum([line.units * line.quantity for line in self.lines])
 
     @property
     def price_of_returned(self) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from securehub.hub import Hub
 
 MOST_ROWS = 5_000
-"""One answer is made in one go: so many orders take some 50 ms, in which nobody else is served."""
+"""One answer is made in one go: so many orders of three lines take some 60 ms, in which nobody else is served."""
 
 TO_PACK = ("placed", "accepted", "preparing")
 """In these states the goods are still there."""

@@ -77,6 +77,12 @@ def find(tx: ReadTransaction, number: int, by: str) -> tuple[Order, str]:
     raise NotFound(f"there is no order {number}")
 
 
+def seller_of(tx: ReadTransaction, number: int) -> str:
+    """With whom an order is; empty if there is none."""
+    order = tx.get(Order, order_key(number))
+    return "" if order is None else order.seller
+
+
 def advance(
     tx: Transaction, number: int, wanted: str, by: str, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher] = ()
 ) -> Advanced:

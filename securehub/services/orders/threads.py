@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from securehub import arguments, members
 from securehub.command import LOGGED_IN, MEMBER, command, named
 from securehub.event import Event, ToOthers
-from securehub.refusals import Conflict, NotFound
+from securehub.refusals import NotFound
 from securehub.services import messages
 from securehub.services.messages import History, Message, Said
 from securehub.services.orders.records import Order, order_key
+from securehub.services.support import cases
 from securehub.session import Session
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
@@ -46,6 +47,7 @@ class Threads:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        hub.order_facts.append(facts)
 
     @command(None, access=MEMBER, writes=True, order=arguments.whole, text=arguments.message)
     async def say(self, session: Session, order: int, text: str) -> Said:
@@ -74,12 +76,12 @@ def say(tx: Transaction, number: int, by: str, text: str, session: int, *, at: d
 
     @raise NotFound: there is no such order, or it is none of theirs.
     """
-    order = _thread(tx, number, by)
+    order, agent = _thread(tx, number, by)
     seq = order.seq + 1
     tx.put(order_key(number), replace(order, seq=seq))
     tx.put(messages.key(_conversation(number), seq), Message(at, by, text))
     told = ToOthers(session, OrderMessage(number, seq, at, by, text))
-    for each in (order.customer, order.seller):
+    for each in filter(None, (order.customer, order.seller, agent)):
         tx.announce(member(each), told)
     return Said(seq, at)
 
@@ -88,39 +90,42 @@ def log(tx: ReadTransaction, number: int, by: str, *, limit: int, before: int | 
     """
     @raise NotFound: there is no such order, or it is none of theirs.
     """
-    order = _thread(tx, number, by)
+    order, _ = _thread(tx, number, by)
     return messages.history(tx, _conversation(number), order.seq, limit=limit, before=before)
 
 
-def open_case(tx: Transaction, number: int, by: str, case: int) -> None:
+def _thread(tx: ReadTransaction, number: int, by: str) -> tuple[Order, str]:
     """
-    A support case about an order is open: agents are in its thread.
+    An order, for somebody who is in its thread, and the agent who sees to the case about it; empty if there is none.
 
-    @param by: its customer or its seller.
-
-    @raise NotFound: there is no such order, or it is none of theirs.
-    @raise Conflict: there is one already.
+    @raise NotFound: they are not in it, or there is no such order.
     """
-    order = _thread(tx, number, by)
-    if order.case is not None:
-        raise Conflict(f"case {order.case} about order {number} is open already")
-    tx.put(order_key(number), replace(order, case=case))
-
-
-def close_case(tx: Transaction, number: int, case: int) -> None:
-    """A support case is closed, and agents are out of the thread."""
-    order = tx.fetch(Order, order_key(number))
-    if order.case == case:
-        tx.put(order_key(number), replace(order, case=None))
-
-
-def _thread(tx: ReadTransaction, number: int, by: str) -> Order:
     order = tx.get(Order, order_key(number))
-    if order is not None and (by in (order.customer, order.seller) or (order.case is not None and members.has_role(tx, by, "agent"))):
-        return order
+    if order is not None:
+        about = cases.about_order(tx, number)
+        if by in (order.customer, order.seller) or (about is not None and members.has_role(tx, by, "agent")):
+            return order, about[1].agent if about else ""
     raise NotFound(f"there is no order {number}")
 
 
+def facts(tx: ReadTransaction, customer: str, number: int) -> dict[str, str]:
+    """
+    What agents' replies may say of an order.
+
+    @raise NotFound: the customer has no such order.
+    """
+    order = tx.get(Order, order_key(number))
+    if order is None or order.customer != customer:
+        raise NotFound(f"{customer} has no order {number}")
+    money = order.money
+    return {
+        "status": order.status,
+        "total": money.priced(order.total),
+        "refunded": money.priced(order.refunded),
+        "seller": order.seller,
+        "date": f"{order.at:%Y-%m-%d}",
+    }
+
+
 def _conversation(number: int) -> str:
-    """No room's name begins so."""
-    return f"#{number}"
+    return f"{messages.ORDER}{number}"

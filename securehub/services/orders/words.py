@@ -18,7 +18,7 @@ MOST_LINES = 40
 MOST_OF_ONE = 10_000
 MOST_TAGS = 10
 
-_SKU = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}")
 _QUANTITY = re.compile(r"[0-9]{1,5}")
 
 
@@ -30,11 +30,12 @@ class Wanted(NamedTuple):
 
 
 def sku(word: str) -> str:
-    """the short name of an item: 1 to 32 of a-z 0-9 . _ -, in any case"""
-    name = word.lower()
-    if not word.isascii() or not _SKU.fullmatch(name):
-        raise BadArgument(f"{shown(word)} is not the short name of an item (1 to 32 of a-z 0-9 . _ -, starting with a letter or digit)")
-    return name
+    """the short name of an item: 1 to 64 of A-Z a-z 0-9 . _ : + -, starting with a letter or digit"""
+    if not _SKU.fullmatch(word):
+        raise BadArgument(
+            f"{shown(word)} is not the short name of an item (1 to 64 of A-Z a-z 0-9 . _ : + -, starting with a letter or digit)"
+        )
+    return word
 
 
 @argument(accepts=(list,), words=True)
@@ -98,7 +99,7 @@ def unit(word: str) -> str:
 
 def tags(word: str) -> tuple[str, ...]:
     """words by which it is found, parted by commas, or nothing for none"""
-    found = sorted({sku(each.strip()) for each in word.split(",") if each.strip()})
+    found = sorted({sku(each.strip().lower()) for each in word.split(",") if each.strip()})
     if len(found) > MOST_TAGS:
         raise BadArgument(f"there are {len(found)} tags; {MOST_TAGS} are allowed")
     return tuple(found)
