@@ -153,6 +153,8 @@ class Binder:
             name, equals, value = word.partition("=")
             named = self._named.get(name) if equals else None
             if named is None or given & named.mark:
+                if word[0] == '"':
+                    word, remainder = words.unquote(rest)
                 gathered.append(word)
             else:
                 if value[:1] == '"':

@@ -288,6 +288,13 @@ class WordsTests(SynchronousTestCase):
             values, key = self.bound(rest)
             self.assertEqual((values, key), ([["a", "2", "b=1"], "soon"], "k1" if "key" in rest else None), rest)
 
+    def test_quoted(self) -> None:
+        """A word in quotes is a word, as in every command; one that looks like a name in them is none."""
+        for rest in ('"a" 2 b=1', 'a "2" b=1', 'a 2 "b=1"', '"a" "2" note="" "b=1"', '"a"\t"2"  "b=1"'):
+            self.assertEqual(self.bound(rest)[0], [["a", "2", "b=1"], ""], rest)
+        self.assertEqual(self.bound('"note=x"')[0], [["note=x"], ""])
+        self.assertRaises(BadArgument, self.bound, '"a 2')
+
     def test_a_name_once(self) -> None:
         """The second is a word like others, as in every command."""
         self.assertEqual(self.bound("note=one note=two")[0], [["note=two"], "one"])
