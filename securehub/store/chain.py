@@ -175,11 +175,12 @@ class Journal:
             self.notes.append(f"what was before commit {self.number} has been removed; the first line of {segment.file} is taken on trust")
 
     def _below(self, segment: _Segment, line: bytes) -> bytes:
-        if not self.trusted and self.segments == 1:
-            return line[-67:-3]
         head = _fits(line, self.heads)
         if head is None:
-            raise Broken(segment.file, 1, "it does not hang on the journal before it")
+            # What has been removed may have had several lines on which a segment of that number can hang, as long as there is no commit.
+            if self.trusted or self.number != self.begins:
+                raise Broken(segment.file, 1, "it does not hang on the journal before it")
+            return line[-67:-3]
         return head
 
     def _cut(self, segment: _Segment, place: int, damage: Damaged, rest: Iterable[bytes], end: int | None) -> None:

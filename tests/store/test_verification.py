@@ -135,6 +135,27 @@ class Verifying(Files):
         self.assertEqual((found.commits, found.segments), (10, 2))
         self.assertIn("on trust", found.notes[0])
 
+    def test_on_trust_twice(self) -> None:
+        """
+        The header of a segment was torn, so the next one hangs on what was before it; later the torn one turns out to be there. When what
+        was before has been removed, neither of the two hangs on anything that is there.
+        """
+        books = Books(self.keys)
+        books.pay(2)
+        books.restart(snapshot=False)
+        files = books.setting.disk.files
+        torn = max(name for name in files if name.startswith("journal"))
+        header, files[torn] = files[torn], files[torn][:-5]
+        books.restart(snapshot=False)
+        books.pay(3)
+        books.restart()
+        books.pay(1)
+        books.stop(snapshot=False)
+        whole = {**books.files, torn: header}
+        found = self.verify(without(whole, FIRST))
+        self.assertEqual((found.commits, found.segments), (10, 3))
+        self.assertEqual(self.verify(whole)[:2], found[:2])
+
     def test_old_snapshot(self) -> None:
         """A snapshot from before the oldest line, which a crash may have brought back, is checked in itself."""
         books = Books(self.keys)
