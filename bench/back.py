@@ -46,11 +46,13 @@ class Client:
     """
     A member's program.
 
-    token: that of its latest login. told: the balance that it was told last. told_times: how often it was told one.
+    token: that of its latest login. told: the balance after the latest transfer that it was told of, transfer: the number of that; a reply
+    may come before the event of an earlier transfer. told_times: how often it was told a balance.
     """
 
     token: str
     told: str = ""
+    transfer: int = 0
     told_times: int = 0
 
     async def log_in(self, port: int, context: ssl.SSLContext) -> None:
@@ -75,8 +77,9 @@ class Client:
         said: dict[str, Any] = json.loads(line)
         content = said.get("result") or said.get("params") or {}
         if "balance" in content:
-            self.told = content["balance"]
             self.told_times += 1
+            if content.get("transfer", 0) > self.transfer:
+                self.transfer, self.told = content["transfer"], content["balance"]
         return said
 
 
