@@ -138,6 +138,17 @@ class Currencies(dict[str, Currency]):
         currencies.default = currencies[default]
         return currencies
 
+    def meant(self, code: str | None) -> Currency:
+        """
+        The currency that a command's argument C{currency} means: the hub's own if it says none.
+
+        @raise BadArgument: the hub does not know it.
+        """
+        code = code or self.default.code
+        if code not in self:
+            raise BadArgument(f"currency: {code} is not one of {', '.join(self.codes())}")
+        return self[code]
+
     def codes(self) -> Iterable[str]:
         return sorted(self)
 

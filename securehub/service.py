@@ -7,7 +7,7 @@ service; the methods that are declared as commands are its commands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.plugin import getPlugins
@@ -48,6 +48,32 @@ class Kept(Row, frozen=True):
     kind: str
     key: str
     values: dict[str, Any]
+
+
+Section = Callable[["ReadTransaction", str, str], Iterable[tuple[str, dict[str, Any]]]]
+"""Gives what is kept of one kind about a member, behind a key (empty for all of it): keys and values, in the order of the keys."""
+
+
+def behind(key: str) -> str:
+    """Where the keys behind one start, or all of them if it is empty; no key has a blank."""
+    return f"{key} " if key else ""
+
+
+def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
+    """
+    A page of what is kept about a member, kind by kind.
+
+    @param after: the key of the last one of the page before. One that is of no kind is as good as none.
+    """
+    kind, _, place = after.partition("/")
+    kinds = list(sections)
+    found: list[Kept] = []
+    for each in kinds[kinds.index(kind) if kind in kinds else 0 :]:
+        for key, values in sections[each](tx, username, place if each == kind else ""):
+            if len(found) == limit:
+                return found
+            found.append(Kept(each, f"{each}/{key}", values))
+    return found
 
 
 class IRemembers(Interface):

@@ -19,6 +19,22 @@ PAYMENTS = 2 * memory.AT_ONCE + 20
 """So that it takes three steps to blank their memos."""
 
 
+class Ends(SynchronousTestCase):
+    """Whatever somebody takes for the end of a page, it is no fault of ours."""
+
+    def test_unknown(self) -> None:
+        world = World()
+        alice = world.member("alice")
+        world.operator().ask("admin.grant alice seller")
+        for request in ("OPEN savings", "INCOME 10", "JOIN kitchen", "SAY kitchen hello", "orders.item tea price=1", "SUPPORT help"):
+            self.assertIn("OK", alice.ask(request)[-1], request)
+        for service in ("admin", "auth", "budget", "chat", "ledger", "loyalty", "orders", "support"):
+            for end in ("", "/", "/x", "/entry/x", "/case/x", "/message/x", "/bogus/1", "/999000000000000014/x", "/item/~", "/change/x"):
+                answer = alice.call("auth.export", after=service + end)
+                code = answer["error"]["data"]["code"] if "error" in answer else "bad-arguments"
+                self.assertEqual(code, "bad-arguments", service + end)
+
+
 class Factors(SynchronousTestCase):
     """Alice logs in with a certificate and one-time codes."""
 

@@ -18,6 +18,7 @@ from securehub.services.budget import bars, entries, forms, goals, plans, report
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft
 from securehub.services.budget.plans import Parts
 from securehub.services.budget.records import BUCKETS, Book, Month
+from securehub.services.ledger import words as times
 from tests.rules.setting import CURRENCIES, Rules, amount
 from tests.store.setting import get
 from tests.world import World
@@ -109,9 +110,9 @@ class FormTests(SynchronousTestCase):
             self.assertRaises(BadArgument, forms.percentage, wrong)
 
     def test_days_and_months(self) -> None:
-        self.assertEqual(forms.day("2028-02-29"), date(2028, 2, 29))
+        self.assertEqual(times.day("2028-02-29"), date(2028, 2, 29))
         for wrong in ("", "2026-02-29", "2026-1-01", "20261119", "2026-11-19T00", "0000-01-01", "2026-11-1\u0669"):
-            self.assertRaises(BadArgument, forms.day, wrong)
+            self.assertRaises(BadArgument, times.day, wrong)
         self.assertEqual(forms.month("2026-11"), "2026-11")
         for wrong in ("", "2026-13", "2026-00", "2026-11-01", "26-11", "0000-01", "November"):
             self.assertRaises(BadArgument, forms.month, wrong)

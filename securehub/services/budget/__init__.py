@@ -19,6 +19,7 @@ from securehub.service import IRemembers, IServiceFactory
 from securehub.services.budget import entries, feeding, forms, goals, memory, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
+from securehub.services.ledger import words as times
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Budget:
         money = await self.store.read(plans.money_of, session.caller, self.currency)
         return plans.split_shown(money.units(income), plan, money)
 
-    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(arguments.memo), date=named(forms.day))
+    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(arguments.memo), date=named(times.day))
     async def income(self, session: Session, amount: Amount, memo: str = "", date: date | None = None) -> Entered:
         """
         Enter what you have earned.
@@ -87,7 +88,7 @@ class Budget:
         amount=arguments.amount,
         bucket=forms.bucket,
         category=named(forms.category),
-        date=named(forms.day),
+        date=named(times.day),
     )
     async def expense(
         self, session: Session, item: str, amount: Amount, bucket: str, category: str = "", date: date | None = None
@@ -141,7 +142,7 @@ class Budget:
         return await session.transact(plans.set_plan, session.member, plan, self.currency, month=self._month())
 
     @command(
-        None, access=MEMBER, writes=True, name=forms.goal, amount=arguments.amount, due=optional(forms.day), saved=named(arguments.amount)
+        None, access=MEMBER, writes=True, name=forms.goal, amount=arguments.amount, due=optional(times.day), saved=named(arguments.amount)
     )
     async def goal_set(self, session: Session, name: str, amount: Amount, due: date | None = None, saved: Amount | None = None) -> GoalSet:
         """

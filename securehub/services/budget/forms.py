@@ -5,7 +5,6 @@ The types of arguments that the budget's commands have of their own.
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from securehub.arguments import argument
 from securehub.outside.figures import ORDERS
@@ -17,7 +16,6 @@ WHOLE = 10_000
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def bucket(word: str) -> str:
@@ -42,16 +40,6 @@ def percentage(word: str) -> int:
     if hundredths > WHOLE:
         raise BadArgument(f"{shown(word)} is not a percentage from 0 to 100 with up to two decimals")
     return hundredths
-
-
-def day(word: str) -> date:
-    """a day, such as 2026-11-19"""
-    try:
-        if _DAY.fullmatch(word):
-            return date.fromisoformat(word)
-    except ValueError:
-        pass
-    raise BadArgument(f"{shown(word)} is not a day such as 2026-11-19")
 
 
 def month(word: str) -> str:

@@ -28,7 +28,8 @@ def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> li
         plans = [f"{percent(each.needs)}/{percent(each.wants)}/{percent(each.savings)} from {each.month} on" for each in book.plans]
         found.append(Kept("book", "book", {"currency": book.currency, "entries": book.entries, "plans": plans}))
     if book is not None and after < "entry/~":
-        start = entry_key(username, int(after.removeprefix("entry/")) + 1) if after.startswith("entry/") else ""
+        number = after.removeprefix("entry/")
+        start = entry_key(username, int(number) + 1) if number.isdecimal() else ""
         for key, entry in tx.beneath(Entry, username, start=start, limit=max(0, limit - len(found))):
             found.append(Kept("entry", f"entry/{key.rpartition('/')[2]}", _entry(book, entry)))
     rest = (each for each in (*_goals(tx, username, book), *_rules(tx, username)) if each.key > after)

@@ -206,7 +206,7 @@ class Chat:
 
         Its number stays. What it said is kept, for its author and for those who keep order in the room.
         """
-        # The operator's sessions are numbered by themselves, and hear no rooms.
+        # The operator's sessions hear no rooms, so there is none to leave out.
         number = 0 if session.operator else session.number
         if room.startswith("@"):
             # Between two members nobody has power; what they take back is theirs alone to know.

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.members import Member
-from securehub.service import Kept
+from securehub.service import Kept, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -53,15 +53,7 @@ Section = Callable[[ReadTransaction, str, str], Iterable[tuple[str, dict[str, An
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What is kept about a member, one kind after the other."""
-    kind, _, place = after.partition("/")
-    kinds = list(_SECTIONS)
-    found: list[Kept] = []
-    for each in kinds[kinds.index(kind) if kind in kinds else 0 :]:
-        for key, values in _SECTIONS[each](tx, username, place if each == kind else ""):
-            if len(found) == limit:
-                return found
-            found.append(Kept(each, f"{each}/{key}", values))
-    return found
+    return page(_SECTIONS, tx, username, after, limit)
 
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:

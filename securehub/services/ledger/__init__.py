@@ -13,7 +13,6 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import MEMBER, TREASURER, command, named, optional
 from securehub.money import Amount, Currency
-from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.ledger import accounts, balancing, books, memory, movement, records
@@ -78,14 +77,11 @@ class Ledger:
 
         It holds nothing at first. Its currency is the hub's own if you do not say another that the hub knows.
         """
-        code = currency or self.currencies.default.code
-        if code not in self.currencies:
-            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
         return await session.transact(
             _open,
             session.member,
             name,
-            self.currencies[code],
+            self.currencies.meant(currency),
             self.numbering,
             limit=self.settings["accounts_per_member"],
             at=self.clock.now(),

@@ -222,11 +222,8 @@ class Limits:
 
         The role member is every member's. Those that you leave out stay; none takes one away.
         """
-        code = currency or self.currencies.default.code
-        if code not in self.currencies:
-            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
         wanted = {name: each for name, each in {"payment": payment, "day": day}.items() if each is not None}
-        return await session.transact(set_role_limits, role, self.currencies[code], wanted)
+        return await session.transact(set_role_limits, role, self.currencies.meant(currency), wanted)
 
 
 def check(tx: ReadTransaction, number: str, account: Account, units: int, at: datetime, zone: tzinfo) -> Spent | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.service import Kept
+from securehub.service import Kept, behind, page
 from securehub.services.loyalty.promotions import promotions_of
 from securehub.services.loyalty.records import Card, Change, Codes, Promotion, Use
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -18,16 +18,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The member's card, what changed its points, the codes that they have used, and those that they have made."""
-    kind, _, place = after.partition("/")
-    kinds = list(_KEPT)
-    found: list[Kept] = []
-    for each in kinds[kinds.index(kind) if after else 0 :]:
-        start = f"{place} " if each == kind and place else ""
-        for key, values in _KEPT[each](tx, username, start):
-            if len(found) == limit:
-                return found
-            found.append(Kept(each, f"{each}/{key}", values))
-    return found
+    return page(_KEPT, tx, username, after, limit)
 
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
@@ -40,30 +31,30 @@ def forget(tx: Transaction, username: str, after: str) -> None:
         tx.put(code, replace(tx.fetch(Promotion, code), active=False))
 
 
-def _card(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _card(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     card = tx.get(Card, username)
-    if card is not None and not start:
+    if card is not None and not after:
         waiting = [voucher.name for voucher in card.vouchers]
         numbers = {"order_count": card.orders, "points": card.points, "stamps": card.stamps, "spent": card.spent}
         yield "card", numbers | {"redeemed": waiting}
 
 
-def _changes(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, change in tx.scan(Change, f"{username}/", start=f"{username}/{start}"):
+def _changes(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, change in tx.scan(Change, f"{username}/", start=f"{username}/{behind(after)}"):
         number = key.rpartition("/")[2]
         told = {"change": int(number), "at": change.at, "kind": change.kind, "points": change.points, "balance": change.balance}
         yield number, told | {"order": change.order, "reward": change.reward}
 
 
-def _uses(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, use in tx.scan(Use, f"{username}/", start=f"{username}/{start}"):
+def _uses(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, use in tx.scan(Use, f"{username}/", start=f"{username}/{behind(after)}"):
         code = key.partition("/")[2]
         yield code, {"code": code, "count": use.count}
 
 
-def _codes(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _codes(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for row in promotions_of(tx, username).items:
-        if row.code >= start:
+        if row.code > after:
             yield row.code, {name: getattr(row, name) for name in row.__struct_fields__}
 
 

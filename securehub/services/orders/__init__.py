@@ -12,7 +12,6 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, named, optional
 from securehub.money import Amount
-from securehub.refusals import BadArgument
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import loyalty, messages
@@ -112,10 +111,9 @@ class Orders:
         Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
         """
         draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
-        code = currency or self.currencies.default.code
-        if code not in self.currencies:
-            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
-        return await session.transact(catalogue.set_item, session.member, sku, draft, self.currencies[code], limit=self.items_per_seller)
+        return await session.transact(
+            catalogue.set_item, session.member, sku, draft, self.currencies.meant(currency), limit=self.items_per_seller
+        )
 
     @command(
         "ORDER",

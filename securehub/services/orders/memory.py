@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from securehub.members import Member
 from securehub.refusals import Conflict
-from securehub.service import Kept
+from securehub.service import Kept, behind, page
 from securehub.services import messages
 from securehub.services.loyalty.records import Card
 from securehub.services.messages import ORDER, PAST_ORDERS, Message
@@ -30,16 +30,7 @@ LOOKED_AT = 100
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The member's shop and items, what they have sold and bought, and what they have had reserved."""
-    kind, _, place = after.partition("/")
-    kinds = list(_KEPT)
-    found: list[Kept] = []
-    for each in kinds[kinds.index(kind) if after else 0 :]:
-        start = f"{place} " if each == kind and place else ""
-        for key, values in _KEPT[each](tx, username, start):
-            if len(found) == limit:
-                return found
-            found.append(Kept(each, f"{each}/{key}", values))
-    return found
+    return page(_KEPT, tx, username, after, limit)
 
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
@@ -91,42 +82,42 @@ def _blank_messages(tx: Transaction, username: str, place: str) -> str:
     return f"said/{found[-1][0]}" if len(found) == AT_ONCE else "item/"
 
 
-def _said(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, message in tx.beneath(Message, username, start=start or ORDER, end=PAST_ORDERS):
+def _said(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, message in tx.beneath(Message, username, start=behind(after) or ORDER, end=PAST_ORDERS):
         order = int(messages.conversation_of(key).removeprefix(ORDER))
         yield key, {"order": order, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
 
 
-def _shop(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _shop(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     shop = tx.get(Shop, username)
-    if shop is not None and not start:
+    if shop is not None and not after:
         yield "shop", {"items": shop.items, "open": shop.open, "escrow": shop.escrow, "escrow_days": shop.escrow_days}
 
 
-def _items(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for sku, item in tx.beneath(Item, username, start=start):
+def _items(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for sku, item in tx.beneath(Item, username, start=behind(after)):
         values = {"sku": sku, "name": item.name, "price": item.money.text(item.units), "currency": item.currency}
         count = tx.fetch(Stock, sku).count
         yield sku, values | {"unit": item.unit, "tags": item.tags, "stock": count, "low": item.low, "active": item.active}
 
 
-def _bought(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, order in tx.beneath(Order, of_customer(username), start=start):
+def _bought(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_customer(username), start=behind(after)):
         yield key, _order(key, order) | {"deliver_to": order.deliver_to, "note": order.note}
 
 
-def _open(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, order in tx.beneath(Order, of_seller(username, True), start=start):
+def _open(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_seller(username, True), start=behind(after)):
         yield key, _order(key, order)
 
 
-def _over(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, order in tx.beneath(Order, of_seller(username, False), start=start):
+def _over(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, order in tx.beneath(Order, of_seller(username, False), start=behind(after)):
         yield key, _order(key, order)
 
 
-def _quotes(tx: ReadTransaction, username: str, start: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, quote in tx.beneath(Quote, of_customer(username), start=start):
+def _quotes(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, quote in tx.beneath(Quote, of_customer(username), start=behind(after)):
         items = [{"sku": line.sku, "quantity": line.quantity} for line in quote.lines]
         values = {"quote": int(key), "at": quote.at, "expires": quote.expires, "seller": quote.seller, "items": items}
         yield key, values | {"total": quote.money.text(quote.total), "deliver_to": quote.deliver_to, "note": quote.note}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from securehub import arguments
 from securehub.command import Audited, command, named, optional, role
 from securehub.money import Amount, Currencies, Currency
-from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
+from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Row
 from securehub.services.ledger import movement, reversal
 from securehub.services.ledger.accounts import counterpart, first_account
@@ -156,11 +156,9 @@ class Giving:
 
         It goes to their first account in the hub's currency if you do not say another. SUPPORT.ALLOWANCE says how much you may give.
         """
-        code = currency or self.currencies.default.code
-        if code not in self.currencies:
-            raise BadArgument(f"currency: {code} is not one of {', '.join(self.currencies.codes())}")
+        money = self.currencies.meant(currency)
         await concern(self.store, session, ticket)
-        given = (ticket, session.caller, amount, self.currencies[code], memo, self.allowed, session.number)
+        given = (ticket, session.caller, amount, money, memo, self.allowed, session.number)
         return await session.transact(give, *given, **self.booking())
 
     @command(
