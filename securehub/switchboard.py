@@ -201,6 +201,8 @@ class Run:
 
     def _close(self) -> None:
         self._open = False
+        # The position has this run among what it waits to tell: a cycle, which would keep the whole group's records until the collector comes.
+        self._position = None
         self._channel.runs.remove(self)
 
     def _joined(self, forms: list[bytes], json: bool) -> bytes:
