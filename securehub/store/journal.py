@@ -43,8 +43,8 @@ MAX_UNSYNCED = 16 * 1024 * 1024
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
 
-UNTIDY = 1_024
-"""Changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
+UNTIDY = 3 * 1_024
+"""Three times the changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
@@ -58,15 +58,38 @@ class Position:
     @ivar told: likewise, of what those who listen are told.
     """
 
-    __slots__ = ("commits", "number", "size", "told", "undo", "waiting")
+    __slots__ = ("told", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
         self.told: list[Any] = []
-        self.commits: list[lines.Commit] = []
-        self.undo: list[tuple[Any, str, bytes | None]] = []
-        self.number = 0
+
+
+class _Batch:
+    """
+    What is written and synced at once.
+
+    @ivar position: where the journal is when that is done.
+    @ivar group: its lines.
+    @ivar undo: place, key and what was there before, of one change after the other. Not a tuple for each: hundreds of thousands would
+        keep the garbage collector busy.
+    @ivar size: bytes of its lines.
+    """
+
+    __slots__ = ("group", "position", "size", "undo")
+
+    def __init__(self, at: datetime, synced: int) -> None:
+        self.position = Position()
+        self.group = lines.Group(at, synced)
+        self.undo: list[Any] = []
         self.size = 0
+
+    def take_back(self) -> None:
+        """Undo its changes, newest first."""
+        undo = self.undo
+        while undo:
+            old, key, place = undo.pop(), undo.pop(), undo.pop()
+            place.replace(key, old)
 
 
 class Gate(Protocol):
@@ -132,8 +155,8 @@ class JournalStore:
         self._segment_bytes = segment_bytes
         self.writer = Writer(directory, 0, 0, lines.FIRST_HASH, {}, None, segment_bytes)
         self._number = self._synced = self._snapshot_number = 0
-        self._gathering: Position | None = None
-        self._in_flight: Position | None = None
+        self._gathering: _Batch | None = None
+        self._in_flight: _Batch | None = None
         self._trouble: str | None = None
         self._closed = False
         self._drained: list[Deferred[None]] = []
@@ -193,7 +216,7 @@ class JournalStore:
     @property
     def unsynced_bytes(self) -> int:
         """Bytes of records that are not on the disk yet."""
-        return sum(position.size for position in (self._in_flight, self._gathering) if position is not None)
+        return sum(batch.size for batch in (self._in_flight, self._gathering) if batch is not None)
 
     @property
     def journal_bytes(self) -> int:
@@ -219,7 +242,7 @@ class JournalStore:
             self._refuse()
         tx = Transaction(self._places, self._drawn)
         result = rule(tx, *args, **kwargs)
-        if tx.changes or tx.announced or tx.drawn:
+        if tx.staged or tx.announced or tx.drawn:
             self._commit(tx)
         return result
 
@@ -278,50 +301,51 @@ class JournalStore:
 
         Whatever can fail is done before the first record is touched.
         """
-        if len(tx.changes) != len(tx.staged):
-            tx.forget_overwritten()
-        size = tx.size()
-        assert len(tx.changes) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(tx.changes)} records, {size} bytes"
+        staged = tx.staged
+        size = sum(map(len, filter(None, staged.values())))
+        assert len(staged) <= MAX_RECORDS and size <= MAX_BYTES, f"too large a transaction: {len(staged)} records, {size} bytes"
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
             self._next_expiry = expire_all(self._expiring, at)
-        position = self._gathering or self._gather()
-        position.undo += [(collection, key, collection.replace(key, raw)) for (collection, key), raw in tx.staged.items()]
-        self._number = number = self._number + 1
-        position.number = number
-        position.commits.append(lines.Commit(number, at, self._synced, tx.changes, tx.drawn))
-        position.size += size
+        batch = self._gathering or self._gather(at)
+        number = self._number + 1
+        batch.size += batch.group.add(tx.changes(), tx.drawn, number, at)
+        self._number = number
+        undo = batch.undo
+        for (place, key), raw in staged.items():
+            undo += place, key, place.replace(key, raw)
         if tx.drawn:
             self._drawn.update(tx.drawn)
         if prepared:
             self._announcer.deliver(prepared)
 
-    def _gather(self) -> Position:
-        self._gathering = self._gate.position = position = Position()
+    def _gather(self, at: datetime) -> _Batch:
+        self._gathering = batch = _Batch(at, self._synced)
+        self._gate.position = batch.position
         if self._in_flight is None:
             # Not at once: whoever else has something to commit in this turn of the reactor shares the sync.
             self._reactor.callLater(0, self._submit)
-        return position
+        return batch
 
     def _submit(self) -> None:
-        position = self._gathering
-        if position is None or self._in_flight is not None or self._trouble is not None:
+        batch = self._gathering
+        if batch is None or self._in_flight is not None or self._trouble is not None:
             return
-        self._in_flight, self._gathering = position, None
-        self._worker.run(partial(self.writer.append, position.commits), partial(self._written, position))
+        self._in_flight, self._gathering = batch, None
+        self._worker.run(partial(self.writer.append, batch.group), partial(self._written, batch))
 
-    def _written(self, position: Position, _: object, fault: BaseException | None) -> None:
+    def _written(self, batch: _Batch, _: object, fault: BaseException | None) -> None:
         if fault is not None:
             self._roll_back(fault)
             return
         self._in_flight = None
-        self._synced = position.number
-        self._gate.position = self._gathering
+        self._synced = batch.group.number
+        self._gate.position = self._gathering.position if self._gathering is not None else None
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
-        self._gate.settled(position)
-        self._untidy += len(position.undo)
+        self._gate.settled(batch.position)
+        self._untidy += len(batch.undo)
         if self._untidy >= UNTIDY:
             self._untidy = 0
             for collection in self._collections.values():
@@ -330,10 +354,9 @@ class JournalStore:
 
     def _roll_back(self, fault: BaseException) -> None:
         """Take back all that was not synced, newest first, and tell who waited for it."""
-        lost = [position for position in (self._in_flight, self._gathering) if position is not None]
-        for position in reversed(lost):
-            for collection, key, old in reversed(position.undo):
-                collection.replace(key, old)
+        lost = [batch for batch in (self._in_flight, self._gathering) if batch is not None]
+        for batch in reversed(lost):
+            batch.take_back()
         count = self._number - self._synced
         self._number = self._synced
         self._in_flight = self._gathering = self._gate.position = None
@@ -341,8 +364,8 @@ class JournalStore:
         _log.error(
             "The journal could not be written: {fault}. {count} commits, of which nobody was told, are undone.", fault=fault, count=count
         )
-        for position in lost:
-            self._gate.lost(position)
+        for batch in lost:
+            self._gate.lost(batch.position)
         self._check_drained()
 
     def _stop_writing(self, fault: BaseException) -> None:

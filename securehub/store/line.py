@@ -68,6 +68,36 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     drawn: dict[str, int] = {}
 
 
+class Group:
+    """
+    Commits that are written and synced together.
+
+    @ivar at: when the first of them was made.
+    @ivar synced: see L{Commit}; the same for all of them.
+    @ivar number: of the newest of them.
+    @ivar bodies: each as JSON, still without its hash.
+    """
+
+    __slots__ = ("at", "bodies", "number", "synced")
+
+    def __init__(self, at: datetime, synced: int) -> None:
+        self.at = at
+        self.synced = synced
+        self.number = 0
+        self.bodies: list[bytes] = []
+
+    def add(self, changes: list[tuple[str, str, Raw]], drawn: dict[str, int], number: int, at: datetime) -> int:
+        """
+        Take in one more commit, which is made into bytes at once: what those take lies together, and what they were made of is free again.
+
+        @return: how many bytes they are.
+        """
+        body = _encode(Commit(number, at, self.synced, changes, drawn))
+        self.bodies.append(body)
+        self.number = number
+        return len(body)
+
+
 class _Sealed(msgspec.Struct, frozen=True, gc=False):
     """
     A commit as it is stored where it is sealed. What recovery has to know of a damaged line can be read without the key.
@@ -104,10 +134,27 @@ def seal(content: Header | Commit, before: bytes, key: FileKey | None = None) ->
 
     @return: the line, and its hash.
     """
-    body = _encode(content)[:-1]
+    body = _encode(content)
     if key is not None and isinstance(content, Commit):
-        readable = b'{"n":%d,"synced":%d' % (content.n, content.synced)
-        body = b'%b,"sealed":"%b"' % (readable, key.seal(content.n, body, readable))
+        body = sealed(body, content.n, content.synced, key)
+    return chained(body, before)
+
+
+def sealed(body: bytes, number: int, synced: int, key: FileKey) -> bytes:
+    """A commit's JSON under a segment's key, as JSON."""
+    readable = b'{"n":%d,"synced":%d' % (number, synced)
+    return b'%b,"sealed":"%b"}' % (readable, key.seal(number, body[:-1], readable))
+
+
+def chained(body: bytes, before: bytes) -> tuple[bytes, bytes]:
+    """
+    Make a line of JSON.
+
+    @param before: the hash of the line before.
+
+    @return: the line, and its hash.
+    """
+    body = body[:-1]
     digest = sha256(before + body).hexdigest().encode()
     return b"%b%b%b%b" % (body, _MARK, digest, _END), digest
 

@@ -35,7 +35,7 @@ class AnyCollection(Protocol):
 class Place:
     """Where the records of one class are, and how they are encoded."""
 
-    __slots__ = ("collection", "decode", "encode", "load", "name")
+    __slots__ = ("collection", "decode", "encode", "load", "name", "replace")
 
     def __init__(self, collection: Any, encode: Encoder, decode: Decoder, name: str) -> None:
         self.collection = collection
@@ -43,6 +43,7 @@ class Place:
         self.decode = decode
         self.name = name
         self.load = collection.loader(decode)
+        self.replace = collection.replace
 
 
 Places = dict[type["Record"], Place]
@@ -137,26 +138,25 @@ class Transaction(ReadTransaction):
     """
     Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
 
-    @ivar changes: what it puts and deletes, in order, as the journal has it.
-    @ivar staged: the same for memory: encoded records, or None for what is deleted, by collection and key.
+    @ivar staged: what it puts and deletes: encoded records, or None for what is deleted, by place and key, in the order in which they were
+        touched first.
     @ivar announced: events with their channels, in order.
     @ivar drawn: the numbers that it drew, by name.
     """
 
-    __slots__ = ("_numbers", "announced", "changes", "drawn", "staged")
+    __slots__ = ("_numbers", "announced", "drawn", "staged")
 
     def __init__(self, places: Places, numbers: dict[str, int]) -> None:
         self._places = places
         self._numbers = numbers
-        self.changes: list[tuple[str, str, Raw]] = []
-        self.staged: dict[tuple[AnyCollection, str], bytes | None] = {}
+        self.staged: dict[tuple[Place, str], bytes | None] = {}
         self.announced: list[tuple[str, Event]] = []
         self.drawn: dict[str, int] = {}
 
     def get(self, record: type[R], key: str) -> R | None:
         place = self._places[record]
         if self.staged:
-            raw = self.staged.get((place.collection, key), UNTOUCHED)
+            raw = self.staged.get((place, key), UNTOUCHED)
             if raw is not UNTOUCHED:
                 return None if raw is None else place.decode(raw)
         found: R | None = place.load(key)
@@ -165,24 +165,15 @@ class Transaction(ReadTransaction):
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
         place = self._places[record.__class__]
-        raw = place.encode(record)
-        self.staged[place.collection, key] = raw
-        self.changes.append((place.name, key, Raw(raw)))
+        self.staged[place, key] = place.encode(record)
 
     def delete(self, record: type[Record], key: str) -> None:
         """Take a record away; it need not be there."""
-        place = self._places[record]
-        self.staged[place.collection, key] = None
-        self.changes.append((place.name, key, DELETED))
+        self.staged[self._places[record], key] = None
 
-    def size(self) -> int:
-        """The bytes of all records that are put."""
-        return sum(map(len, filter(None, self.staged.values())))
-
-    def forget_overwritten(self) -> None:
-        """Of what was put or deleted more than once, keep the last alone."""
-        last = {(name, key): change for name, key, change in self.changes}
-        self.changes = [(name, key, change) for (name, key), change in last.items()]
+    def changes(self) -> list[tuple[str, str, Raw]]:
+        """The same as the journal has it."""
+        return [(place.name, key, DELETED if raw is None else Raw(raw)) for (place, key), raw in self.staged.items()]
 
     def number(self, name: str) -> int:
         """A number greater than all that were drawn under that name before; gaps are possible."""

@@ -80,5 +80,7 @@ def _commit(directory: Directory, state: Recovered, forms: dict[str, int], chang
     rest = iter(changes)
     number = state.number
     while batch := list(islice(rest, MAX_RECORDS)):
-        writer.append([lines.Commit(number + 1, at, number, batch)])
+        group = lines.Group(at, number)
         number += 1
+        group.add(batch, {}, number, at)
+        writer.append(group)

@@ -76,26 +76,33 @@ class Writer:
         self._directory.keys = keys
         self.begin(at)
 
-    def append(self, commits: list[lines.Commit]) -> None:
+    def append(self, group: lines.Group) -> None:
         """
         Write a group and sync it.
 
         @raise OSError: it failed, and none of the group counts.
         """
-        if self._segment is None or self._is_done(commits[0].at):
-            self.begin(commits[0].at)
+        if self._segment is None or self._is_done(group.at):
+            self.begin(group.at)
         assert self._segment is not None
         head = self.head
         content = []
-        for commit in commits:
-            line, head = lines.seal(commit, head, self._key)
+        for body in self._bodies(group):
+            line, head = lines.chained(body, head)
             content.append(line)
-        group = b"".join(content)
-        self._segment.append(group)
-        self._filled += len(group)
-        self.size += len(group)
-        self._number = commits[-1].n
+        written = b"".join(content)
+        self._segment.append(written)
+        self._filled += len(written)
+        self.size += len(written)
+        self._number = group.number
         self.head = head
+
+    def _bodies(self, group: lines.Group) -> list[bytes]:
+        key = self._key
+        if key is None:
+            return group.bodies
+        first = group.number - len(group.bodies) + 1
+        return [lines.sealed(body, number, group.synced, key) for number, body in enumerate(group.bodies, first)]
 
     def _header(self, at: datetime) -> lines.Header:
         """The first line of the next segment, and the key of what follows it."""
