@@ -11,7 +11,7 @@ All events of a listener keep the order of their commits: a run ends as soon as 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from securehub.event import MAX_EVENT, Bye, End, Event, ToOthers, Tune
 from securehub.gate import Gate
@@ -89,18 +89,11 @@ def encode(event: Event, json: bool) -> bytes:
     return form
 
 
-class Prepared(NamedTuple):
-    """
-    An announcement that is ready to be made.
-
-    @ivar but: the number of the listener who is not told.
-    """
-
-    channel: str
-    event: Event
-    but: int | None
-    as_text: bytes | None
-    as_json: bytes | None
+Prepared = tuple[str, Event, int | None, bytes | None, bytes | None]
+"""
+An announcement that is ready to be made: channel, event, the number of the listener who is not told, and the event in both forms, as far
+as somebody listens in them. A tuple without names, as one is made for each event.
+"""
 
 
 class Channel:
@@ -140,36 +133,28 @@ class Run:
 
     __slots__ = ("_as_json", "_as_text", "_but", "_channel", "_events", "_listeners", "_open", "_position", "_series")
 
-    def __init__(self, channel: Channel, said: Prepared, listeners: Listeners, position: Position | None, series: str | None) -> None:
+    def __init__(self, channel: Channel, listeners: Listeners, position: Position | None, but: int | None, series: str | None) -> None:
         self._channel = channel
         self._listeners = listeners
         self._position = position
         self._series = series
-        self._but = said.but
+        self._but = but
         self._open = True
         self._events: list[Event] = []
         self._as_text: list[bytes] = []
         self._as_json: list[bytes] = []
         channel.runs.append(self)
-        self.add(said)
 
-    def takes(self, channel: Channel, listeners: Listeners, position: Position | None, said: Prepared, series: str | None) -> bool:
-        """Whether what is said next belongs to this run."""
-        return (
-            self._open
-            and channel is self._channel
-            and listeners is self._listeners
-            and position is self._position
-            and said.but == self._but
-            and series == self._series
-        )
+    def takes(self, listeners: Listeners, position: Position | None, but: int | None, series: str | None) -> bool:
+        """Whether what its channel says next belongs to this run."""
+        return listeners is self._listeners and position is self._position and but == self._but and series == self._series and self._open
 
-    def add(self, said: Prepared) -> None:
-        self._events.append(said.event)
-        if said.as_text is not None:
-            self._as_text.append(said.as_text)
-        if said.as_json is not None:
-            self._as_json.append(said.as_json)
+    def add(self, event: Event, as_text: bytes | None, as_json: bytes | None) -> None:
+        self._events.append(event)
+        if as_text is not None:
+            self._as_text.append(as_text)
+        if as_json is not None:
+            self._as_json.append(as_json)
 
     def leave_out(self, listener: Listener, series: str | None = None) -> None:
         """
@@ -201,7 +186,7 @@ class Run:
 
     def _close(self) -> None:
         self._open = False
-        # The position has this run among what it waits to tell: a cycle, which would keep the whole group's records until the collector comes.
+        # The position knows this run, too: a cycle, which would keep all of it in memory until the collector comes.
         self._position = None
         self._channel.runs.remove(self)
 
@@ -298,53 +283,54 @@ class Switchboard:
         for channel in channels:
             all_of_them.listeners.update((each, None) for each in self.listeners(channel) if each not in left_out)
         if all_of_them.listeners:
-            said = Prepared("", event, None, *_forms(event, all_of_them.listeners))
+            position = self._gate.position
+            run = Run(all_of_them, all_of_them.listeners, position, None, None)
+            run.add(event, *_forms(event, all_of_them.listeners))
             self._run = None
-            self._gate.tell(Run(all_of_them, said, all_of_them.listeners, self._gate.position, None), self._gate.position)
+            self._gate.tell(run, position)
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
-        prepared = []
+        prepared: list[Prepared] = []
         tuned = False
         for channel, event in announced:
             found = self._channels.get(channel)
             if found is None and not tuned:
                 continue
-            if event.__class__ is Tune or event.__class__ is End:
-                tuned = tuned or event.__class__ is Tune
-                prepared.append(Prepared(channel, event, None, None, None))
+            kind, but = event.__class__, None
+            if kind is Tune or kind is End:
+                tuned = tuned or kind is Tune
+                prepared.append((channel, event, None, None, None))
                 continue
-            but = None
-            if event.__class__ is ToOthers:
+            if isinstance(event, ToOthers):
                 but, event = event.session, event.event
             as_text, as_json = _forms(event, () if found is None or tuned else found.listeners)
-            prepared.append(Prepared(channel, event, but, as_text, as_json))
+            prepared.append((channel, event, but, as_text, as_json))
         return prepared
 
     def deliver(self, prepared: Sequence[Prepared]) -> None:
         """Have told what was prepared in the same turn, once it is settled."""
         position = self._gate.position
-        for said in prepared:
-            channel = self._channels.get(said.channel)
+        for name, event, but, as_text, as_json in prepared:
+            channel = self._channels.get(name)
             if channel is None:
                 continue
-            if isinstance(said.event, Tune):
-                self._tune(channel, said.event, position)
+            if isinstance(event, Tune):
+                self._tune(channel, event, position)
                 continue
-            if isinstance(said.event, End):
-                _part(channel, said.event)
+            if isinstance(event, End):
+                _part(channel, event)
                 continue
             listeners = channel.listeners
-            series = said.event.series
+            series = event.series
             if self._held_back and series in self._held_back:
                 held_back = self._held_back[series]
                 listeners = {each: None for each in listeners if each not in held_back}
             run = self._run
-            if run is not None and run.takes(channel, listeners, position, said, series):
-                run.add(said)
-            else:
-                self._run = run = Run(channel, said, listeners, position, series)
+            if run is None or not run.takes(listeners, position, but, series):
+                self._run = run = Run(channel, listeners, position, but, series)
                 self._gate.tell(run, position)
+            run.add(event, as_text, as_json)
 
     def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
         listeners = list(channel.listeners)
@@ -369,7 +355,12 @@ def _part(channel: Channel, end: End) -> None:
 
 def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:
     """An event as text and as JSON, as far as some few listeners need it; in both forms if they are many or unknown."""
-    if 0 < len(listeners) <= FEW:
-        forms = {listener.speaks_json for listener in listeners}
-        return None if False not in forms else encode(event, False), None if True not in forms else encode(event, True)
-    return encode(event, False), encode(event, True)
+    if not 0 < len(listeners) <= FEW:
+        return encode(event, False), encode(event, True)
+    as_text = as_json = None
+    for listener in listeners:
+        if listener.speaks_json:
+            as_json = as_json or encode(event, True)
+        else:
+            as_text = as_text or encode(event, False)
+    return as_text, as_json

@@ -4,6 +4,7 @@ The switchboard.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 
@@ -121,6 +122,18 @@ class SwitchboardTests(Case):
         self.assertEqual(people.heard, [b"* bob rings the bell.\n"])
         self.assertEqual(json.loads(program.heard[0]), {"jsonrpc": "2.0", "method": "bell.rung", "params": {"by": "bob"}})
         self.assertTrue(program.heard[0].endswith(b"\n"))
+
+    def test_nothing_is_left(self) -> None:
+        """What has been told is let go at once; nothing of it waits for the garbage collector."""
+        self.ear("tower")
+        for end in (self.settle, self.gate.lost):
+            gc.collect()
+            gc.disable()
+            self.addCleanup(gc.enable)
+            end(self.commit(("tower", Rung("bob"))))
+            self.gate.position = None
+            self.announce(("tower", Rung("eve")))
+            self.assertEqual(gc.collect(), 0)
 
     def test_an_end(self) -> None:
         """Those whom it means are parted with, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
