@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
+    "help": {"refusals", "command", "reply"},
     "config": {"money"},
     "operations": set(),
     # the disk
@@ -62,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "members", "networks", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks", "openrpc"}
     | {"audit", "imports.records"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},

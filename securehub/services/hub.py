@@ -11,9 +11,9 @@ from twisted.plugin import IPlugin
 from zope.interface import provider
 
 from securehub import __version__, arguments, members
-from securehub.command import ANYONE, LOGGED_IN, ROLES, Access, Command, command, optional
-from securehub.refusals import NotFound, shown
-from securehub.reply import Reply, Row, table
+from securehub.command import ANYONE, LOGGED_IN, ROLES, Access, command, optional
+from securehub.help import ALL, CommandHelp, Help, ServiceHelp, about, overview
+from securehub.reply import Reply
 from securehub.service import IServiceFactory
 from securehub.services.ledger.accounts import first_account
 from securehub.session import Session
@@ -24,61 +24,6 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 """The version of the protocol that this speaks."""
-
-
-class HelpRow(Row, frozen=True):
-    """A command in one line."""
-
-    name: str
-    verb: str | None
-    usage: str
-    summary: str
-
-
-class Help(Reply, frozen=True):
-    """The commands there are."""
-
-    commands: list[HelpRow]
-    hint: str
-
-    def lines(self) -> Iterable[str]:
-        return table([(row.usage, row.summary) for row in self.commands])
-
-    def status(self) -> str:
-        return self.hint
-
-
-class ParameterRow(Row, frozen=True):
-    """A parameter of a command."""
-
-    name: str
-    expected: str
-    required: bool
-    by_name: bool
-
-
-class CommandHelp(Reply, frozen=True):
-    """One command in full."""
-
-    name: str
-    verb: str | None
-    usage: str
-    summary: str
-    manual: str
-    access: str
-    parameters: list[ParameterRow]
-
-    def lines(self) -> Iterable[str]:
-        yield self.usage
-        yield ""
-        yield self.summary
-        if self.manual:
-            yield from self.manual.split("\n")
-        if self.parameters:
-            yield ""
-            yield from table([(f"  {row.name}", row.expected) for row in self.parameters])
-        yield ""
-        yield f"For {self.access}. In JSON: {self.name}"
 
 
 class Pong(Reply, frozen=True):
@@ -121,18 +66,20 @@ class HubService:
         self.services = hub.service_names
 
     @command("HELP", access=ANYONE, command_=optional(arguments.word))
-    async def help(self, session: Session, command_: str | None = None) -> Help | CommandHelp:
+    async def help(self, session: Session, command_: str | None = None) -> Help | ServiceHelp | CommandHelp:
         """
         List the commands, or explain one.
 
-        The list has what you may use, and before you are logged in what any member may.
+        The list has what you may use, and before you are logged in what any member may. With the name of a service and .* behind it,
+        such as chat.*, you get how its commands are used.
         """
-        if command_ is not None:
-            return _explain(self._find(command_))
+        if command_ is not None and not command_.endswith(ALL):
+            return about(self.commands, command_)
         roles = await session.roles()
-        rows = [HelpRow(each.name, each.verb, each.usage, each.summary) for each in self.commands if _listed(each.access, roles, session)]
-        hint = "HELP command explains one." if session.user else "HELP command explains one. LOGIN, or CREATE an account, to use them."
-        return Help(rows, hint)
+        commands = [each for each in self.commands if _listed(each.access, roles, session)]
+        if command_ is not None:
+            return about(commands, command_)
+        return overview(commands, "" if session.user else "LOGIN, or CREATE an account, to use them.")
 
     @command("PING", access=ANYONE, text=optional(arguments.text))
     def ping(self, session: Session, text: str = "") -> Pong:
@@ -163,22 +110,10 @@ class HubService:
         """Say whether you want to be sent events on this connection."""
         session.hears = on
 
-    def _find(self, word: str) -> Command:
-        wanted = word.lower()
-        for each in self.commands:
-            if wanted in (each.name, (each.verb or "").lower()):
-                return each
-        raise NotFound(f"there is no command {shown(word)}; HELP lists them")
-
 
 def _listed(access: Access, roles: tuple[str, ...] | None, session: Session) -> bool:
     """Whoever has not logged in yet is shown what members may do."""
     return access.allows(() if roles is None else roles, session.operator)
-
-
-def _explain(command: Command) -> CommandHelp:
-    rows = [ParameterRow(each.name, each.type.expected, each.required, each.by_name) for each in command.wire_parameters]
-    return CommandHelp(command.name, command.verb, command.usage, command.summary, command.manual, command.access.text, rows)
 
 
 def _whoami(tx: ReadTransaction, username: str) -> WhoAmI:

@@ -1,0 +1,137 @@
+"""
+Help: the commands there are, at a glance, a service's in one line each, and one in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from textwrap import wrap
+
+from securehub.command import Command
+from securehub.refusals import NotFound, shown
+from securehub.reply import Reply, Row, table
+
+WIDTH = 76
+"""Characters of a line of names; with its indentation it fits a terminal of eighty."""
+
+ALL = ".*"
+"""Behind the name of a service: all of its commands."""
+
+
+class HelpRow(Row, frozen=True):
+    """A command in one line."""
+
+    name: str
+    verb: str | None
+    usage: str
+    summary: str
+
+    @property
+    def service(self) -> str:
+        return self.name.partition(".")[0]
+
+
+class Help(Reply, frozen=True):
+    """
+    The commands there are.
+
+    Too many for a screen, as text: those with a verb are told of, and of the others just the names.
+    """
+
+    commands: list[HelpRow]
+    hint: str
+
+    def lines(self) -> Iterable[str]:
+        width = max((len(row.verb) for row in self.commands if row.verb), default=0)
+        for service, rows in groupby(self.commands, lambda row: row.service):
+            yield service
+            others = []
+            for row in rows:
+                if row.verb:
+                    yield f"  {row.verb.ljust(width)}  {row.summary}"
+                else:
+                    others.append(row.name)
+            yield from wrap(", ".join(others), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+    def status(self) -> str:
+        return self.hint
+
+
+class ServiceHelp(Help, frozen=True):
+    """The commands of one service."""
+
+    def lines(self) -> Iterable[str]:
+        for row in self.commands:
+            yield row.usage
+            yield f"    {row.summary}"
+
+
+class ParameterRow(Row, frozen=True):
+    """A parameter of a command."""
+
+    name: str
+    expected: str
+    required: bool
+    by_name: bool
+
+
+class CommandHelp(Reply, frozen=True):
+    """One command in full."""
+
+    name: str
+    verb: str | None
+    usage: str
+    summary: str
+    manual: str
+    access: str
+    parameters: list[ParameterRow]
+
+    def lines(self) -> Iterable[str]:
+        yield self.usage
+        yield ""
+        yield self.summary
+        if self.manual:
+            yield from self.manual.split("\n")
+        if self.parameters:
+            yield ""
+            yield from table([(f"  {row.name}", row.expected) for row in self.parameters])
+        yield ""
+        yield f"For {self.access}. In JSON: {self.name}"
+
+
+def overview(commands: Iterable[Command], hint: str) -> Help:
+    """
+    What there is.
+
+    @param hint: what one may do next.
+    """
+    # Services may share a name in front of their commands.
+    rows = sorted(map(_row, commands), key=lambda row: row.service)
+    return Help(rows, f"HELP command explains one, HELP chat{ALL} lists all of a service. {hint}".rstrip())
+
+
+def about(commands: Sequence[Command], word: str) -> CommandHelp | ServiceHelp:
+    """
+    What a word means: the name or verb of a command, or a service with C{.*} behind it; in any case.
+
+    @raise NotFound: it means nothing.
+    """
+    wanted = word.lower()
+    if wanted.endswith(ALL):
+        rows = [row for row in map(_row, commands) if row.service == wanted.removesuffix(ALL)]
+        if rows:
+            return ServiceHelp(rows, "HELP command explains one.")
+    for each in commands:
+        if wanted in (each.name, (each.verb or "").lower()):
+            return _explained(each)
+    raise NotFound(f"there is no command {shown(word)}; HELP lists them")
+
+
+def _row(command: Command) -> HelpRow:
+    return HelpRow(command.name, command.verb, command.usage, command.summary)
+
+
+def _explained(command: Command) -> CommandHelp:
+    rows = [ParameterRow(each.name, each.type.expected, each.required, each.by_name) for each in command.wire_parameters]
+    return CommandHelp(command.name, command.verb, command.usage, command.summary, command.manual, command.access.text, rows)
