@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 class EagerTransport(ProtocolWrapper):
     """
-    A transport that writes at once, around one that has C{writeSomeData}; around any other, it just passes everything on.
+    A transport that writes at once, around one that has a C{socket}; around any other, it just passes everything on.
 
     While something waits, the producer above is paused: so that one knows the moment at which the socket is full, and not only the one
     at which 64 KiB more are waiting.
@@ -29,7 +29,7 @@ class EagerTransport(ProtocolWrapper):
     def makeConnection(self, transport: Any) -> None:
         self._rest: _Rest | None = None
         self._producer: Any = None
-        self._write_some = getattr(transport, "writeSomeData", None)
+        self._send = getattr(getattr(transport, "socket", None), "send", None)
         super().makeConnection(transport)
         # What comes in is nothing to us.
         self.dataReceived = self.wrappedProtocol.dataReceived  # type: ignore[method-assign]
@@ -39,12 +39,13 @@ class EagerTransport(ProtocolWrapper):
             self._rest.chunks.append(data)
             return
         transport = self.transport
-        if self._write_some is None or not transport.connected or transport.disconnecting:
+        if self._send is None or not transport.connected or transport.disconnecting:
             transport.write(data)
             return
-        written = self._write_some(data)
-        if written.__class__ is not int:
-            # The connection is lost. Twisted's own write finds that out again, in its own way.
+        try:
+            written = self._send(data)
+        except OSError:
+            # The socket is full, or the connection is lost; which of both Twisted's own write finds out in its own way.
             written = 0
         if written < len(data):
             self._wait(data[written:])
@@ -72,6 +73,7 @@ class EagerTransport(ProtocolWrapper):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
+        self._send = None
         self.forget()
         super().connectionLost(reason)
 

@@ -35,10 +35,13 @@ class Outlet(Protocol):
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """
-        Write to the peer.
+        Write answers to the peer, and what events leave with them.
 
         @param event_bytes: how many of the bytes belong to events.
         """
+
+    def tell(self, events: bytes) -> None:
+        """Write events alone."""
 
     def cut(self) -> None:
         """Close the connection without an answer: what it waited for is lost."""
@@ -81,14 +84,15 @@ class Outbox:
     @ivar waiting_bytes: the bytes of what the gate keeps back for this connection alone.
     """
 
-    __slots__ = ("_event_bytes", "_gate", "_held", "_leaving", "_position", "outlet", "waiting", "waiting_bytes")
+    __slots__ = ("_answers", "_gate", "_held", "_leaving", "_position", "_reply_bytes", "outlet", "waiting", "waiting_bytes")
 
     def __init__(self, gate: Gate, outlet: Outlet) -> None:
         self._gate = gate
         self._held: _Held | None = None
         self._position: Position | None = None
         self._leaving: list[bytes] = []
-        self._event_bytes = 0
+        self._answers = False
+        self._reply_bytes = 0
         self.outlet = outlet
         self.waiting = 0
         self.waiting_bytes = 0
@@ -118,7 +122,6 @@ class Outbox:
         if not leaving:
             self._gate.leaving.append(self)
         leaving.append(events)
-        self._event_bytes += len(events)
 
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
@@ -128,16 +131,23 @@ class Outbox:
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.waiting -= len(chunks) - held.events
         self.waiting_bytes -= len(content)
-        self._event_bytes += held.event_bytes
+        if len(chunks) > held.events:
+            self._answers = True
+            self._reply_bytes += len(content) - held.event_bytes
         self._leaving.append(content)
         self._gate.leaving.append(self)
 
     def write(self) -> None:
         """Give all that leaves now to the outlet."""
-        leaving, self._leaving = self._leaving, []
-        event_bytes, self._event_bytes = self._event_bytes, 0
+        leaving = self._leaving
         content = leaving[0] if len(leaving) == 1 else b"".join(leaving)
-        self.outlet.release(content, event_bytes)
+        leaving.clear()
+        if self._answers:
+            event_bytes = len(content) - self._reply_bytes
+            self._answers, self._reply_bytes = False, 0
+            self.outlet.release(content, event_bytes)
+        else:
+            self.outlet.tell(content)
 
     def lose(self, held: _Held) -> None:
         """

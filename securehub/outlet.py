@@ -29,7 +29,7 @@ class TransportOutlet:
     @param limit: bytes of events that may wait.
     @param ready: called when the transport takes more again.
 
-    @ivar paused: whether the transport is full.
+    @ivar paused: whether the transport is full, or gone.
     """
 
     def __init__(self, transport: Any, reactor: IReactorTime, *, limit: int, ready: Callable[[], None], peer: str) -> None:
@@ -51,10 +51,19 @@ class TransportOutlet:
         return sum(map(len, self._queue))
 
     def release(self, content: bytes, event_bytes: int) -> None:
-        if self._lost or not content:
-            return
-        if not self.paused:
+        if self.paused:
+            self._wait(content, event_bytes)
+        elif content:
             self._transport.write(content)
+
+    def tell(self, events: bytes) -> None:
+        if self.paused:
+            self._wait(events, len(events))
+        else:
+            self._transport.write(events)
+
+    def _wait(self, content: bytes, event_bytes: int) -> None:
+        if self._lost or not content:
             return
         self._queue.append(content)
         self._event_bytes += event_bytes
@@ -71,7 +80,7 @@ class TransportOutlet:
 
     def lost(self) -> None:
         """The connection is gone; whatever still comes goes nowhere."""
-        self._lost = True
+        self._lost = self.paused = True
         self._queue.clear()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
@@ -88,7 +97,7 @@ class TransportOutlet:
         self.paused = True
 
     def resumeProducing(self) -> None:
-        self.paused = False
+        self.paused = self._lost
         # Writing may fill the transport again, which calls pauseProducing in the middle of this.
         while self._queue and not self.paused:
             self._transport.write(self._queue.popleft())

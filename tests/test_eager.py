@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -40,9 +40,15 @@ class MemorySocket:
     def resumeProducing(self) -> None:
         self.reading = True
 
-    def writeSomeData(self, data: bytes) -> int | Exception:
+    @property
+    def socket(self) -> MemorySocket:
+        return self
+
+    def send(self, data: bytes) -> int:
         if self.room < 0:
-            return ConnectionLost()
+            raise ConnectionResetError
+        if not self.room:
+            raise BlockingIOError
         taken, self.room = data[: self.room], max(0, self.room - len(data))
         self.sent += taken
         return len(taken)

@@ -63,8 +63,8 @@ ALLOWED: dict[str, set[str]] = {
     "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks", "openrpc"}
-    | {"audit", "imports.records"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
+    | {"audit", "imports.records", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network

@@ -34,7 +34,11 @@ class SocketTransport(StringTransport):
     connected = True
     room = 65_536
 
-    def writeSomeData(self, data: bytes) -> int:
+    @property
+    def socket(self) -> SocketTransport:
+        return self
+
+    def send(self, data: bytes) -> int:
         self.write(data[: self.room])
         return min(self.room, len(data))
 
