@@ -131,7 +131,7 @@ class Run:
     @param but: the number of the listener who is not told.
     """
 
-    __slots__ = ("_as_json", "_as_text", "_but", "_channel", "_events", "_listeners", "_open", "_position", "_series")
+    __slots__ = ("_but", "_channel", "_listeners", "_open", "_position", "_said", "_series")
 
     def __init__(self, channel: Channel, listeners: Listeners, position: Position | None, but: int | None, series: str | None) -> None:
         self._channel = channel
@@ -140,21 +140,15 @@ class Run:
         self._series = series
         self._but = but
         self._open = True
-        self._events: list[Event] = []
-        self._as_text: list[bytes] = []
-        self._as_json: list[bytes] = []
+        self._said: list[Prepared] = []
         channel.runs.append(self)
 
     def takes(self, listeners: Listeners, position: Position | None, but: int | None, series: str | None) -> bool:
         """Whether what its channel says next belongs to this run."""
         return listeners is self._listeners and position is self._position and but == self._but and series == self._series and self._open
 
-    def add(self, event: Event, as_text: bytes | None, as_json: bytes | None) -> None:
-        self._events.append(event)
-        if as_text is not None:
-            self._as_text.append(as_text)
-        if as_json is not None:
-            self._as_json.append(as_json)
+    def add(self, said: Prepared) -> None:
+        self._said.append(said)
 
     def leave_out(self, listener: Listener, series: str | None = None) -> None:
         """
@@ -166,7 +160,7 @@ class Run:
             self._listeners = {each: None for each in self._listeners if each is not listener}
 
     def release(self) -> None:
-        """Tell all of them."""
+        """Tell all of them; in a form in which nobody listened before, if somebody has changed to that."""
         self._close()
         as_text = as_json = None
         but = self._but
@@ -174,10 +168,10 @@ class Run:
             if listener.number == but:
                 continue
             if listener.speaks_json:
-                as_json = as_json or self._joined(self._as_json, True)
+                as_json = as_json or b"".join([form or encode(event, True) for _, event, _, _, form in self._said])
                 listener.hear(as_json)
             else:
-                as_text = as_text or self._joined(self._as_text, False)
+                as_text = as_text or b"".join([form or encode(event, False) for _, event, _, form, _ in self._said])
                 listener.hear(as_text)
 
     def lose(self) -> None:
@@ -189,12 +183,6 @@ class Run:
         # The position knows this run, too: a cycle, which would keep all of it in memory until the collector comes.
         self._position = None
         self._channel.runs.remove(self)
-
-    def _joined(self, forms: list[bytes], json: bool) -> bytes:
-        if len(forms) < len(self._events):
-            # Somebody has changed to a form in which nobody listened.
-            forms = [encode(event, json) for event in self._events]
-        return forms[0] if len(forms) == 1 else b"".join(forms)
 
 
 class _Tuning:
@@ -285,7 +273,7 @@ class Switchboard:
         if all_of_them.listeners:
             position = self._gate.position
             run = Run(all_of_them, all_of_them.listeners, position, None, None)
-            run.add(event, *_forms(event, all_of_them.listeners))
+            run.add(("", event, None, *_forms(event, all_of_them.listeners)))
             self._run = None
             self._gate.tell(run, position)
 
@@ -311,7 +299,8 @@ class Switchboard:
     def deliver(self, prepared: Sequence[Prepared]) -> None:
         """Have told what was prepared in the same turn, once it is settled."""
         position = self._gate.position
-        for name, event, but, as_text, as_json in prepared:
+        for said in prepared:
+            name, event, but, _, _ = said
             channel = self._channels.get(name)
             if channel is None:
                 continue
@@ -330,7 +319,7 @@ class Switchboard:
             if run is None or not run.takes(listeners, position, but, series):
                 self._run = run = Run(channel, listeners, position, but, series)
                 self._gate.tell(run, position)
-            run.add(event, as_text, as_json)
+            run.add(said)
 
     def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
         listeners = list(channel.listeners)
