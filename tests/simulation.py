@@ -34,7 +34,7 @@ from securehub.services.ledger.records import Account, Transfer, transfer_key
 from securehub.store.journal import JournalStore
 from securehub.store.transaction import ReadTransaction
 from tests import world as worlds
-from tests.books import COMMANDS, TREASURER, WEIGHTS, Asked, Play, Saying
+from tests.books import TREASURER, Asked, Play, Saying
 from tests.store import crashes
 from tests.store.beside import FolderBeside
 from tests.store.setting import at_once
@@ -194,8 +194,7 @@ class Simulation(Play):
             return Saying(name, "ledger.history", {"limit": self.chance.randint(1, 30)})
         if kind < 0.4:
             return Saying(name, "ledger.balance", {})
-        saying: Saying = self.chance.choices(COMMANDS, WEIGHTS)[0](self)
-        return saying
+        return self.think()
 
     def _ask(self, person: Person, number: int) -> None:
         if person.entered:
