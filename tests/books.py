@@ -45,6 +45,9 @@ class Asked(NamedTuple):
     params: dict[str, Any]
 
 
+Choices = Mapping[Callable[[Any], "Saying"], int]
+
+
 class Part(Protocol):
     """
     What members do at a play besides moving money, and what has to be so because of it.
@@ -52,7 +55,7 @@ class Part(Protocol):
     @ivar choices: the commands, with how often each comes into somebody's head.
     """
 
-    choices: Mapping[Callable[[Any], Saying], int]
+    choices: Choices
 
     def begin(self) -> None:
         """All members are there."""
@@ -109,8 +112,7 @@ class Play:
         self.known: dict[str, list[int]] = {}
         self.crashes = 0
         self.parts = [make(self) for make in make_parts]
-        choices = CHOICES | {command: weight for part in self.parts for command, weight in part.choices.items()}
-        self._commands, self._weights = list(choices), list(choices.values())
+        self.choices = CHOICES | {command: weight for part in self.parts for command, weight in part.choices.items()}
         self._begin()
 
     def play(self, count: int) -> None:
@@ -132,9 +134,14 @@ class Play:
             self.listen()
         self.check()
 
-    def think(self) -> Saying:
-        """What comes into somebody's head."""
-        saying: Saying = self.chance.choices(self._commands, self._weights)[0](self)
+    def think(self, choices: Choices | None = None) -> Saying:
+        """
+        What comes into somebody's head.
+
+        @param choices: out of which; all if none are given.
+        """
+        commands, weights = zip(*(choices or self.choices).items(), strict=True)
+        saying: Saying = self.chance.choices(commands, weights)[0](self)
         return saying
 
     def sums(self) -> dict[str, str]:
@@ -424,7 +431,7 @@ def budget_rule(play: Play) -> Saying:
     return Saying(someone(play), "budget.rule_add", {"bucket": bucket, "payee": someone(play)})
 
 
-CHOICES: dict[Any, int] = {
+CHOICES: dict[Callable[[Any], Saying], int] = {
     transfer: 20,
     transfer_between: 20,
     deposit: 8,

@@ -11,12 +11,12 @@ acknowledged, and each is where its answers say, or further on. Stock, money, po
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from securehub.store.transaction import ReadTransaction
-from tests.books import TREASURER, Asked, Play, Saying, answerer, main, say, someone
+from tests.books import TREASURER, Asked, Choices, Play, Saying, answerer, main, say, someone
 from tests.rules import receipts
 
 SHOPS: tuple[dict[str, str], ...] = (
@@ -62,6 +62,8 @@ class Shopping:
         play = self._play
         for place in range(len(SHOPS)):
             play.ask(TREASURER, "admin.grant", username=play.names[place], role="seller")
+        for name in play.names:
+            play.ask(TREASURER, "ledger.deposit", to=play.accounts[name][1], amount=500)
         play.listen()
         for place, prices in enumerate(SHOPS):
             currency = "JPY" if place == 2 else "USD"
@@ -140,22 +142,18 @@ class Shopping:
 # What comes into members' heads
 
 
-def basket(play: Play) -> list[dict[str, Any]]:
-    """Some of a shop, or now and then of two."""
-    names = list(play.chance.choice(SHOPS))
-    if play.chance.random() < 0.03:
-        names += SHOPS[0]
-    return some_of(play, names)
-
-
-def some_of(play: Play, names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"sku": sku, "quantity": play.chance.randint(1, 3)} for sku in play.chance.sample(names, play.chance.randint(1, 3))]
+def some_of(play: Play, place: int) -> list[dict[str, Any]]:
+    """Some of a shop, and now and then of another one besides."""
+    names = [*SHOPS[place], *(SHOPS[0] if play.chance.random() < 0.03 else ())]
+    chosen = play.chance.sample(names, play.chance.randint(1, 3))
+    return [{"sku": sku, "quantity": play.chance.randint(1, 3)} for sku in chosen]
 
 
 def wanted(play: Play) -> dict[str, Any]:
-    reward = play.chance.choice((None, None, None, None, "tenth", "off5"))
-    code = play.chance.choice((None, None, None, *CODES))
-    return {"items": basket(play), "reward": reward, "code": code, "note": f"for {someone(play)}"}
+    place = play.chance.randrange(len(SHOPS))
+    reward = play.chance.choice((*(None,) * 9, "tenth", "tenth", "off5"))
+    code = play.chance.choice((*(None,) * 6, *CODES, *(code for code in CODES if CODES[code] == place)))
+    return {"items": some_of(play, place), "reward": reward, "code": code, "note": f"for {someone(play)}"}
 
 
 def order(play: Play) -> Saying:
@@ -192,7 +190,7 @@ def refund(play: Play) -> Saying:
     """Some goods, some of the price, or all that is left."""
     number = recent(play, "order")
     who = answerer(play, "order", number)
-    goods = {"items": some_of(play, list(SHOPS[play.names.index(who)]))} if who in play.names[: len(SHOPS)] else {}
+    goods = {"items": some_of(play, play.names.index(who))} if who in play.names[: len(SHOPS)] else {}
     part = play.chance.choice((goods, goods, goods | {"restock": not goods}, goods | {"amount": "1"}, {"amount": "0.01"}, {}))
     return say(play, who, "orders.refund", order=number, **part)
 
@@ -228,7 +226,7 @@ def recent(play: Play, kind: str) -> int:
     return play.chance.choice((play.known.get(kind) or [1])[-LATEST[kind] :])
 
 
-CHOICES: Mapping[Callable[[Play], Saying], int] = {
+CHOICES: Choices = {
     order: 30,
     quote: 12,
     confirm: 10,
