@@ -47,8 +47,18 @@ def points(order: Order) -> int:
 
 def _kept(order: Order, gained: int) -> int:
     """What is left of something that an order brought, after what went back."""
-    part, whole = (order.refunded, order.total) if order.total else (order.price_of_returned, order.price)
-    return gained - share(gained, part, whole)
+    return gained - share(gained, *_gone_back(order))
+
+
+def has_gone_back(order: Order) -> bool:
+    """Whether nothing is left of an order."""
+    part, whole = _gone_back(order)
+    return part == whole
+
+
+def _gone_back(order: Order) -> tuple[int, int]:
+    """What part of an order has gone back, and of what: of the money, or of the goods where they cost nothing."""
+    return (order.refunded, order.total) if order.total else (order.price_of_returned, order.price)
 
 
 def check_steps(orders: Orders) -> None:
@@ -144,7 +154,7 @@ def check_cards(tx: ReadTransaction, orders: Orders, names: Iterable[str]) -> No
         expected = sum(map(points, own)) - sum(voucher.cost for voucher in card.vouchers)
         assert card.points == expected, f"{name} has {card.points} points, and orders say {expected}"
         assert card.orders == len(live), (name, card)
-        assert card.stamps == sum(order.gain.stamps for order in live), (name, card)
+        assert card.stamps == sum(order.gain.stamps for order in own if not has_gone_back(order)), (name, card)
         for month, units in card.spent.items():
             assert units == sum(_kept(order, order.gain.spent) for order in own if order.gain.month == month), (name, month, card)
         changes = [change for _, change in tx.scan(Change, f"{name}/")]

@@ -108,7 +108,7 @@ def terms_of(
     month = month_of(at, zone)
     saved = _saved_as_free(programme, card, price, money)
     if saved:
-        gain = _gain(programme, card, price - saved, money, month, stamps=1 - programme.free_every)
+        gain = _gain(programme, card, price - saved, money, month, stamps=-programme.stamps_for_free)
         return Terms(card, (Reduction("free", "", saved),), price - saved, gain)
     left, reductions, promotion, voucher, used = price, [], None, None, None
     if code is not None:
@@ -121,7 +121,7 @@ def terms_of(
         voucher, used = _reward(programme, card, reward, money)
         reductions.append(Reduction("reward", used.name, min(left, used.units + left * used.percent // 100)))
         left -= reductions[-1].units
-    gain = _gain(programme, card, left, money, month, cost=used.cost if used else 0)
+    gain = _gain(programme, card, left, money, month, cost=used.cost if used else 0, stamps=programme.stamps)
     return Terms(card, tuple(reductions), left, gain, used.reward if used else "", voucher, code or "", promotion)
 
 
@@ -168,14 +168,14 @@ def share(whole: int, part: int, of: int) -> int:
 
 def _saved_as_free(programme: Programme, card: Card, price: int, money: Currency) -> int:
     """The units that an order saves for being the so-manieth; zero for all others."""
-    if not programme.free_every or card.stamps < programme.free_every - 1:
+    if not programme.free_every or card.stamps < programme.stamps_for_free:
         return 0
     if not programme.free_up_to:
         return price
     return min(price, programme.free_up_to) if money.code == programme.currency else 0
 
 
-def _gain(programme: Programme, card: Card, total: int, money: Currency, month: str, *, cost: int = 0, stamps: int = 1) -> Gain:
+def _gain(programme: Programme, card: Card, total: int, money: Currency, month: str, *, cost: int = 0, stamps: int) -> Gain:
     if money.code != programme.currency:
         return Gain(0, cost, stamps)
     return Gain(points(programme, card, total, month), cost, stamps, total, month)
