@@ -53,8 +53,8 @@ class FaultTests(SynchronousTestCase):
 
     def test_money(self) -> None:
         """What is refunded is not paid back; what was held stays so; what was not is paid out."""
-        self.missed(returns, "pay_back", lambda *args, **kwargs: None, "was moved, and it says")
-        self.missed(escrow, "free", lambda tx, number, order: replace(order, hold=None), "Hold")
+        self.missed(returns, "pay_back", lambda tx, number, order, *args, **kwargs: (order, None), "was moved, and it says")
+        self.missed(escrow, "free", lambda tx, number, order, units: replace(order, hold=None), "Hold")
 
     def test_points(self) -> None:
         """What was returned or cancelled leaves its points on the card."""

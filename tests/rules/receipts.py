@@ -142,7 +142,7 @@ def _check_held(tx: ReadTransaction, orders: Orders, accounts: Iterable[str]) ->
     for number, each in held.items():
         order = orders[int(each.reference.removeprefix("order/"))]
         assert order.hold == number, (number, each, order)
-        assert (each.source, each.target, each.units) == (order.source, order.target, order.total), (each, order)
+        assert (each.source, each.target, each.units) == (order.source, order.target, order.total - order.refunded), (each, order)
 
 
 def check_cards(tx: ReadTransaction, orders: Orders, names: Iterable[str]) -> None:

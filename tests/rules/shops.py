@@ -222,7 +222,7 @@ class Shops:
         account = tx.fetch(Account, first_account(tx, name))
         sold = sum(receipts.paid(order) for order in orders.values() if order.seller == name)
         bought = {number: receipts.paid(order) for number, order in orders.items() if order.customer == name}
-        held = sum(order.total for order in orders.values() if order.customer == name and order.is_held)
+        held = sum(order.total - order.refunded for order in orders.values() if order.customer == name and order.is_held)
         assert account.balance == self.paid_in[name] + sold - sum(bought.values()) >= 0, (name, account)
         assert account.held == held, (name, account)
         entered = {entry.origin: entry.units for _, entry in tx.beneath(BudgetEntry, name)}

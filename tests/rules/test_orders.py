@@ -336,10 +336,13 @@ class EscrowTests(Shopping):
 
     def test_all_goes_back_while_it_is_held(self) -> None:
         number = self.order("coffee", 2).order
+        self.refund(number, back="1.01")
+        self.assertEqual((self.balance("alice"), self.held(), self.found(number).is_held), ("100.00", "3.99", True))
         self.refund(number)
-        self.advance(number, "delivered")
         self.assertEqual((self.balance("alice"), self.held(), self.card().points), ("100.00", "0.00", 0))
         self.assertEqual(self.ask(everything, Due), [])
+        self.advance(number, "delivered")
+        self.assertEqual((self.balance("alice"), self.balance("bob")), ("100.00", "0.00"))
 
     def test_after_some_days(self) -> None:
         number = self.order("coffee", 2).order
