@@ -102,8 +102,10 @@ class GainTests(Shopping):
     def test_free_up_to(self) -> None:
         self.set(free_every=2, free_up_to=amount("3"))
         self.order("coffee", 1)
-        placed = self.order("coffee", 2, reward="off5")
+        placed = self.order("coffee", 2)
         self.assertEqual((placed.total, placed.discount), ("2.00", "3.00"))
+        self.cancel(placed.order)
+        self.refused_order(InsufficientPoints, "costs 100", "coffee", 2, reward="off5")
 
     def test_free_order_keeps_the_reward(self) -> None:
         self.set(free_every=2)
