@@ -66,7 +66,7 @@ class Shops:
 
     def _open(self) -> None:
         for name in NAMES:
-            self._do(put, name, Member(1))
+            self._do(put, name, Member(1, roles=("seller",)))
             self._do(open_account, name, "main", MONEY, NUMBERING, limit=1, at=self.at)
             self.pay_in(name, 200_00)
         for seller in SELLERS:

@@ -176,9 +176,14 @@ class PlacingTests(Shopping):
         self.refused_order(InsufficientFunds, "Balance is 0.00 USD", "coffee", 1, source=other)
         self.refused_order(NotFound, "you have no account", "coffee", 1, source=self.bob)
 
-    def test_erased_seller(self) -> None:
-        self.do(put, "bob", replace(Member(1), erased=self.at))
-        self.refused_order(NotFound, "there is no member bob", "coffee", 1)
+    def test_who_does_not_sell(self) -> None:
+        bob = self.setting.get(Member, "bob")
+        for gone in (replace(bob, erased=self.at), replace(bob, locked="for now"), replace(bob, roles=())):
+            self.do(put, "bob", gone)
+            self.refused_order(Conflict, "bob does not sell at the moment", "coffee", 1)
+            self.assertEqual(self.ask(catalogue.catalogue, None, None, "", limit=9).items, [])
+        self.do(put, "bob", bob)
+        self.assertEqual(self.order("coffee", 1).total, "2.50")
 
     def test_all_of_it_or_nothing(self) -> None:
         self.refused_order(OutOfStock, "cake: 10 left, 11 are ordered", "coffee", 1, "cake", 11)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
@@ -148,18 +149,34 @@ def catalogue(tx: ReadTransaction, seller: str | None, search: str | None, after
     @param after: only what comes after that sku.
     """
     found: list[ItemRow] = []
+    selling: dict[str, bool] = {}
     last = after
     for count, (sku, item) in enumerate(_looked_through(tx, seller, after)):
         if len(found) == limit or count == MOST_LOOKED_AT:
             return Catalogue(found, more=True, next=last)
         last = sku
-        if item.active and (not search or _matches(sku, item, search)):
+        if item.active and (not search or _matches(sku, item, search)) and _remembered(selling, tx, item.seller):
             found.append(_row(sku, item, tx.fetch(Stock, sku).count))
     return Catalogue(found)
 
 
 def _row(sku: str, item: Item, count: int) -> ItemRow:
     return ItemRow(sku, item.name, item.money.text(item.units), item.currency, count, item.seller, item.unit, item.tags)
+
+
+def sells(tx: ReadTransaction, username: str) -> bool:
+    """
+    Whether a member sells anything. Who is locked out or has the role no more does not, and cannot say of each item that it is not active.
+    """
+    member = tx.get(Member, username)
+    return member is not None and "seller" in member.roles and not member.locked and not member.erased
+
+
+def _remembered(selling: dict[str, bool], tx: ReadTransaction, seller: str) -> bool:
+    """Whether a seller sells, looked up once."""
+    if seller not in selling:
+        selling[seller] = sells(tx, seller)
+    return selling[seller]
 
 
 def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
