@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub.members import Member
 from securehub.money import Amount, Currency
-from securehub.refusals import BadArgument, Exists, LimitExceeded, NotFound
+from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
@@ -92,14 +92,16 @@ class Draft(NamedTuple):
     active: bool | None
 
 
-def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Currency, *, limit: int) -> ItemSet:
+def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Currency, *, exactly: bool = False, limit: int) -> ItemSet:
     """
     Make an item, or change one.
 
     @param currency: of its price, where it is new.
+    @param exactly: whether an item that there is has to have it, as the seller has said so.
     @param limit: how many items a seller may have.
 
     @raise Exists: it is another seller's.
+    @raise Conflict: its price is in another currency.
     @raise BadArgument: a new item needs a price; or the price has too many decimals.
     """
     item, stock = tx.get(Item, sku), tx.get(Stock, sku) or Stock(0)
@@ -107,6 +109,8 @@ def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Cur
         item = _new(tx, seller, sku, draft, currency, limit)
     elif item.seller != seller:
         raise Exists(f"there is an item {sku} of {item.seller}'s")
+    elif exactly and item.currency != currency.code:
+        raise Conflict(f"the price of {sku} is in {item.currency}; offer another item for {currency.code}")
     said = {name: value for name in ("name", "unit", "tags", "low", "active") if (value := getattr(draft, name)) is not None}
     if draft.price is not None:
         said["units"] = _units(item.money, draft.price)

@@ -173,6 +173,8 @@ def refund(
     if units > left:
         raise LimitExceeded(f"{order.money.priced(left)} of order {number} is left, {order.money.priced(units)} is to be refunded")
     if not units and lines == order.lines:
+        if left:
+            raise Conflict(f"all goods of order {number} have come back; {order.money.priced(left)} of it is left, so say which amount=")
         raise Conflict(f"all of order {number} has gone back already")
     if on_stock:
         restock(tx, order.lines, lines)
