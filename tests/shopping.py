@@ -43,8 +43,9 @@ class Shopping:
     @ivar supplied: what the answers say that was put on stock, by sku.
     @ivar wasted: what came back and was not put there again.
     @ivar placed: the numbers of all orders that were acknowledged.
-    @ivar seen: states in which somebody has seen an order, and how much was refunded by then.
-    @ivar quoted: what quotes said that it costs.
+    @ivar seen: states in which somebody has seen an order, by its number.
+    @ivar refunded: what somebody was told that was refunded of it.
+    @ivar quoted: what quotes said that an order costs, by their number.
     """
 
     def __init__(self, play: Play) -> None:
@@ -122,8 +123,7 @@ class Shopping:
 
     def check(self, tx: ReadTransaction) -> None:
         """All that was asked is answered. So there are the orders that answers tell of, and no others."""
-        names = self._play.names
-        orders = receipts.orders_of(tx, names)
+        orders = receipts.check(tx, self._play.names, self.supplied, self.wasted, CODES)
         assert orders.keys() == self.placed, f"orders {orders.keys() ^ self.placed} are there or acknowledged, and not both"
         for number, statuses in self.seen.items():
             had = {step.status for step in orders[number].steps}
@@ -131,13 +131,6 @@ class Shopping:
         for number, amount in self.refunded.items():
             order = orders[number]
             assert order.refunded >= amount.scaleb(order.digits), f"{amount} of order {number} was refunded: {order}"
-        receipts.check_steps(orders)
-        receipts.check_places(tx, orders, names)
-        receipts.check_stock(tx, orders, receipts.quotes_of(tx, names), self.supplied, self.wasted)
-        receipts.check_money(tx, orders)
-        receipts.check_cards(tx, orders, names)
-        for code in CODES:
-            receipts.check_code(tx, orders, code)
 
 
 # What comes into members' heads

@@ -5,7 +5,7 @@ What orders say of themselves is the law: stock, money, points and the uses of c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from securehub.services.ledger.holds import Hold
@@ -61,6 +61,32 @@ def _gone_back(order: Order) -> tuple[int, int]:
     return (order.refunded, order.total) if order.total else (order.price_of_returned, order.price)
 
 
+def check(
+    tx: ReadTransaction, names: Sequence[str], supplied: Mapping[str, int], wasted: Mapping[str, int], codes: Iterable[str]
+) -> dict[int, Order]:
+    """
+    The whole law.
+
+    @param names: of all members who order or sell.
+    @param supplied: what sellers have put on stock, by sku.
+    @param wasted: what came back and could not be sold again.
+    @param codes: of promotions.
+
+    @return: the orders, by number.
+
+    @raise AssertionError: something is not what the orders say.
+    """
+    orders = orders_of(tx, names)
+    check_steps(orders)
+    check_places(tx, orders, names)
+    check_stock(tx, orders, quotes_of(tx, names), supplied, wasted)
+    check_money(tx, orders)
+    check_cards(tx, orders, names)
+    for code in codes:
+        check_code(tx, orders, code)
+    return orders
+
+
 def check_steps(orders: Orders) -> None:
     """Each order came to where it is by steps that there are, one after the other."""
     for number, order in orders.items():
@@ -90,10 +116,7 @@ def check_places(tx: ReadTransaction, orders: Orders, names: Iterable[str]) -> N
 def check_stock(
     tx: ReadTransaction, orders: Orders, quotes: Mapping[int, Quote], supplied: Mapping[str, int], wasted: Mapping[str, int]
 ) -> None:
-    """
-    @param supplied: what sellers have put on stock, by sku.
-    @param wasted: what came back and could not be sold again.
-    """
+    """What is left is what was put there, less what orders and quotes have."""
     gone: Counter[str] = Counter()
     for order in orders.values():
         for line in order.lines:

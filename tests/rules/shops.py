@@ -206,13 +206,7 @@ class Shops:
         self._ask(self._check)
 
     def _check(self, tx: ReadTransaction) -> None:
-        orders = receipts.orders_of(tx, NAMES)
-        receipts.check_steps(orders)
-        receipts.check_places(tx, orders, NAMES)
-        receipts.check_stock(tx, orders, receipts.quotes_of(tx, NAMES), self.supplied, self.wasted)
-        receipts.check_money(tx, orders)
-        receipts.check_cards(tx, orders, NAMES)
-        receipts.check_code(tx, orders, "spring")
+        orders = receipts.check(tx, NAMES, self.supplied, self.wasted, ["spring"])
         for name in NAMES:
             self._check_member(tx, name, orders)
         assert {row.sum for row in books.trial_balance(tx, CURRENCIES).items} == {"0.00"}
