@@ -177,6 +177,7 @@ def check_cards(tx: ReadTransaction, orders: Orders, names: Iterable[str]) -> No
         expected = sum(map(points, own)) - sum(voucher.cost for voucher in card.vouchers)
         assert card.points == expected, f"{name} has {card.points} points, and orders say {expected}"
         assert card.orders == len(live), (name, card)
+        assert card.open == sum(order.status not in OVER for order in own), (name, card)
         assert card.stamps == sum(order.gain.stamps for order in own if not has_gone_back(order)), (name, card)
         for month, units in card.spent.items():
             assert units == sum(_kept(order, order.gain.spent) for order in own if order.gain.month == month), (name, month, card)

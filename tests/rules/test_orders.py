@@ -531,6 +531,18 @@ class MemoryTests(Shopping):
         for username in ("alice", "bob", "sue"):
             self.do(memory.refuse_to_forget, username)
 
+    def test_an_old_one_is_open(self) -> None:
+        """However many came after it, and however they ended."""
+        self.item("coffee", add=200)
+        self.deposit("alice", "300")
+        for number in range(1, 106):
+            self.order("coffee", 1)
+            if number > 1:
+                self.advance(number, "delivered" if number % 2 else "cancelled")
+        self.refused(Conflict, "1 orders of alice are neither delivered nor cancelled", memory.refuse_to_forget, "alice")
+        self.advance(1, "cancelled")
+        self.do(memory.refuse_to_forget, "alice")
+
     def test_customer(self) -> None:
         for number in range(90):
             self.item("coffee", add=1)

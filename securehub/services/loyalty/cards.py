@@ -110,9 +110,15 @@ def count(tx: Transaction, customer: str, terms: Terms, order: int, *, at: datet
     if points or terms.reward:
         entries += 1
         tx.put(change_key(customer, entries), Change(at, points, after, "order", order, terms.reward))
-    card = Card(card.orders + 1, after, entries, card.stamps + gain.stamps, spent, vouchers)
+    card = Card(card.orders + 1, after, entries, card.stamps + gain.stamps, spent, vouchers, card.open + 1)
     tx.put(customer, card)
     return card
+
+
+def close(tx: Transaction, customer: str) -> None:
+    """An order is delivered or cancelled."""
+    card = tx.fetch(Card, customer)
+    tx.put(customer, replace(card, open=card.open - 1))
 
 
 def take_back(

@@ -47,6 +47,7 @@ class Card(Record, frozen=True):
     @ivar entries: how many changes of the points there were; they count up from 1.
     @ivar stamps: what paid orders have brought towards a free one, in parts of L{FREE_ORDER}; may be below zero as well.
     @ivar spent: units in the programme's currency, by month (C{2026-11}), of the months that still count for a tier.
+    @ivar open: orders that are neither delivered nor cancelled.
     """
 
     collection: ClassVar[str] = "card"
@@ -58,6 +59,7 @@ class Card(Record, frozen=True):
     stamps: int = 0
     spent: dict[str, int] = msgspec.field(default_factory=dict)
     vouchers: tuple[Voucher, ...] = ()
+    open: int = 0
 
 
 class Change(Record, frozen=True):
