@@ -13,10 +13,11 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from securehub.services.ledger.holds import Hold
 from securehub.services.ledger.records import Account, Entry, Transfer, transfer_key
@@ -44,6 +45,31 @@ class Asked(NamedTuple):
     params: dict[str, Any]
 
 
+Choices = Mapping[Callable[[Any], "Saying"], int]
+
+
+class Part(Protocol):
+    """
+    What members do at a play besides moving money, and what has to be so because of it.
+
+    @ivar choices: the commands, with how often each comes into somebody's head.
+    """
+
+    choices: Choices
+
+    def begin(self) -> None:
+        """All members are there."""
+
+    def heard(self, asked: Asked, result: Mapping[str, Any]) -> None:
+        """Something was done."""
+
+    def check(self, tx: ReadTransaction) -> None:
+        """
+        @raise AssertionError: something is not as it has to be.
+        """
+
+
+KINDS = ("transfer", "hold", "request", "schedule")
 MAKERS = ("ledger.transfer", "ledger.deposit", "ledger.withdraw", "ledger.hold", "ledger.request", "ledger.schedule")
 """What the members come back to is made by these."""
 
@@ -57,6 +83,7 @@ class Play:
 
     @param world: where it is played.
     @param members: how many play.
+    @param make_parts: what they do besides moving money.
 
     @ivar asked: commands without an answer, by number.
     @ivar outcomes: how often each method was answered with what: C{ok}, or the code of a refusal.
@@ -66,7 +93,9 @@ class Play:
     @ivar seen: transfers by number, which were answered and so have to be there for ever.
     """
 
-    def __init__(self, seed: int, world: World | None = None, members: int = MEMBERS) -> None:
+    def __init__(
+        self, seed: int, world: World | None = None, members: int = MEMBERS, make_parts: Sequence[Callable[[Play], Part]] = ()
+    ) -> None:
         self.chance = Random(seed)
         self.world = world or World(make_store=JournalStore, seed=seed)
         self.names = [f"member{place:02d}" for place in range(members)]
@@ -80,8 +109,10 @@ class Play:
         self.accounts: dict[str, list[str]] = {}
         self.makers: dict[tuple[str, int], str] = {}
         self.answerers: dict[tuple[str, int], str] = {}
-        self.known: dict[str, list[int]] = {"transfer": [], "hold": [], "request": [], "schedule": []}
+        self.known: dict[str, list[int]] = {}
         self.crashes = 0
+        self.parts = [make(self) for make in make_parts]
+        self.choices = CHOICES | {command: weight for part in self.parts for command, weight in part.choices.items()}
         self._begin()
 
     def play(self, count: int) -> None:
@@ -90,8 +121,8 @@ class Play:
         while self.done < count:
             size = min(AT_ONCE, count - self.done)
             for _ in range(size):
-                who, method, params = self.chance.choices(COMMANDS, WEIGHTS)[0](self)
-                self._say(who, method, **params)
+                who, method, params = self.think()
+                self.ask(who, method, **params)
             self.done += size
             fate = self.chance.random()
             if fate < 0.01:
@@ -100,8 +131,18 @@ class Play:
                 self._restart(crash=False)
             elif fate < 0.2:
                 self.world.elapse(self.chance.choice((1, 60, 3600, 6 * 3600)))
-            self._listen()
+            self.listen()
         self.check()
+
+    def think(self, choices: Choices | None = None) -> Saying:
+        """
+        What comes into somebody's head.
+
+        @param choices: out of which; all if none are given.
+        """
+        commands, weights = zip(*(choices or self.choices).items(), strict=True)
+        saying: Saying = self.chance.choices(commands, weights)[0](self)
+        return saying
 
     def sums(self) -> dict[str, str]:
         """What C{ledger.trial_balance} says."""
@@ -118,10 +159,20 @@ class Play:
             for currency in CURRENCIES[1:]:
                 opened = self.clients[name].call("ledger.open", name=currency, currency=currency)
                 self.accounts[name].append(opened["result"]["account"])
-            self._say(TREASURER, "ledger.deposit", to=name, amount="500")
-        self._listen()
+            self.ask(TREASURER, "ledger.deposit", to=name, amount="500")
+        self.listen()
+        for part in self.parts:
+            part.begin()
 
-    def _say(self, who: str, method: str, /, **params: Any) -> None:
+    def remember(self, kind: str, number: int, maker: str, answerer: str) -> None:
+        """Members may come back to it."""
+        numbers = self.known.setdefault(kind, [])
+        numbers.append(number)
+        del numbers[:-REMEMBERED]
+        self.makers[kind, number] = maker
+        self.answerers[kind, number] = answerer
+
+    def ask(self, who: str, method: str, /, **params: Any) -> None:
         self.numbers += 1
         named = {name.rstrip("_"): value for name, value in params.items()} | {"key": f"k{self.numbers}"}
         self.asked[self.numbers] = Asked(who, method, named)
@@ -131,7 +182,7 @@ class Play:
         who, method, params = self.asked[number]
         self.clients[who].send(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
         """Wait for the answers, and ask again for those that were lost."""
         self.world.settle()
         self._hear()
@@ -154,16 +205,15 @@ class Play:
         self.outcomes[asked.method, "ok"] += 1
         if result.get("try"):
             return
-        for kind, numbers in self.known.items():
+        for kind in KINDS:
             if kind in result and asked.method in MAKERS:
-                numbers.append(result[kind])
-                del numbers[:-REMEMBERED]
-                self.makers[kind, result[kind]] = asked.who
-                self.answerers[kind, result[kind]] = ANSWERER.get(kind, lambda asked: asked.who)(asked)
-        transfers = [row["transfer"] for row in result.get("payments", [])] + [result[each] for each in ("transfer",) if each in result]
+                self.remember(kind, result[kind], asked.who, ANSWERER.get(kind, lambda asked: asked.who)(asked))
+        transfers = [row["transfer"] for row in (*result.get("payments", ()), result) if row.get("transfer") is not None]
         assert not self.seen.intersection(transfers), "two answers have one transfer"
         self.seen.update(transfers)
         self._count_cash(asked, result)
+        for part in self.parts:
+            part.heard(asked, result)
 
     def _count_cash(self, asked: Asked, result: dict[str, Any]) -> None:
         if asked.method in ("ledger.deposit", "ledger.withdraw"):
@@ -180,13 +230,17 @@ class Play:
     # What happens
 
     def _crash(self) -> None:
-        """The power fails while the disk is at work; what had no answer is asked again."""
+        """The power fails while the disk is at work; what had no answer, or none that arrived, is asked again."""
         self.world.disk_waits = True
         self.world.time.advance(0)
         for _ in range(self.chance.randrange(3)):
             if self.world.worker.jobs:
                 self.world.worker.step()
                 self.world.time.advance(0)
+        for client in self.clients.values():
+            if self.chance.random() < 0.5:
+                # Its answers were on their way.
+                client.received()
         self._hear()
         self.world.disk_waits = False
         self._restart(crash=True)
@@ -194,7 +248,7 @@ class Play:
     def _restart(self, *, crash: bool) -> None:
         self.crashes += crash
         if not crash:
-            self._listen()
+            self.listen()
         self.world.restart(crash=crash)
         self.clients = {TREASURER: self.world.operator()}
         for name in self.names:
@@ -202,7 +256,7 @@ class Play:
             assert client.ask(f"LOGIN {name} {PASSWORD}")[-1].startswith("OK")
         for number in self.asked:
             self._send(number)
-        self._listen()
+        self.listen()
         self.check()
 
     # What has to be so
@@ -223,6 +277,8 @@ class Play:
         for number, account in accounts.items():
             if account.floor is not None:
                 _check_account(tx, number, account)
+        for part in self.parts:
+            part.check(tx)
 
 
 def _check_account(tx: ReadTransaction, number: str, account: Account) -> None:
@@ -275,7 +331,7 @@ def amount(play: Play) -> str:
 
 def latest(play: Play, kind: str) -> int:
     """One that was made lately, mostly."""
-    return play.chance.choice(play.known[kind]) if play.known[kind] else 1
+    return play.chance.choice(play.known.get(kind) or [1])
 
 
 def answerer(play: Play, kind: str, number: int) -> str:
@@ -375,7 +431,7 @@ def budget_rule(play: Play) -> Saying:
     return Saying(someone(play), "budget.rule_add", {"bucket": bucket, "payee": someone(play)})
 
 
-CHOICES: dict[Any, int] = {
+CHOICES: dict[Callable[[Any], Saying], int] = {
     transfer: 20,
     transfer_between: 20,
     deposit: 8,
@@ -395,12 +451,13 @@ CHOICES: dict[Any, int] = {
     set_role_limits: 1,
     budget_rule: 1,
 }
-COMMANDS, WEIGHTS = list(CHOICES), list(CHOICES.values())
 
 
-def main(count: int, seed: int) -> None:
+def main(*make_parts: Callable[[Play], Part]) -> None:
+    """Play as many commands as the command line says, and tell what came of them."""
+    count, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     began = time.monotonic()
-    play = Play(seed)
+    play = Play(seed, make_parts=make_parts)
     play.play(count)
     print(f"{play.done} commands of {MEMBERS} members, {play.crashes} crashes, in {time.monotonic() - began:.0f} s.")
     for method in sorted({method for method, _ in play.outcomes}):
@@ -411,4 +468,4 @@ def main(count: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    main()

@@ -3,13 +3,15 @@ A whole hub and its members, in virtual time, on a disk and a network that do th
 
     python -m tests.simulation 100 [SEED]
 
-plays so many stories on all cores, each twice. Members pay, ask, talk and read; what they send comes in pieces, their connections break in
-the middle of anything, some do not read for a while, clocks are set forward and back, the disk fails, the machine stops in the middle of
-a call, the child that folds is killed. Members ask again for what was not answered, with the same keys, and now and then for what was.
+plays so many stories on all cores, each twice. Members pay, order, ask, talk and read; what they send comes in pieces, their connections
+break in the middle of anything, some do not read for a while, clocks are set forward and back, the disk fails, the machine stops in the
+middle of a call, the child that folds is killed. Members ask again for what was not answered, with the same keys, and now and then for
+what was.
 
 In the end everybody gets an answer, and what has to be so is checked: what was acknowledged is there, once; what anybody has seen, in an
-answer or an event, is there, too, so nobody saw what a crash took back; the sums are zero; each room has its messages in order and without
-a gap, and everybody in it has heard all of them; the chain is whole. The same seed tells the same story, to the byte.
+answer or an event, is there, too, so nobody saw what a crash took back; the sums are zero; stock, money and points are what the orders
+say; each room has its messages in order and without a gap, and everybody in it has heard all of them; the chain is whole. The same seed
+tells the same story, to the byte.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from securehub.services.ledger.records import Account, Transfer, transfer_key
 from securehub.store.journal import JournalStore
 from securehub.store.transaction import ReadTransaction
 from tests import world as worlds
-from tests.books import COMMANDS, TREASURER, WEIGHTS, Asked, Play, Saying
+from tests.books import TREASURER, Asked, Play, Saying
+from tests.shopping import Shopping
 from tests.store import crashes
 from tests.store.beside import FolderBeside
 from tests.store.setting import at_once
@@ -43,19 +46,19 @@ from tests.store.verifier import verify
 from tests.world import PASSWORD, Client, World
 
 MEMBERS = 5
-STEPS = 1_500
+STEPS = 2_000
 ROOM = "lobby"
 MOST_WAITING = 8
 """Requests that a member has on their way."""
 
-READS = ("ledger.history", "ledger.balance")
+READS = ("ledger.history", "ledger.balance", "orders.list")
 """These have no key."""
 
 SOCKET_BYTES = 2_000
 OUTBOUND_BYTES = 6_000
 """Small enough for slow readers to be noticed, and to be cut."""
 
-SETTINGS = {"segment_mib": 0.004, "sessions_per_member": 200, "outbound_bytes": OUTBOUND_BYTES}
+SETTINGS = {"segment_mib": 0.004, "sessions_per_member": 200, "outbound_bytes": OUTBOUND_BYTES, "quote_minutes": 1}
 
 
 class Result(NamedTuple):
@@ -124,7 +127,7 @@ class Simulation(Play):
         self._trace = sha256()
         self._seen_entries: dict[tuple[str, int], tuple[int, str]] = {}
         self._seen_transfers: set[int] = set()
-        super().__init__(seed, world, MEMBERS)
+        super().__init__(seed, world, MEMBERS, [self._shop])
         self.chance = chance
         self.people = {name: Person(name) for name in [*self.names, TREASURER]}
         for name in self.names:
@@ -144,6 +147,10 @@ class Simulation(Play):
             *[self._come] * 4,
             *[self._remember, self._babble, self._drop, self._stall, self._wake, self._set_clock, self._rarely],
         ]
+
+    def _shop(self, play: Play) -> Shopping:
+        self.shopping = Shopping(play)
+        return self.shopping
 
     def tell(self) -> Result:
         """Play the story."""
@@ -194,8 +201,11 @@ class Simulation(Play):
             return Saying(name, "ledger.history", {"limit": self.chance.randint(1, 30)})
         if kind < 0.4:
             return Saying(name, "ledger.balance", {})
-        saying: Saying = self.chance.choices(COMMANDS, WEIGHTS)[0](self)
-        return saying
+        if kind < 0.45:
+            return Saying(name, "orders.list", {"limit": self.chance.randint(1, 30)})
+        if kind < 0.65:
+            return self.think(self.shopping.choices)
+        return self.think()
 
     def _ask(self, person: Person, number: int) -> None:
         if person.entered:
@@ -353,10 +363,15 @@ class Simulation(Play):
             assert text == params["text"], f"message {params['seq']} was {text!r}, and now {params}"
         elif method == "ledger.received":
             self._see_entry(params["to"], params["entry"], params["transfer"], params["balance"])
+        elif method == "orders.updated":
+            self.shopping.saw(params["order"], params["status"], params["refunded"])
 
     def _look_at(self, asked: Asked, result: dict[str, Any]) -> None:
         if asked.method == "ledger.history":
             self._seen_transfers.update(item["transfer"] for item in result["items"])
+        elif asked.method == "orders.list":
+            for item in result["items"]:
+                self.shopping.saw(item["order"], item["status"])
 
     def _see_entry(self, account: str, entry: int, transfer: int, balance: str) -> None:
         """Each entry of an account is the same for all who ever see it."""
@@ -505,6 +520,7 @@ class Simulation(Play):
             heard = self.people[name].heard
             assert heard == texts, f"{name} heard {sorted(heard)} of {len(texts)} messages"
         self.counts["messages"] = len(texts)
+        self.counts["orders"] = len(self.shopping.placed)
 
 
 @contextmanager

@@ -4,8 +4,12 @@ Whatever many members do, with crashes in between, the books add up. C{python -m
 
 from __future__ import annotations
 
+from typing import Any
+from unittest import mock
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import session
 from tests.books import Play
 
 
@@ -30,3 +34,12 @@ class BooksTests(SynchronousTestCase):
         self.assertEqual({method for method in methods if not play.outcomes[method, "ok"]}, set())
         codes = {code for _, code in play.outcomes}
         self.assertLessEqual({"conflict", "forbidden", "insufficient-funds", "limit-exceeded", "not-found", "bad-arguments"}, codes)
+
+    def test_keys(self) -> None:
+        """If what is asked again after a crash, because the answer was lost, were done again, the play would tell."""
+
+        def always(tx: Any, kept: Any, rule: Any, *args: Any, **kwargs: Any) -> Any:
+            return rule(tx, *args, **kwargs)
+
+        with mock.patch.object(session, "once", always):
+            self.assertRaises(AssertionError, self.play, 1, 4000)

@@ -40,7 +40,7 @@ def keep_shop(setting: Setting) -> None:
     """A seller with three items, and a customer with some money; settled."""
     at = setting.clock.now()
     for number, name in enumerate(("alice", "bob")):
-        setting.transact(put, name, Member(number))
+        setting.transact(put, name, Member(number, roles=("seller",)))
         setting.transact(open_account, name, "main", MONEY, NUMBERING, limit=1, at=at)
     setting.transact(movement.deposit, "alice", amount("100"), "", "operator", at=at)
     for sku, price in (("coffee", "2.50"), ("bagel", "3"), ("cake", "4.20")):

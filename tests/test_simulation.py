@@ -16,7 +16,7 @@ from tests.simulation import Result, tell
 from tests.store.simulated import SimulatedDisk
 from tests.store.test_crashes import NoSync
 
-ALL = "crashes", "stops", "drops", "stalls", "cut", "folds", "clock set", "events", "answered again", "unavailable"
+ALL = "crashes", "stops", "drops", "stalls", "cut", "folds", "clock set", "events", "answered again", "unavailable", "orders"
 """What has to happen somewhere."""
 
 

@@ -19,19 +19,20 @@ from securehub.services.ledger import books, movement
 from securehub.services.ledger.accounts import first_account, open_account
 from securehub.services.ledger.records import Account
 from securehub.services.loyalty import cards, programme, promotions
-from securehub.services.loyalty.records import Card, Change, Programme, Promotion
-from securehub.services.loyalty.terms import share
+from securehub.services.loyalty.records import Programme
 from securehub.services.loyalty.usual import usual_programme
 from securehub.services.orders import catalogue, escrow, placing, quotes, selling, stepping
-from securehub.services.orders.records import Order, Quote, Shop, Stock, of_customer, order_key
-from securehub.services.orders.states import OVER, STEPS
+from securehub.services.orders.records import Order, Quote, order_key
+from securehub.services.orders.states import STEPS
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction
+from tests.rules import receipts
 from tests.rules.setting import CURRENCIES, NUMBERING, amount
 from tests.store.setting import put
 
 SELLERS = ("bob", "carol")
 CUSTOMERS = ("alice", "dan", "eve", "bob")
+NAMES = tuple(dict.fromkeys((*SELLERS, *CUSTOMERS)))
 MONEY = CURRENCIES.default
 LIMIT = 50
 
@@ -64,8 +65,8 @@ class Shops:
         self._open()
 
     def _open(self) -> None:
-        for name in dict.fromkeys((*SELLERS, *CUSTOMERS)):
-            self._do(put, name, Member(1))
+        for name in NAMES:
+            self._do(put, name, Member(1, roles=("seller",)))
             self._do(open_account, name, "main", MONEY, NUMBERING, limit=1, at=self.at)
             self.pay_in(name, 200_00)
         for seller in SELLERS:
@@ -98,12 +99,20 @@ class Shops:
         self.check()
 
     def _due(self) -> None:
-        for key, quote in self._ask(_all_quotes):
+        for number, quote in self._quotes().items():
             if quote.expires <= self.at:
-                self._do(quotes.expire, key, at=self.at)
-        for number, order in self._ask(_all_orders):
+                self._do(quotes.expire, order_key(number), at=self.at)
+        for number, order in self._orders().items():
             if order.is_held and order.at + timedelta(days=2) <= self.at:
                 self._do(escrow.end, order_key(number), **self._booking)
+
+    def _orders(self) -> dict[int, Order]:
+        found: dict[int, Order] = self._ask(receipts.orders_of, NAMES)
+        return found
+
+    def _quotes(self) -> dict[int, Quote]:
+        found: dict[int, Quote] = self._ask(receipts.quotes_of, NAMES)
+        return found
 
     @property
     def _booking(self) -> dict[str, Any]:
@@ -132,21 +141,23 @@ class Shops:
         self._do(quotes.quote, customer, self._basket(), self._choice(), self._usual, seconds=900, at=self.at, zone=UTC)
 
     def confirm(self) -> None:
-        key, quote = self.chance.choice(self._ask(_all_quotes) or [("0", None)])
-        customer = quote.customer if quote else "alice"
-        self._do(quotes.confirm, int(key), customer, self._usual, limit=LIMIT, **self._booking)
+        number, customer = self._some_quote()
+        self._do(quotes.confirm, number, customer, self._usual, limit=LIMIT, **self._booking)
 
     def discard(self) -> None:
-        key, quote = self.chance.choice(self._ask(_all_quotes) or [("0", None)])
-        self._do(quotes.discard, int(key), quote.customer if quote else "alice", at=self.at)
+        number, customer = self._some_quote()
+        self._do(quotes.discard, number, customer, at=self.at)
+
+    def _some_quote(self) -> tuple[int, str]:
+        found = [(number, quote.customer) for number, quote in self._quotes().items()]
+        return self.chance.choice(found or [(0, "alice")])
 
     def _some_order(self) -> tuple[int, Order]:
-        orders = self._ask(_all_orders)
+        orders = list(self._orders().items())
         if not orders:
             self.order()
-            orders = self._ask(_all_orders)
-        number, order = self.chance.choice(orders[-6:])
-        return number, order
+            orders = list(self._orders().items())
+        return self.chance.choice(orders[-6:])
 
     def advance(self) -> None:
         number, order = self._some_order()
@@ -165,7 +176,7 @@ class Shops:
         on_stock = self.chance.random() < 0.7
         self._do(stepping.refund, number, returned, back, "", order.seller, on_stock=on_stock, **self._booking)
         if not on_stock:
-            after = dict(self._ask(_all_orders))[number]
+            after = self._orders()[number]
             for old, new in zip(order.lines, after.lines, strict=True):
                 self.wasted[new.sku] += new.returned - old.returned
 
@@ -195,74 +206,22 @@ class Shops:
         self._ask(self._check)
 
     def _check(self, tx: ReadTransaction) -> None:
-        orders = dict(_all_orders(tx))
-        reserved = [quote for _, quote in _all_quotes(tx)]
-        self._check_stock(tx, orders, reserved)
-        for name in dict.fromkeys((*SELLERS, *CUSTOMERS)):
-            self._check_money(tx, name, orders)
-            _check_card(tx, name, orders)
-        for seller in SELLERS:
-            shop = tx.fetch(Shop, seller)
-            assert shop.open == sum(order.seller == seller and order.status not in OVER for order in orders.values()), shop
-        used = sum(order.code == "spring" and order.status != "cancelled" for order in orders.values())
-        assert tx.fetch(Promotion, "spring").used == used <= 5, used
+        orders = receipts.check(tx, NAMES, self.supplied, self.wasted, ["spring"])
+        for name in NAMES:
+            self._check_member(tx, name, orders)
         assert {row.sum for row in books.trial_balance(tx, CURRENCIES).items} == {"0.00"}
 
-    def _check_stock(self, tx: ReadTransaction, orders: dict[int, Order], reserved: list[Quote]) -> None:
-        gone: Counter[str] = Counter()
-        for order in orders.values():
-            for line in order.lines:
-                gone[line.sku] += line.quantity - line.returned
-        for quote in reserved:
-            for line in quote.lines:
-                gone[line.sku] += line.quantity
-        for sku, count in self.supplied.items():
-            left = count - gone[sku] - self.wasted[sku]
-            assert tx.fetch(Stock, sku).count == left >= 0, (sku, left)
-
-    def _check_money(self, tx: ReadTransaction, name: str, orders: dict[int, Order]) -> None:
+    def _check_member(self, tx: ReadTransaction, name: str, orders: receipts.Orders) -> None:
+        """Nothing but orders moves money here, and budgets have all of it."""
         account = tx.fetch(Account, first_account(tx, name))
-        sold = sum(_paid(order) for order in orders.values() if order.seller == name)
-        bought = sum(_paid(order) for order in orders.values() if order.customer == name)
-        held = sum(order.total for order in orders.values() if order.customer == name and order.is_held)
-        assert account.balance == self.paid_in[name] + sold - bought >= 0, (name, account)
+        sold = sum(receipts.paid(order) for order in orders.values() if order.seller == name)
+        bought = {number: receipts.paid(order) for number, order in orders.items() if order.customer == name}
+        held = sum(order.total - order.refunded for order in orders.values() if order.customer == name and order.is_held)
+        assert account.balance == self.paid_in[name] + sold - sum(bought.values()) >= 0, (name, account)
         assert account.held == held, (name, account)
         entered = {entry.origin: entry.units for _, entry in tx.beneath(BudgetEntry, name)}
-        expected = {f"order/{number}": _paid(order) for number, order in orders.items() if order.customer == name and _paid(order)}
+        expected = {f"order/{number}": units for number, units in bought.items() if units}
         assert entered == expected, (name, entered, expected)
-
-
-def _check_card(tx: ReadTransaction, name: str, orders: dict[int, Order]) -> None:
-    card = tx.get(Card, name) or Card()
-    own = [order for order in orders.values() if order.customer == name]
-    live = [order for order in own if order.status != "cancelled"]
-    points = sum(map(_points, own)) - sum(voucher.cost for voucher in card.vouchers)
-    assert card.points == points, (name, card, points)
-    assert card.orders == len(live), (name, card)
-    assert card.stamps == sum(order.gain.stamps for order in live), (name, card)
-    changes = [change for _, change in tx.scan(Change, f"{name}/")]
-    assert len(changes) == card.entries
-    assert card.points == sum(change.points for change in changes)
-    assert not changes or changes[-1].balance == card.points
-
-
-def _paid(order: Order) -> int:
-    """What the seller has of an order by now."""
-    return order.total - order.refunded if order.transfer is not None else 0
-
-
-def _points(order: Order) -> int:
-    """What an order has brought, less what its reward has cost, less what was taken back."""
-    part, whole = (order.refunded, order.total) if order.total else (order.price_of_returned, order.price)
-    return order.gain.earned - share(order.gain.earned, part, whole) - order.gain.cost + share(order.gain.cost, part, whole)
-
-
-def _all_orders(tx: ReadTransaction) -> list[tuple[int, Order]]:
-    return sorted((int(key), order) for name in dict.fromkeys(CUSTOMERS) for key, order in tx.beneath(Order, of_customer(name)))
-
-
-def _all_quotes(tx: ReadTransaction) -> list[tuple[str, Quote]]:
-    return [found for name in dict.fromkeys(CUSTOMERS) for found in tx.beneath(Quote, of_customer(name))]
 
 
 MOVES: dict[Callable[[Shops], None], int] = {

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.services.loyalty import cards, memory, programme, promotions
-from securehub.services.loyalty.records import Card, Promotion, Tier, Voucher
+from securehub.services.loyalty.records import FREE_ORDER, Card, Promotion, Tier, Voucher
 from securehub.services.loyalty.terms import InsufficientPoints, counting, month_of, share, tier_of
 from securehub.services.orders import stepping
 from tests.rules.setting import amount
@@ -102,12 +102,14 @@ class GainTests(Shopping):
     def test_free_up_to(self) -> None:
         self.set(free_every=2, free_up_to=amount("3"))
         self.order("coffee", 1)
-        placed = self.order("coffee", 2, reward="off5")
+        placed = self.order("coffee", 2)
         self.assertEqual((placed.total, placed.discount), ("2.00", "3.00"))
+        self.cancel(placed.order)
+        self.refused_order(InsufficientPoints, "costs 100", "coffee", 2, reward="off5")
 
     def test_free_order_keeps_the_reward(self) -> None:
         self.set(free_every=2)
-        self.do(put, "alice", Card(points=100, stamps=1))
+        self.do(put, "alice", Card(points=100, stamps=FREE_ORDER // 2))
         self.assertEqual((self.order("coffee", 1, reward="off5").total, self.card().points), ("0.00", 100))
 
     def test_never_retroactive(self) -> None:

@@ -176,9 +176,14 @@ class PlacingTests(Shopping):
         self.refused_order(InsufficientFunds, "Balance is 0.00 USD", "coffee", 1, source=other)
         self.refused_order(NotFound, "you have no account", "coffee", 1, source=self.bob)
 
-    def test_erased_seller(self) -> None:
-        self.do(put, "bob", replace(Member(1), erased=self.at))
-        self.refused_order(NotFound, "there is no member bob", "coffee", 1)
+    def test_who_does_not_sell(self) -> None:
+        bob = self.setting.get(Member, "bob")
+        for gone in (replace(bob, erased=self.at), replace(bob, locked="for now"), replace(bob, roles=())):
+            self.do(put, "bob", gone)
+            self.refused_order(Conflict, "bob does not sell at the moment", "coffee", 1)
+            self.assertEqual(self.ask(catalogue.catalogue, None, None, "", limit=9).items, [])
+        self.do(put, "bob", bob)
+        self.assertEqual(self.order("coffee", 1).total, "2.50")
 
     def test_all_of_it_or_nothing(self) -> None:
         self.refused_order(OutOfStock, "cake: 10 left, 11 are ordered", "coffee", 1, "cake", 11)
@@ -336,10 +341,13 @@ class EscrowTests(Shopping):
 
     def test_all_goes_back_while_it_is_held(self) -> None:
         number = self.order("coffee", 2).order
+        self.refund(number, back="1.01")
+        self.assertEqual((self.balance("alice"), self.held(), self.found(number).is_held), ("100.00", "3.99", True))
         self.refund(number)
-        self.advance(number, "delivered")
         self.assertEqual((self.balance("alice"), self.held(), self.card().points), ("100.00", "0.00", 0))
         self.assertEqual(self.ask(everything, Due), [])
+        self.advance(number, "delivered")
+        self.assertEqual((self.balance("alice"), self.balance("bob")), ("100.00", "0.00"))
 
     def test_after_some_days(self) -> None:
         number = self.order("coffee", 2).order
@@ -522,6 +530,18 @@ class MemoryTests(Shopping):
         self.advance(number, "delivered")
         for username in ("alice", "bob", "sue"):
             self.do(memory.refuse_to_forget, username)
+
+    def test_an_old_one_is_open(self) -> None:
+        """However many came after it, and however they ended."""
+        self.item("coffee", add=200)
+        self.deposit("alice", "300")
+        for number in range(1, 106):
+            self.order("coffee", 1)
+            if number > 1:
+                self.advance(number, "delivered" if number % 2 else "cancelled")
+        self.refused(Conflict, "1 orders of alice are neither delivered nor cancelled", memory.refuse_to_forget, "alice")
+        self.advance(1, "cancelled")
+        self.do(memory.refuse_to_forget, "alice")
 
     def test_customer(self) -> None:
         for number in range(90):

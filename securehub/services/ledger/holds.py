@@ -379,6 +379,18 @@ def give_up(tx: Transaction, number: int, held: Hold) -> Hold:
     return ended
 
 
+def free_some(tx: Transaction, number: int, held: Hold, units: int) -> None:
+    """
+    Free some of what an open hold has; it is a smaller one from then on.
+
+    @param units: fewer than it has.
+    """
+    assert 0 < units < held.units, (units, held)
+    account = tx.fetch(Account, held.source)
+    tx.put(held.source, replace(account, held=account.held - units))
+    tx.put(_key(number), replace(held, units=held.units - units))
+
+
 def payer_of(tx: ReadTransaction, number: int) -> str:
     """Who made a hold; empty if there is none."""
     held = tx.get(Hold, _key(number))

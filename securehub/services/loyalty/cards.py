@@ -110,9 +110,15 @@ def count(tx: Transaction, customer: str, terms: Terms, order: int, *, at: datet
     if points or terms.reward:
         entries += 1
         tx.put(change_key(customer, entries), Change(at, points, after, "order", order, terms.reward))
-    card = Card(card.orders + 1, after, entries, card.stamps + gain.stamps, spent, vouchers)
+    card = Card(card.orders + 1, after, entries, card.stamps + gain.stamps, spent, vouchers, card.open + 1)
     tx.put(customer, card)
     return card
+
+
+def close(tx: Transaction, customer: str) -> None:
+    """An order is delivered or cancelled."""
+    card = tx.fetch(Card, customer)
+    tx.put(customer, replace(card, open=card.open - 1))
 
 
 def take_back(
@@ -120,7 +126,7 @@ def take_back(
 ) -> tuple[Card, int]:
     """
     Something of an order is returned, or all that is left of it is cancelled: the points that it brought are taken back, be there
-    enough or not, and those that its reward cost are given back.
+    enough or not, and those that its reward cost are given back. Its stamps go back with the last of it.
 
     @param before: units that were given back before.
     @param after: the same with what is given back now.
@@ -136,7 +142,9 @@ def take_back(
         spent[gain.month] -= unspent
     card = replace(card, spent=spent)
     if cancelled:
-        card = replace(card, orders=card.orders - 1, stamps=card.stamps - gain.stamps)
+        card = replace(card, orders=card.orders - 1)
+    if before < after == whole:
+        card = replace(card, stamps=card.stamps - gain.stamps)
     return _change(tx, customer, card, points, "cancellation" if cancelled else "return", at=at, order=order), points
 
 
@@ -177,7 +185,8 @@ def card_of(tx: ReadTransaction, username: str, usual: Programme, *, at: datetim
     gone = {each.reward: each for each in card.vouchers if each.reward not in {row.reward for row in rows}}
     rows += [RewardRow(each.reward, each.name, each.cost, True, waiting.count(each.reward)) for each in gone.values()]
     spent = programme.money.text(sum(counting(card.spent, month).values()))
-    until_free = max(0, programme.free_every - 1 - card.stamps) if programme.free_every else None
+    missing = max(0, programme.stamps_for_free - card.stamps)
+    until_free = -(-missing // programme.stamps) if programme.free_every else None
     tier = tier_of(programme, card.spent, month)
     return CardShown(card.orders, card.points, tier.name, rows, spent, programme.currency, until_free)
 

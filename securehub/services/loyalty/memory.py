@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from securehub.service import Kept, behind, page
 from securehub.services.loyalty.promotions import promotions_of
-from securehub.services.loyalty.records import Card, Change, Codes, Promotion, Use
+from securehub.services.loyalty.records import FREE_ORDER, Card, Change, Codes, Promotion, Use
 from securehub.store.transaction import ReadTransaction, Transaction
 
 
@@ -35,8 +35,8 @@ def _card(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str,
     card = tx.get(Card, username)
     if card is not None and not after:
         waiting = [voucher.name for voucher in card.vouchers]
-        numbers = {"order_count": card.orders, "points": card.points, "stamps": card.stamps, "spent": card.spent}
-        yield "card", numbers | {"redeemed": waiting}
+        numbers = {"order_count": card.orders, "open": card.open, "points": card.points, "spent": card.spent}
+        yield "card", numbers | {"stamps": f"{card.stamps}/{FREE_ORDER}", "redeemed": waiting}
 
 
 def _changes(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,6 +15,9 @@ from securehub.store.records import Record
 MONTHS = 12
 """A tier is for what was spent in so many months, the current one included."""
 
+FREE_ORDER = 720_720
+"""Stamps that a free order is worth. A paid one brings a part of that: a tenth where each tenth is free. All up to 16 divide it evenly."""
+
 PROGRAMME = "programme"
 """The key of the one programme."""
 
@@ -42,8 +45,9 @@ class Card(Record, frozen=True):
     @ivar orders: how many were placed and not cancelled.
     @ivar points: may be below zero, where points that were used have been taken back.
     @ivar entries: how many changes of the points there were; they count up from 1.
-    @ivar stamps: paid orders towards a free one; may be below zero as well.
+    @ivar stamps: what paid orders have brought towards a free one, in parts of L{FREE_ORDER}; may be below zero as well.
     @ivar spent: units in the programme's currency, by month (C{2026-11}), of the months that still count for a tier.
+    @ivar open: orders that are neither delivered nor cancelled.
     """
 
     collection: ClassVar[str] = "card"
@@ -55,6 +59,7 @@ class Card(Record, frozen=True):
     stamps: int = 0
     spent: dict[str, int] = msgspec.field(default_factory=dict)
     vouchers: tuple[Voucher, ...] = ()
+    open: int = 0
 
 
 class Change(Record, frozen=True):
@@ -137,6 +142,16 @@ class Programme(Record, frozen=True):
     @property
     def money(self) -> Currency:
         return currency(self.currency, self.digits)
+
+    @property
+    def stamps(self) -> int:
+        """That a paid order brings."""
+        return FREE_ORDER // self.free_every if self.free_every else 0
+
+    @property
+    def stamps_for_free(self) -> int:
+        """With so many the next order is free."""
+        return self.stamps * (self.free_every - 1)
 
 
 class Promotion(Record, frozen=True):

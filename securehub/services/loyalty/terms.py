@@ -93,7 +93,8 @@ def terms_of(
     """
     What an order would cost and bring now.
 
-    A free order needs neither a reward nor a code, so they are kept for another one. Otherwise the code is taken off first.
+    What is free is taken off first, then the code, then the reward. An order that is free altogether needs neither, so they are kept for
+    another one.
 
     @param price: the units of all that is ordered.
     @param usual: the programme as long as nobody has set another.
@@ -106,14 +107,18 @@ def terms_of(
     programme = programme_of(tx, usual)
     card = tx.get(Card, customer) or Card()
     month = month_of(at, zone)
+    left, reductions, promotion, voucher, used = price, [], None, None, None
+    stamps = programme.stamps
     saved = _saved_as_free(programme, card, price, money)
     if saved:
-        gain = _gain(programme, card, price - saved, money, month, stamps=1 - programme.free_every)
-        return Terms(card, (Reduction("free", "", saved),), price - saved, gain)
-    left, reductions, promotion, voucher, used = price, [], None, None, None
+        stamps = -programme.stamps_for_free
+        reductions.append(Reduction("free", "", saved))
+        left -= saved
+        if not left:
+            code = reward = None
     if code is not None:
         promotion = promotions.good(tx, code, customer, seller, price, money, at=at)
-        reductions.append(Reduction("code", code, min(left, promotion.units + price * promotion.percent // 100)))
+        reductions.append(Reduction("code", code, min(left, promotion.units + left * promotion.percent // 100)))
         left -= reductions[-1].units
     if reward is not None:
         if not left:
@@ -121,7 +126,7 @@ def terms_of(
         voucher, used = _reward(programme, card, reward, money)
         reductions.append(Reduction("reward", used.name, min(left, used.units + left * used.percent // 100)))
         left -= reductions[-1].units
-    gain = _gain(programme, card, left, money, month, cost=used.cost if used else 0)
+    gain = _gain(programme, card, left, money, month, cost=used.cost if used else 0, stamps=stamps)
     return Terms(card, tuple(reductions), left, gain, used.reward if used else "", voucher, code or "", promotion)
 
 
@@ -168,14 +173,14 @@ def share(whole: int, part: int, of: int) -> int:
 
 def _saved_as_free(programme: Programme, card: Card, price: int, money: Currency) -> int:
     """The units that an order saves for being the so-manieth; zero for all others."""
-    if not programme.free_every or card.stamps < programme.free_every - 1:
+    if not programme.free_every or card.stamps < programme.stamps_for_free:
         return 0
     if not programme.free_up_to:
         return price
     return min(price, programme.free_up_to) if money.code == programme.currency else 0
 
 
-def _gain(programme: Programme, card: Card, total: int, money: Currency, month: str, *, cost: int = 0, stamps: int = 1) -> Gain:
+def _gain(programme: Programme, card: Card, total: int, money: Currency, month: str, *, cost: int = 0, stamps: int) -> Gain:
     if money.code != programme.currency:
         return Gain(0, cost, stamps)
     return Gain(points(programme, card, total, month), cost, stamps, total, month)

@@ -111,9 +111,8 @@ class Orders:
         Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
         """
         draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
-        return await session.transact(
-            catalogue.set_item, session.member, sku, draft, self.currencies.meant(currency), limit=self.items_per_seller
-        )
+        money, exactly = self.currencies.meant(currency), currency is not None
+        return await session.transact(catalogue.set_item, session.member, sku, draft, money, exactly=exactly, limit=self.items_per_seller)
 
     @command(
         "ORDER",

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from securehub.members import Member
 from securehub.money import Amount, Currency
-from securehub.refusals import BadArgument, Exists, LimitExceeded, NotFound
+from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
@@ -91,14 +92,16 @@ class Draft(NamedTuple):
     active: bool | None
 
 
-def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Currency, *, limit: int) -> ItemSet:
+def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Currency, *, exactly: bool = False, limit: int) -> ItemSet:
     """
     Make an item, or change one.
 
     @param currency: of its price, where it is new.
+    @param exactly: whether an item that there is has to have it, as the seller has said so.
     @param limit: how many items a seller may have.
 
     @raise Exists: it is another seller's.
+    @raise Conflict: its price is in another currency.
     @raise BadArgument: a new item needs a price; or the price has too many decimals.
     """
     item, stock = tx.get(Item, sku), tx.get(Stock, sku) or Stock(0)
@@ -106,6 +109,8 @@ def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Cur
         item = _new(tx, seller, sku, draft, currency, limit)
     elif item.seller != seller:
         raise Exists(f"there is an item {sku} of {item.seller}'s")
+    elif exactly and item.currency != currency.code:
+        raise Conflict(f"the price of {sku} is in {item.currency}; offer another item for {currency.code}")
     said = {name: value for name in ("name", "unit", "tags", "low", "active") if (value := getattr(draft, name)) is not None}
     if draft.price is not None:
         said["units"] = _units(item.money, draft.price)
@@ -148,18 +153,34 @@ def catalogue(tx: ReadTransaction, seller: str | None, search: str | None, after
     @param after: only what comes after that sku.
     """
     found: list[ItemRow] = []
+    selling: dict[str, bool] = {}
     last = after
     for count, (sku, item) in enumerate(_looked_through(tx, seller, after)):
         if len(found) == limit or count == MOST_LOOKED_AT:
             return Catalogue(found, more=True, next=last)
         last = sku
-        if item.active and (not search or _matches(sku, item, search)):
+        if item.active and (not search or _matches(sku, item, search)) and _remembered(selling, tx, item.seller):
             found.append(_row(sku, item, tx.fetch(Stock, sku).count))
     return Catalogue(found)
 
 
 def _row(sku: str, item: Item, count: int) -> ItemRow:
     return ItemRow(sku, item.name, item.money.text(item.units), item.currency, count, item.seller, item.unit, item.tags)
+
+
+def sells(tx: ReadTransaction, username: str) -> bool:
+    """
+    Whether a member sells anything. Who is locked out or has the role no more does not, and cannot say of each item that it is not active.
+    """
+    member = tx.get(Member, username)
+    return member is not None and "seller" in member.roles and not member.locked and not member.erased
+
+
+def _remembered(selling: dict[str, bool], tx: ReadTransaction, seller: str) -> bool:
+    """Whether a seller sells, looked up once."""
+    if seller not in selling:
+        selling[seller] = sells(tx, seller)
+    return selling[seller]
 
 
 def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:

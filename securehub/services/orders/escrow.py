@@ -46,27 +46,26 @@ def pay_out(
     tx: Transaction, number: int, order: Order, by: str, *, at: datetime, watchers: Sequence[Watcher]
 ) -> tuple[Order, Sequence[str]]:
     """
-    What is held is the seller's, but for what was refunded meanwhile. The caller puts the order.
+    What is held is the seller's. The caller puts the order.
 
     @return: the order, and warnings for its customer.
     """
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
     agenda.forget(tx, DUTY, order_key(number), held.expires)
-    units = order.total - order.refunded
-    if not units:
-        holds.give_up(tx, order.hold, held)
-        return replace(order, hold=None), ()
-    moved = holds.take(tx, order.hold, held, units, KIND, f"order/{number}", by, at=at, watchers=watchers)
+    moved = holds.take(tx, order.hold, held, held.units, KIND, f"order/{number}", by, at=at, watchers=watchers)
     return replace(order, hold=None, transfer=moved.transfer), moved.warnings
 
 
-def free(tx: Transaction, number: int, order: Order) -> Order:
+def free(tx: Transaction, number: int, order: Order, units: int) -> Order:
     """
-    What is held is the customer's again. The caller puts the order.
+    So much of what is held is the customer's again. The caller puts the order.
     """
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
+    if units < held.units:
+        holds.free_some(tx, order.hold, held, units)
+        return order
     agenda.forget(tx, DUTY, order_key(number), held.expires)
     holds.give_up(tx, order.hold, held)
     return replace(order, hold=None)

@@ -18,14 +18,10 @@ from securehub.services.loyalty.records import Card
 from securehub.services.messages import ORDER, PAST_ORDERS, Message
 from securehub.services.orders.quotes import expire
 from securehub.services.orders.records import Item, Order, Quote, Shop, Stock, of_customer, of_seller
-from securehub.services.orders.states import OVER
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 40
 """Records that one transaction blanks."""
-
-LOOKED_AT = 100
-"""So many of a member's latest orders are looked at for one that is not over."""
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
@@ -40,11 +36,9 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
     shop = tx.get(Shop, username)
     if shop is not None and shop.open:
         raise Conflict(f"{shop.open} orders with {username} are neither delivered nor cancelled")
-    if tx.get(Card, username) is None:
-        return
-    for key, order in tx.beneath(Order, of_customer(username), limit=LOOKED_AT, reverse=True):
-        if order.status not in OVER:
-            raise Conflict(f"order {int(key)} is neither delivered nor cancelled")
+    card = tx.get(Card, username)
+    if card is not None and card.open:
+        raise Conflict(f"{card.open} orders of {username} are neither delivered nor cancelled")
 
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:

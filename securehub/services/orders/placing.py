@@ -14,7 +14,6 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from securehub import members
 from securehub.money import Currency
 from securehub.refusals import BadArgument, Conflict, Refusal
 from securehub.reply import MoneyReply
@@ -26,7 +25,7 @@ from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card, Programme
 from securehub.services.loyalty.terms import Terms, terms_of
 from securehub.services.orders import escrow, notices
-from securehub.services.orders.catalogue import item_of
+from securehub.services.orders.catalogue import item_of, sells
 from securehub.services.orders.records import Line, Order, Shop, Step, Stock, order_key
 from securehub.services.orders.states import FIRST
 from securehub.services.orders.words import Wanted
@@ -141,6 +140,7 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
 
     @raise BadArgument: it is of several sellers, or in several currencies.
     @raise OutOfStock: there are not enough of an item.
+    @raise Conflict: the seller does not sell at the moment.
     """
     lines: list[Line] = []
     left: dict[str, int] = {}
@@ -158,7 +158,8 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
         if count < item.low <= stock.count:
             low.append(sku)
     assert lines, "an order has an item"
-    members.fetch(tx, seller)
+    if not sells(tx, seller):
+        raise Conflict(f"{seller} does not sell at the moment")
     return Basket(seller, item.money, tuple(lines), left, tuple(low))
 
 

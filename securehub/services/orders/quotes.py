@@ -42,6 +42,7 @@ class Quoted(Reply, frozen=True):
 
     @ivar discount: what is taken off the price.
     @ivar earned: points that it brings.
+    @ivar cost: points that its reward costs, be it that they are paid already.
     """
 
     quote: int
@@ -52,12 +53,14 @@ class Quoted(Reply, frozen=True):
     earned: int
     expires: datetime
     items: list[QuotedRow]
+    cost: int = 0
 
     def status(self) -> str:
         off = f" ({self.discount} {self.currency} off)" if self.discount.strip("0.") else ""
+        points = f" and {self.cost} points" if self.cost else ""
         goods = ", ".join(f"{each.quantity} {each.sku}" for each in self.items)
         return (
-            f"Quote {self.quote}: {goods} from {self.seller} for {self.total} {self.currency}{off}, until {when(self.expires)}. "
+            f"Quote {self.quote}: {goods} from {self.seller} for {self.total} {self.currency}{off}{points}, until {when(self.expires)}. "
             f"orders.confirm {self.quote} orders it."
         )
 
@@ -116,12 +119,12 @@ def quote(
     number = tx.number("quote")
     until = at + timedelta(seconds=seconds)
     money = basket.money
-    made = Quote(at, customer, basket.seller, money.code, money.digits, basket.lines, terms.total, until, *choice)
+    made = Quote(at, customer, basket.seller, money.code, money.digits, basket.lines, terms.total, until, *choice, terms.gain.cost)
     tx.put(order_key(number), made)
     agenda.remind(tx, DUTY, order_key(number), until)
     rows = [QuotedRow(each.sku, each.name, each.quantity, money.text(each.units), money.text(each.price)) for each in basket.lines]
     off = money.text(basket.price - terms.total)
-    return Quoted(number, money.text(terms.total), money.code, basket.seller, off, terms.gain.earned, until, rows)
+    return Quoted(number, money.text(terms.total), money.code, basket.seller, off, terms.gain.earned, until, rows, terms.gain.cost)
 
 
 def confirm(
@@ -148,6 +151,8 @@ def confirm(
     if terms.total > found.total:
         money = found.money
         raise Conflict(f"it costs {money.priced(terms.total)} by now, and the quote says {money.priced(found.total)}; ask for another one")
+    if terms.gain.cost > found.cost:
+        raise Conflict(f"its reward costs {terms.gain.cost} points by now, and the quote says {found.cost}; ask for another one")
     _end(tx, number, found)
     return book(tx, customer, basket, choice, terms, limit=limit, at=at, zone=zone, watchers=watchers)
 

@@ -180,6 +180,7 @@ class Quote(Record, frozen=True):
     An order that is not placed yet, by number, beneath its customer. Its goods have left the stock until it expires.
 
     @ivar total: units that it costs at most.
+    @ivar cost: points that its reward costs at most.
     """
 
     collection: ClassVar[str] = "quote"
@@ -197,6 +198,7 @@ class Quote(Record, frozen=True):
     reward: str | None = None
     code: str | None = None
     source: str | None = None
+    cost: int = 0
 
     @property
     def money(self) -> Currency:

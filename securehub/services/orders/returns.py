@@ -86,10 +86,8 @@ def give_back_all(tx: Transaction, number: int, order: Order, by: str, *, at: da
     restock(tx, order.lines, lines)
     before, after, whole = _reckoned(order, lines, order.total)
     card, _ = cards.take_back(tx, order.customer, order.gain, before, after, whole, number, cancelled=True, at=at)
-    if order.is_held:
-        order = escrow.free(tx, number, order)
-    else:
-        pay_back(tx, number, order, order.total - order.refunded, f"order {number}", by, at=at, watchers=watchers)
+    left = order.total - order.refunded
+    order, _ = pay_back(tx, number, order, left, f"order {number}", by, at=at, watchers=watchers)
     return replace(order, lines=lines, refunded=order.total), card
 
 
@@ -103,23 +101,27 @@ def restock(tx: Transaction, before: Sequence[Line], after: Sequence[Line]) -> N
 
 def pay_back(
     tx: Transaction, number: int, order: Order, units: int, memo: str, by: str, *, at: datetime, watchers: Sequence[Watcher]
-) -> int | None:
+) -> tuple[Order, int | None]:
     """
-    @return: the number of the transfer; None where none was needed.
+    The customer has so much of an order's money again: the seller pays it back, or it is held no more. The caller puts the order.
+
+    @return: the order, and the number of the transfer; None where none was needed.
 
     @raise InsufficientFunds: the seller has the money no more.
     @raise NotFound: the customer has been erased.
     """
-    if not units or order.is_held:
-        # What is held is not paid; so much less will be, once it is delivered.
-        return None
+    if not units:
+        return order, None
+    if order.is_held:
+        return escrow.free(tx, number, order, units), None
     # Whom nobody can pay any more cannot be paid back either.
     members.fetch(tx, order.customer)
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = f"order/{number}"
-    return movement.move(
+    moved = movement.move(
         tx, order.target, seller, order.source, customer, units, KIND, memo, by=by, at=at, reference=reference, watchers=watchers
-    ).transfer
+    )
+    return order, moved.transfer
 
 
 def _reckoned(order: Order, lines: Sequence[Line], refunded: int) -> tuple[int, int, int]:
@@ -171,12 +173,14 @@ def refund(
     if units > left:
         raise LimitExceeded(f"{order.money.priced(left)} of order {number} is left, {order.money.priced(units)} is to be refunded")
     if not units and lines == order.lines:
+        if left:
+            raise Conflict(f"all goods of order {number} have come back; {order.money.priced(left)} of it is left, so say which amount=")
         raise Conflict(f"all of order {number} has gone back already")
     if on_stock:
         restock(tx, order.lines, lines)
     before, after, whole = _reckoned(order, lines, order.refunded + units)
     _, points = cards.take_back(tx, order.customer, order.gain, before, after, whole, number, at=at)
-    transfer = pay_back(tx, number, order, units, reason or f"order {number}", by, at=at, watchers=watchers)
+    order, transfer = pay_back(tx, number, order, units, reason or f"order {number}", by, at=at, watchers=watchers)
     order = replace(order, lines=lines, refunded=order.refunded + units)
     tx.put(order_key(number), order)
     notices.tell(tx, number, order, by)

@@ -15,7 +15,7 @@ from securehub.money import Amount
 from securehub.refusals import Forbidden, NotFound
 from securehub.reply import MoneyReply
 from securehub.services.ledger.watching import Watcher
-from securehub.services.loyalty import promotions
+from securehub.services.loyalty import cards, promotions
 from securehub.services.loyalty.records import Card
 from securehub.services.orders import escrow, notices, returns
 from securehub.services.orders.records import Order, Shop, Step, order_key
@@ -152,6 +152,7 @@ def _step(tx: Transaction, number: int, order: Order, status: str, by: str, *, a
     if status in OVER:
         shop = tx.fetch(Shop, order.seller)
         tx.put(order.seller, replace(shop, open=shop.open - 1))
+        cards.close(tx, order.customer)
     notices.tell(tx, number, order)
     return order
 
