@@ -13,7 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.store.chain import Broken, Journal
 from securehub.store.files import RealDirectory
 from securehub.store.keys import PLAIN, Keys
-from tests.store.books import Books, put
+from securehub.store.transport import export, take_in
+from tests.rules.setting import RECORDS
+from tests.store.books import INVARIANTS, Books, put, taken
 
 SCRIPT = Path(__file__).resolve().parents[1] / "tools" / "verify_chain.py"
 SEALED = Keys(bytes(32), source="test")
@@ -60,6 +62,24 @@ class Script(SynchronousTestCase):
                 self.assertEqual(status, 1)
                 fault = self.assertRaises(Broken, self.walk, directory)
                 self.assertIn(f"{fault.file}, line {fault.line}: ", said)
+
+    def test_imported(self) -> None:
+        """A hub that was imported begins with the hash that the export named: that is taken as it is, and what follows is checked."""
+        books = self.books(PLAIN)
+        exported = b"".join(export(books.put(Path(self.mktemp())), RECORDS))
+        imported = RealDirectory(Path(self.mktemp()))
+        take_in(iter(exported.splitlines(keepends=True)), "export.jsonl", imported, RECORDS, INVARIANTS)
+        books.setting = taken(imported)
+        books.pay(3)
+        directory = books.put(Path(self.mktemp()))
+        status, said = self.run_script(directory.path)
+        self.assertEqual(status, 0, said)
+        self.assertIn("commits 10 to 12, ", said)
+        name = min(books.files)
+        put(directory.path, {name: books.files[name].replace(b"for lunch", b"for lynch")})
+        status, said = self.run_script(directory.path)
+        self.assertEqual(status, 1)
+        self.assertIn(f"{name}, line 2: ", said)
 
     def walk(self, directory: RealDirectory) -> None:
         for _ in Journal(directory).walk():
