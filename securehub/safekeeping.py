@@ -39,6 +39,7 @@ class Safekeeping:
     Looks after what is kept.
 
     @ivar backup_at: when the newest backup was made; None if there is none.
+    @ivar no_backup: why the last one could not be made; empty if it could.
     @ivar drill: what came of the last drill; None if there was none.
     @ivar verified: what came of the last verification since the start.
     """
@@ -54,6 +55,7 @@ class Safekeeping:
         self._kept = settings["backups_kept"]
         self._busy: str | None = None
         self.backup_at: datetime | None = None
+        self.no_backup = ""
         self.drill: Checked | None = None
         self.verified: Checked | None = None
         if beside is not None:
@@ -84,6 +86,7 @@ class Safekeeping:
         @raise Unavailable: it cannot be written.
         """
         said = await self._run("backup", "--until", str(self._store.synced), "--kept", str(self._kept))
+        self.no_backup = "" if not said["status"] else str(said.get("bad") or said.get("refused"))
         if said["status"]:
             raise _refusal("no backup was made", said)
         self.backup_at = msgspec.convert(said["at"], datetime)
@@ -157,7 +160,7 @@ class Safekeeping:
             try:
                 await self.back_up()
                 await self.drill_newest()
-            except Conflict as refusal:
+            except (Conflict, Unavailable) as refusal:
                 _log.error("{refusal}.", refusal=str(refusal))
 
     def stop(self) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
 from securehub.store import journal
+from securehub.store.fold import Folded, Order
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
 from securehub.store.transaction import Transaction
@@ -94,12 +96,15 @@ class Safekeeping(SynchronousTestCase):
         self.assertIsNotNone(self.call("admin.status")["last_backup"])
 
     def test_refused(self) -> None:
-        """What could not be done is a refusal that says why, and no news."""
+        """What could not be done is a refusal that says why; that there is no backup is a trouble until there is one."""
         self.world.beside.says = {tool: {"refused": "the disk: full", "status": 2} for tool in ("backup", "drill", "verify")}
         for tool in ("backup", "drill", "verify"):
             refusal = self.call(f"admin.{tool}")
             self.assertEqual(refusal["data"]["code"], "unavailable")
             self.assertIn("the disk: full", refusal["message"])
+        self.assertEqual(self.troubles(), "the last backup failed (the disk: full)")
+        self.world.beside.says = {}
+        self.call("admin.backup")
         self.assertEqual(self.troubles(), "")
 
     def test_damage(self) -> None:
@@ -107,11 +112,12 @@ class Safekeeping(SynchronousTestCase):
         bad = {"bad": "journal-1.jsonl, line 3: the line's hash does not fit", "file": "journal-1.jsonl", "line": 3, "status": 1}
         self.world.beside.says = {"verify": bad, "backup": bad}
         self.assertIn("line 3", self.call("admin.backup")["message"])
-        self.assertEqual(self.troubles(), "")
+        self.assertEqual(self.troubles(), f"the last backup failed ({bad['bad']})")
         found = self.call("admin.verify")
         self.assertEqual((found["passed"], found["why"]), (False, bad["bad"]))
         self.assertIn("verification failed (journal-1.jsonl, line 3", self.troubles())
         self.world.beside.says = {}
+        self.call("admin.backup")
         self.call("admin.verify")
         self.assertEqual(self.troubles(), "")
 
@@ -129,6 +135,13 @@ class Safekeeping(SynchronousTestCase):
         alice.send("OPEN savings")
         self.world.settle()
         self.assertIn("No space left", self.troubles())
+
+    def test_not_folded(self) -> None:
+        """A journal that cannot be folded is a trouble: what stands in the way of that may stand in the way of a start."""
+        self.start(make_folder=lambda directory: FailingFolder())
+        self.world.member("alice")
+        self.world.elapse(25 * HOUR)
+        self.assertIn("the journal is not folded (segment 1 is damaged)", self.troubles())
 
     def test_books(self) -> None:
         """Whether the books balance is looked at there and then, while accounts are few; then the last look at all has to do."""
@@ -168,7 +181,7 @@ class Safekeeping(SynchronousTestCase):
         self.world.beside.says["backup"] = {"refused": "the disk: full", "status": 2}
         for _ in range(50 * 6):
             self.world.elapse(600)
-        self.assertEqual(self.troubles(), "a backup is overdue")
+        self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
     def test_damage_by_itself(self) -> None:
         """A backup that cannot be made as something is damaged is in the log, and tried again."""
@@ -232,6 +245,16 @@ class Safekeeping(SynchronousTestCase):
         self.world.directory.fail(OSError(28, "No space left on device"))
         self.assertEqual(self.call("admin.change_key")["data"]["code"], "unavailable")
         self.assertEqual(self.world.member("alice").ask("OPEN savings")[-1][:2], "OK")
+
+
+class FailingFolder:
+    """Somebody beside the daemon who cannot fold."""
+
+    def fold(self, order: Order) -> Deferred[Folded | None]:
+        return fail(RuntimeError("segment 1 is damaged"))
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
 
 
 def break_a_rule(store: Any, rule: Any) -> None:

@@ -95,6 +95,7 @@ class Safety:
         self.clock = hub.clock
         self.currencies = hub.currencies
         self.safekeeping = hub.safekeeping
+        self.upkeep = hub.upkeep
         hub.chores.every(hub.safekeeping.look_seconds, hub.safekeeping.keep)
         hub.chores.every(HOUR, self.log)
 
@@ -172,6 +173,10 @@ class Safety:
         for what, look in (("drill", kept.drill), ("verification", kept.verified)):
             if look is not None and not look.passed:
                 found.append(f"the last {what} failed ({look.why})")
+        if self.upkeep and self.upkeep.trouble:
+            found.append(f"the journal is not folded ({self.upkeep.trouble})")
+        if kept.no_backup:
+            found.append(f"the last backup failed ({kept.no_backup})")
         if kept.overdue:
             found.append("a backup is overdue")
         return found
