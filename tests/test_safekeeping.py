@@ -4,8 +4,10 @@ Backups, drills and verification while a hub runs: what is told, refused, and do
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,6 +18,7 @@ from securehub.store import journal
 from securehub.store.fold import Folded, Order
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
+from securehub.store.rotation import Use
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory
 from tests.store.setting import at_once
@@ -236,8 +239,25 @@ class Safekeeping(SynchronousTestCase):
         self.assertEqual(self.call("admin.change_key"), {"key": name_of(TWO)})
         self.world.member("alice")
         newest = self.world.directory.files[max(name for name in self.world.directory.files if name.startswith("journal"))]
+        self.assertEqual(
+            [(entry["by"], entry["command"]) for entry in self.call("admin.audit")["items"]], [("operator", "admin.change_key")]
+        )
         self.assertIn(name_of(TWO).encode(), newest)
         self.assertNotIn(b'"alice"', newest)
+
+    def test_keys(self) -> None:
+        """What each key is needed for is told as the tool says it, with the archive's days as they are set."""
+        gone_at = datetime(2027, 2, 3, 12, tzinfo=UTC)
+        uses = [Use("aa11", True, True, 1, 2), Use("bb22", False, False, archive=3, gone_at=gone_at, backups=1)]
+        self.start(archive_days=77)
+        self.world.beside.says["keys"] = {"keys": list(map(msgspec.structs.asdict, uses)), "status": 0}
+        found = self.call("admin.keys")["items"]
+        self.assertEqual(self.world.beside.asked, [("keys", "--archive-days", "77")])
+        self.assertEqual(
+            [(row["key"], row["there"], row["gone_at"]) for row in found], [("aa11", True, None), ("bb22", False, "2027-02-03T12:00:00Z")]
+        )
+        self.world.beside.says["keys"] = {"refused": "no such file", "status": 2}
+        self.assertIn("no such file", self.call("admin.keys")["message"])
 
     def test_change_key_on_a_full_disk(self) -> None:
         self.start(directory=MemoryDirectory(keys=Keys(ONE)))

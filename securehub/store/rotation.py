@@ -109,6 +109,23 @@ def uses(directory: Directory, target: Path, archive_days: int) -> list[Use]:
     return sorted(found.values(), key=lambda each: not each.current)
 
 
+def described(use: Use) -> str:
+    """In a line."""
+    counts = {
+        "snapshots": use.snapshots,
+        "journal files": use.journal,
+        "archived files": use.archive,
+        "backups": use.backups,
+    }
+    parts = ["current"] if use.current else []
+    parts += [f"{count} {what}" for what, count in counts.items() if count]
+    if use.gone_at is not None:
+        parts.append(f"files gone by {use.gone_at:%Y-%m-%d}")
+    if not use.there:
+        parts.append("this key is not there")
+    return ", ".join(parts)
+
+
 def _keys(directory: Directory, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name in names:
         key = key_of(directory, name)

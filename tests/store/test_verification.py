@@ -12,11 +12,12 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken, Journal
-from securehub.store.keys import Keys, NoKey
+from securehub.store.keys import Keys, NoKey, name_of
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put
 
+ONE, TWO = bytes(32), bytes(range(32))
 FIRST = "journal-000000000000000-0001.jsonl"
 
 
@@ -190,6 +191,50 @@ class VerifyingSealed(Verifying):
     def test_no_key(self) -> None:
         """Without the key nothing is said."""
         self.assertRaises(NoKey, verify, put(Path(self.mktemp()), self.books.files), RECORDS, INVARIANTS)
+
+
+class VerifyingRotated(SynchronousTestCase):
+    """Books whose key was changed, by somebody who has thrown the old one away."""
+
+    def setUp(self) -> None:
+        self.books = Books(Keys(ONE))
+        self.books.pay(4)
+        self.books.restart()
+        self.books.pay(2)
+        self.books.setting.store.change_keys(Keys(TWO, (ONE,)))
+        self.books.settle()
+        self.books.pay(2)
+        self.files = self.books.files
+        self.books.restart()
+        self.books.pay(1)
+        self.books.stop(snapshot=False)
+
+    def verify(self, files: dict[str, bytes], *older: bytes) -> Verified:
+        return verify(put(Path(self.mktemp()), files, Keys(TWO, older)), RECORDS, INVARIANTS)
+
+    def test_old_key(self) -> None:
+        """What is older than the newest snapshot need not be read; bytes and chain are checked, and it is said what was not read."""
+        both = self.verify(self.books.files, ONE)
+        self.assertEqual(both.notes, [])
+        new = self.verify(self.books.files)
+        self.assertEqual((new.commits, new.head, new.records), (both.commits, both.head, both.records))
+        self.assertIn("3 files were checked without being read", new.notes[0])
+        self.assertIn(name_of(ONE), new.notes[0])
+
+    def test_damaged(self) -> None:
+        """A flipped bit in what cannot be read is found all the same."""
+        old = [name for name, content in self.books.files.items() if name_of(ONE).encode() in content.partition(b"\n")[0]]
+        self.assertEqual([name.partition("-")[0] for name in sorted(old)], ["journal", "journal", "snapshot"])
+        for name in old:
+            content = bytearray(self.books.files[name])
+            content[len(content) // 2] ^= 1
+            fault = self.assertRaises(Broken, self.verify, {**self.books.files, name: bytes(content)})
+            self.assertEqual(fault.file, name)
+
+    def test_no_snapshot(self) -> None:
+        """As long as no snapshot has the new key, the old one is needed."""
+        lack = self.assertRaises(NoKey, self.verify, self.files)
+        self.assertIn(name_of(ONE), str(lack))
 
 
 class Forging(Files):
