@@ -230,7 +230,7 @@ class Upkeep:
         if self._stopped:
             return
         self._not_before = self._reactor.seconds() + AGAIN_SECONDS
-        self.trouble = str(fault) or type(fault).__name__
+        self.trouble = str(fault).rstrip(".") or type(fault).__name__
         _log.error(
             "The journal could not be folded, and is as it was: {fault}. The next try is in {minutes:.0f} minutes.",
             fault=self.trouble,
