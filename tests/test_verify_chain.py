@@ -4,6 +4,7 @@ The script that anybody could have written agrees with us about journals.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from securehub.store.transport import export, take_in
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "store.md"
 SCRIPT = Path(__file__).resolve().parents[1] / "tools" / "verify_chain.py"
 SEALED = Keys(bytes(32), source="test")
 
@@ -84,3 +86,36 @@ class Script(SynchronousTestCase):
     def walk(self, directory: RealDirectory) -> None:
         for _ in Journal(directory).walk():
             pass
+
+
+class Page(SynchronousTestCase):
+    """What docs/store.md tells a stranger to type, in a directory without an archive and in one with it."""
+
+    if shutil.which("jq") is None:
+        skip = "jq is not installed"
+
+    def run_lines(self, path: Path, beginning: str, count: int = 1) -> list[str]:
+        """What so many lines of the page print that begin with that one."""
+        lines = PAGE.read_text(encoding="utf-8").splitlines()
+        place = next(place for place, line in enumerate(lines) if line.startswith(f"    {beginning}"))
+        done = subprocess.run(["sh", "-c", "\n".join(lines[place : place + count])], cwd=path, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.splitlines()
+
+    def test_by_hand(self) -> None:
+        """The hash of a line, every transfer, and a head that was noted."""
+        books = Books()
+        books.pay(3)
+        head = books.setting.store.head
+        for archived in (False, True):
+            path = books.put(Path(self.mktemp())).path
+            computed, stated = self.run_lines(path, "file=journal-", 4)
+            self.assertEqual(computed.split()[0], stated)
+            if archived:
+                (path / "archive").mkdir()
+                name = min(books.files)
+                (path / name).rename(path / "archive" / name)
+            self.assertEqual(len(self.run_lines(path, "cat archive/")), 5)
+            (line,) = (line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("    grep -ls"))
+            found = subprocess.run(["sh", "-c", line.replace("3f6d", head)], cwd=path, capture_output=True, text=True, timeout=60)
+            self.assertEqual(len(found.stdout.splitlines()), 1)
