@@ -16,7 +16,7 @@ from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
-from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, Room, Rooms, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -172,7 +172,9 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     if len(mine.rooms) >= limits.rooms:
         raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
     muted = sanction.muted if sanction is not None and sanction.muted is not None and sanction.muted > at else None
-    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted)
+    before = tx.get(LastSaid, place) if found.slow else None
+    said = None if before is None else before.at
+    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted, said=said)
     found = replace(found, members=found.members + 1)
     tx.put(room, found)
     tx.put(place, seat)
@@ -215,7 +217,11 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     """
     room, username = parted.room, parted.username
     left = found.members - 1
-    tx.delete(Seat, seat_key(room, username))
+    place = seat_key(room, username)
+    said = tx.fetch(Seat, place).said if found.slow else None
+    if said is not None:
+        tx.put(place, LastSaid(said))
+    tx.delete(Seat, place)
     rooms = tx.fetch(Rooms, username).rooms
     tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
     if left or found.seq:
