@@ -200,6 +200,12 @@ def fetch(tx: ReadTransaction, conversation: str, seq: int) -> Message:
     return message
 
 
+def author_of(tx: ReadTransaction, conversation: str, seq: int) -> str:
+    """Who wrote a message, which never changes; empty if there is none."""
+    message = tx.get(Message, key(conversation, seq))
+    return "" if message is None else message.by
+
+
 def history(tx: ReadTransaction, conversation: str, newest: int, *, oldest: int = 1, limit: int, before: int | None) -> History:
     """
     The newest messages, or those before a number.

@@ -15,8 +15,9 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
+from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
-from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -340,8 +341,7 @@ def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     sanction = tx.get(Sanction, place)
     if sanction is not None and sanction.banned is not None and sanction.banned > at:
         raise Conflict(f"{username} is banned from {room}{ending(sanction.banned)}")
-    if by in (tx.get(Blocks, username) or Blocks(())).usernames:
-        raise Forbidden(f"{username} wants to hear nothing from you")
+    refuse_blocked(tx, username, by)
     if found.invite:
         tx.put(guest_key(room, username), Guest(by, at))
     tx.announce(member(username), Invited(room, by))

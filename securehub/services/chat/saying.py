@@ -20,6 +20,7 @@ from securehub.refusals import BadArgument, Conflict, Forbidden, RateLimited
 from securehub.reply import Listing, Row
 from securehub.services import messages
 from securehub.services.chat import power
+from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Edited, Removed, Spoken, Whispered, direct_series, room_channel
 from securehub.services.chat.records import Blocks, Correspondent, Direct, Room, Seat, seat_key
 from securehub.services.chat.rooms import JoinedRoom, refuse_muted, seated
@@ -168,8 +169,7 @@ def may_tell(tx: ReadTransaction, username: str, to: str) -> int:
     if username == to:
         raise BadArgument("to: that is you")
     members.fetch(tx, to)
-    if username in (tx.get(Blocks, to) or Blocks(())).usernames:
-        raise Forbidden(f"{to} wants to hear nothing from you")
+    refuse_blocked(tx, to, username)
     if to in (tx.get(Blocks, username) or Blocks(())).usernames:
         raise Conflict(f"you have blocked {to}; unblock them first")
     return (tx.get(Direct, direct_key(username, to)) or Direct()).seq
