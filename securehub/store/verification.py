@@ -206,6 +206,11 @@ class _Verification:
         except NoKey as lack:
             self._check_unread(name, lack)
             return
+        except FileNotFoundError:
+            # The daemon has a newer one meanwhile. If this one was to begin with, there is nothing to go on with.
+            if begins:
+                raise
+            return
         except Damaged as damage:
             raise Broken(name, 0, str(damage)) from None
         if alone:

@@ -5,6 +5,7 @@ Whoever damages or forges anything is found out, with file and line.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken, Journal
+from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, name_of
+from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put
@@ -301,9 +304,55 @@ class Walking(SynchronousTestCase):
         second = "journal-000000000000006-0002.jsonl"
         self.assertEqual(found, [*((FIRST, line, line - 1) for line in range(1, 8)), (second, 1, 6)])
 
+    def test_put_away_meanwhile(self) -> None:
+        """
+        Segments that the daemon puts away, and snapshots that it removes while somebody walks, are no reason to begin again: with much to
+        walk over, and much that is written, that would never come to an end.
+        """
+        books = Books()
+        for _ in range(3):
+            books.pay(4)
+            books.restart()
+        books.pay(1)
+        directory = Tidied(books.put(Path(self.mktemp())).path)
+        walk = Journal(directory).walk()
+        before = [next(walk).number]
+        directory.tidy()
+        self.assertEqual(len([*before, *walk]), 21)
+        directory = Tidied(books.put(Path(self.mktemp())).path, at="journal-000000000000012-0003.jsonl")
+        found = verify(directory, RECORDS, INVARIANTS, until=books.setting.store.number)
+        self.assertTrue(directory.tidied)
+        self.assertEqual(found.commits, 17)
+
     def test_empty(self) -> None:
         journal = Journal(put(Path(self.mktemp()), {"other": b""}))
         self.assertEqual((list(journal.walk()), journal.number, journal.head), ([], 0, b"0" * 64))
+
+
+class Tidied(RealDirectory):
+    """
+    A directory in which a daemon folds and puts away, when a certain file is read for the second time.
+
+    @ivar tidied: whether that has happened.
+    """
+
+    def __init__(self, path: Path, at: str = "") -> None:
+        super().__init__(path)
+        self._at = at
+        self._reads = 0
+        self.tidied = False
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        self._reads += name == self._at
+        if self._reads == 2 and not self.tidied:
+            self.tidy()
+        return super().lines(name)
+
+    def tidy(self) -> None:
+        self.tidied = True
+        names = self.names()
+        self.remove(snapshot_names(names)[0])
+        self.put_away(segment_names(names)[:-1], ARCHIVE)
 
 
 def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
