@@ -60,11 +60,16 @@ class JoinedRoom(Reply, frozen=True):
     keep_days: int = 0
 
     def status(self) -> str:
-        members = "1 member" if self.members == 1 else f"{self.members} members"
+        members = counted(self.members, "member")
         topic = f" Topic: {self.topic}" if self.topic else ""
-        slow = f" Leave {self.slow} seconds between your messages." if self.slow else ""
-        kept = f" Messages are kept for {self.keep_days} days." if self.keep_days else ""
+        slow = f" Leave {counted(self.slow, 'second')} between your messages." if self.slow else ""
+        kept = f" Messages are kept for {counted(self.keep_days, 'day')}." if self.keep_days else ""
         return f"{self.room} has {members}, and its newest message is {self.seq}.{slow}{kept}{topic}"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, as people say it."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 class TopicReply(Reply, frozen=True):

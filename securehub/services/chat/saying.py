@@ -23,7 +23,7 @@ from securehub.services.chat import power
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Edited, Removed, Spoken, Whispered, direct_series, room_channel
 from securehub.services.chat.records import Blocks, Correspondent, Direct, Room, Seat, seat_key
-from securehub.services.chat.rooms import JoinedRoom, refuse_muted, seated
+from securehub.services.chat.rooms import JoinedRoom, counted, refuse_muted, seated
 from securehub.services.messages import History, Message, Said
 from securehub.session import Page
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -135,7 +135,7 @@ def _refuse_hasty(found: Room, seat: Seat, at: datetime) -> None:
     left = found.slow - (at - seat.said).total_seconds()
     if left > 0:
         seconds = math.ceil(left)
-        raise RateLimited(f"one message in {found.slow} seconds is allowed here; {seconds} are left", seconds)
+        raise RateLimited(f"one message in {counted(found.slow, 'second')} is allowed here; wait {counted(seconds, 'second')}", seconds)
 
 
 def _mention(tx: Transaction, room: str, username: str, text: str) -> tuple[str, ...]:
