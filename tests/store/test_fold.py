@@ -546,11 +546,33 @@ class Pruning(SynchronousTestCase):
     """The archive's end."""
 
     def test_never_begun(self) -> None:
-        """A segment that never began has no day of its own, and goes with those before it."""
-        setting = Setting()
+        """A segment that never began has no day of its own, and goes with the next."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(2):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        first, *_ = segment_names(setting.disk.names())
+        setting.disk.put_away([first], archive.ARCHIVE)
         setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
         now = setting.clock.now()
-        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl"])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, now, 1), [])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
+
+    def test_damaged(self) -> None:
+        """One whose first line is damaged still has what others may need: it stays until the one behind it goes."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(4):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+            setting.time.advance(DAY)
+        names = segment_names(setting.disk.names())[:-1]
+        setting.disk.put_away(names, archive.ARCHIVE)
+        for name in names[:2]:
+            path = f"{archive.ARCHIVE}/{name}"
+            setting.disk.files[path] = b"[" + setting.disk.files[path][1:]
+        begun = header(setting.disk.files[f"{archive.ARCHIVE}/{names[2]}"].splitlines()[0]).at
+        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=9), 10), [])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=10), 10), names[:3])  # type: ignore[arg-type]
 
     def test_no_gap(self) -> None:
         """What lies outside of the archive goes first."""
