@@ -54,6 +54,7 @@ class Chat:
         self.limits = Limits.of(hub.settings)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
+        hub.switchboard.greetings.append(reports.greeting)
         self.chores = hub.chores
         self.chores.at_start(self.forget_old)
         self.chores.every(HOUR_SECONDS, self.forget_old)
