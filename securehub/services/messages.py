@@ -171,7 +171,8 @@ def spoken(who: str, text: str, removed: str, edited: bool, receipt: Receipt | N
     name, as everything has that somebody only writes.
     """
     if removed:
-        return f"{who}: (removed by {removed})"
+        # There is no text any more, but in a report.
+        return f"{who}: {text} (removed by {removed})" if text else f"{who}: (removed by {removed})"
     if receipt is not None:
         return f"{who} {text}"
     return f"{who}: {text} (edited)" if edited else f"{who}: {text}"

@@ -110,10 +110,14 @@ def report(tx: Transaction, place: str, seq: int, username: str, reason: str, *,
 
 
 def _context(tx: ReadTransaction, key: str, seq: int) -> Iterable[Line]:
+    """A message and those around it. What was reported stands there as it was, though its author has removed it since."""
     for each in range(max(1, seq - AROUND), seq + AROUND + 1):
-        message = tx.get(messages.Message, messages.key(key, each))
-        if message is not None:
-            yield Line.of(each, message)
+        place = messages.key(key, each)
+        message = tx.get(messages.Message, place)
+        if message is None:
+            continue
+        before = messages.versions(tx, place) if each == seq and message.removed else ()
+        yield Line.of(each, replace(message, text=before[-1].text) if before else message)
 
 
 def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | None) -> Queue:
