@@ -56,7 +56,7 @@ class Safekeeping:
         self._beside = beside
         self._hours = timedelta(hours=settings["backup_hours"])
         self._kept = settings["backups_kept"]
-        self._archive_days = settings["archive_days"]
+        self._settings = settings
         self._busy: str | None = None
         self.backup_at: datetime | None = None
         self.no_backup = ""
@@ -165,7 +165,7 @@ class Safekeeping:
         @raise Conflict: something else runs.
         @raise Unavailable: it could not be done.
         """
-        said = await self._run("keys", "--archive-days", str(self._archive_days))
+        said = await self._run("keys", "--archive-days", str(self._settings["archive_days"]))
         if said["status"]:
             raise _refusal("the keys cannot be listed", said)
         found: list[dict[str, Any]] = said["keys"]

@@ -83,7 +83,7 @@ class Upkeep:
 
     @param segment_bytes: how much has to gather in closed segments at least.
     @param percent: and how much that is, of the newest snapshot, before it is folded.
-    @param archive_days: for how long segments are kept.
+    @param archive_days: gives for how long segments are kept, which may change.
 
     @ivar trouble: why what should be folded is not; empty if all is well.
     """
@@ -99,7 +99,7 @@ class Upkeep:
         *,
         segment_bytes: int,
         percent: int,
-        archive_days: int,
+        archive_days: Callable[[], int],
     ) -> None:
         self._store = store
         self._directory = directory
@@ -147,8 +147,9 @@ class Upkeep:
         """
         archive.sweep(self._directory)
         self._store.writer.turn_page(now)
-        for name in archive.prune(self._directory, now, self._days):
-            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=self._days)
+        days = self._days()
+        for name in archive.prune(self._directory, now, days):
+            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
         if not may_fold:
             return None
         try:

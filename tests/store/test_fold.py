@@ -284,7 +284,8 @@ class Keeping(SynchronousTestCase):
     def begin(self, setting: Setting, **options: Any) -> None:
         self.setting = setting
         self.folder = StepFolder(setting)
-        parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": 10} | options
+        self.archive_days = 10
+        parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": lambda: self.archive_days} | options
         self.upkeep = Upkeep(
             setting.store,
             setting.disk,  # type: ignore[arg-type]
@@ -386,8 +387,9 @@ class Keeping(SynchronousTestCase):
         self.assertEqual(archived + left, list(range(1, self.setting.store.writer.serial + 1)))
         covered = snapshot.read_head(next(self.setting.disk.lines(snapshot_name(self.snapshots()[0])))).serial
         self.assertEqual(archived[-1], covered)
-        self.look(9 * DAY)
+        self.look(7 * DAY)
         self.assertEqual(self.serials("archive"), archived)
+        self.archive_days = 8
         self.look(1 * DAY)
         self.assertEqual(self.serials("archive"), [])
         self.assertEqual(verify(self.setting.disk.files), 100)
