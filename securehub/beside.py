@@ -73,7 +73,7 @@ class Processes:
         """See L{Beside.run}."""
         state, key = str(self._settings["state"]), self._settings["seal_key"]
         command = [sys.executable, "-P", "-m", "securehub.commandline", "store", tool, "--json", "--gently", "--state", state, "--key", key]
-        if tool in ("backup", "drill"):
+        if tool in ("backup", "drill", "keys"):
             command += ["--backups", str(self._backups)]
         process = _Tool()
         self._running.add(process)

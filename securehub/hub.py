@@ -127,7 +127,7 @@ class Hub:
             folder,
             segment_bytes=segment_bytes,
             percent=settings["fold_percent"],
-            archive_days=settings["archive_days"],
+            archive_days=lambda: settings["archive_days"],
         )
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.zone = settings["time_zone"]

@@ -4,8 +4,9 @@ Safekeeping: backups, drills and verification while the hub runs, on demand and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from securehub.beside import Beside
 from securehub.clock import Clock
 from securehub.refusals import Conflict, Unavailable
 from securehub.store.journal import JournalStore
-from securehub.store.keys import NoKey, name_of
+from securehub.store.keys import Keys, NoKey, name_of
 
 _log = Logger()
 
@@ -26,12 +27,14 @@ class Checked(msgspec.Struct, frozen=True):
 
     @ivar commits: up to which commit.
     @ivar why: what is wrong, if anything is.
+    @ivar notes: what is no fault, but should be known.
     """
 
     at: datetime
     passed: bool
     commits: int
     why: str
+    notes: tuple[str, ...] = ()
 
 
 class Safekeeping:
@@ -39,6 +42,7 @@ class Safekeeping:
     Looks after what is kept.
 
     @ivar backup_at: when the newest backup was made; None if there is none.
+    @ivar no_backup: why the last one could not be made; empty if it could.
     @ivar drill: what came of the last drill; None if there was none.
     @ivar verified: what came of the last verification since the start.
     """
@@ -52,8 +56,10 @@ class Safekeeping:
         self._beside = beside
         self._hours = timedelta(hours=settings["backup_hours"])
         self._kept = settings["backups_kept"]
+        self._settings = settings
         self._busy: str | None = None
         self.backup_at: datetime | None = None
+        self.no_backup = ""
         self.drill: Checked | None = None
         self.verified: Checked | None = None
         if beside is not None:
@@ -84,6 +90,7 @@ class Safekeeping:
         @raise Unavailable: it cannot be written.
         """
         said = await self._run("backup", "--until", str(self._store.synced), "--kept", str(self._kept))
+        self.no_backup = "" if not said["status"] else str(said.get("bad") or said.get("refused"))
         if said["status"]:
             raise _refusal("no backup was made", said)
         self.backup_at = msgspec.convert(said["at"], datetime)
@@ -118,19 +125,18 @@ class Safekeeping:
         said = await self._run("verify", "--until", str(until))
         if said["status"] and "bad" not in said:
             raise _refusal("nothing was verified", said)
-        self.verified = Checked(self._clock.now(), not said["status"], until, said.get("bad", ""))
+        self.verified = Checked(self._clock.now(), not said["status"], until, said.get("bad", ""), tuple(said.get("notes", ())))
         if said["status"]:
             _log.error("What is kept is damaged: {why}.", why=self.verified.why)
         return self.verified
 
-    async def change_key(self) -> str:
+    def prepare_key(self) -> Callable[[], Awaitable[str]]:
         """
-        Seal what comes from now on under the first key that is now where the setting says.
+        Look for a new key where the setting says.
 
-        @return: its name.
+        @return: seals what comes from then on under it, and returns its name; raises Unavailable if the disk takes no new segment.
 
         @raise Conflict: there is none, or it is not a new one.
-        @raise Unavailable: the disk takes no new segment.
         """
         try:
             found = self._asked().keys()
@@ -142,12 +148,28 @@ class Safekeeping:
             raise Conflict(f"the key {name_of(found.current)} is the one that is used; put a new one in front of it")
         if self._store.keys.current not in found.older:
             raise Conflict(f"behind the new key, keep {name_of(self._store.keys.current)}, which opens what is there")
+        return partial(self._change_keys, found)
+
+    async def _change_keys(self, keys: Keys) -> str:
         try:
-            await self._store.change_keys(found)
+            await self._store.change_keys(keys)
         except OSError as fault:
             raise Unavailable(f"the disk takes no new segment: {fault.strerror}") from None
-        _log.info("The journal goes on under the key {name}.", name=name_of(found.current))
-        return name_of(found.current)
+        _log.info("The journal goes on under the key {name}.", name=name_of(keys.current))
+        return name_of(keys.current)
+
+    async def list_keys(self) -> list[dict[str, Any]]:
+        """
+        What each key is needed for, see L{securehub.store.rotation.Use}.
+
+        @raise Conflict: something else runs.
+        @raise Unavailable: it could not be done.
+        """
+        said = await self._run("keys", "--archive-days", str(self._settings["archive_days"]))
+        if said["status"]:
+            raise _refusal("the keys cannot be listed", said)
+        found: list[dict[str, Any]] = said["keys"]
+        return found
 
     async def keep(self) -> None:
         """Make a backup and drill it, if it is time for that."""
@@ -157,7 +179,7 @@ class Safekeeping:
             try:
                 await self.back_up()
                 await self.drill_newest()
-            except Conflict as refusal:
+            except (Conflict, Unavailable) as refusal:
                 _log.error("{refusal}.", refusal=str(refusal))
 
     def stop(self) -> None:

@@ -1,5 +1,5 @@
 """
-C{securehub store}: verify, back up, restore, drill, export, import, head, upgrade.
+C{securehub store}: verify, back up, restore, drill, export, import, head, keys, upgrade.
 
 They work on a state directory in which no daemon runs. With C{--until} some only look, and then one may run: that is how the daemon itself
 has them done, in a process beside it.
@@ -22,11 +22,12 @@ import msgspec
 from securehub import __version__, config, service
 from securehub.hub import Hub
 from securehub.store import backup as backups
-from securehub.store import keys, transport
+from securehub.store import rotation, transport
 from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse
 from securehub.store.drill import drill
 from securehub.store.files import RealDirectory
+from securehub.store.keys import Keys, NoKey, find
 from securehub.store.recovery import CannotStart
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
@@ -109,8 +110,20 @@ class Tool:
             found = upgrade(directory, self._records, dry_run=self._given.dry_run)
         self.found = found._asdict() | {"done": not self._given.dry_run}
 
-    def _keys(self) -> keys.Keys:
-        return keys.find(self._settings["seal_key"], beside=self._state)
+    def keys(self) -> None:
+        """It reads first lines alone, so a daemon may run."""
+        if not self._state.is_dir():
+            raise CannotStart(f"there is no directory {self._state}")
+        days = self._given.archive_days
+        days = self._settings["archive_days"] if days is None else days
+        uses = rotation.uses(RealDirectory(self._state, self._keys()), self._backups, days)
+        if self._given.json:
+            self.found = {"keys": list(map(msgspec.structs.asdict, uses))}
+        else:
+            self.found = {use.key or "(plain)": rotation.described(use) for use in uses}
+
+    def _keys(self) -> Keys:
+        return find(self._settings["seal_key"], beside=self._state)
 
     @contextmanager
     def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
@@ -142,7 +155,7 @@ def run(given: Namespace) -> int:
         return _end(given, {"bad": str(fault), "file": fault.file, "line": fault.line}, BAD)
     except InUse as refusal:
         return _end(given, {"refused": f"{refusal}; {_ASK}"}, CANNOT)
-    except (CannotStart, keys.NoKey, backups.CannotRestore, config.BadSetting, service.BadServices) as refusal:
+    except (CannotStart, NoKey, backups.CannotRestore, config.BadSetting, service.BadServices) as refusal:
         return _end(given, {"refused": str(refusal)}, CANNOT)
     except OSError as fault:
         return _end(given, {"refused": f"{fault.filename or 'the disk'}: {fault.strerror or fault}"}, CANNOT)
@@ -185,9 +198,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
     for name in ("verify", "backup", "head", "restore"):
         made[name].add_argument("--until", metavar="N", type=int, help="up to this commit; a daemon may run, but to restore")
-    for name in ("backup", "drill"):
+    for name in ("backup", "drill", "keys"):
         made[name].add_argument("--backups", metavar="DIR", dest="place", help="where backups are kept")
     made["backup"].add_argument("--kept", metavar="N", type=int, default=0, help="remove all but the newest N")
+    made["keys"].add_argument("--archive-days", metavar="N", type=int, help="in place of the setting archive_days")
     made["restore"].add_argument("file", metavar="BACKUP", help="the directory of the backup")
     made["export"].add_argument("file", metavar="FILE", nargs="?", help="the file to write; the standard output if none is given")
     made["import"].add_argument("file", metavar="FILE", help="the file that export wrote")
@@ -202,5 +216,6 @@ _TOOLS = {
     "export": "write all records as plain JSON lines",
     "import": "make a state directory of an export",
     "head": "show the newest commit and its hash",
+    "keys": "show what each key is needed for",
     "upgrade": "bring all records into this version's form",
 }

@@ -15,6 +15,7 @@ from securehub.beside import Last
 from securehub.store.backup import Backup
 from securehub.store.drill import Drill
 from securehub.store.keys import PLAIN, Keys
+from securehub.store.rotation import Use
 
 
 class MemoryBeside:
@@ -82,3 +83,6 @@ class MemoryBeside:
 
     def _verify_well(self, *arguments: str) -> dict[str, Any]:
         return {"commits": int(arguments[1]), "head": "3f6d", "status": 0}
+
+    def _keys_well(self, *arguments: str) -> dict[str, Any]:
+        return {"keys": [msgspec.structs.asdict(Use("", True, True, journal=1))], "status": 0}

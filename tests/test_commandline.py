@@ -98,6 +98,20 @@ class Commands(SynchronousTestCase):
     def test_upgrade(self) -> None:
         self.assertEqual(self.found("upgrade", "--dry-run"), {"formats": {"1": 1}, "older": {}, "commits": 0, "done": False, "status": 0})
 
+    def test_keys(self) -> None:
+        """Also while a daemon runs, and where a key is not there any more."""
+        disk = RealDisk(self.state)
+        disk.hold()
+        self.addCleanup(disk.release)
+        self.assertEqual(self.run_tool("keys")[1], "(plain)   current, 1 journal files\n")
+        key = self.state.with_name("key")
+        key.write_text("ab" * 32)
+        found = self.found("keys", "--key", f"file:{key}", "--archive-days", "10")["keys"]
+        self.assertEqual(
+            [(use["current"], use["journal"], use["gone_at"]) for use in found], [(True, 0, None), (False, 1, "2026-11-29T18:02:00Z")]
+        )  # type: ignore[attr-defined]
+        self.assertEqual(self.run_tool("keys", state=self.other)[0], 2)
+
     def test_in_use(self) -> None:
         """While a daemon runs nothing is done, unless up to some commit."""
         disk = RealDisk(self.state)

@@ -4,16 +4,21 @@ Backups, drills and verification while a hub runs: what is told, refused, and do
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
 from securehub.store import journal
+from securehub.store.fold import Folded, Order
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
+from securehub.store.rotation import Use
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory
 from tests.store.setting import at_once
@@ -94,12 +99,15 @@ class Safekeeping(SynchronousTestCase):
         self.assertIsNotNone(self.call("admin.status")["last_backup"])
 
     def test_refused(self) -> None:
-        """What could not be done is a refusal that says why, and no news."""
+        """What could not be done is a refusal that says why; that there is no backup is a trouble until there is one."""
         self.world.beside.says = {tool: {"refused": "the disk: full", "status": 2} for tool in ("backup", "drill", "verify")}
         for tool in ("backup", "drill", "verify"):
             refusal = self.call(f"admin.{tool}")
             self.assertEqual(refusal["data"]["code"], "unavailable")
             self.assertIn("the disk: full", refusal["message"])
+        self.assertEqual(self.troubles(), "the last backup failed (the disk: full)")
+        self.world.beside.says = {}
+        self.call("admin.backup")
         self.assertEqual(self.troubles(), "")
 
     def test_damage(self) -> None:
@@ -107,11 +115,12 @@ class Safekeeping(SynchronousTestCase):
         bad = {"bad": "journal-1.jsonl, line 3: the line's hash does not fit", "file": "journal-1.jsonl", "line": 3, "status": 1}
         self.world.beside.says = {"verify": bad, "backup": bad}
         self.assertIn("line 3", self.call("admin.backup")["message"])
-        self.assertEqual(self.troubles(), "")
+        self.assertEqual(self.troubles(), f"the last backup failed ({bad['bad']})")
         found = self.call("admin.verify")
         self.assertEqual((found["passed"], found["why"]), (False, bad["bad"]))
         self.assertIn("verification failed (journal-1.jsonl, line 3", self.troubles())
         self.world.beside.says = {}
+        self.call("admin.backup")
         self.call("admin.verify")
         self.assertEqual(self.troubles(), "")
 
@@ -129,6 +138,13 @@ class Safekeeping(SynchronousTestCase):
         alice.send("OPEN savings")
         self.world.settle()
         self.assertIn("No space left", self.troubles())
+
+    def test_not_folded(self) -> None:
+        """A journal that cannot be folded is a trouble: what stands in the way of that may stand in the way of a start."""
+        self.start(make_folder=lambda directory: FailingFolder())
+        self.world.member("alice")
+        self.world.elapse(25 * HOUR)
+        self.assertIn("the journal is not folded (segment 1 is damaged)", self.troubles())
 
     def test_books(self) -> None:
         """Whether the books balance is looked at there and then, while accounts are few; then the last look at all has to do."""
@@ -168,7 +184,7 @@ class Safekeeping(SynchronousTestCase):
         self.world.beside.says["backup"] = {"refused": "the disk: full", "status": 2}
         for _ in range(50 * 6):
             self.world.elapse(600)
-        self.assertEqual(self.troubles(), "a backup is overdue")
+        self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
     def test_damage_by_itself(self) -> None:
         """A backup that cannot be made as something is damaged is in the log, and tried again."""
@@ -223,8 +239,25 @@ class Safekeeping(SynchronousTestCase):
         self.assertEqual(self.call("admin.change_key"), {"key": name_of(TWO)})
         self.world.member("alice")
         newest = self.world.directory.files[max(name for name in self.world.directory.files if name.startswith("journal"))]
+        self.assertEqual(
+            [(entry["by"], entry["command"]) for entry in self.call("admin.audit")["items"]], [("operator", "admin.change_key")]
+        )
         self.assertIn(name_of(TWO).encode(), newest)
         self.assertNotIn(b'"alice"', newest)
+
+    def test_keys(self) -> None:
+        """What each key is needed for is told as the tool says it, with the archive's days as they are set."""
+        gone_at = datetime(2027, 2, 3, 12, tzinfo=UTC)
+        uses = [Use("aa11", True, True, 1, 2), Use("bb22", False, False, archive=3, gone_at=gone_at, backups=1)]
+        self.start(archive_days=77)
+        self.world.beside.says["keys"] = {"keys": list(map(msgspec.structs.asdict, uses)), "status": 0}
+        found = self.call("admin.keys")["items"]
+        self.assertEqual(self.world.beside.asked, [("keys", "--archive-days", "77")])
+        self.assertEqual(
+            [(row["key"], row["there"], row["gone_at"]) for row in found], [("aa11", True, None), ("bb22", False, "2027-02-03T12:00:00Z")]
+        )
+        self.world.beside.says["keys"] = {"refused": "no such file", "status": 2}
+        self.assertIn("no such file", self.call("admin.keys")["message"])
 
     def test_change_key_on_a_full_disk(self) -> None:
         self.start(directory=MemoryDirectory(keys=Keys(ONE)))
@@ -232,6 +265,16 @@ class Safekeeping(SynchronousTestCase):
         self.world.directory.fail(OSError(28, "No space left on device"))
         self.assertEqual(self.call("admin.change_key")["data"]["code"], "unavailable")
         self.assertEqual(self.world.member("alice").ask("OPEN savings")[-1][:2], "OK")
+
+
+class FailingFolder:
+    """Somebody beside the daemon who cannot fold."""
+
+    def fold(self, order: Order) -> Deferred[Folded | None]:
+        return fail(RuntimeError("segment 1 is damaged"))
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
 
 
 def break_a_rule(store: Any, rule: Any) -> None:

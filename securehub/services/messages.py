@@ -171,7 +171,8 @@ def spoken(who: str, text: str, removed: str, edited: bool, receipt: Receipt | N
     name, as everything has that somebody only writes.
     """
     if removed:
-        return f"{who}: (removed by {removed})"
+        # There is no text any more, but in a report.
+        return f"{who}: {text} (removed by {removed})" if text else f"{who}: (removed by {removed})"
     if receipt is not None:
         return f"{who} {text}"
     return f"{who}: {text} (edited)" if edited else f"{who}: {text}"
@@ -198,6 +199,12 @@ def fetch(tx: ReadTransaction, conversation: str, seq: int) -> Message:
     if message is None:
         raise NotFound(f"there is no message {seq}")
     return message
+
+
+def author_of(tx: ReadTransaction, conversation: str, seq: int) -> str:
+    """Who wrote a message, which never changes; empty if there is none."""
+    message = tx.get(Message, key(conversation, seq))
+    return "" if message is None else message.by
 
 
 def history(tx: ReadTransaction, conversation: str, newest: int, *, oldest: int = 1, limit: int, before: int | None) -> History:

@@ -49,29 +49,35 @@ def sweep(directory: Directory) -> None:
 
 def prune(directory: Directory, now: datetime, days: int) -> list[str]:
     """
-    Remove segments from the archive whose days are over. They count from the beginning of the segment, as nothing in it is older.
+    Remove segments from the archive whose days are over. They count from the beginning of the segment, as nothing in it is older. One that
+    does not say when it began goes with the next that does.
 
     @return: the names of those that were removed.
     """
-    removed = []
+    removed: list[str] = []
+    undated: list[str] = []
     # One that a crash has left outside goes in first, with the next snapshot: else there would be a gap in the chain behind it.
     outside = min(map(serial_of, segment_names(directory.names())), default=0)
     for name in segment_names(directory.names(ARCHIVE)):
         if serial_of(name) > outside:
             break
-        path = f"{ARCHIVE}/{name}"
-        begun = _begun(directory, path)
-        if begun is not None and now - begun < days * DAY:
+        begun = _begun(directory, f"{ARCHIVE}/{name}")
+        if begun is None:
+            undated.append(name)
+            continue
+        if now - begun < days * DAY:
             break
-        # One after the other, so that no crash leaves a gap in the chain: what was moved or removed before is so on the disk by now.
-        directory.sync_names(ARCHIVE)
-        directory.remove(path)
-        removed.append(name)
+        for each in (*undated, name):
+            # One after the other, so that no crash leaves a gap in the chain: what was moved or removed before is so on the disk by now.
+            directory.sync_names(ARCHIVE)
+            directory.remove(f"{ARCHIVE}/{each}")
+            removed.append(each)
+        undated.clear()
     return removed
 
 
 def _begun(directory: Directory, name: str) -> datetime | None:
-    """When a segment began; None for one that never did."""
+    """When a segment began; None for one that does not say: whose first line a power cut has torn, or something has damaged."""
     try:
         return lines.header(next(directory.lines(name), b"")).at
     except Damaged:

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -259,14 +259,20 @@ def _copy_snapshots(directory: RealDirectory, target: Path, number: int, ending:
     copied = {}
     for name in snapshot_names(directory.names()):
         if int(name[9:-6]) <= number:
-            copy = _Copy(target / (name + ending), name)
-            try:
-                for line in directory.lines(name):
-                    copy.add(line)
-                copied[name] = copy.finish()
-            finally:
-                copy.close()
+            # The daemon may have removed it meanwhile, for a newer one.
+            with suppress(FileNotFoundError):
+                copied[name] = _copy_file(directory.lines(name), target / (name + ending), name)
     return copied
+
+
+def _copy_file(content: Iterator[bytes], path: Path, name: str) -> Kept:
+    copy = _Copy(path, name)
+    try:
+        for line in content:
+            copy.add(line)
+        return copy.finish()
+    finally:
+        copy.close()
 
 
 class _Copy:

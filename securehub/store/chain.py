@@ -109,7 +109,7 @@ class Journal:
         places = {name: f"{ARCHIVE}/{name}" for name in segment_names(self._directory.names(ARCHIVE))}
         places.update({name: name for name in segment_names(here)})
         for name in sorted(places, key=serial_of):
-            content = self._directory.lines(places[name])
+            content = self._lines(name, places[name])
             first = next(content, b"")
             try:
                 if not first.endswith(b"\n"):
@@ -125,8 +125,15 @@ class Journal:
             if self._until is None or header.after <= self._until:
                 yield _Segment(name, places[name], header)
 
+    def _lines(self, name: str, path: str) -> Iterator[bytes]:
+        """A segment's lines, though the daemon may have put it away meanwhile."""
+        try:
+            return self._directory.lines(path)
+        except FileNotFoundError:
+            return self._directory.lines(f"{ARCHIVE}/{name}")
+
     def _walk_segment(self, segment: _Segment, end: int | None, *, first: bool) -> Iterator[Link]:
-        content = self._directory.lines(segment.path)
+        content = self._lines(segment.file, segment.path)
         line = next(content, b"")
         if first:
             self._find_beginning(segment, line)

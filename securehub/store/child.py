@@ -111,7 +111,7 @@ def _result(ended: tuple[int | None, bytes, bytes]) -> Folded | None:
     status, output, complaints = ended
     if status != 0:
         said = complaints.decode(errors="replace").strip().rpartition("\n")[2]
-        raise FoldFailed(said or f"the child that folds ended with status {status}.")
+        raise FoldFailed(said or f"the child that folds {'was killed' if status is None else f'ended with status {status}'}")
     return _decode(output)
 
 

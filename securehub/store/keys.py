@@ -241,3 +241,22 @@ def unwrapped(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
         raise Changed(f"line {count + 2}: {error}") from None
     if last is None or last.pieces != count or last.digest != digest.hexdigest():
         raise Changed("it is not whole")
+
+
+def check_sealed(lines: Iterator[bytes]) -> None:
+    """
+    Check the bytes of a sealed file, for which no key is needed.
+
+    @raise Changed: it is not whole.
+    """
+    digest, count, last = sha256(), -1, b""
+    for line in lines:
+        digest.update(last)
+        count += 1
+        last = line
+    try:
+        end = _decode_last(last)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Changed(f"the last line: {error}") from None
+    if (end.pieces, end.digest) != (count - 1, digest.hexdigest()):
+        raise Changed("it is not whole")

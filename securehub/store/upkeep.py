@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -28,6 +28,7 @@ from securehub.store.fold import Folded, Lifetimes, Order
 from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
 from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.rotation import current_name, files_of_a_start, key_of
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
 
@@ -48,6 +49,10 @@ AGAIN_SECONDS = 3600.0
 
 MOST_BYTES = 256 * 1024 * 1024
 """What is folded at once: what it changes is held in the child's memory. Where more has gathered, further folds follow."""
+
+
+class NoRoom(Exception):
+    """A fold would fill the disk; the text says how much is missing."""
 
 
 class Folder(Protocol):
@@ -78,7 +83,9 @@ class Upkeep:
 
     @param segment_bytes: how much has to gather in closed segments at least.
     @param percent: and how much that is, of the newest snapshot, before it is folded.
-    @param archive_days: for how long segments are kept.
+    @param archive_days: gives for how long segments are kept, which may change.
+
+    @ivar trouble: why what should be folded is not; empty if all is well.
     """
 
     def __init__(
@@ -92,7 +99,7 @@ class Upkeep:
         *,
         segment_bytes: int,
         percent: int,
-        archive_days: int,
+        archive_days: Callable[[], int],
     ) -> None:
         self._store = store
         self._directory = directory
@@ -108,6 +115,8 @@ class Upkeep:
         self._works = False
         self._stopped = False
         self._not_before = 0.0
+        self._keys: dict[str, str | None] = {}
+        self.trouble = ""
 
     def start(self) -> None:
         self._loop.start(LOOK_SECONDS, now=False)
@@ -138,11 +147,49 @@ class Upkeep:
         """
         archive.sweep(self._directory)
         self._store.writer.turn_page(now)
-        for name in archive.prune(self._directory, now, self._days):
-            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=self._days)
+        days = self._days()
+        for name in archive.prune(self._directory, now, days):
+            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
         if not may_fold:
             return None
-        return fold_until(self._directory, self._store.writer.serial, now, self._least, self._percent)
+        try:
+            serial = self._fold_for_the_key(now) if self._has_other_keys() else self._fold_until(now)
+        except NoRoom as lack:
+            if not self.trouble:
+                _log.warn("The journal is not folded: {lack}.", lack=str(lack))
+            self.trouble = str(lack)
+            return None
+        if serial is None:
+            self.trouble = ""
+        return serial
+
+    def _fold_until(self, now: datetime, *, at_once: bool = False) -> int | None:
+        names = [name for name, key in self._keys_of().items() if key is not None]
+        return fold_until(self._directory, names, self._store.writer.serial, now, self._least, self._percent, at_once=at_once)
+
+    def _has_other_keys(self) -> bool:
+        """In the worker: whether a file that a start may read is sealed under another key than new ones are."""
+        return not {None, current_name(self._directory.keys)}.issuperset(self._keys_of().values())
+
+    def _keys_of(self) -> dict[str, str | None]:
+        """
+        In the worker: the names of the keys of files that a start may read; None for what has no whole first line, and so never began.
+        First lines never change, so each is read once.
+        """
+        known = self._keys
+        self._keys = {name: known[name] if name in known else key_of(self._directory, name) for name in files_of_a_start(self._directory)}
+        return self._keys
+
+    def _fold_for_the_key(self, now: datetime) -> int | None:
+        """
+        In the worker: fold, however little it is, so that the old key is no longer needed for a start. First what is closed; then, for the
+        second of the snapshots, what has been committed since.
+        """
+        serial = self._fold_until(now, at_once=True)
+        if serial is None and _has_commits(self._directory, self._store.writer.serial):
+            self._store.writer.begin(now)
+            serial = self._fold_until(now, at_once=True)
+        return serial
 
     def _looked(self, serial: int | None) -> None:
         if serial is None or self._stopped:
@@ -169,10 +216,12 @@ class Upkeep:
         self._store.writer.snapshot = folded.digest
         archive.put_away(self._directory)
         self._store.writer.size = journal_bytes(self._directory)
+        self._keys.pop(snapshot_name(folded.number), None)
         return folded
 
     def _adopted(self, folded: Folded) -> None:
         self._works = False
+        self.trouble = ""
         for name in folded.damaged:
             _log.error("{name} was found damaged, is called {name}.damaged now, and no longer used.", name=name)
         _log.info("The journal is folded into a snapshot up to commit {number}.", number=folded.number)
@@ -182,9 +231,10 @@ class Upkeep:
         if self._stopped:
             return
         self._not_before = self._reactor.seconds() + AGAIN_SECONDS
+        self.trouble = str(fault).rstrip(".") or type(fault).__name__
         _log.error(
             "The journal could not be folded, and is as it was: {fault}. The next try is in {minutes:.0f} minutes.",
-            fault=str(fault) or type(fault).__name__,
+            fault=self.trouble,
             minutes=AGAIN_SECONDS / 60,
         )
 
@@ -198,27 +248,33 @@ class Upkeep:
         self._worker.run(job, done)
 
 
-def fold_until(directory: Directory, serial: int, now: datetime, least: int, percent: int) -> int | None:
+def fold_until(
+    directory: Directory, names: list[str], serial: int, now: datetime, least: int, percent: int, *, at_once: bool = False
+) -> int | None:
     """
     Whether folding closed segments is worth what it costs: reading the newest snapshot, and writing it anew.
 
+    @param names: of snapshots and segments; of those alone that were ever begun.
     @param serial: of the segment that is written to.
     @param least: bytes that have to be there at least.
     @param percent: bytes that have to be there, in percent of the newest snapshot's.
+    @param at_once: fold whatever there is.
 
     @return: the serial of the segment before which to fold all; None if not yet.
+
+    @raise NoRoom: the disk has no room for that.
     """
-    names = directory.names()
     covered, number, size = _newest(directory, names)
     later = [name for name in segment_names(names) if covered < serial_of(name) <= serial]
     if len(later) < 2 or lines.header(next(directory.lines(later[-1]), b"")).after == number:
         return None
     sizes = list(map(directory.size, later[:-1]))
     begun = lines.header(next(directory.lines(later[0]), b"")).at
-    if sum(sizes) < max(least, size * percent // 100) and now - begun < FOLD_AGE:
+    if sum(sizes) < max(least, size * percent // 100) and now - begun < FOLD_AGE and not at_once:
         return None
     taken = next((place for place, total in enumerate(accumulate(sizes), 1) if total >= MOST_BYTES), len(sizes))
-    return serial_of(later[taken]) if _has_room(directory, size + sum(sizes[:taken]), least) else None
+    _refuse_to_fill(directory, size + sum(sizes[:taken]) + least)
+    return serial_of(later[taken])
 
 
 def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
@@ -230,12 +286,14 @@ def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-def _has_room(directory: Directory, needed: int, margin: int) -> bool:
+def _has_commits(directory: Directory, serial: int) -> bool:
+    """Whether anything has been written to a segment."""
+    names = [name for name in segment_names(directory.names()) if serial_of(name) == serial]
+    return any(len(list(islice(directory.lines(name), 2))) == 2 for name in names)
+
+
+def _refuse_to_fill(directory: Directory, needed: int) -> None:
     """A fold that filled the disk would keep the journal from being written."""
     room = directory.room()
-    if room >= needed + margin:
-        return True
-    _log.warn(
-        "The journal is not folded, as the disk has room for {room} bytes, and {needed} are needed.", room=room, needed=needed + margin
-    )
-    return False
+    if room < needed:
+        raise NoRoom(f"the disk has room for {room} bytes, and {needed} are needed")

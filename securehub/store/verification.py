@@ -17,7 +17,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.chain import Broken, Journal, Link
 from securehub.store.files import Directory
-from securehub.store.keys import FileKey
+from securehub.store.keys import FileKey, NoKey, check_sealed
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder
 from securehub.store.recovery import snapshot_names
@@ -68,27 +68,39 @@ def verify(
     @param whole: keep all records in memory, as a daemon does, to compare snapshots with the journal and to read each record.
 
     @raise Broken: the first fault.
-    @raise NoKey: something is sealed under a key that is not there.
+    @raise NoKey: the newest records are sealed under a key that is not there. Of what is older, and sealed under such a key, bytes and
+        chain are checked.
     @raise FileNotFoundError: a file has gone meanwhile; try again.
     """
-    return _Verification(directory, records, [make() for make in invariants], until, whole).run()
+    return _Verification(directory, records, list(invariants), until, whole).run()
 
 
 class _Verification:
     """
-    @ivar _known: whether it is known what the records are at this point of the journal; not so as long as what came before is missing.
+    @ivar _known: whether it is known what the records are at this point of the journal; not so as long as what came before is missing, or
+        sealed under a key that is not there any more.
+    @ivar _lack: that key.
+    @ivar _unread: the files of which bytes and chain alone could be checked.
     """
 
     def __init__(
-        self, directory: Directory, records: Iterable[type[Record]], invariants: Sequence[Invariant], until: int | None, whole: bool
+        self,
+        directory: Directory,
+        records: Iterable[type[Record]],
+        invariants: Sequence[Callable[[], Invariant]],
+        until: int | None,
+        whole: bool,
     ) -> None:
         self._directory = directory
         self._until = until
         self._classes = {cls.collection: cls for cls in records}
-        self._invariants = invariants
+        self._makers = invariants
         self._whole = whole
+        self._lack: NoKey | None = None
+        self._unread: list[str] = []
         self._known = False
         self._records: dict[str, dict[str, bytes]] = {}
+        self._invariants = [make() for make in invariants]
         self._pending: tuple[str, bytes] | None = None
 
     def run(self) -> Verified:
@@ -102,8 +114,8 @@ class _Verification:
             if link.number != number:
                 self._check_hash(heads)
             if link.line == 1:
-                key = self._directory.keys.for_file(link.header.key, link.header.salt) if link.header.key else None
                 self._known = self._known or not link.number
+                key = self._key_of(link)
             else:
                 self._commit(link, key)
             number, heads = link.number, journal.heads
@@ -115,8 +127,33 @@ class _Verification:
                 raise Broken(name, 0, f"it is of commit {number}, and the journal ends at {journal.number}")
             # It is from before the oldest line; or there is no journal, and the newest snapshot is all.
             self._snapshot(name, number, alone=self._known or number != max(waiting))
+        if self._lack is not None and not self._known:
+            raise NoKey(f"{self._unread[-1]}: {self._lack}")
         found = self._read_all() if self._whole else None
+        if self._unread:
+            journal.notes.append(f"{len(self._unread)} files were checked without being read, the last {self._unread[-1]}: {self._lack}")
         return Verified(journal.number, journal.head.decode(), journal.segments, len(snapshots), found, journal.notes)
+
+    def _forget(self) -> None:
+        """Begin anew: what the records are is not known."""
+        self._known = False
+        self._invariants = [make() for make in self._makers]
+        self._records = {}
+
+    def _key_of(self, link: Link) -> FileKey | None:
+        """The key of a segment; None where it is plain, or where the key is not there: then it is not read, and its chain says enough."""
+        if not link.header.key:
+            return None
+        try:
+            return self._directory.keys.for_file(link.header.key, link.header.salt)
+        except NoKey as lack:
+            self._note(link.file, lack)
+            self._forget()
+            return None
+
+    def _note(self, name: str, lack: NoKey) -> None:
+        self._lack = self._lack or lack
+        self._unread.append(name)
 
     def _commit(self, link: Link, key: FileKey | None) -> None:
         if not self._known:
@@ -166,6 +203,14 @@ class _Verification:
                     self._change(row.collection, row.key, bytes(row.record))
                 elif self._whole and not alone:
                     found.setdefault(row.collection, {})[row.key] = bytes(row.record)
+        except NoKey as lack:
+            self._check_unread(name, lack)
+            return
+        except FileNotFoundError:
+            # The daemon has a newer one meanwhile. If this one was to begin with, there is nothing to go on with.
+            if begins:
+                raise
+            return
         except Damaged as damage:
             raise Broken(name, 0, str(damage)) from None
         if alone:
@@ -176,6 +221,13 @@ class _Verification:
             self._ask(name, 0)
         elif self._whole:
             self._compare(name, found)
+
+    def _check_unread(self, name: str, lack: NoKey) -> None:
+        try:
+            check_sealed(self._directory.lines(name))
+        except Damaged as damage:
+            raise Broken(name, 0, str(damage)) from None
+        self._note(name, lack)
 
     def _compare(self, name: str, found: dict[str, dict[str, bytes]]) -> None:
         for collection in sorted({*found, *self._records}):

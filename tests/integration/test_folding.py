@@ -89,6 +89,7 @@ class ChildTests(TestCase):
             await self.folder.stop()
             self.assertEqual(len(failed), 1)
             failed[0].trap(FoldFailed)
+            self.assertEqual(failed[0].getErrorMessage(), "the child that folds was killed")
             self.assertEqual([name for name in self.names() if not name.endswith(".new")], before)
             await self.folder.stop()
 

@@ -170,7 +170,7 @@ class Saying(Talking):
         self.say("alice", "one")
         self.say("alice", "two")
         self.pass_(seconds=29.5)
-        self.refused(RateLimited, "1 are left", saying.say, "lobby", "bob", "two", SESSION, at=self.at)
+        self.refused(RateLimited, "wait 1 second", saying.say, "lobby", "bob", "two", SESSION, at=self.at)
         self.pass_(seconds=0.5)
         self.say("bob", "two")
 

@@ -206,7 +206,7 @@ class Community:
             self._folder,
             segment_bytes=SEGMENT_BYTES,
             percent=self.chance.choice([10, 100]),
-            archive_days=ARCHIVE_DAYS,
+            archive_days=lambda: ARCHIVE_DAYS,
         )
         self._upkeep.start()
         if not self._numbers:

@@ -10,13 +10,16 @@ from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import archive, journal, snapshot, upkeep
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Folded, NotWritten, Order, fold
+from securehub.store.keys import Keys, name_of
 from securehub.store.line import header
 from securehub.store.recovery import CannotStart, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.rotation import files_of_a_start, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
@@ -24,6 +27,7 @@ from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import verify
 
 LIFETIMES = {"receipt": LIFETIME}
+ONE, TWO = bytes(32), bytes(range(32))
 DAY = 24 * 3600.0
 
 
@@ -280,7 +284,8 @@ class Keeping(SynchronousTestCase):
     def begin(self, setting: Setting, **options: Any) -> None:
         self.setting = setting
         self.folder = StepFolder(setting)
-        parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": 10} | options
+        self.archive_days = 10
+        parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": lambda: self.archive_days} | options
         self.upkeep = Upkeep(
             setting.store,
             setting.disk,  # type: ignore[arg-type]
@@ -382,8 +387,9 @@ class Keeping(SynchronousTestCase):
         self.assertEqual(archived + left, list(range(1, self.setting.store.writer.serial + 1)))
         covered = snapshot.read_head(next(self.setting.disk.lines(snapshot_name(self.snapshots()[0])))).serial
         self.assertEqual(archived[-1], covered)
-        self.look(9 * DAY)
+        self.look(7 * DAY)
         self.assertEqual(self.serials("archive"), archived)
+        self.archive_days = 8
         self.look(1 * DAY)
         self.assertEqual(self.serials("archive"), [])
         self.assertEqual(verify(self.setting.disk.files), 100)
@@ -409,11 +415,12 @@ class Keeping(SynchronousTestCase):
         before = dict(self.setting.disk.files)
         self.setting.disk.files["snapshot-000000000000009.jsonl.new"] = b"half of"
         self.folder.fail()
+        self.assertEqual(self.upkeep.trouble, "there was no memory")
         self.assertEqual(self.look(AGAIN_SECONDS / 2), 0)
         self.assertEqual(self.setting.disk.files, before)
         self.assertEqual(self.look(AGAIN_SECONDS), 1)
         self.finish()
-        self.assertEqual(len(self.snapshots()), 1)
+        self.assertEqual((len(self.snapshots()), self.upkeep.trouble), (1, ""))
 
     def test_cannot_be_put_in_place(self) -> None:
         """When the new snapshot cannot get its name, the old files stay."""
@@ -425,12 +432,34 @@ class Keeping(SynchronousTestCase):
         self.assertEqual(self.look(AGAIN_SECONDS), 1)
 
     def test_no_room(self) -> None:
-        """Nothing is folded where that would fill the disk."""
+        """Nothing is folded where that would fill the disk; it is a trouble until there is room, and told once."""
+        logged: list[LogEvent] = []
+        globalLogPublisher.addObserver(logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
         self.commit(10)
         self.setting.disk.space = 1_500
-        self.assertEqual(self.look(), 0)
+        for _ in range(3):
+            self.assertEqual(self.look(), 0)
+            self.assertIn("the disk has room for 1500 bytes", self.upkeep.trouble)
+        self.assertEqual(len([event for event in logged if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
         self.setting.disk.space = 10_000
         self.assertEqual(self.look(), 1)
+        self.finish()
+        self.assertEqual(self.upkeep.trouble, "")
+
+    def test_never_begun(self) -> None:
+        """A segment whose beginning a power cut has taken is in nobody's way."""
+        self.patch(journal, "SNAPSHOT_AFTER", 1)
+        self.commit(1)
+        self.begin(self.setting.reopened())
+        for name in (name for name in segment_names(self.setting.disk.names()) if serial_of(name) == 2):
+            self.setting.disk.files[name] = b'{"format":1,"aft'
+        self.setting = self.setting.followed(MemoryDirectory(self.setting.disk.files))
+        self.begin(self.setting)
+        self.commit(20)
+        self.assertEqual(self.look(), 1)
+        self.finish()
+        self.assertEqual(len(self.snapshots()), 2)
 
     def test_damaged(self) -> None:
         """A snapshot that was found damaged is set aside, and does not count as one to go back to."""
@@ -446,6 +475,52 @@ class Keeping(SynchronousTestCase):
         self.finish()
         self.assertEqual(self.snapshots()[0], older)
         self.assertIn(f"{name}.damaged", self.setting.disk.names())
+
+    def test_changed_key(self) -> None:
+        """
+        After a change of the key all that a start reads is folded at once: what is closed, and then, for the second snapshot, what has been
+        committed since. So soon no start needs the old key; the archive does.
+        """
+        self.begin(Setting(disk=MemoryDirectory(keys=Keys(ONE))))
+        self.commit(3)
+        self.assertEqual(self.look(), 0)
+        self.setting.store.change_keys(Keys(TWO, (ONE,)))
+        self.setting.settle()
+        self.assertEqual(self.look(), 1)
+        self.finish()
+        self.assert_starts_with(Keys(TWO), 3)
+        self.assertEqual(self.look(), 0)
+        self.commit(1)
+        self.assertEqual(self.look(), 1)
+        self.finish()
+        self.assertEqual((self.snapshots(), self.serials("archive")), ([3, 4], [1]))
+        self.assertEqual({key_of(self.setting.disk, name) for name in files_of_a_start(self.setting.disk)}, {name_of(TWO)})  # type: ignore[arg-type]
+        self.setting.disk.files[snapshot_name(4)] = b"damaged"
+        self.assert_starts_with(Keys(TWO), 4)
+        self.commit(1)
+        self.assertEqual(self.look(), 0)
+
+    def test_turned_on(self) -> None:
+        """When a hub begins to seal, or ends to, what a start reads becomes so, too."""
+        for before, after in ((Keys(), Keys(ONE)), (Keys(ONE), Keys(b"", (ONE,)))):
+            self.begin(Setting(disk=MemoryDirectory(keys=before)))
+            self.commit(3)
+            self.setting.disk.keys = after
+            self.begin(self.setting.reopened())
+            self.assertEqual(self.look(), 1)
+            self.finish()
+            self.commit(1)
+            self.assertEqual(self.look(), 1)
+            self.finish()
+            sealed = [b'"sealed"' in self.setting.disk.files[name] for name in self.setting.disk.names() if name.startswith("snapshot")]
+            self.assertEqual(sealed, [bool(after.current)] * 2)
+            self.assertEqual(self.look(), 0)
+
+    def assert_starts_with(self, keys: Keys, seq: int) -> None:
+        self.setting.disk.settle()
+        left = self.setting.disk.crashed()
+        left.keys = keys
+        self.assertEqual(self.setting.followed(left).get(Room, "lobby").seq, seq)
 
     def test_stop(self) -> None:
         """A stop ends what is being folded, and nothing comes of it afterwards."""
@@ -473,11 +548,33 @@ class Pruning(SynchronousTestCase):
     """The archive's end."""
 
     def test_never_begun(self) -> None:
-        """A segment that never began has no day of its own, and goes with those before it."""
-        setting = Setting()
+        """A segment that never began has no day of its own, and goes with the next."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(2):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+        first, *_ = segment_names(setting.disk.names())
+        setting.disk.put_away([first], archive.ARCHIVE)
         setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
         now = setting.clock.now()
-        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl"])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, now, 1), [])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
+
+    def test_damaged(self) -> None:
+        """One whose first line is damaged still has what others may need: it stays until the one behind it goes."""
+        setting = Setting(segment_bytes=1)
+        for _ in range(4):
+            setting.transact(say, "lobby", "hello")
+            setting.settle()
+            setting.time.advance(DAY)
+        names = segment_names(setting.disk.names())[:-1]
+        setting.disk.put_away(names, archive.ARCHIVE)
+        for name in names[:2]:
+            path = f"{archive.ARCHIVE}/{name}"
+            setting.disk.files[path] = b"[" + setting.disk.files[path][1:]
+        begun = header(setting.disk.files[f"{archive.ARCHIVE}/{names[2]}"].splitlines()[0]).at
+        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=9), 10), [])  # type: ignore[arg-type]
+        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=10), 10), names[:3])  # type: ignore[arg-type]
 
     def test_no_gap(self) -> None:
         """What lies outside of the archive goes first."""

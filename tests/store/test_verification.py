@@ -5,6 +5,7 @@ Whoever damages or forges anything is found out, with file and line.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken, Journal
-from securehub.store.keys import Keys, NoKey
+from securehub.store.files import RealDirectory
+from securehub.store.keys import Keys, NoKey, name_of
+from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put
 
+ONE, TWO = bytes(32), bytes(range(32))
 FIRST = "journal-000000000000000-0001.jsonl"
 
 
@@ -192,6 +196,50 @@ class VerifyingSealed(Verifying):
         self.assertRaises(NoKey, verify, put(Path(self.mktemp()), self.books.files), RECORDS, INVARIANTS)
 
 
+class VerifyingRotated(SynchronousTestCase):
+    """Books whose key was changed, by somebody who has thrown the old one away."""
+
+    def setUp(self) -> None:
+        self.books = Books(Keys(ONE))
+        self.books.pay(4)
+        self.books.restart()
+        self.books.pay(2)
+        self.books.setting.store.change_keys(Keys(TWO, (ONE,)))
+        self.books.settle()
+        self.books.pay(2)
+        self.files = self.books.files
+        self.books.restart()
+        self.books.pay(1)
+        self.books.stop(snapshot=False)
+
+    def verify(self, files: dict[str, bytes], *older: bytes) -> Verified:
+        return verify(put(Path(self.mktemp()), files, Keys(TWO, older)), RECORDS, INVARIANTS)
+
+    def test_old_key(self) -> None:
+        """What is older than the newest snapshot need not be read; bytes and chain are checked, and it is said what was not read."""
+        both = self.verify(self.books.files, ONE)
+        self.assertEqual(both.notes, [])
+        new = self.verify(self.books.files)
+        self.assertEqual((new.commits, new.head, new.records), (both.commits, both.head, both.records))
+        self.assertIn("3 files were checked without being read", new.notes[0])
+        self.assertIn(name_of(ONE), new.notes[0])
+
+    def test_damaged(self) -> None:
+        """A flipped bit in what cannot be read is found all the same."""
+        old = [name for name, content in self.books.files.items() if name_of(ONE).encode() in content.partition(b"\n")[0]]
+        self.assertEqual([name.partition("-")[0] for name in sorted(old)], ["journal", "journal", "snapshot"])
+        for name in old:
+            content = bytearray(self.books.files[name])
+            content[len(content) // 2] ^= 1
+            fault = self.assertRaises(Broken, self.verify, {**self.books.files, name: bytes(content)})
+            self.assertEqual(fault.file, name)
+
+    def test_no_snapshot(self) -> None:
+        """As long as no snapshot has the new key, the old one is needed."""
+        lack = self.assertRaises(NoKey, self.verify, self.files)
+        self.assertIn(name_of(ONE), str(lack))
+
+
 class Forging(Files):
     """Whoever makes a new chain over changed lines is found out where the lines make no sense."""
 
@@ -256,9 +304,55 @@ class Walking(SynchronousTestCase):
         second = "journal-000000000000006-0002.jsonl"
         self.assertEqual(found, [*((FIRST, line, line - 1) for line in range(1, 8)), (second, 1, 6)])
 
+    def test_put_away_meanwhile(self) -> None:
+        """
+        Segments that the daemon puts away, and snapshots that it removes while somebody walks, are no reason to begin again: with much to
+        walk over, and much that is written, that would never come to an end.
+        """
+        books = Books()
+        for _ in range(3):
+            books.pay(4)
+            books.restart()
+        books.pay(1)
+        directory = Tidied(books.put(Path(self.mktemp())).path)
+        walk = Journal(directory).walk()
+        before = [next(walk).number]
+        directory.tidy()
+        self.assertEqual(len([*before, *walk]), 21)
+        directory = Tidied(books.put(Path(self.mktemp())).path, at="journal-000000000000012-0003.jsonl")
+        found = verify(directory, RECORDS, INVARIANTS, until=books.setting.store.number)
+        self.assertTrue(directory.tidied)
+        self.assertEqual(found.commits, 17)
+
     def test_empty(self) -> None:
         journal = Journal(put(Path(self.mktemp()), {"other": b""}))
         self.assertEqual((list(journal.walk()), journal.number, journal.head), ([], 0, b"0" * 64))
+
+
+class Tidied(RealDirectory):
+    """
+    A directory in which a daemon folds and puts away, when a certain file is read for the second time.
+
+    @ivar tidied: whether that has happened.
+    """
+
+    def __init__(self, path: Path, at: str = "") -> None:
+        super().__init__(path)
+        self._at = at
+        self._reads = 0
+        self.tidied = False
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        self._reads += name == self._at
+        if self._reads == 2 and not self.tidied:
+            self.tidy()
+        return super().lines(name)
+
+    def tidy(self) -> None:
+        self.tidied = True
+        names = self.names()
+        self.remove(snapshot_names(names)[0])
+        self.put_away(segment_names(names)[:-1], ARCHIVE)
 
 
 def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:

@@ -210,7 +210,7 @@ class Admin:
         return await self.safety.drill()
 
     @command(None, access=ADMIN)
-    async def verify(self, session: Session) -> safety.Checked:
+    async def verify(self, session: Session) -> safety.Verified:
         """
         Check all that is on the disk at this moment: every line, the chain, the snapshots, and that the books balance after each commit.
 
@@ -218,15 +218,27 @@ class Admin:
         """
         return await self.safety.verify()
 
-    @command(None, access=ADMIN)
+    @command(None, access=ADMIN, writes=True, keyed=False)
     async def change_key(self, session: Session) -> safety.Key:
         """
         Seal what comes from now on under another key.
 
-        Put it in front of the old one where the setting seal_key says, and then give this command. The old one is needed as long as
-        there are files that are sealed under it.
+        Put it in front of the old one where the setting seal_key says, and then give this command. The hub then folds its journal, and when
+        something has been written once more no start needs the old key; admin.keys shows what does.
         """
-        return await self.safety.change_key()
+        use = self.safety.prepare_key()
+        await session.transact(safety.agree)
+        return safety.Key(await use())
+
+    @command(None, access=ADMIN)
+    async def keys(self, session: Session) -> Listing[safety.KeyRow]:
+        """
+        Show what each key is needed for.
+
+        An old key may be thrown away when there is no snapshot under it, no file of the journal, be it in the archive or not, and no backup
+        that you want to keep. A start needs neither archive nor backups.
+        """
+        return await self.safety.list_keys()
 
     @command(None, access=ADMIN, writes=True, keyed=False)
     async def reload(self, session: Session) -> reloading.Reloaded:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from twisted.logger import Logger
 
-from securehub.reply import Reply
+from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger import books
+from securehub.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
@@ -47,6 +49,20 @@ class Checked(Reply, frozen=True):
     why: str
 
 
+class Verified(Reply, frozen=True):
+    """
+    Likewise, of all that is on the disk.
+
+    @ivar notes: what is no fault, but should be known.
+    """
+
+    at: datetime
+    passed: bool
+    commits: int
+    why: str
+    notes: tuple[str, ...]
+
+
 class Head(Reply, frozen=True):
     """The newest commit that is on the disk, and the hash of the journal's newest line."""
 
@@ -58,6 +74,37 @@ class Key(Reply, frozen=True):
     """The name of the key under which the journal goes on."""
 
     key: str
+
+    def status(self) -> str:
+        return f"What is new is sealed under {self.key}."
+
+
+class KeyRow(Row, frozen=True):
+    """
+    What a key is needed for.
+
+    @ivar key: its name; empty for what is not sealed.
+    @ivar current: whether new files are sealed under it.
+    @ivar there: whether the hub has it.
+    @ivar snapshots: how many are sealed under it.
+    @ivar journal: how many of the journal's files outside of the archive.
+    @ivar archive: how many in the archive.
+    @ivar gone_at: when the last of the journal's files will have been in the archive for its days.
+    @ivar backups: how many backups need it.
+    """
+
+    key: str
+    current: bool
+    there: bool
+    snapshots: int
+    journal: int
+    archive: int
+    gone_at: datetime | None
+    backups: int
+
+
+def agree(tx: Transaction) -> None:
+    """Change the key. No record says which it is; but who had it changed is kept, as for all that admins do."""
 
 
 class Health(Reply, frozen=True):
@@ -95,6 +142,8 @@ class Safety:
         self.clock = hub.clock
         self.currencies = hub.currencies
         self.safekeeping = hub.safekeeping
+        self.upkeep = hub.upkeep
+        self.prepare_key = hub.safekeeping.prepare_key
         hub.chores.every(hub.safekeeping.look_seconds, hub.safekeeping.keep)
         hub.chores.every(HOUR, self.log)
 
@@ -147,12 +196,12 @@ class Safety:
         found = await self.safekeeping.drill_newest()
         return Checked(found.at, found.passed, found.commits, found.why)
 
-    async def verify(self) -> Checked:
+    async def verify(self) -> Verified:
         found = await self.safekeeping.verify()
-        return Checked(found.at, found.passed, found.commits, found.why)
+        return Verified(found.at, found.passed, found.commits, found.why, found.notes)
 
-    async def change_key(self) -> Key:
-        return Key(await self.safekeeping.change_key())
+    async def list_keys(self) -> Listing[KeyRow]:
+        return Listing([msgspec.convert(found, KeyRow) for found in await self.safekeeping.list_keys()])
 
     def head(self) -> Head:
         return Head(self.store.synced, self.store.head)
@@ -172,6 +221,10 @@ class Safety:
         for what, look in (("drill", kept.drill), ("verification", kept.verified)):
             if look is not None and not look.passed:
                 found.append(f"the last {what} failed ({look.why})")
+        if self.upkeep and self.upkeep.trouble:
+            found.append(f"the journal is not folded ({self.upkeep.trouble})")
+        if kept.no_backup:
+            found.append(f"the last backup failed ({kept.no_backup})")
         if kept.overdue:
             found.append("a backup is overdue")
         return found

@@ -54,6 +54,7 @@ class Chat:
         self.limits = Limits.of(hub.settings)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
+        hub.switchboard.greetings.append(reports.greeting)
         self.chores = hub.chores
         self.chores.at_start(self.forget_old)
         self.chores.every(HOUR_SECONDS, self.forget_old)
@@ -211,6 +212,8 @@ class Chat:
         if room.startswith("@"):
             # Between two members nobody has power; what they take back is theirs alone to know.
             session.act = None
+        elif (author := await self.store.read(messages.author_of, room, seq)) not in ("", session.caller):
+            session.concerns(author)
         await session.transact(saying.remove, room, seq, session.caller, reason, number, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, room=words.place, seq=arguments.whole)
@@ -230,7 +233,7 @@ class Chat:
     @command(None, access=MEMBER, writes=True, username=arguments.username)
     async def block(self, session: Session, username: str) -> None:
         """
-        Hear nothing from somebody: no direct messages, no invitations, no mentions.
+        Hear nothing from somebody: no direct messages, no invitations, no requests for money in rooms, no mentions.
 
         What they say in a room is heard by all who are in it, you among them.
         """

@@ -1,12 +1,13 @@
 """
-Blocks: from whom somebody wants to hear nothing. The blocked can write no direct messages to them, invite them nowhere, and mention them
-without effect; what they say in a room is heard by all who are in it, as every room has one order of messages for all.
+Blocks: from whom somebody wants to hear nothing. The blocked can write no direct messages to them, invite them nowhere, ask them for money
+in no room, and mention them without effect; what they say in a room is heard by all who are in it, as every room has one order of messages
+for all.
 """
 
 from __future__ import annotations
 
 from securehub import members
-from securehub.refusals import BadArgument, LimitExceeded, NotFound
+from securehub.refusals import BadArgument, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, Row
 from securehub.services.chat.records import Blocks
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -37,6 +38,14 @@ def block(tx: Transaction, username: str, other: str) -> None:
     if len(blocked) >= MAX_BLOCKED:
         raise LimitExceeded(f"you have blocked {len(blocked)} members; {MAX_BLOCKED} are allowed")
     tx.put(username, Blocks((*blocked, other)))
+
+
+def refuse_blocked(tx: ReadTransaction, username: str, other: str) -> None:
+    """
+    @raise Forbidden: C{username} wants to hear nothing from C{other}.
+    """
+    if other in (tx.get(Blocks, username) or Blocks(())).usernames:
+        raise Forbidden(f"{username} wants to hear nothing from you")
 
 
 def unblock(tx: Transaction, username: str, other: str) -> None:

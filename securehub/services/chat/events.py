@@ -242,6 +242,24 @@ class Reported(Event, frozen=True):
         return f"Report {self.report}: {self.by} reports message {self.seq} in {self.room}{f': {self.reason}' if self.reason else '.'}"
 
 
+class ReportsWaiting(Event, frozen=True):
+    """
+    Reports wait for a moderator, which you are; told when you log in.
+
+    @ivar waiting: how many, or 1,000 if more.
+    @ivar since: when the oldest of them was made.
+    """
+
+    method = "chat.reports_waiting"
+
+    waiting: int
+    since: datetime
+
+    def text(self) -> str:
+        wait = "1 report waits" if self.waiting == 1 else f"{self.waiting} reports wait"
+        return f"{wait} for a moderator, since {when(self.since)}."
+
+
 class Presence(Event, frozen=True):
     """
     Somebody who shares a room with you came, went, or says something else about being there. Told in rooms with few members, and

@@ -14,7 +14,7 @@ from securehub.reply import Reply, Row
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, put_out
+from securehub.services.chat.rooms import Roster, counted, put_out
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -150,7 +150,7 @@ def slow(tx: Transaction, room: str, by: str, seconds: int, *, at: datetime) -> 
     """Let everybody but operators leave so many seconds between two messages."""
     found = power.check(tx, room, by)
     tx.put(room, replace(found, slow=seconds))
-    _tell_setting(tx, room, by, "slow", f"{seconds} seconds", at)
+    _tell_setting(tx, room, by, "slow", counted(seconds, "second"), at)
 
 
 def set_access(tx: Transaction, room: str, by: str, access: str, *, at: datetime) -> None:
@@ -164,7 +164,7 @@ def keep(tx: Transaction, room: str, by: str, days: int, *, at: datetime) -> Non
     """Say for how many days messages are kept; 0 for ever."""
     power.check(tx, room, by)
     tx.put(room, replace(tx.fetch(Charter, room), keep_days=days))
-    _tell_setting(tx, room, by, "keep", f"messages are kept for {days} days" if days else "messages are kept for ever", at)
+    _tell_setting(tx, room, by, "keep", f"messages are kept for {counted(days, 'day')}" if days else "messages are kept for ever", at)
 
 
 def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at: datetime) -> None:

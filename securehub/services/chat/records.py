@@ -12,6 +12,9 @@ from typing import ClassVar
 from securehub.services.messages import Line
 from securehub.store.records import Record
 
+MAX_SLOW = 6 * 60 * 60
+"""Seconds; a room in which one may speak once in a longer time is no conversation."""
+
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The end of what has no end."""
 
@@ -72,6 +75,19 @@ class Seat(Record, frozen=True):
     mentions: int = 0
     muted: datetime | None = None
     said: datetime | None = None
+
+
+class LastSaid(Record, frozen=True):
+    """
+    When somebody who has left a slow room last said something there, beneath the room, by username: to leave and come back makes nobody
+    faster.
+    """
+
+    collection: ClassVar[str] = "last-said"
+    scanned: ClassVar[bool] = False
+    lifetime: ClassVar[int | None] = MAX_SLOW
+
+    at: datetime
 
 
 class Rooms(Record, frozen=True):
@@ -227,6 +243,7 @@ RECORDS = (
     Room,
     Charter,
     Seat,
+    LastSaid,
     Rooms,
     Sanction,
     Guest,

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from securehub.event import Event
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services import messages
-from securehub.services.chat.events import Reported
+from securehub.services.chat.events import Reported, ReportsWaiting
 from securehub.services.chat.records import ALL_REPORTS, OPEN_REPORTS, Complaints, Report, number_key
+from securehub.services.chat.rooms import is_moderator
 from securehub.services.chat.saying import conversation
 from securehub.services.messages import Line
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -28,6 +30,10 @@ AROUND = 5
 
 MOST = 50
 """Reports of one answer, each with eleven messages."""
+
+
+MOST_COUNTED = 1_000
+"""Reports that are counted at a login."""
 
 
 class Made(Reply, frozen=True):
@@ -104,10 +110,14 @@ def report(tx: Transaction, place: str, seq: int, username: str, reason: str, *,
 
 
 def _context(tx: ReadTransaction, key: str, seq: int) -> Iterable[Line]:
+    """A message and those around it. What was reported stands there as it was, though its author has removed it since."""
     for each in range(max(1, seq - AROUND), seq + AROUND + 1):
-        message = tx.get(messages.Message, messages.key(key, each))
-        if message is not None:
-            yield Line.of(each, message)
+        place = messages.key(key, each)
+        message = tx.get(messages.Message, place)
+        if message is None:
+            continue
+        before = messages.versions(tx, place) if each == seq and message.removed else ()
+        yield Line.of(each, replace(message, text=before[-1].text) if before else message)
 
 
 def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | None) -> Queue:
@@ -121,6 +131,14 @@ def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | Non
     found = list(tx.beneath(Report, ALL_REPORTS if settled else OPEN_REPORTS, end=end, limit=limit + 1, reverse=True))
     rows = [ReportRow(int(key), *(getattr(each, name) for name in Report.__struct_fields__)) for key, each in found[:limit]]
     return Queue(rows, more=len(found) > limit)
+
+
+def greeting(tx: ReadTransaction, username: str) -> list[Event]:
+    """What a moderator is told at a login: how many reports wait."""
+    if not is_moderator(tx, username):
+        return []
+    waiting = [report for _, report in tx.beneath(Report, OPEN_REPORTS, limit=MOST_COUNTED)]
+    return [ReportsWaiting(len(waiting), waiting[0].at)] if waiting else []
 
 
 def settle(tx: Transaction, number: int, by: str, note: str, *, at: datetime) -> None:

@@ -15,8 +15,9 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
+from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
-from securehub.services.chat.records import FOREVER, Blocks, Charter, Guest, Room, Rooms, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -59,11 +60,16 @@ class JoinedRoom(Reply, frozen=True):
     keep_days: int = 0
 
     def status(self) -> str:
-        members = "1 member" if self.members == 1 else f"{self.members} members"
+        members = counted(self.members, "member")
         topic = f" Topic: {self.topic}" if self.topic else ""
-        slow = f" Leave {self.slow} seconds between your messages." if self.slow else ""
-        kept = f" Messages are kept for {self.keep_days} days." if self.keep_days else ""
+        slow = f" Leave {counted(self.slow, 'second')} between your messages." if self.slow else ""
+        kept = f" Messages are kept for {counted(self.keep_days, 'day')}." if self.keep_days else ""
         return f"{self.room} has {members}, and its newest message is {self.seq}.{slow}{kept}{topic}"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, as people say it."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 class TopicReply(Reply, frozen=True):
@@ -172,7 +178,9 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     if len(mine.rooms) >= limits.rooms:
         raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
     muted = sanction.muted if sanction is not None and sanction.muted is not None and sanction.muted > at else None
-    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted)
+    before = tx.get(LastSaid, place) if found.slow else None
+    said = None if before is None else before.at
+    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted, said=said)
     found = replace(found, members=found.members + 1)
     tx.put(room, found)
     tx.put(place, seat)
@@ -215,7 +223,11 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     """
     room, username = parted.room, parted.username
     left = found.members - 1
-    tx.delete(Seat, seat_key(room, username))
+    place = seat_key(room, username)
+    said = tx.fetch(Seat, place).said if found.slow else None
+    if said is not None:
+        tx.put(place, LastSaid(said))
+    tx.delete(Seat, place)
     rooms = tx.fetch(Rooms, username).rooms
     tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
     if left or found.seq:
@@ -334,8 +346,7 @@ def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     sanction = tx.get(Sanction, place)
     if sanction is not None and sanction.banned is not None and sanction.banned > at:
         raise Conflict(f"{username} is banned from {room}{ending(sanction.banned)}")
-    if by in (tx.get(Blocks, username) or Blocks(())).usernames:
-        raise Forbidden(f"{username} wants to hear nothing from you")
+    refuse_blocked(tx, username, by)
     if found.invite:
         tx.put(guest_key(room, username), Guest(by, at))
     tx.announce(member(username), Invited(room, by))

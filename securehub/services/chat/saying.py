@@ -20,9 +20,10 @@ from securehub.refusals import BadArgument, Conflict, Forbidden, RateLimited
 from securehub.reply import Listing, Row
 from securehub.services import messages
 from securehub.services.chat import power
+from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Edited, Removed, Spoken, Whispered, direct_series, room_channel
 from securehub.services.chat.records import Blocks, Correspondent, Direct, Room, Seat, seat_key
-from securehub.services.chat.rooms import JoinedRoom, refuse_muted, seated
+from securehub.services.chat.rooms import JoinedRoom, counted, refuse_muted, seated
 from securehub.services.messages import History, Message, Said
 from securehub.session import Page
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -134,7 +135,7 @@ def _refuse_hasty(found: Room, seat: Seat, at: datetime) -> None:
     left = found.slow - (at - seat.said).total_seconds()
     if left > 0:
         seconds = math.ceil(left)
-        raise RateLimited(f"one message in {found.slow} seconds is allowed here; {seconds} are left", seconds)
+        raise RateLimited(f"one message in {counted(found.slow, 'second')} is allowed here; wait {counted(seconds, 'second')}", seconds)
 
 
 def _mention(tx: Transaction, room: str, username: str, text: str) -> tuple[str, ...]:
@@ -168,8 +169,7 @@ def may_tell(tx: ReadTransaction, username: str, to: str) -> int:
     if username == to:
         raise BadArgument("to: that is you")
     members.fetch(tx, to)
-    if username in (tx.get(Blocks, to) or Blocks(())).usernames:
-        raise Forbidden(f"{to} wants to hear nothing from you")
+    refuse_blocked(tx, to, username)
     if to in (tx.get(Blocks, username) or Blocks(())).usernames:
         raise Conflict(f"you have blocked {to}; unblock them first")
     return (tx.get(Direct, direct_key(username, to)) or Direct()).seq

@@ -9,15 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from securehub.arguments import argument, username, whole
 from securehub.refusals import BadArgument, shown
+from securehub.services.chat.records import MAX_SLOW
 
 _ROOM = re.compile(r"[a-z0-9._-]{1,32}")
 # RFC 3339, section 5.6.
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
-
-MAX_SLOW = 6 * 60 * 60
-"""Seconds; a room in which one may speak once in a longer time is no conversation."""
 
 MAX_KEEP_DAYS = 36_500
 
