@@ -1,0 +1,69 @@
+"""
+What the hub's memory grows by for each thing that it keeps: all records are in memory, so a hub that is used grows, and what is more than
+that is a leak.
+
+It is measured by itself: one connection, a hub that nobody else uses, some thousand requests of each kind, each with a key of its own.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import shops
+from members import TOKENS
+from servers import Server, copy_of, hub
+
+COUNT = 16_000
+# Before them, so many that what is there only once is there.
+WARM = 4_000
+# A request has 16 KiB at most.
+BATCH = 50
+CHARACTERS = 100
+
+
+def kinds(seller: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The requests that stand for all of their kind; a small one changes little, and what is kept of it is its key."""
+    return {
+        "message": ("chat.say", {"room": "growth", "text": "x" * CHARACTERS}),
+        "transfer": ("ledger.transfer", {"to": "bench1", "amount": "0.01", "memo": "123-45678"}),
+        "order": ("orders.place", {"items": [{"sku": f"soak-{seller}", "quantity": 1}]}),
+        "small": ("chat.read", {"room": "growth"}),
+    }
+
+
+def measure(base: Path, seller: str) -> dict[str, float]:
+    """@return: bytes for each thing of a kind."""
+    token = TOKENS.read_text().split()[0]
+    grown: dict[str, float] = {}
+    with copy_of(base) as state, hub(state) as server, shops.connected(server) as lines:
+        _ask(lines, [{"method": "auth.resume", "params": {"token": token}}])
+        _ask(lines, [{"method": "chat.join", "params": {"room": "growth"}}])
+        for kind, (method, params) in kinds(seller).items():
+            _repeat(lines, kind, method, params, range(WARM))
+            before = server.resident_kib()
+            _repeat(lines, kind, method, params, range(WARM, WARM + COUNT))
+            grown[kind] = (server.resident_kib() - before) * 1024 / COUNT
+    grown["characters"] = 1.0
+    grown["message"] -= CHARACTERS
+    return grown
+
+
+def explained(stored: Mapping[str, int], grown: Mapping[str, float]) -> float:
+    """Bytes that what was kept takes."""
+    return sum(count * grown[kind] for kind, count in stored.items())
+
+
+def _repeat(lines: TextIO, kind: str, method: str, params: dict[str, Any], numbers: range) -> None:
+    for first in numbers[::BATCH]:
+        _ask(lines, [{"method": method, "params": params | {"key": f"{kind}-{number}"}} for number in range(first, first + BATCH)])
+
+
+def _ask(lines: TextIO, requests: list[dict[str, Any]]) -> None:
+    lines.write(json.dumps([{"jsonrpc": "2.0", "id": index, **each} for index, each in enumerate(requests)]) + "\n")
+    lines.flush()
+    answers = json.loads(next(line for line in lines if line.startswith("[")))
+    refused = next((answer["error"] for answer in answers if "error" in answer), None)
+    if refused:
+        raise SystemExit(f"{requests[0]['method']} was refused: {refused}")
