@@ -6,14 +6,13 @@ It is measured by itself: one connection, a hub that nobody else uses, some thou
 """
 
 import json
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import shops
 from members import TOKENS
-from servers import Server, copy_of, hub
+from servers import copy_of, hub
 
 COUNT = 16_000
 # Before them, so many that what is there only once is there.

@@ -1,5 +1,5 @@
 """
-A soak: thousands of connections in hundreds of rooms who talk, pay, order and look, while some read too slowly and others vanish and come back.
+A soak: thousands of connections in hundreds of rooms, who talk, pay, order and look, while some read too slowly and others vanish for a while.
 
     python bench/soak.py [--minutes M] [--connections N] [--rooms R] [--rate PER_SECOND] [--seed S]
 
@@ -19,7 +19,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -29,12 +28,12 @@ import growth
 import members
 import servers
 import shops
-from devices import Crowd, Device, Figures, Histogram, Member, Request, State, units
+from devices import Crowd, Device, Figures, Member, Request, State, units
 from servers import BUILD, LOAD_CORE, Server, copy_of, hub
 from table import print_row
 from traffic import Rates, Traffic
 from wires import Loop
-from witness import Ear, Witness, between
+from witness import Witness, between
 
 MINUTES, CONNECTIONS, ROOMS = 10.0, 5000, 500
 DEVICES_EACH = 2.5

@@ -18,7 +18,13 @@ LONG = 3500
 MIX = {
     "say": 44, "direct": 12, "pay": 12, "balance": 8, "history": 6, "mark": 6, "look": 5, "visit": 3, "status": 2, "order": 2,
 }  # fmt: skip
-LOOKS = {"chat.unread": {}, "chat.rooms": {"mine": True}, "ledger.history": {"limit": 10}, "orders.catalog": {}, "hub.ping": {"text": "hello"}}
+LOOKS: dict[str, dict[str, Any]] = {
+    "chat.unread": {},
+    "chat.rooms": {"mine": True},
+    "ledger.history": {"limit": 10},
+    "orders.catalog": {},
+    "hub.ping": {"text": "hello"},
+}
 # One message in so many is long, one in so many is said again with its key though it was answered.
 LONG_ONE_IN, AGAIN_ONE_IN = 50, 50
 # A request that finds no device that is there is given up after so many tries.
@@ -128,7 +134,7 @@ class Traffic:
 
     def _say(self, device: Device, due: float) -> Request:
         rooms = [room for room in device.member.rooms if room not in (self.lobby, self.busy)]
-        if self.lobby in device.member.rooms and self.crowd.random.random() < 0.02 or not rooms:
+        if (self.lobby in device.member.rooms and self.crowd.random.random() < 0.02) or not rooms:
             rooms = [self.lobby]
         room = self.crowd.random.choice(rooms)
         return self._spoken(device, due, room, room, "chat.say", {"room": room}, self._length())
@@ -146,9 +152,7 @@ class Traffic:
     def _length(self) -> int:
         return LONG if self.crowd.random.randrange(LONG_ONE_IN) == 0 else self.crowd.random.randint(20, 200)
 
-    def _spoken(
-        self, device: Device, due: float, place: str, name: str, method: str, params: dict[str, Any], length: int
-    ) -> Request:
+    def _spoken(self, device: Device, due: float, place: str, name: str, method: str, params: dict[str, Any], length: int) -> Request:
         key = device.key()
         text = f"{key} {WORDS[:length].strip()}"
         self.crowd.witness.ask(key, place, device.member.username, text, due)
@@ -179,9 +183,9 @@ class Traffic:
     # Money.
 
     def _pay(self, device: Device, due: float) -> Request:
-        payer, payee = device.member.username, self.crowd.random.choice(device.member.friends)
-        if self.crowd.random.random() < 0.5:
-            payee = self.crowd.random.choice([each for each in self.crowd.random.sample(self.members, 2) if each.username != payer]).username
+        payer = device.member.username
+        one, other = (each.username for each in self.crowd.random.sample(self.members, 2))
+        payee = one if one != payer else other
         amount, key = self.crowd.random.randint(1, 999), device.key()
         self.crowd.witness.pay(key, Payment(payer, payee, amount, due))
 

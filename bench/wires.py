@@ -12,6 +12,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 RECORD = 65536
@@ -144,11 +145,9 @@ class Wire:
         self._close()
 
     def vanish(self) -> None:
-        """Be gone without a packet, so that the other side finds out when it next sends something; needs CAP_NET_ADMIN, and else closes."""
-        try:
+        """Be gone without a packet: the other side finds out when it next sends something. Needs CAP_NET_ADMIN, and else it only closes."""
+        with suppress(PermissionError):
             self._option(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-        except PermissionError:
-            pass
         self._close()
 
     def half_close(self) -> None:

@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+OWN = "own message heard as an event"
+
 EXAMPLES = 5
 """Findings of one kind that are told in words; the others are counted."""
 
@@ -89,18 +91,24 @@ class Following:
     @param live: whether it has nothing to catch up with.
     """
 
-    __slots__ = ("after", "live", "owed", "own")
+    __slots__ = ("_first", "after", "live", "owed", "own")
 
     def __init__(self, after: int | None, *, live: bool) -> None:
-        self.after = after
+        self.after = self._first = after
         self.live = live
         self.own: set[int] = set()
         self.owed: set[int] = set()
 
-    def answered(self, seq: int) -> None:
-        """A message of this connection has this number. The reply may come before the events of earlier messages."""
+    def answered(self, seq: int) -> str:
+        """
+        A message of this connection has this number. The reply may come before the events of earlier messages.
+
+        @return: what is wrong with it; empty if nothing is.
+        """
+        heard = self._first is not None and self.after is not None and self._first < seq <= self.after and seq not in self.owed
         self.own.add(seq)
         self.owed.discard(seq)
+        return OWN if self.live and heard else ""
 
     def hear(self, seq: int) -> str:
         """
@@ -110,6 +118,7 @@ class Following:
         """
         if self.after is None:
             self.after = seq
+            self._first = seq - 1
             return ""
         if seq <= self.after:
             return "heard twice in one connection"
@@ -120,7 +129,7 @@ class Following:
             if len(owed) < len(passed):
                 self.live = True
             self.owed |= owed
-        return "own message heard as an event" if self.live and seq in self.own else ""
+        return OWN if self.live and seq in self.own else ""
 
     def missing(self, newest: int) -> set[int]:
         """What it has not heard, if this is the newest message."""
@@ -167,7 +176,9 @@ class Ear:
         following = self.following.get(place)
         if following is None:
             following = self.following[place] = Following(None, live=True)
-        following.answered(seq)
+        wrong = following.answered(seq)
+        if wrong:
+            self._witness.findings.note(wrong, f"{self}: {place} {seq}")
 
     def hear(self, place: str, seq: int, by: str, text: str) -> Message | None:
         """
