@@ -74,6 +74,9 @@ class EagerTransport(ProtocolWrapper):
     def connectionLost(self, reason: Any = connectionDone) -> None:
         self.forget()
         super().connectionLost(reason)
+        # These lead back to us; without them all that there was of the connection is gone at once.
+        del self.dataReceived
+        self._rest = self._producer = None
 
     def forget(self) -> None:
         """What waits will never be written."""
