@@ -1,5 +1,5 @@
 """
-A soak: thousands of connections in hundreds of rooms, who talk, pay, order and look, while some read too slowly and others vanish for a while.
+A soak: thousands of connections in hundreds of rooms that talk, pay, order and look, while some read too slowly and others vanish.
 
     python bench/soak.py [--minutes M] [--connections N] [--rooms R] [--rate PER_SECOND] [--seed S]
 
@@ -65,15 +65,16 @@ COLUMNS = "minute", "back", "requests/s", "deliv./s", "p99 ms", "max ms", "deliv
 
 @dataclass
 class Sample:
-    """The hub's memory at a moment, and what it had kept by then, in MiB."""
+    """The hub's memory at a moment, what it had kept by then, and what waited for peers to read, in MiB."""
 
     at: float
     resident: float
-    explained: float
+    kept: float
+    queued: float
 
     @property
     def rest(self) -> float:
-        return self.resident - self.explained
+        return self.resident - self.kept - self.queued
 
 
 @dataclass
@@ -200,6 +201,7 @@ def play(arguments: Namespace) -> bool:
     print("  " + ", ".join(f"{kind}: {count:,.0f} bytes" for kind, count in grown.items()))
     with copy_of(state_base) as state, hub(state) as server:
         soak = _soak(arguments, server, Door(state), grown)
+        soak.door.ask("admin.grant", username=soak.members[0].username, role="admin")
         rates = Rates(arguments.rate or arguments.connections * REQUESTS_EACH, arguments.connections * VANISH_EACH)
         rooms = [f"room{index}" for index in range(2, arguments.rooms)]
         wares = {f"soak-bench{index}": (f"bench{index}", PRICE) for index in range(SELLERS)}
@@ -207,8 +209,8 @@ def play(arguments: Namespace) -> bool:
         gc.disable()
         _come(soak)
         print(
-            f"{len(soak.devices):,} connections of {len(soak.members):,} members in {arguments.rooms} rooms; {rates.requests:.0f} requests/s "
-            f"and {rates.busy:.0f} long messages/s; {rates.vanish:.1f} vanish in a second, {len(traffic.slow)} read slowly at times",
+            f"{len(soak.devices):,} connections of {len(soak.members):,} members in {arguments.rooms} rooms; {rates.requests:.0f} requests "
+            f"and {rates.busy:.0f} long messages a second; {rates.vanish:.1f} vanish in a second, {len(traffic.slow)} read slowly at times",
             flush=True,
         )
         _run(soak, traffic, arguments.minutes)
@@ -269,18 +271,27 @@ def _run(soak: Soak, traffic: Traffic, minutes: float) -> None:
 
 @dataclass
 class Sampling:
-    """Looks at the hub's memory every few seconds."""
+    """Looks at the hub's memory every few seconds, and has an admin ask how much waits to be read."""
 
     soak: Soak
     began: float
     on: bool = True
 
     def sample(self) -> None:
-        if self.on:
-            crowd = self.soak.crowd
-            explained = growth.explained(crowd.stored, self.soak.grown) / 2**20
-            self.soak.samples.append(Sample(crowd.loop.now - self.began, self.soak.server.resident_kib() / 1024, explained))
-            crowd.loop.after(SAMPLE_SECONDS, self.sample)
+        if not self.on:
+            return
+        crowd = self.soak.crowd
+        for device in self.soak.members[0].devices:
+            if device.state is State.READY:
+                device.ask(Request("status", "admin.status", {}, crowd.loop.now, self._take))
+                break
+        crowd.loop.after(SAMPLE_SECONDS, self.sample)
+
+    def _take(self, status: dict[str, Any], _: Request) -> None:
+        crowd, server = self.soak.crowd, self.soak.server
+        kept = growth.explained(crowd.stored, self.soak.grown)
+        sample = Sample(crowd.loop.now - self.began, server.resident_kib() / 1024, kept / 2**20, status["queued_bytes"] / 2**20)
+        self.soak.samples.append(sample)
 
 
 def _show_minute(soak: Soak, seconds: float, cpu: float, load_cpu: float) -> None:
@@ -456,10 +467,10 @@ def _tell(soak: Soak, traffic: Traffic) -> bool:
 
 def _tell_memory(samples: list[Sample]) -> bool:
     """@return: whether the hub has grown by what it keeps, and no more."""
-    print("\nMemory in MiB: of the hub, of what it has kept since the beginning, and the rest")
+    print("\nMemory in MiB: of the hub; of what it has kept since the beginning; of what waited for slow readers; the rest")
     step = max(1, len(samples) // 40)
     for sample in samples[::step]:
-        print(f"  {sample.at:6.0f} s  {sample.resident:8.1f}  {sample.explained:8.1f}  {sample.rest:8.1f}")
+        print(f"  {sample.at:6.0f} s  {sample.resident:8.1f}  {sample.kept:8.1f}  {sample.queued:8.1f}  {sample.rest:8.1f}")
     # The first third is for buffers to become as large as they ever will.
     later = samples[len(samples) // 3 :]
     slope = _slope(later)
@@ -494,9 +505,9 @@ def _read_log(soak: Soak) -> None:
     soak.crowd.figures.happened["slow readers in the hub's log"] = cut
 
 
-def run(_: int) -> bool:
-    """The whole of it, as C{run.py} calls it."""
-    return play(read_arguments([]))
+def run() -> int:
+    """The whole of it, as C{run.py} calls it; returns the exit status."""
+    return 0 if play(read_arguments([])) else 1
 
 
 def read_arguments(words: list[str] | None = None) -> Namespace:

@@ -272,8 +272,9 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_gone(self) -> None:
         """
-        A connection that is lost is forgotten at once, in whatever way it was lost: with its buffers it takes tens of KiB, and the collector,
-        which would find a cycle, looks at what is old hardly ever.
+        A connection that is lost is forgotten at once, in whatever way it was lost.
+
+        With its buffers it takes tens of KiB, and the collector, which would find a cycle, looks at what is old hardly ever.
         """
         ways = (self._lose, self._shut_down, self._hear_of_a_commit, self._let_wait, self._end_in_the_handshake)
         gc.collect()
