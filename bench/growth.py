@@ -14,18 +14,19 @@ import shops
 from members import TOKENS
 from servers import copy_of, hub
 
-COUNT = 16_000
+# Tables grow by doubling, so it takes many of each kind until one has its share of that.
+COUNT = 32_000
 # Before them, so many that what is there only once is there.
 WARM = 4_000
-# A request has 16 KiB at most.
-BATCH = 50
-CHARACTERS = 100
+LONG_ONE_IN = 20
+CHARACTERS, LONG = 100, 3500
 
 
 def kinds(seller: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """The requests that stand for all of their kind; a small one changes little, and what is kept of it is its key."""
     return {
         "message": ("chat.say", {"room": "growth", "text": "x" * CHARACTERS}),
+        "long": ("chat.say", {"room": "growth", "text": "x" * LONG}),
         "transfer": ("ledger.transfer", {"to": "bench1", "amount": "0.01", "memo": "123-45678"}),
         "order": ("orders.place", {"items": [{"sku": f"soak-{seller}", "quantity": 1}]}),
         "small": ("chat.read", {"room": "growth"}),
@@ -40,12 +41,14 @@ def measure(base: Path, seller: str) -> dict[str, float]:
         _ask(lines, [{"method": "auth.resume", "params": {"token": token}}])
         _ask(lines, [{"method": "chat.join", "params": {"room": "growth"}}])
         for kind, (method, params) in kinds(seller).items():
-            _repeat(lines, kind, method, params, range(WARM))
+            few = LONG_ONE_IN if kind == "long" else 1
+            _repeat(lines, kind, method, params, range(WARM // few))
             before = server.resident_kib()
-            _repeat(lines, kind, method, params, range(WARM, WARM + COUNT))
-            grown[kind] = (server.resident_kib() - before) * 1024 / COUNT
-    grown["characters"] = 1.0
-    grown["message"] -= CHARACTERS
+            _repeat(lines, kind, method, params, range(WARM // few, (WARM + COUNT) // few))
+            grown[kind] = (server.resident_kib() - before) * 1024 / (COUNT // few)
+    long = grown.pop("long")
+    grown["character"] = (long - grown["message"]) / (LONG - CHARACTERS)
+    grown["message"] -= grown["character"] * CHARACTERS
     return grown
 
 
@@ -55,8 +58,10 @@ def explained(stored: Mapping[str, int], grown: Mapping[str, float]) -> float:
 
 
 def _repeat(lines: TextIO, kind: str, method: str, params: dict[str, Any], numbers: range) -> None:
-    for first in numbers[::BATCH]:
-        _ask(lines, [{"method": method, "params": params | {"key": f"{kind}-{number}"}} for number in range(first, first + BATCH)])
+    # A request has 16 KiB at most.
+    batch = 4 if kind == "long" else 50
+    for first in numbers[::batch]:
+        _ask(lines, [{"method": method, "params": params | {"key": f"{kind}-{number}"}} for number in range(first, first + batch)])
 
 
 def _ask(lines: TextIO, requests: list[dict[str, Any]]) -> None:

@@ -98,6 +98,13 @@ class Traffic:
             if device.state is State.STALLED:
                 device.stall(False)
 
+    def last_words(self) -> None:
+        """Say one more thing in each room: if the hub holds a connection that is long gone, it finds out now."""
+        speakers = {room: device for member in self.members for room in member.rooms for device in member.devices}
+        for room, device in speakers.items():
+            if device.state is State.READY:
+                device.ask(self._spoken(device, self.crowd.loop.now, room, room, "chat.say", {"room": room}, 20))
+
     def _arrive(self, due: float, rate: float, act: Callable[[float], None]) -> None:
         """Do something at random times, so often on average."""
         if not self.on:
@@ -161,7 +168,7 @@ class Traffic:
             self.crowd.witness.said(key, result["seq"])
             if request.times == 1:
                 self.crowd.stored["message"] += 1
-                self.crowd.stored["characters"] += len(text)
+                self.crowd.stored["character"] += len(text)
             if device.ear is not None:
                 device.ear.answered(place, result["seq"])
             self._again(device, request, result)
