@@ -51,7 +51,7 @@ def base() -> Path:
     """
     if not KEPT.exists():
         start = members.base()
-        print(f"Logging in {2 * members.MEMBERS} devices, once, in {KEPT} ...", flush=True)
+        print(f"Logging in {members.MEMBERS * 3 // 2} more devices, once, in {KEPT} ...", flush=True)
         unfinished = KEPT.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         with copy_of(start) as state:

@@ -5,7 +5,7 @@ What the hub costs: requests a second, CPU for each, latency, memory and start, 
                         [--seconds S] [--runs R] [--fresh]
 
 Goals are printed and never asserted: figures differ from machine to machine. README.md says what each one means.
-The soak is another thing: it fails if anything was lost. It is no part of all, as it takes a quarter of an hour by itself; soak.py plays
+The soak is another thing: it fails if anything was lost. It is no part of all, as it takes more than ten minutes by itself; soak.py plays
 smaller ones.
 """
 

@@ -41,7 +41,7 @@ SAMPLE_SECONDS = 5.0
 RAMP_AT_ONCE = 30
 # Longer than that nothing may take after the end of the traffic.
 PATIENCE_SECONDS = 120.0
-
+LOOK_SECONDS = 0.2
 
 COLUMNS = "minute", "back", "requests/s", "deliv./s", "p99 ms", "max ms", "deliv.p99", "max ms", "hub CPU", "load CPU"
 
@@ -89,7 +89,7 @@ def play(arguments: Namespace) -> bool:
         _settle(soak, traffic)
         _check(soak)
         soak.server.stop()
-    return _tell(soak, traffic)
+    return _tell(soak)
 
 
 def _soak(arguments: Namespace, server: Server, door: Door, grown: dict[str, float]) -> Soak:
@@ -112,7 +112,7 @@ def _come(soak: Soak) -> None:
 
     for _ in range(RAMP_AT_ONCE):
         next_one()
-    soak.crowd.loop.run_until(lambda: all(device.state is State.READY for device in soak.devices[-RAMP_AT_ONCE:]) and not waiting)
+    soak.crowd.loop.run_until(lambda: not waiting)
     _until(soak, lambda: all(device.state is State.READY for device in soak.devices), "not everybody could log in")
     for member in soak.members:
 
@@ -185,10 +185,14 @@ def _show_minute(soak: Soak, seconds: float, cpu: float, load_cpu: float) -> Non
 
 
 def _until(soak: Soak, done: Callable[[], bool], otherwise: str) -> None:
-    limit = soak.crowd.loop.now + PATIENCE_SECONDS
-    soak.crowd.loop.run_until(lambda: done() or soak.crowd.loop.now > limit)
-    if not done():
-        soak.crowd.witness.findings.note("it took too long", otherwise)
+    """Go on until something is so, or has not become so for too long. It may be costly to look at."""
+    loop, limit = soak.crowd.loop, soak.crowd.loop.now + PATIENCE_SECONDS
+    while not done():
+        if loop.now > limit:
+            soak.crowd.witness.findings.note("it took too long", otherwise)
+            return
+        again = loop.now + LOOK_SECONDS
+        loop.run_until(lambda again=again: loop.now >= again)
 
 
 def _settle(soak: Soak, traffic: Traffic) -> None:
@@ -204,9 +208,8 @@ def _settle(soak: Soak, traffic: Traffic) -> None:
         if device.state is State.READY:
             device.ask(Request("ping", "hub.ping", {}, soak.crowd.loop.now, lambda _, __: None))
     _until(soak, settled, "not everybody was answered behind the end")
-    # Who caught up until now hears the last of it behind that answer.
-    limit = soak.crowd.loop.now + 2.0
-    soak.crowd.loop.run_until(lambda: soak.crowd.loop.now > limit)
+    # Only who is catching up may hear the last of it behind that answer.
+    _until(soak, lambda: not any(device.ear is not None and device.ear.behind for device in soak.devices), "not everybody heard all")
 
 
 # What came of it.
@@ -230,7 +233,7 @@ def _check(soak: Soak) -> None:
     soak.crowd.ending = True
 
 
-def _tell(soak: Soak, traffic: Traffic) -> bool:
+def _tell(soak: Soak) -> bool:
     witness, findings = soak.crowd.witness, soak.crowd.witness.findings
     _read_log(soak)
     total = Figures()

@@ -131,9 +131,13 @@ class Following:
             self.owed |= owed
         return OWN if self.live and seq in self.own else ""
 
+    def coming(self, newest: int) -> set[int]:
+        """What may still come, if this is the newest message."""
+        return set() if self.after is None else set(range(self.after + 1, newest + 1)) - self.own
+
     def missing(self, newest: int) -> set[int]:
-        """What it has not heard, if this is the newest message."""
-        return self.owed | (set() if self.after is None else set(range(self.after + 1, newest + 1)) - self.own)
+        """What it has not heard, if nothing comes any more."""
+        return self.owed | self.coming(newest)
 
 
 class Ear:
@@ -208,6 +212,11 @@ class Ear:
         """The connection is gone, in whatever way."""
         for place in list(self.following):
             self.stop(place)
+
+    @property
+    def behind(self) -> bool:
+        """Whether messages are still to come."""
+        return any(following.coming(self._witness.newest(place)) for place, following in self.following.items())
 
     def finish(self) -> None:
         """The connection has been told all that there is: what has it not heard?"""

@@ -86,6 +86,8 @@ class Messages(Case):
         """So is the last one, behind which nothing came that would show it."""
         self.say(1, 2, 3)
         self.hear(1, 2)
+        self.assertTrue(self.listener.behind)
+        self.assertFalse(self.speaker.behind)
         self.assertEqual(self.kinds(), ["message not heard"])
 
     def test_twice(self) -> None:
