@@ -45,16 +45,16 @@ def _open_shops(door: Path, server: Server) -> None:
         connection.connect(str(door))
         with connection.makefile("rw") as lines:
             for index in range(SHOPS):
-                _say(lines, f"admin.grant bench{index} seller")
+                say(lines, f"admin.grant bench{index} seller")
     for index in range(SHOPS):
-        with _connected(server) as lines:
-            _say(lines, f"RESUME {tokens[index]}")
+        with connected(server) as lines:
+            say(lines, f"RESUME {tokens[index]}")
             for name in "abc":
-                _say(lines, f"orders.item {name}{(index - 1) % SHOPS} price={PRICE} stock={STOCK}")
+                say(lines, f"orders.item {name}{(index - 1) % SHOPS} price={PRICE} stock={STOCK}")
 
 
 @contextmanager
-def _connected(server: Server) -> Iterator[TextIO]:
+def connected(server: Server) -> Iterator[TextIO]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
@@ -65,7 +65,7 @@ def _connected(server: Server) -> Iterator[TextIO]:
         yield lines
 
 
-def _say(lines: TextIO, request: str) -> None:
+def say(lines: TextIO, request: str) -> None:
     lines.write(f"{request}\n")
     lines.flush()
     status = next(line for line in lines if not line.startswith(("*", " ")))

@@ -76,6 +76,9 @@ class EagerTransport(ProtocolWrapper):
         self._send = None
         self.forget()
         super().connectionLost(reason)
+        # These lead back to us; without them all that there was of the connection is gone at once.
+        del self.dataReceived
+        self._rest = self._producer = None
 
     def forget(self) -> None:
         """What waits will never be written."""

@@ -50,6 +50,27 @@ class Outlet(Protocol):
         """What the peer has shown of itself."""
 
 
+class _Nowhere:
+    """In place of the outlet of a connection that is lost."""
+
+    queued = 0
+
+    def release(self, content: bytes, event_bytes: int) -> None:
+        """Nobody is there."""
+
+    def tell(self, events: bytes) -> None:
+        """Nobody hears it."""
+
+    def cut(self) -> None:
+        """It is."""
+
+    def certificate(self) -> PeerCertificate | None:
+        return None
+
+
+NOWHERE: Outlet = _Nowhere()
+
+
 class Told(Protocol):
     """What those who listen are told, for one position."""
 
@@ -126,7 +147,8 @@ class Outbox:
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
         if self._held is held:
-            self._held = None
+            # The position has this among what waits for it: a cycle, which would keep what the whole group has written and replaced.
+            self._held = self._position = None
         chunks = held.chunks
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.waiting -= len(chunks) - held.events
@@ -155,11 +177,15 @@ class Outbox:
         others did never hears of it.
         """
         if self._held is held:
-            self._held = None
+            self._held = self._position = None
         if len(held.chunks) > held.events:
             self.outlet.cut()
         else:
             self.waiting_bytes -= held.event_bytes
+
+    def close(self) -> None:
+        """The connection is lost: whatever is still let out goes nowhere, and nothing here keeps what there was of it."""
+        self.outlet = NOWHERE
 
     def _hold(self) -> _Held:
         self._position = position = self._gate.position

@@ -36,7 +36,7 @@ class TransportOutlet:
         self._transport = transport
         self._reactor = reactor
         self._limit = limit
-        self._ready = ready
+        self._ready: Callable[[], None] | None = ready
         self._peer = peer
         self._queue: deque[bytes] = deque()
         self._event_bytes = 0
@@ -79,11 +79,17 @@ class TransportOutlet:
             self._transport.abortConnection()
 
     def lost(self) -> None:
-        """The connection is gone; whatever still comes goes nowhere."""
+        """
+        The connection is gone; whatever still comes goes nowhere.
+
+        The transport keeps this as its producer, and this must not keep the transport: cycles are left to the collector, which looks at
+        what is old hardly ever.
+        """
         self._lost = self.paused = True
         self._queue.clear()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
+        self._transport = self._ready = None
 
     def close(self) -> None:
         """Close when all has been written, or the peer has had its time to read it."""
@@ -97,7 +103,9 @@ class TransportOutlet:
         self.paused = True
 
     def resumeProducing(self) -> None:
-        self.paused = self._lost
+        if self._lost:
+            return
+        self.paused = False
         # Writing may fill the transport again, which calls pauseProducing in the middle of this.
         while self._queue and not self.paused:
             self._transport.write(self._queue.popleft())
@@ -106,7 +114,7 @@ class TransportOutlet:
         self._event_bytes = 0
         if self._closing is not None:
             self._finish()
-        else:
+        elif self._ready is not None:
             self._ready()
 
     def stopProducing(self) -> None:

@@ -111,6 +111,7 @@ class HubProtocol(LineReceiver):
             self.outlet.lost()
         if self.session is not None:
             self.session.end()
+            self.outbox.close()
 
     def readConnectionLost(self) -> None:
         """

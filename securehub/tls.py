@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securehub.eager import EagerFactory
@@ -96,6 +97,20 @@ class Identity(NamedTuple):
             raise BadCertificate(f"the certificate begins on {self.certificate.not_valid_before_utc:%Y-%m-%d}")
 
 
+class ForgetfulTLS(TLSMemoryBIOProtocol):
+    """
+    Twisted's TLS, of which nothing is left when it ends.
+
+    Twisted takes the reason why TLS has ended, which most clients' is (few say goodbye properly), with its traceback, and that keeps
+    itself, the protocol, and the OpenSSL connection with its buffers, until the collector comes. Nobody reads it.
+    """
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        if reason is not None:
+            reason.cleanFailure()
+        super()._tlsShutdownFinished(reason)
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
     """
@@ -165,7 +180,7 @@ def wrap(tls: ServerTLS, factory: IProtocolFactory) -> EagerFactory:
     Twisted's own gathering of small writes is left out: the gate writes once a turn, and gathering would only put it off.
     """
     wrapped = TLSMemoryBIOFactory(tls, False, factory)
-    wrapped.protocol = TLSMemoryBIOProtocol
+    wrapped.protocol = ForgetfulTLS
     return EagerFactory(wrapped)
 
 

@@ -5,11 +5,16 @@ TLS: which handshakes come to an end, and what outlives them.
 from __future__ import annotations
 
 import contextlib
+import gc
+import weakref
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
+from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import tls
@@ -268,6 +273,78 @@ class HandshakeTests(SynchronousTestCase):
         handshake.send(b"QUIT\n")
         self.assertIn(b"OK\n", handshake.received)
         self.assertTrue(handshake.client.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+
+    def test_gone(self) -> None:
+        """
+        A connection that is lost is forgotten at once, in whatever way it was lost.
+
+        With its buffers it takes tens of KiB, and the collector, which would find a cycle, looks at what is old hardly ever.
+        """
+        ways = (self._lose, self._shut_down, self._hear_of_a_commit, self._let_wait, self._end_in_the_handshake)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for lose in ways:
+            kept = lose()
+            # What the loss has put off, and timers; the longest is that of presence.
+            self.world.settle()
+            self.world.elapse(11)
+            self.assertEqual([ref() for ref in kept if ref() is not None], [], lose.__name__)
+
+    def _lose(self) -> list[weakref.ref[Any]]:
+        """The client is gone without a goodbye."""
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice correct-horse-battery\nJOIN lobby since=0\nSAY lobby hello\n")
+        return self._lost(handshake)
+
+    def _shut_down(self) -> list[weakref.ref[Any]]:
+        """The client says goodbye."""
+        handshake = self.shake()
+        handshake.send(b"PING\n")
+        handshake.client.shutdown()
+        handshake.run()
+        return self._lost(handshake)
+
+    def _hear_of_a_commit(self) -> list[weakref.ref[Any]]:
+        """What the client was told last hung on a commit."""
+        handshake = self.shake()
+        handshake.send(b'LOGIN alice correct-horse-battery\n{"jsonrpc":"2.0","method":"chat.join","params":["lobby"]}\n')
+        return self._lost(handshake)
+
+    def _let_wait(self) -> list[weakref.ref[Any]]:
+        """The client does not read."""
+        handshake = self.shake()
+        handshake.transport.room = 10
+        handshake.send(b"HELP\n" * 20)
+        return self._lost(handshake)
+
+    def _end_in_the_handshake(self) -> list[weakref.ref[Any]]:
+        """What the client sends is no TLS at all."""
+        handshake = Handshake(self.world, self.server, SSL.Context(SSL.TLS_CLIENT_METHOD))
+        kept = self._parts(handshake)
+        handshake.protocol.dataReceived(b"GET / HTTP/1.0\r\n\r\n")
+        handshake.protocol.connectionLost(Failure(ConnectionLost()))
+        vars(handshake).clear()
+        return kept
+
+    def _lost(self, handshake: Handshake) -> list[weakref.ref[Any]]:
+        kept = self._parts(handshake)
+        if handshake.transport.producer is not None:
+            # As Twisted's TCP transport does before it says so.
+            handshake.transport.producer.stopProducing()
+            handshake.transport.unregisterProducer()
+        handshake.protocol.connectionLost(Failure(ConnectionLost()))
+        # The test's own cycle.
+        vars(handshake).clear()
+        return kept
+
+    def _parts(self, handshake: Handshake) -> list[weakref.ref[Any]]:
+        """What there is of a connection."""
+        eager: Any = handshake.protocol
+        secure = eager.wrappedProtocol
+        protocol = secure.wrappedProtocol
+        parts = [eager, secure, secure._tlsConnection, protocol, protocol.session, protocol.outlet]
+        return [weakref.ref(each) for each in parts if each is not None]
 
     def _with_ciphers(self, ciphers: bytes) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
