@@ -404,7 +404,7 @@ class JournalStore:
             left.callback(None)
 
         worthwhile = self._number - self._snapshot_number >= SNAPSHOT_AFTER
-        self._worker.run(self._write_snapshot if worthwhile else lambda: None, done)
+        self._worker.run(self._write_snapshot if worthwhile else partial(self.writer.end, self._clock.now()), done)
         left.addCallback(lambda _: self._worker.stop())
         return left
 

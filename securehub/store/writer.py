@@ -121,5 +121,15 @@ class Writer:
         if self._segment is not None and self._is_done(at):
             self.begin(at)
 
+    def end(self, at: datetime) -> None:
+        """
+        Write no more. A last segment without commits states that what is before it was synced: so damage at the very end, too, is known for
+        what it is, and not taken for a line that a crash cut short.
+
+        @raise OSError: it cannot be written, and the end stays as open as after a crash.
+        """
+        if self._filled:
+            self.begin(at)
+
     def _is_done(self, at: datetime) -> bool:
         return self._filled >= self._full or (self._filled > 0 and at - self._begun >= SEGMENT_AGE)

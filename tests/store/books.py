@@ -48,14 +48,15 @@ class Books:
         self.setting.settle()
 
     def restart(self, *, snapshot: bool = True) -> None:
-        """Stop in peace, with or without a snapshot, and start again."""
-        with mock.patch.object(journal, "SNAPSHOT_AFTER", SNAPSHOT_AFTER if snapshot else 1_000_000):
-            self.setting = self.setting.reopened()
+        """Stop, and start again."""
+        self.stop(snapshot=snapshot)
+        self.setting = self.setting.crashed()
 
     def stop(self, *, snapshot: bool = True) -> None:
-        """Stop in peace, with or without a snapshot."""
-        with mock.patch.object(journal, "SNAPSHOT_AFTER", SNAPSHOT_AFTER if snapshot else 1_000_000):
-            self.setting.close()
+        """Stop: in peace and with a snapshot, or killed when all was synced."""
+        if snapshot:
+            with mock.patch.object(journal, "SNAPSHOT_AFTER", SNAPSHOT_AFTER):
+                self.setting.close()
 
     @property
     def files(self) -> dict[str, bytes]:

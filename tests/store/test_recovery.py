@@ -117,6 +117,26 @@ class Recovery(SynchronousTestCase):
                 else:
                     self.start_or_refuse(damaged, number - 1)
 
+    def test_after_a_clean_stop(self) -> None:
+        """Then all was acknowledged, to the last line, and nothing of it can be taken for what a crash left."""
+        setting = Setting()
+        for number in range(1, 4):
+            setting.put(f"{number:03d}", Room(str(number)))
+        setting.settle()
+        setting.close()
+        content = setting.disk.files[FIRST]
+        begin = content.rindex(b"\n", 0, -1) + 1
+        for place in range(begin, len(content) - 1):
+            disk = setting.disk.crashed()
+            disk.files[FIRST] = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+            disk.settle()
+            self.refuse(disk, FIRST, "line 4:")
+        disk = setting.disk.crashed()
+        disk.files[FIRST] = content[:begin]
+        disk.settle()
+        self.refuse(disk, "3")
+        self.expect(setting.disk.crashed(), 3)
+
     def start_or_refuse(self, disk: MemoryDirectory, count: int) -> None:
         """
         The store starts with that many commits, or is over-careful.

@@ -37,7 +37,8 @@ class Upgrading(SynchronousTestCase):
             setting.put(f"{number}", Room(f"topic {number}"))
         setting.put("a/1", Message("text"))
         setting.put("r", Receipt("text"))
-        setting = setting.reopened(records=(RoomTwo, Message, Receipt))
+        setting.settle()
+        setting = setting.crashed(records=(RoomTwo, Message, Receipt))
         for number in range(10):
             setting.put(f"{number}", RoomTwo("subject", 1))
         setting.settle()
