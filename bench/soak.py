@@ -43,7 +43,7 @@ RAMP_AT_ONCE = 30
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.2
 
-COLUMNS = "minute", "back", "requests/s", "deliv./s", "p99 ms", "max ms", "deliv.p99", "max ms", "hub CPU", "load CPU"
+COLUMNS = "minute", "back", "requests/s", "deliv./s", "p99 ms", "max ms", "deliv.p99", "hub CPU", "waited", "load CPU"
 
 
 @dataclass
@@ -133,10 +133,10 @@ def _run(soak: Soak, traffic: Traffic, minutes: float) -> None:
     sampling = Sampling(soak, began)
     sampling.sample()
     while (left := began + minutes * 60 - loop.now) > 0:
-        cpu, load_cpu, since = soak.server.cpu_seconds(), time.process_time(), loop.now
+        since, used = loop.now, _used(soak)
         until = loop.now + min(left, 60)
         loop.run_until(lambda until=until: loop.now >= until)
-        _show_minute(soak, loop.now - since, soak.server.cpu_seconds() - cpu, time.process_time() - load_cpu)
+        _show_minute(soak, loop.now - since, [after - before for before, after in zip(used, _used(soak), strict=True)])
     sampling.on = False
     traffic.stop()
 
@@ -166,7 +166,12 @@ class Sampling:
         self.soak.samples.append(sample)
 
 
-def _show_minute(soak: Soak, seconds: float, cpu: float, load_cpu: float) -> None:
+def _used(soak: Soak) -> tuple[float, float, float]:
+    """Seconds of CPU of the hub; those for which it waited for a core that something else had; and seconds of CPU of the load."""
+    return soak.server.cpu_seconds(), soak.server.waited_seconds(), time.process_time()
+
+
+def _show_minute(soak: Soak, seconds: float, used: list[float]) -> None:
     figures, soak.crowd.figures = soak.crowd.figures, Figures()
     soak.minutes.append(figures)
     happened, answers, deliveries = figures.happened, figures.answers, figures.deliveries
@@ -178,9 +183,7 @@ def _show_minute(soak: Soak, seconds: float, cpu: float, load_cpu: float) -> Non
         f"{answers.ms(0.99):.1f}",
         f"{answers.ms(1):.0f}",
         f"{deliveries.ms(0.99):.1f}",
-        f"{deliveries.ms(1):.0f}",
-        f"{cpu / seconds:.0%}",
-        f"{load_cpu / seconds:.0%}",
+        *(f"{each / seconds:.0%}" for each in used),
     )
 
 
