@@ -112,8 +112,7 @@ def _come(soak: Soak) -> None:
 
     for _ in range(RAMP_AT_ONCE):
         next_one()
-    soak.crowd.loop.run_until(lambda: not waiting)
-    _until(soak, lambda: all(device.state is State.READY for device in soak.devices), "not everybody could log in")
+    _until(soak, lambda: not waiting and all(device.state is State.READY for device in soak.devices), "not everybody could log in")
     for member in soak.members:
 
         def opened(result: dict[str, Any], _: Request, name: str = member.username) -> None:
@@ -121,6 +120,8 @@ def _come(soak: Soak) -> None:
 
         member.devices[0].ask(Request("balance", "ledger.balance", {}, soak.crowd.loop.now, opened))
     _until(soak, lambda: len(soak.opening) == len(soak.members), "not everybody could see their balance")
+    if soak.crowd.witness.findings.counts:
+        raise SystemExit("\n".join(["It could not begin:", *soak.crowd.witness.findings.lines()]))
     print(f"All are there after {time.monotonic() - since:.1f} s; {soak.server.resident_kib() / 1024:.0f} MiB", flush=True)
 
 
