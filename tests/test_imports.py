@@ -120,7 +120,7 @@ OTHERS: dict[str, set[str]] = {
     "twisted.internet": {"beside", "chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session"}
     | {"dispatch", "hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
     "twisted.protocols": {"protocol", "eager", "tls"},
-    "twisted.python": {"protocol", "hashing", "service", "logs", "tap", "tls", "client"},
+    "twisted.python": {"protocol", "tls", "hashing", "service", "logs", "tap", "client"},
     "random": {"tap", "imports.tool"},
     "sqlite3": {"imports.sources"},
     "secrets": set(),
