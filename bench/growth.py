@@ -79,12 +79,17 @@ def _ask(lines: TextIO, requests: list[dict[str, Any]]) -> None:
 
 @dataclass
 class Sample:
-    """The hub's memory at a moment, what it had kept by then, and what waited for peers to read, in MiB."""
+    """
+    The hub's memory at a moment, what it had kept by then, and what waited for peers to read, in MiB.
+
+    @ivar late_ms: how late its timers were in the minute before, p99.
+    """
 
     at: float
     resident: float
     kept: float
     queued: float
+    late_ms: float
 
     @property
     def rest(self) -> float:

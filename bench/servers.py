@@ -41,6 +41,10 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) * TICK_SECONDS
 
+    def waited_seconds(self) -> float:
+        """For how long its main thread could have run, and had no core to run on."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def resident_kib(self) -> int:
         return self._status("VmRSS")
 
