@@ -15,22 +15,23 @@ from twisted.logger import Logger
 
 from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
-from securehub.beside import Beside
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
 from securehub.config import Settings
+from securehub.daemon.beside import Beside
+from securehub.daemon.operations import Operations
+from securehub.daemon.safekeeping import Safekeeping
+from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
-from securehub.doorkeeper import Doorkeeper
 from securehub.gate import Gate
 from securehub.hashing import Hashing
 from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
+from securehub.network.doorkeeper import Doorkeeper
+from securehub.network.protocol import HubFactory
 from securehub.once import Once
-from securehub.operations import Operations
-from securehub.protocol import HubFactory
-from securehub.safekeeping import Safekeeping
 from securehub.service import BadServices, parts_of, records_of
 from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
@@ -43,7 +44,6 @@ from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Vault
-from securehub.vitals import Vitals
 
 _log = Logger()
 

@@ -25,12 +25,16 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, logs, service, signals, systemd, tls
-from securehub.beside import Processes
-from securehub.certificates import LOOK_SECONDS, Certificates
+from securehub import config, hashing, service
 from securehub.clock import Clock
+from securehub.daemon import logs, signals, systemd
+from securehub.daemon.beside import Processes
+from securehub.daemon.operations import Operations, Reread
+from securehub.daemon.vitals import memory_bytes
 from securehub.hub import Hub
-from securehub.operations import Operations, Reread
+from securehub.network import tls
+from securehub.network.certificates import LOOK_SECONDS, Certificates
+from securehub.network.tls import BadCertificate
 from securehub.refusals import Conflict
 from securehub.store import keys
 from securehub.store.child import ChildFolder
@@ -38,9 +42,7 @@ from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
-from securehub.tls import BadCertificate
 from securehub.vault import BadKey
-from securehub.vitals import memory_bytes
 
 _log = Logger()
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred, succeed
 
-from securehub.beside import Last
+from securehub.daemon.beside import Last
 from securehub.store.backup import Backup
 from securehub.store.drill import Drill
 from securehub.store.keys import PLAIN, Keys
@@ -20,7 +20,7 @@ from securehub.store.rotation import Use
 
 class MemoryBeside:
     """
-    See L{securehub.beside.Beside}.
+    See L{securehub.daemon.beside.Beside}.
 
     @ivar asked: which tools were asked for, with their arguments.
     @ivar says: what a tool says in place of that it did well.

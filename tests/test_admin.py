@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.daemon.operations import Operations
 from securehub.hub import Hub
-from securehub.operations import Operations
 from tests.store.setting import at_once
 from tests.world import PASSWORD, Client, World
 

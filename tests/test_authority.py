@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.authority import Authority, CannotIssue, names_of, read
+from securehub.network.authority import Authority, CannotIssue, names_of, read
 from securehub.store.files import RealDirectory
 from tests.certificates import make_certificate
 

@@ -12,10 +12,10 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config
-from securehub.authority import read
-from securehub.certificates import Certificates
+from securehub.network.authority import read
+from securehub.network.certificates import Certificates
+from securehub.network.tls import BadCertificate, Identity
 from securehub.store.files import RealDirectory
-from securehub.tls import BadCertificate, Identity
 from tests.certificates import BEGIN, make_certificate
 
 

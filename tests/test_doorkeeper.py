@@ -9,8 +9,9 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import config, doorkeeper
-from securehub.doorkeeper import COMPLAINT_SECONDS, FULL, GOODBYES, NEEDED, SWEEP_AT, Answer, Doorkeeper
+from securehub import config
+from securehub.network import doorkeeper
+from securehub.network.doorkeeper import COMPLAINT_SECONDS, FULL, GOODBYES, NEEDED, SWEEP_AT, Answer, Doorkeeper
 
 FAR = "203.0.113.7"
 ELSEWHERE = "198.51.100.9"

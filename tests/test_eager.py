@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.eager import EagerFactory, EagerTransport
+from securehub.network.eager import EagerFactory, EagerTransport
 
 
 class MemorySocket:

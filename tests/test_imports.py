@@ -38,15 +38,12 @@ ALLOWED: dict[str, set[str]] = {
     "openrpc": {"", "command"},
     "help": {"refusals", "command", "reply"},
     "config": {"money"},
-    "operations": set(),
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "store.records", "store.transaction"},
-    "doorkeeper": {"config", "networks"},
-    "vitals": set(),
     "audit": {"command", "members", "store.records", "store.transaction"},
     "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},
@@ -59,8 +56,6 @@ ALLOWED: dict[str, set[str]] = {
     | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
-    "beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
-    "safekeeping": {"refusals", "beside", "clock", "store.journal", "store.keys"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
@@ -68,23 +63,31 @@ ALLOWED: dict[str, set[str]] = {
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
-    "outlet": set(),
-    "eager": set(),
-    "tls": {"eager"},
-    "authority": set(),
-    "certificates": {"authority", "config", "tls"},
-    "protocol": {"", "refusals", "clock", "event", "gate", "outlet", "peer", "session", "wire", "config", "dispatch", "doorkeeper"}
-    | {"switchboard"},
+    "network": set(),
+    "network.outlet": set(),
+    "network.eager": set(),
+    "network.tls": {"network.eager"},
+    "network.authority": set(),
+    "network.certificates": {"network.authority", "config", "network.tls"},
+    "network.doorkeeper": {"config", "networks"},
+    "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch", "switchboard"}
+    | {"network.doorkeeper", "network.outlet"},
+    # the process
+    "daemon": set(),
+    "daemon.operations": set(),
+    "daemon.vitals": set(),
+    "daemon.logs": set(),
+    "daemon.signals": set(),
+    "daemon.systemd": set(),
+    "daemon.beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
+    "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
-    "hub": {"audit", "beside", "chores", "clock", "command", "config", "dispatch", "doorkeeper", "agenda", "gate", "hashing"}
-    | {"imports.records", "members", "money", "once", "operations", "protocol", "safekeeping", "service", "session"}
+    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
+    | {"once", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
-    | {"store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault", "vitals"},
-    "logs": set(),
-    "signals": set(),
-    "systemd": set(),
-    "tap": {"beside", "certificates", "clock", "config", "hashing", "hub", "logs", "operations", "refusals", "service", "signals"}
-    | {"systemd", "tls", "store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker", "vault", "vitals"},
+    | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
+    "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "refusals", "service", "vault"}
+    | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "client": {"", "config"},
     "imports.records": {"store.records"},
@@ -101,31 +104,42 @@ ALLOWED: dict[str, set[str]] = {
 FOR_TYPES_ALONE = {
     ("services", "hub"),
     ("service", "hub"),
-    ("protocol", "config"),
-    ("protocol", "dispatch"),
-    ("protocol", "switchboard"),
+    ("network.protocol", "config"),
+    ("network.protocol", "dispatch"),
+    ("network.protocol", "switchboard"),
 }
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"tls", "peer"},
-    "cryptography": {"tls", "authority", "certificates", "vault", "store", "services.auth.otp"},
+    "OpenSSL": {"network.tls", "peer"},
+    "cryptography": {"network.tls", "network.authority", "network.certificates", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
-    "socket": {"client", "systemd"},
+    "socket": {"client", "daemon.systemd"},
     "ssl": {"client"},
-    "os": {"store", "tap", "systemd", "client", "storetool", "beside", "hashing"},
+    "os": {"store", "tap", "daemon.systemd", "client", "storetool", "daemon.beside", "hashing"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
-    "pathlib": {"store", "tls", "authority", "certificates", "tap", "config", "client", "storetool", "reference", "imports"},
-    "twisted.internet": {"beside", "chores", "store", "hub", "gate", "protocol", "outlet", "eager", "tls", "tap", "session"}
-    | {"dispatch", "hashing", "client", "imports.offline", "notices", "services.chat.presence", "vitals"},
-    "twisted.protocols": {"protocol", "eager", "tls"},
-    "twisted.python": {"protocol", "tls", "hashing", "service", "logs", "tap", "client"},
+    "pathlib": {
+        "store",
+        "network.tls",
+        "network.authority",
+        "network.certificates",
+        "tap",
+        "config",
+        "client",
+        "storetool",
+        "reference",
+        "imports",
+    },
+    "twisted.internet": {"chores", "daemon.beside", "daemon.vitals", "store", "hub", "gate", "network", "tap", "session", "dispatch"}
+    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence"},
+    "twisted.protocols": {"network.protocol", "network.eager", "network.tls"},
+    "twisted.python": {"network.protocol", "network.tls", "hashing", "service", "daemon.logs", "tap", "client"},
     "random": {"tap", "imports.tool"},
     "sqlite3": {"imports.sources"},
     "secrets": set(),
-    "time": {"tap", "systemd", "client", "store"},
+    "time": {"tap", "daemon.systemd", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 
@@ -237,7 +251,8 @@ class ImportTests(SynchronousTestCase):
 
     def test_transports(self) -> None:
         """Those that carry bytes know nothing of commands."""
-        known = {"outlet": set(), "eager": set(), "tls": {"eager"}, "gate": {"peer", "store.journal"}}
+        known = {"gate": {"peer", "store.journal"}}
+        known |= {"network.outlet": set(), "network.eager": set(), "network.tls": {"network.eager"}}
         self.assertEqual({name: ALLOWED[name] for name in known}, known)
 
     def test_services_know_records_and_transactions(self) -> None:
@@ -245,7 +260,7 @@ class ImportTests(SynchronousTestCase):
         for each in imports():
             target = _own(each.target)
             if _within(each.module, {"services"}) and target is not None:
-                self.assertFalse(_within(target, {"protocol", "dispatch", "outlet", "gate", "tls", "tap", "once"}), each.place)
+                self.assertFalse(_within(target, {"network", "dispatch", "gate", "tap", "once"}), each.place)
                 if _within(target, {"store"}):
                     self.assertIn(target, ("store.records", "store.transaction"), each.place)
 
@@ -259,4 +274,4 @@ class ImportTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
             ]
             if calls:
-                self.assertTrue(_within(module, {"store", "config", "reference", "vitals"}), module)
+                self.assertTrue(_within(module, {"store", "config", "reference", "daemon.vitals"}), module)

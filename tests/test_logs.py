@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.logs import LogWriter, as_json, as_text, install
+from securehub.daemon.logs import LogWriter, as_json, as_text, install
 
 AT = 1795111320.25  # 2026-11-19 18:02:00.25 UTC
 SECRET = "correct-horse-battery"

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.outlet import CLOSING_SECONDS, TransportOutlet
+from securehub.network.outlet import CLOSING_SECONDS, TransportOutlet
 
 
 class SmallTransport(StringTransport):

@@ -14,7 +14,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import tls
+from securehub.network import tls
 from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of
 from tests.authenticator import Identity, identity
 from tests.certificates import make_certificate

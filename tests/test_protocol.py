@@ -10,7 +10,7 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.protocol import TURN
+from securehub.network.protocol import TURN
 from securehub.store import journal
 from securehub.switchboard import member
 from tests.world import PASSWORD, SOCKET_BYTES, Client, World

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.outlet import CLOSING_SECONDS
+from securehub.network.outlet import CLOSING_SECONDS
 from tests.world import PASSWORD, Client, World
 
 FAR = "203.0.113.7"

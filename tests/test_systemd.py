@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.systemd import BadSocket, Notifier, family, inherited
+from securehub.daemon.systemd import BadSocket, Notifier, family, inherited
 
 
 class NotifierTests(SynchronousTestCase):

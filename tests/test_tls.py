@@ -17,7 +17,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import tls
+from securehub.network import tls
 from tests.certificates import make_certificate
 from tests.world import World
 

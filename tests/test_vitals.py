@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.vitals import BEAT_SECONDS, BEATS, Vitals, memory_bytes
+from securehub.daemon.vitals import BEAT_SECONDS, BEATS, Vitals, memory_bytes
 
 
 class VitalsTests(SynchronousTestCase):

@@ -25,10 +25,10 @@ from twisted.python.failure import Failure
 
 from securehub import config, service
 from securehub.clock import Clock
+from securehub.daemon.operations import Operations, Reread
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
-from securehub.operations import Operations, Reread
-from securehub.protocol import HubFactory, HubProtocol
+from securehub.network.protocol import HubFactory, HubProtocol
 from securehub.refusals import Conflict
 from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity

@@ -12,10 +12,10 @@ from pathlib import Path
 from cryptography import x509
 from twisted.logger import Logger
 
-from securehub import authority
-from securehub.authority import Authority, CannotIssue, Files
 from securehub.config import Settings
-from securehub.tls import BadCertificate, Identity, ServerTLS, fingerprint, make_context
+from securehub.network import authority
+from securehub.network.authority import Authority, CannotIssue, Files
+from securehub.network.tls import BadCertificate, Identity, ServerTLS, fingerprint, make_context
 
 _log = Logger()
 

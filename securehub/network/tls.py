@@ -17,7 +17,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securehub.eager import EagerFactory
+from securehub.network.eager import EagerFactory
 
 ALPN = b"securehub/1"
 

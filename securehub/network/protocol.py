@@ -19,10 +19,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securehub import __version__
-from securehub.doorkeeper import FULL, Answer, Doorkeeper
 from securehub.event import Bye
 from securehub.gate import Gate, Outbox
-from securehub.outlet import TransportOutlet
+from securehub.network.doorkeeper import FULL, Answer, Doorkeeper
+from securehub.network.outlet import TransportOutlet
 from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session

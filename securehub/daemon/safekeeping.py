@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from twisted.logger import Logger
 
-from securehub.beside import Beside
 from securehub.clock import Clock
+from securehub.daemon.beside import Beside
 from securehub.refusals import Conflict, Unavailable
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of

@@ -1,0 +1,3 @@
+"""
+The network: bytes, TLS, lines, who may connect and who reads too slowly. Nobody below it knows that there is one.
+"""
