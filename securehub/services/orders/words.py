@@ -97,9 +97,13 @@ def unit(word: str) -> str:
     return str(arguments.name(word)) if word.strip() else ""
 
 
-def tags(word: str) -> tuple[str, ...]:
-    """words by which it is found, parted by commas, or nothing for none"""
-    found = sorted({sku(each.strip().lower()) for each in word.split(",") if each.strip()})
+@argument(accepts=(str, list))
+def tags(given: Any) -> tuple[str, ...]:
+    """words by which it is found: an array of them, or in text parted by commas; nothing for none"""
+    words = given.split(",") if isinstance(given, str) else given
+    if not all(isinstance(each, str) for each in words):
+        raise BadArgument("each tag is a string")
+    found = sorted({sku(each.strip().lower()) for each in words if each.strip()})
     if len(found) > MOST_TAGS:
         raise BadArgument(f"there are {len(found)} tags; {MOST_TAGS} are allowed")
     return tuple(found)
