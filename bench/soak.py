@@ -261,7 +261,7 @@ def _tell(soak: Soak) -> bool:
     return well and flat
 
 
-EXPECTED_IN_LOG = re.compile(r"\S+ (info \S+: |warn securehub\.outlet: slow-reader: )")
+EXPECTED_IN_LOG = re.compile(r"\S+ (info \S+: |warn securehub\S*: slow-reader: )")
 
 
 def _read_log(soak: Soak) -> None:
