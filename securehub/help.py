@@ -4,7 +4,7 @@ Help: the commands there are, at a glance, a service's in one line each, and one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from textwrap import wrap
 
@@ -111,27 +111,39 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
     return Help(rows, f"HELP command explains one, HELP chat{ALL} lists all of a service. {hint}".rstrip())
 
 
-def about(commands: Sequence[Command], word: str) -> CommandHelp | ServiceHelp:
+def of_service(commands: Iterable[Command], word: str) -> ServiceHelp:
     """
-    What a word means: the name or verb of a command, or a service with C{.*} behind it; in any case.
+    What a service has.
 
-    @raise NotFound: it means nothing.
+    @param word: its name with C{.*} behind it, in any case.
+
+    @raise NotFound: there is none.
+    """
+    rows = [row for row in map(_row, commands) if row.service == word.lower().removesuffix(ALL)]
+    if not rows:
+        raise _nothing(word)
+    return ServiceHelp(rows, "HELP command explains one.")
+
+
+def explained(commands: Iterable[Command], word: str) -> CommandHelp:
+    """
+    A command in full.
+
+    @param word: its name or verb, in any case.
+
+    @raise NotFound: there is none.
     """
     wanted = word.lower()
-    if wanted.endswith(ALL):
-        rows = [row for row in map(_row, commands) if row.service == wanted.removesuffix(ALL)]
-        if rows:
-            return ServiceHelp(rows, "HELP command explains one.")
     for each in commands:
         if wanted in (each.name, (each.verb or "").lower()):
-            return _explained(each)
-    raise NotFound(f"there is no command {shown(word)}; HELP lists them")
+            rows = [ParameterRow(one.name, one.type.expected, one.required, one.by_name) for one in each.wire_parameters]
+            return CommandHelp(each.name, each.verb, each.usage, each.summary, each.manual, each.access.text, rows)
+    raise _nothing(word)
 
 
 def _row(command: Command) -> HelpRow:
     return HelpRow(command.name, command.verb, command.usage, command.summary)
 
 
-def _explained(command: Command) -> CommandHelp:
-    rows = [ParameterRow(each.name, each.type.expected, each.required, each.by_name) for each in command.wire_parameters]
-    return CommandHelp(command.name, command.verb, command.usage, command.summary, command.manual, command.access.text, rows)
+def _nothing(word: str) -> NotFound:
+    return NotFound(f"there is no command {shown(word)}; HELP lists them")

@@ -91,11 +91,7 @@ def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
 
     @raise Locked: nothing, as the account is locked.
     """
-    member = tx.get(Member, username)
-    if member is None or member.erased or member.locked:
-        # It says which.
-        member = admitted(tx, username)
-    return member.roles
+    return admitted(tx, username).roles
 
 
 def admitted(tx: ReadTransaction, username: str) -> Member:

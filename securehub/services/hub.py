@@ -12,7 +12,7 @@ from zope.interface import provider
 
 from securehub import __version__, arguments, members
 from securehub.command import ANYONE, LOGGED_IN, ROLES, Access, command, optional
-from securehub.help import ALL, CommandHelp, Help, ServiceHelp, about, overview
+from securehub.help import ALL, CommandHelp, Help, ServiceHelp, explained, of_service, overview
 from securehub.reply import Reply
 from securehub.service import IServiceFactory
 from securehub.services.ledger.accounts import first_account
@@ -74,11 +74,11 @@ class HubService:
         such as chat.*, you get how its commands are used.
         """
         if command_ is not None and not command_.endswith(ALL):
-            return about(self.commands, command_)
+            return explained(self.commands, command_)
         roles = await session.roles()
         commands = [each for each in self.commands if _listed(each.access, roles, session)]
         if command_ is not None:
-            return about(commands, command_)
+            return of_service(commands, command_)
         return overview(commands, "" if session.user else "LOGIN, or CREATE an account, to use them.")
 
     @command("PING", access=ANYONE, text=optional(arguments.text))

@@ -38,13 +38,13 @@ _log = Logger()
 _T = TypeVar("_T")
 
 MAX_UNSYNCED = 16 * 1024 * 1024
-"""Bytes of records that may gather behind a slow disk before writes are refused: some 40,000 commits."""
+"""Bytes of lines that may gather behind a slow disk before writes are refused: some 40,000 commits."""
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
 
-UNTIDY = 3 * 1_024
-"""Three times the changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
+UNTIDY = 1_024
+"""Changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
@@ -215,7 +215,7 @@ class JournalStore:
 
     @property
     def unsynced_bytes(self) -> int:
-        """Bytes of records that are not on the disk yet."""
+        """Bytes of lines that are not on the disk yet."""
         return sum(batch.size for batch in (self._in_flight, self._gathering) if batch is not None)
 
     @property
@@ -345,7 +345,7 @@ class JournalStore:
         # The disk first: it works on the next group while the outputs of this one are written.
         self._submit()
         self._gate.settled(batch.position)
-        self._untidy += len(batch.undo)
+        self._untidy += len(batch.undo) // 3
         if self._untidy >= UNTIDY:
             self._untidy = 0
             for collection in self._collections.values():

@@ -125,19 +125,15 @@ _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 _decode_stated = msgspec.json.Decoder(_Stated).decode
 
 
-def seal(content: Header | Commit, before: bytes, key: FileKey | None = None) -> tuple[bytes, bytes]:
+def seal(content: Header | Commit, before: bytes) -> tuple[bytes, bytes]:
     """
     Write a line.
 
     @param before: the hash of the line before.
-    @param key: that of the segment, if its commits are sealed.
 
     @return: the line, and its hash.
     """
-    body = _encode(content)
-    if key is not None and isinstance(content, Commit):
-        body = sealed(body, content.n, content.synced, key)
-    return chained(body, before)
+    return chained(_encode(content), before)
 
 
 def sealed(body: bytes, number: int, synced: int, key: FileKey) -> bytes:

@@ -5,7 +5,7 @@ What a rule sees of the store.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
 MAX_RECORDS = 256
 MAX_BYTES = 1024 * 1024
-
-
-class AnyCollection(Protocol):
-    """What L{Collection} and L{ExpiringCollection} have in common."""
-
-    name: str
-
-    def get(self, key: str) -> bytes | None: ...
-    def replace(self, key: str, raw: bytes | None) -> bytes | None: ...
-    def drop(self, key: str) -> None: ...
-    def put_in_order(self) -> None: ...
-    def tidy(self) -> None: ...
 
 
 class Place:

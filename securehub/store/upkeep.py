@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -186,7 +186,7 @@ class Upkeep:
         second of the snapshots, what has been committed since.
         """
         serial = self._fold_until(now, at_once=True)
-        if serial is None and _has_commits(self._directory, self._store.writer.serial):
+        if serial is None and self._store.writer.has_commits:
             self._store.writer.begin(now)
             serial = self._fold_until(now, at_once=True)
         return serial
@@ -284,12 +284,6 @@ def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
             head = snapshot.read_head(next(snapshot.stored(directory, name), b""))
             return head.serial, head.number, directory.size(name)
     return 0, 0, 0
-
-
-def _has_commits(directory: Directory, serial: int) -> bool:
-    """Whether anything has been written to a segment."""
-    names = [name for name in segment_names(directory.names()) if serial_of(name) == serial]
-    return any(len(list(islice(directory.lines(name), 2))) == 2 for name in names)
 
 
 def _refuse_to_fill(directory: Directory, needed: int) -> None:

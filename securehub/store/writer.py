@@ -131,5 +131,10 @@ class Writer:
         if self._filled:
             self.begin(at)
 
+    @property
+    def has_commits(self) -> bool:
+        """Whether anything has been written to this segment."""
+        return self._segment is not None and self._filled > 0
+
     def _is_done(self, at: datetime) -> bool:
         return self._filled >= self._full or (self._filled > 0 and at - self._begun >= SEGMENT_AGE)

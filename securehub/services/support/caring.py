@@ -57,8 +57,8 @@ class OrderRefunded(MoneyReply, frozen=True):
     left: str
 
     def told(self) -> str:
-        price = f"{self.amount} {self.currency}"
-        return f"{price} of order {self.order} are refunded. Message {self.seq}. {self.left} {self.currency} are left for today."
+        refunded = f"{self.amount} {self.currency} of order {self.order} are refunded."
+        return f"{refunded} {giving.afterwards(self.seq, f'{self.left} {self.currency}')}"
 
 
 class PointsGiven(Reply, frozen=True):
@@ -77,7 +77,7 @@ class PointsGiven(Reply, frozen=True):
     left: int
 
     def status(self) -> str:
-        return f"{self.points} points are given. Message {self.seq}. {self.left} points are left for today."
+        return f"{self.points} points are given. {giving.afterwards(self.seq, f'{self.left} points')}"
 
 
 class Caring:

@@ -47,6 +47,11 @@ ORDERS = "order/"
 """How the reference of an order's payment begins. It is given back through its order, which counts what was."""
 
 
+def afterwards(seq: int, left: str) -> str:
+    """What an agent is told behind what was given: which message shows it, and how much is left."""
+    return f"Message {seq}. {left} are left for today."
+
+
 class Gave(MoneyReply, frozen=True):
     """
     What an agent has given a customer.
@@ -64,8 +69,8 @@ class Gave(MoneyReply, frozen=True):
     left: str
 
     def told(self) -> str:
-        price = f"{self.amount} {self.currency}"
-        return f"Transfer {self.transfer}: {price} to {self.to_name}. Message {self.seq}. {self.left} {self.currency} are left for today."
+        told = f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}."
+        return f"{told} {afterwards(self.seq, f'{self.left} {self.currency}')}"
 
 
 class Refunded(MoneyReply, frozen=True):
@@ -88,7 +93,7 @@ class Refunded(MoneyReply, frozen=True):
 
     def told(self) -> str:
         undone = f"Transfer {self.transfer}: {self.amount} {self.currency}, which undoes transfer {self.of}."
-        return f"{undone} Message {self.seq}. {self.left} {self.currency} are left for today."
+        return f"{undone} {afterwards(self.seq, f'{self.left} {self.currency}')}"
 
 
 class AllowanceRow(Row, frozen=True):
