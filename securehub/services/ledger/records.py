@@ -115,5 +115,14 @@ class Transfer(Record, frozen=True):
         return [entry.account for entry in self.entries]
 
 
+ORDERS = "order/"
+"""How the reference of an order's money begins. It goes back through its order alone, which counts goods and points."""
+
+
+def order_reference(number: int) -> str:
+    """What the money of an order refers to."""
+    return f"{ORDERS}{number}"
+
+
 def transfer_key(number: int) -> str:
     return f"{number:015d}"

@@ -16,7 +16,7 @@ from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import is_orphaned
 from securehub.services.ledger.booking import booking
-from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.records import ORDERS, Account, Transfer, transfer_key
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.records import Record
@@ -127,7 +127,7 @@ def reverse(
         raise NotFound(f"there is no transfer {number}")
     if found.kind == KIND:
         raise Conflict(f"transfer {number} is a reversal itself")
-    if found.reference.startswith("order/"):
+    if found.reference.startswith(ORDERS):
         # Its goods and points would stay where they are.
         raise Conflict(f"transfer {number} belongs to {found.reference.replace('/', ' ')}; refund that")
     earlier = tx.get(Reversal, transfer_key(number))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import agenda
 from securehub.refusals import Refusal
 from securehub.services.ledger import holds, movement
-from securehub.services.ledger.records import Account
+from securehub.services.ledger.records import Account, order_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.services.orders import notices
 from securehub.services.orders.records import Order, order_key
@@ -37,7 +37,7 @@ def hold(
     @return: the number of the hold, and the customer's account as it is then.
     """
     until = at + timedelta(days=days)
-    made = holds.set_aside(tx, paying, until, f"order {number}", reference=f"order/{number}", limit=limit, at=at, zone=zone)
+    made = holds.set_aside(tx, paying, until, f"order {number}", reference=order_reference(number), limit=limit, at=at, zone=zone)
     agenda.remind(tx, DUTY, order_key(number), until)
     return made
 
@@ -53,7 +53,7 @@ def pay_out(
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
     agenda.forget(tx, DUTY, order_key(number), held.expires)
-    moved = holds.take(tx, order.hold, held, held.units, KIND, f"order/{number}", by, at=at, watchers=watchers)
+    moved = holds.take(tx, order.hold, held, held.units, KIND, order_reference(number), by, at=at, watchers=watchers)
     return replace(order, hold=None, transfer=moved.transfer), moved.warnings
 
 

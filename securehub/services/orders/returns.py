@@ -17,7 +17,7 @@ from securehub.money import Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
-from securehub.services.ledger.records import Account
+from securehub.services.ledger.records import Account, order_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card
@@ -117,7 +117,7 @@ def pay_back(
     # Whom nobody can pay any more cannot be paid back either.
     members.fetch(tx, order.customer)
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
-    reference = f"order/{number}"
+    reference = order_reference(number)
     moved = movement.move(
         tx, order.target, seller, order.source, customer, units, KIND, memo, by=by, at=at, reference=reference, watchers=watchers
     )

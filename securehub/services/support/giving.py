@@ -19,7 +19,7 @@ from securehub.reply import Listing, MoneyReply, Row
 from securehub.services.ledger import movement, reversal
 from securehub.services.ledger.accounts import counterpart, first_account
 from securehub.services.ledger.booking import booking
-from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.records import ORDERS, Account, Transfer, transfer_key
 from securehub.services.ledger.watching import Watcher
 from securehub.services.messages import Message, Receipt
 from securehub.services.support import cases, looking
@@ -42,9 +42,6 @@ KIND = "goodwill"
 
 UNDONE = ("transfer", "capture")
 """Kinds of payments that an agent may undo: what a member has paid another. Not what was paid in or out, nor what undoes something."""
-
-ORDERS = "order/"
-"""How the reference of an order's payment begins. It is given back through its order, which counts what was."""
 
 
 def afterwards(seq: int, left: str) -> str:
