@@ -7,6 +7,7 @@ bytes up to C{,"hash"}. So one field is checksum and chain.
 
 from __future__ import annotations
 
+from binascii import hexlify
 from datetime import datetime
 from hashlib import sha256
 
@@ -151,7 +152,7 @@ def chained(body: bytes, before: bytes) -> tuple[bytes, bytes]:
     @return: the line, and its hash.
     """
     body = body[:-1]
-    digest = sha256(before + body).hexdigest().encode()
+    digest = hexlify(sha256(before + body).digest())
     return b"%b%b%b%b" % (body, _MARK, digest, _END), digest
 
 
@@ -163,11 +164,10 @@ def check(line: bytes, before: bytes) -> bytes:
 
     @raise Damaged: it is not the line that was written there.
     """
-    if line[-_TAIL:-67] != _MARK or not line.endswith(_END):
-        raise Damaged("the line is not whole")
-    digest = line[-67:-3]
-    if sha256(before + line[:-_TAIL]).hexdigest().encode() != digest:
-        raise Damaged("the line's hash does not fit")
+    digest = hexlify(sha256(before + line[:-_TAIL]).digest())
+    if not line.endswith(b"%b%b%b" % (_MARK, digest, _END)):
+        whole = line[-_TAIL:-67] == _MARK and line.endswith(_END)
+        raise Damaged("the line's hash does not fit" if whole else "the line is not whole")
     return digest
 
 
