@@ -1,8 +1,9 @@
 """
 The C{securehub} command: tools beside the daemon.
 
-    securehub import    take in what members had in other programs
-    securehub store     verify, back up, restore and move what is kept
+    securehub import      take in what members had in other programs
+    securehub services    what a hub would offer
+    securehub store       verify, back up, restore and move what is kept
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from securehub import __version__, storetool
+from securehub import __version__, servicetool, storetool
 from securehub.imports import tool
 
 
@@ -31,6 +32,9 @@ def _parser() -> ArgumentParser:
     importing = tools.add_parser("import", help=about, description=f"{about.capitalize()}; see docs/import.md.")
     tool.add_arguments(importing)
     importing.set_defaults(run=tool.run)
+    about = "what a hub would offer: the services that are installed"
+    listing = tools.add_parser("services", help=about, description=f"{about.capitalize()}; see docs/services.md.")
+    listing.set_defaults(run=servicetool.run)
     about = "verify, back up, restore and move what is kept"
     storing = tools.add_parser("store", help=about, description=f"{about.capitalize()}; see docs/operations.md.")
     storing.set_defaults(run=storetool.run)

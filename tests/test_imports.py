@@ -97,7 +97,8 @@ ALLOWED: dict[str, set[str]] = {
     "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
     | {"vault"},
     "storetool": {"", "config", "hub", "service", "store"},
-    "commandline": {"", "imports", "storetool"},
+    "servicetool": {"", "service"},
+    "commandline": {"", "imports", "servicetool", "storetool"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
