@@ -6,6 +6,7 @@ A read decodes, a write replaces; nothing is shared that a caller could spoil, a
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +15,12 @@ from typing import Any
 
 # A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
 PARTS = 64
-MASK = PARTS - 1
-"""C{hash(key) & MASK} is the part that a key is in."""
+SHIFT = sys.hash_info.width - 6
+"""
+C{hash(key) >> SHIFT} is the part that a key is in: -32 to 31, of which a list takes the negative ones from its end.
+
+The upper bits, as a dict begins its search with the lower ones: keys that share those would all begin at the same few places.
+"""
 
 # New keys are put in order a few thousand at a time, which takes about a millisecond.
 _UNORDERED = 4096
@@ -49,7 +54,7 @@ class Collection:
         return sum(map(len, self.parts))
 
     def get(self, key: str) -> bytes | None:
-        return self.parts[hash(key) & MASK].get(key)
+        return self.parts[hash(key) >> SHIFT].get(key)
 
     def loader(self, decode: Callable[[bytes], Any]) -> Callable[[str], Any]:
         """
@@ -58,7 +63,7 @@ class Collection:
         parts = self.parts
 
         def load(key: str) -> Any:
-            raw = parts[hash(key) & MASK].get(key)
+            raw = parts[hash(key) >> SHIFT].get(key)
             return None if raw is None else decode(raw)
 
         return load
@@ -71,7 +76,7 @@ class Collection:
 
         @return: what was there before; putting that back undoes it.
         """
-        part = self.parts[hash(key) & MASK]
+        part = self.parts[hash(key) >> SHIFT]
         old = part.get(key)
         if raw is None:
             part.pop(key, None)
@@ -89,7 +94,7 @@ class Collection:
 
     def drop(self, key: str) -> None:
         """Take a record away while there is no order yet."""
-        self.parts[hash(key) & MASK].pop(key, None)
+        self.parts[hash(key) >> SHIFT].pop(key, None)
 
     def put_in_order(self) -> None:
         """Order all keys at once, which after a start is far cheaper than one by one."""
@@ -212,7 +217,7 @@ class ExpiringCollection:
         return sum(map(len, self.parts)) + sum(map(len, self._previous))
 
     def get(self, key: str) -> bytes | None:
-        part = hash(key) & MASK
+        part = hash(key) >> SHIFT
         raw = self.parts[part].get(key)
         return self._previous[part].get(key) if raw is None else raw
 
@@ -227,7 +232,7 @@ class ExpiringCollection:
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
         """As L{Collection.replace}. What was there before may lie in the previous generation."""
-        part = hash(key) & MASK
+        part = hash(key) >> SHIFT
         old = self.parts[part].get(key) or self._previous[part].get(key)
         if raw is None:
             self.parts[part].pop(key, None)

@@ -18,7 +18,7 @@ import msgspec
 
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.collection import MASK, PARTS, ExpiringCollection
+from securehub.store.collection import PARTS, SHIFT, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
@@ -112,11 +112,11 @@ class _Changed:
         self.parts: list[dict[str, bytes | None]] = [{} for _ in range(PARTS)]
 
     def drop(self, key: str) -> None:
-        self.parts[hash(key) & MASK][key] = None
+        self.parts[hash(key) >> SHIFT][key] = None
 
     def hides(self, old: snapshot.Row, at: datetime) -> bool:
         """Whether an old record is no longer there, or another one is in its place."""
-        return old.key in self.parts[hash(old.key) & MASK]
+        return old.key in self.parts[hash(old.key) >> SHIFT]
 
     def rows(self, name: bytes) -> Iterator[bytes]:
         for key, raw in sorted(chain.from_iterable(part.items() for part in self.parts)):

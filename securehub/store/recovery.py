@@ -24,7 +24,7 @@ from twisted.logger import Logger
 
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.collection import MASK, Collection, ExpiringCollection, expire_all
+from securehub.store.collection import SHIFT, Collection, ExpiringCollection, expire_all
 from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey
 from securehub.store.line import Damaged
@@ -286,7 +286,7 @@ def _apply(directory: Directory, segment: _Segment, until: int | None, state: Re
         for name, key, record in commit.changes:
             encoded = bytes(record)
             if encoded != b"null":
-                collections[name].parts[hash(key) & MASK][key] = encoded
+                collections[name].parts[hash(key) >> SHIFT][key] = encoded
             else:
                 collections[name].drop(key)
         if commit.drawn:

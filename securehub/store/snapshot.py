@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
-from securehub.store.collection import MASK, Collection, ExpiringCollection
+from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.keys import unwrapped
 from securehub.store.line import FORMAT, Damaged
 
@@ -131,7 +131,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 collection = collection_of(row.collection)
                 if isinstance(collection, ExpiringCollection):
                     collection.expire(row.began)
-                collection.parts[hash(row.key) & MASK][row.key] = bytes(row.record)
+                collection.parts[hash(row.key) >> SHIFT][row.key] = bytes(row.record)
                 count += 1
                 digest.update(line)
             elif head is None:

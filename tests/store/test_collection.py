@@ -8,7 +8,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store.collection import MASK, Collection, ExpiringCollection
+from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 
 
 def keys(found: Collection, start: str = "", end: str | None = None) -> list[str]:
@@ -73,7 +73,7 @@ class Plain(SynchronousTestCase):
         """What a start has put there without order is in order afterwards, and new keys find their place in it."""
         rooms = Collection("room")
         for key in ("b/2", "a/1", "b/1", "c/1"):
-            rooms.parts[hash(key) & MASK][key] = b"1"
+            rooms.parts[hash(key) >> SHIFT][key] = b"1"
         rooms.drop("c/1")
         rooms.drop("d/1")
         rooms.put_in_order()
