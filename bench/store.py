@@ -84,6 +84,8 @@ def starts(runs: int) -> None:
     found = middle(runs, lambda: measured("open", copied(history), ""))
     figures = f"{found['transfers']:,.0f}", f"{found['seconds']:.2f}", f"{found['decoding']:.2f}"
     print_row("plain", "", *figures, f"{found['seconds'] / found['decoding']:.1f}", f"{found['bytes_each']:.0f}", "", "", "10 s, 3, 1024")
+    for way in ("records", "msgspec", "json"):
+        print_row(f"- {way}", "", "", "", f"{found[way]:.2f}", f"{found['seconds'] / found[way]:.1f}")
     state = fresh()
     pay(state, 256, KEY)
     found = middle(runs, lambda: measured("open", state, KEY))

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from journal import MEMBERS, NoGate, run
 from twisted.internet import epollreactor
 
@@ -35,6 +36,7 @@ from securehub.services.ledger.movement import Transferred, deposit, pay  # noqa
 from securehub.store import keys, line  # noqa: E402
 from securehub.store.files import RealDirectory  # noqa: E402
 from securehub.store.journal import JournalStore  # noqa: E402
+from securehub.store.records import decoder  # noqa: E402
 from securehub.store.worker import ThreadWorker  # noqa: E402
 from securehub.switchboard import Switchboard  # noqa: E402
 
@@ -152,25 +154,54 @@ def measure_payments(state: Path, callers: int, seconds: float, source: str, too
 
 
 def measure_start(state: Path, source: str) -> dict[str, float]:
+    """A start, and beside it several ways of decoding the same lines and nothing else."""
     gc.disable()
     before = resident()
     seconds = timed(lambda: start(state, source))
     during = resident()
-    found = keys.find(source)
-
-    def decode() -> None:
-        for path in sorted(state.glob("journal-*.jsonl")):
-            with path.open("rb") as lines:
-                header = line.header(next(lines))
-                key = found.for_file(header.key, header.salt) if header.key else None
-                for each in lines:
-                    line.commit(each, key)
-
-    decoding = timed(decode)
     transfers = next(cls for cls in RECORDS if cls.collection == "transfer")
-    place = started[0]._places[transfers].collection
-    count = len(place)
-    return {"seconds": seconds, "decoding": decoding, "transfers": count, "bytes_each": (during - before) / max(count, 1)}
+    count = len(started[0]._places[transfers].collection)
+    found = {"seconds": seconds, "transfers": count, "bytes_each": (during - before) / max(count, 1)}
+    keyring = keys.find(source)
+    found["decoding"] = timed(lambda: decode_commits(state, keyring))
+    if not source:
+        found["records"] = timed(lambda: decode_records(state))
+        found["msgspec"] = timed(lambda: decode_lines(state, msgspec.json.decode))
+        found["json"] = timed(lambda: decode_lines(state, json.loads))
+    return found
+
+
+def decode_commits(state: Path, keyring: keys.Keys) -> None:
+    """As a start does: the records in the commits stay as they are."""
+    for path in journal_files(state):
+        with path.open("rb") as lines:
+            header = line.header(next(lines))
+            key = keyring.for_file(header.key, header.salt) if header.key else None
+            for each in lines:
+                line.commit(each, key)
+
+
+def decode_records(state: Path) -> None:
+    """The commits, and each record in them into its own class."""
+    decoders = {cls.collection: decoder(cls) for cls in RECORDS}
+    for path in journal_files(state):
+        with path.open("rb") as lines:
+            next(lines)
+            for each in lines:
+                for collection, _, record in line.commit(each).changes:
+                    decoders[collection](record)
+
+
+def decode_lines(state: Path, decode: Callable[[bytes], object]) -> None:
+    """Wholly, into plain values, by any decoder of JSON."""
+    for path in journal_files(state):
+        with path.open("rb") as lines:
+            for each in lines:
+                decode(each)
+
+
+def journal_files(state: Path) -> list[Path]:
+    return sorted(state.glob("journal-*.jsonl"))
 
 
 started: list[JournalStore] = []
