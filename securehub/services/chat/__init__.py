@@ -179,7 +179,7 @@ class Chat:
         """
         Find messages that have all these words, in your rooms and direct conversations, or with room= in one of them.
 
-        10,000 messages are looked at, the newest of each. In one room, before= goes on to older ones.
+        10,000 messages are looked at, fewer if they are long, the newest of each. In one room, before= goes on to older ones.
         """
         return await self.store.read(reading.search, session.member, words, room, limit=limit, before=before, at=self.clock.now())
 
