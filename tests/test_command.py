@@ -220,6 +220,16 @@ class DisagreementTests(SynchronousTestCase):
 
         self.refused(looks, audited=Audited.ALWAYS)
 
+    def test_a_turn_to_itself(self) -> None:
+        """It waits before it begins, and whoever changes something must not have asked for it in vain."""
+
+        def waits(self: Any, session: object) -> None:
+            """Wait."""
+
+        self.refused(waits, alone=True)
+        self.assertRaises(TypeError, command("X", access=MEMBER, alone=True, writes=True), waits)
+        command("X", access=MEMBER, alone=True)(waits)
+
 
 class AccessTests(SynchronousTestCase):
     """Who may use what."""

@@ -190,6 +190,7 @@ class Budget:
     @command(
         None,
         access=MEMBER,
+        alone=True,
         bucket=forms.destination,
         payee=named(forms.payee),
         text=named(forms.contained),

@@ -168,6 +168,7 @@ class Chat:
     @command(
         "SEARCH",
         access=MEMBER,
+        alone=True,
         words=arguments.text,
         room=named(words.place),
         limit=named(arguments.listed),

@@ -114,7 +114,7 @@ class Desk:
         await concern(self.store, session, ticket)
         return await session.transact(cases.close, ticket, session.caller, session.number, keep=self.keep, at=self.clock.now())
 
-    @command(None, access=role(AGENT), limit=named(arguments.listed), before=named(arguments.whole))
+    @command(None, access=role(AGENT), alone=True, limit=named(arguments.listed), before=named(arguments.whole))
     async def csv(self, session: Session, limit: int = 1000, before: int | None = None) -> tables.Table:
         """
         Give the cases as a table for other programs (CSV), newest first.
