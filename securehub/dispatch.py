@@ -206,8 +206,8 @@ class Dispatch:
             return await result
         return result
 
-    async def _run_alone(self, command: Command, session: Session, *values: Any) -> Any:
-        """Run a command in a turn of its own."""
+    async def _run_in_turn(self, command: Command, session: Session, *values: Any) -> Any:
+        """Run a command when its turn has come."""
         await self._turns.next()
         # What was so before others had their turn need not be so any more.
         command.access.check(await session.roles(), session.operator)
@@ -253,8 +253,8 @@ class Dispatch:
 
     def _add(self, command: Command) -> None:
         entry = _Entry(command)
-        if command.alone:
-            entry.function = partial(self._run_alone, command)
+        if command.long:
+            entry.function = partial(self._run_in_turn, command)
         if command.name in self._methods:
             raise Clash(f"two commands are named {command.name}")
         self._methods[command.name] = entry

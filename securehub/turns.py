@@ -1,6 +1,6 @@
 """
-Turns of the reactor for what may take long: each has one of its own, in the order in which they were asked for. Between two of them
-everybody else is served, however many connections there are that ask for such things, and however fast.
+Turns of the reactor for what may take long: a little of each, in the order in which they were asked for. So everybody else is served
+between two of them, however many connections there are that ask for such things, and however fast.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from collections import deque
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+
+SLICE_SECONDS = 0.005
+"""So much of one turn they have together, or as long as the one takes that goes beyond."""
 
 
 class Turns:
@@ -21,19 +24,25 @@ class Turns:
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._waiting: deque[Deferred[None]] = deque()
+        self._giving = False
 
     def next(self) -> Deferred[None]:
         """
-        @return: fires when one's turn has come.
+        @return: fires when one's turn has come; what is done at once then is counted.
         """
         turn: Deferred[None] = Deferred()
-        if not self._waiting:
-            self._reactor.callLater(0, self._give)
         self._waiting.append(turn)
+        if not self._giving:
+            self._giving = True
+            self._reactor.callLater(0, self._give)
         return turn
 
     def _give(self) -> None:
-        turn = self._waiting.popleft()
-        if self._waiting:
+        end = self._reactor.seconds() + SLICE_SECONDS
+        while self._waiting:
+            self._waiting.popleft().callback(None)
+            if self._reactor.seconds() >= end:
+                break
+        self._giving = bool(self._waiting)
+        if self._giving:
             self._reactor.callLater(0, self._give)
-        turn.callback(None)

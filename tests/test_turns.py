@@ -1,5 +1,5 @@
 """
-Who may take long has a turn of the reactor alone, and others have theirs between.
+What may take long waits for its turn, and everybody else is served between.
 """
 
 from __future__ import annotations
@@ -12,25 +12,57 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.chat import reading
 from securehub.store.transaction import ReadTransaction
-from securehub.turns import Turns
+from securehub.turns import SLICE_SECONDS, Turns
 from tests.world import Client, World
 
 
 class TurnsTests(SynchronousTestCase):
-    """One at a time."""
+    """A little of each turn of the reactor."""
 
-    def test_others_between(self) -> None:
-        time, said = Clock(), []
-        turns = Turns(time)
-        for name in ("one", "two"):
-            turns.next().addCallback(lambda _, name=name: said.append(name))
-        time.callLater(0, said.append, "another")
-        self.assertEqual(said, [])
-        time.advance(0)
-        self.assertEqual(said, ["one", "another", "two"])
-        turns.next().addCallback(lambda _: said.append("three"))
-        time.advance(0)
-        self.assertEqual((said[-1], time.getDelayedCalls()), ("three", []))
+    def setUp(self) -> None:
+        self.time = Clock()
+        self.turns = Turns(self.time)
+        self.said: list[str] = []
+
+    def ask(self, name: str, seconds: float) -> None:
+        """Wait for a turn, and then do something that takes as long."""
+
+        def take(_: None) -> None:
+            self.said.append(name)
+            self.time.rightNow += seconds
+
+        self.turns.next().addCallback(take)
+
+    def all_of_it(self) -> list[str]:
+        self.time.callLater(0, self.said.append, "another")
+        self.assertEqual(self.said, [])
+        self.time.advance(0)
+        return self.said
+
+    def test_long(self) -> None:
+        """Others come between."""
+        self.ask("one", SLICE_SECONDS)
+        self.ask("two", SLICE_SECONDS)
+        self.assertEqual(self.all_of_it(), ["one", "another", "two"])
+
+    def test_short(self) -> None:
+        """What took no longer than others need not have waited for a turn of its own."""
+        for name in ("one", "two", "three"):
+            self.ask(name, SLICE_SECONDS / 2)
+        self.assertEqual(self.all_of_it(), ["one", "two", "another", "three"])
+
+    def test_later(self) -> None:
+        self.ask("one", 0)
+        self.all_of_it()
+        self.ask("two", 0)
+        self.time.advance(0)
+        self.assertEqual((self.said, self.time.getDelayedCalls()), (["one", "another", "two"], []))
+
+    def test_meanwhile(self) -> None:
+        """Whoever asks again at once is behind those who wait."""
+        self.turns.next().addCallback(lambda _: self.ask("again", 0))
+        self.ask("two", 0)
+        self.assertEqual(self.all_of_it(), ["two", "again", "another"])
 
 
 class LongCommandTests(SynchronousTestCase):
@@ -44,6 +76,7 @@ class LongCommandTests(SynchronousTestCase):
 
         def noted(tx: ReadTransaction, username: str, *given: Any, **named: Any) -> reading.Found:
             self.happened.append(username)
+            self.world.time.rightNow += SLICE_SECONDS
             return search(tx, username, *given, **named)
 
         self.patch(reading, "search", noted)

@@ -190,7 +190,7 @@ class Budget:
     @command(
         None,
         access=MEMBER,
-        alone=True,
+        long=True,
         bucket=forms.destination,
         payee=named(forms.payee),
         text=named(forms.contained),

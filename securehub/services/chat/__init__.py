@@ -59,7 +59,7 @@ class Chat:
         self.chores.at_start(self.forget_old)
         self.chores.every(HOUR_SECONDS, self.forget_old)
 
-    @command("ROOMS", access=MEMBER, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
+    @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
         """
         List the rooms: those that are open, and those that you are in.
@@ -151,7 +151,7 @@ class Chat:
         self.presence.changed(session.member)
         return said
 
-    @command("UNREAD", access=MEMBER, limit=named(arguments.listed))
+    @command("UNREAD", access=MEMBER, long=True, limit=named(arguments.listed))
     async def unread(self, session: Session, limit: int = 20) -> Listing[reading.UnreadRow]:
         """List the rooms and direct conversations with something that you have not read."""
         return await self.store.read(reading.unread, session.member, limit=limit)
@@ -168,7 +168,7 @@ class Chat:
     @command(
         "SEARCH",
         access=MEMBER,
-        alone=True,
+        long=True,
         words=arguments.text,
         room=named(words.place),
         limit=named(arguments.listed),

@@ -86,7 +86,7 @@ class Statements:
     @command(
         "STATEMENT",
         access=MEMBER,
-        alone=True,
+        long=True,
         account=named(arguments.account),
         start=named(words.moment),
         end=named(words.moment),

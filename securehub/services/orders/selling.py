@@ -163,24 +163,24 @@ class Selling:
         """
         return await self.store.read(stock_of, session.member, after, low=low, limit=limit)
 
-    @command(None, access=MEMBER, alone=True)
+    @command(None, access=MEMBER, long=True)
     async def packlist(self, session: Session) -> Listing[PackRow]:
         """List what you have to pack, over all orders that are not on their way yet."""
         return await self.store.read(pack_list, session.member)
 
-    @command(None, access=MEMBER, alone=True, day=optional(times.day))
+    @command(None, access=MEMBER, long=True, day=optional(times.day))
     async def takings(self, session: Session, day: date | None = None) -> Listing[TakingsRow]:
         """Show what your orders have brought on a day, today if you do not say another."""
         day = day or self.clock.now().astimezone(self.zone).date()
         return await self.store.read(takings, session.member, day, zone=self.zone)
 
-    @command(None, access=MEMBER, alone=True, days=named(days), limit=named(arguments.listed))
+    @command(None, access=MEMBER, long=True, days=named(days), limit=named(arguments.listed))
     async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Listing[BestRow]:
         """List what of yours was ordered most, in the last 30 days if you do not say how many."""
         since = self.clock.now() - timedelta(days=days)
         return await self.store.read(best_sellers, session.member, since, limit=limit)
 
-    @command(None, access=MEMBER, alone=True, start=named(times.moment), end=named(times.moment))
+    @command(None, access=MEMBER, long=True, start=named(times.moment), end=named(times.moment))
     async def export(self, session: Session, start: When | None = None, end: When | None = None) -> Export:
         """
         Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
