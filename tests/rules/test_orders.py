@@ -278,6 +278,23 @@ class QueueTests(Shopping):
         self.assertEqual(queue("accepted", limit=1, after=numbers[0]), ([numbers[1]], True, numbers[3]))
         self.assertEqual(queue(None, numbers[2]), (numbers[3:], False, None))
 
+    def test_many_lines(self) -> None:
+        """What a seller asks about all orders is bounded by their lines as well."""
+        for _ in range(2):
+            self.order("coffee", 1, "cake", 1)
+        for most, refused in ((4, False), (3, True)):
+            self.patch(selling, "MOST_LINES", most)
+            asked = (
+                (selling.pack_list, ("bob",), {}),
+                (selling.best_sellers, ("bob", self.at), {"limit": 9}),
+                (selling.export, ("bob", None, None), {"zone": UTC}),
+            )
+            for rule, args, given in asked:
+                if refused:
+                    self.assertRaises(LimitExceeded, self.ask, rule, *args, **given)
+                else:
+                    self.ask(rule, *args, **given)
+
 
 class ReturnTests(Shopping):
     """What goes back, to the cent and to the point."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 5_000
 """One answer is made in one go: so many orders of three lines take some 60 ms, in which nobody else is served."""
 
+MOST_LINES = 15_000
+"""Of all orders of one answer together, as those of forty lines take longer."""
+
 TO_PACK = ("placed", "accepted", "preparing")
 """In these states the goods are still there."""
 
@@ -224,10 +227,11 @@ def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
         if order.status not in TO_PACK:
             continue
         for line in order.lines:
-            row = rows.get(line.sku) or PackRow(line.sku, line.name, 0, line.unit, [])
             left = line.quantity - line.returned
             if left:
-                rows[line.sku] = replace(row, quantity=row.quantity + left, orders=[*row.orders, number])
+                row = rows.get(line.sku) or PackRow(line.sku, line.name, 0, line.unit, [])
+                row.orders.append(number)
+                rows[line.sku] = replace(row, quantity=row.quantity + left)
     return Listing([rows[sku] for sku in sorted(rows)])
 
 
@@ -312,15 +316,16 @@ def _orders(
 
     @raise LimitExceeded: there are too many.
     """
-    count = 0
+    count = lines = 0
     for is_open in open_or_over:
         parent = of_seller(seller, is_open)
         first = order_key(0 if start is None else first_since(tx, Order, parent, start))
         past = None if end is None else order_key(first_since(tx, Order, parent, end))
         for key, order in tx.beneath(Order, parent, start=first, end=past):
             count += 1
-            if count > MOST_ROWS:
-                raise LimitExceeded(f"there are more than {MOST_ROWS} orders; ask for a shorter time")
+            lines += len(order.lines)
+            if count > MOST_ROWS or lines > MOST_LINES:
+                raise LimitExceeded(f"there are more than {MOST_ROWS} orders, or {MOST_LINES} lines in them; ask for a shorter time")
             yield int(key), order
 
 
