@@ -179,6 +179,7 @@ class Command:
     @ivar keyed: whether it takes a C{key}, and so applies once.
     @ivar audited: when what it does is noted.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
+    @ivar long: whether it may take long, and so waits for its turn.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     @ivar note: what else there is to say, at this moment, of this command in this hub.
@@ -196,6 +197,7 @@ class Command:
     result: Any
     summary: str
     description: str
+    long: bool = False
     note: Callable[[], str] = str
 
     @property
@@ -244,6 +246,7 @@ def command(
     keyed: bool | None = None,
     audited: Audited | None = None,
     moves: bool = False,
+    long: bool = False,
     **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
@@ -256,6 +259,8 @@ def command(
     @param audited: when what it does is noted; by default always if it writes and needs a role of L{AUDITED_ROLES}, or else never. To be
         said of a command which such a role lets do more than others may, or which gives power over others by another right.
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
+    @param long: whether it may take long, which is more than some milliseconds: then it waits for its turn, and many of them in a row hold
+        up nobody for longer than one does, see L{securehub.turns}. Only for members, and for what only looks.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
@@ -265,6 +270,8 @@ def command(
             raise TypeError(f"{function.__qualname__} does not declare who may use it")
         if audited and not (writes or moves):
             raise TypeError(f"{function.__qualname__} cannot be audited, as it does not write")
+        if long and (writes or moves or not access.login):
+            raise TypeError(f"{function.__qualname__} cannot wait for its turn, as it writes, or is for strangers")
         parameters = tuple(_parameter(name, parse) for name, parse in declared.items())
         _check_signature(function, list(declared), parameters)
         result = _result(function)
@@ -284,6 +291,7 @@ def command(
             result=result,
             summary=summary,
             description=manual.strip(),
+            long=long,
         )
         return function
 

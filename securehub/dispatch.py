@@ -25,6 +25,7 @@ from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
+from securehub.turns import Turns
 from securehub.wire import characters, jsonrpc, text, words
 
 _log = Logger()
@@ -77,6 +78,7 @@ class Dispatch:
         self._whose = whose
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
+        self._turns = Turns(reactor)
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -204,6 +206,13 @@ class Dispatch:
             return await result
         return result
 
+    async def _run_in_turn(self, command: Command, session: Session, *values: Any) -> Any:
+        """Run a command when its turn has come."""
+        await self._turns.next()
+        # What was so before others had their turn need not be so any more.
+        command.access.check(await session.roles(), session.operator)
+        return await command.function(session, *values)
+
     def _marked(self, entry: _Entry, values: list[Any]) -> list[Any]:
         """The values of a request with marks in place of its secrets."""
         if not entry.secrets:
@@ -244,6 +253,8 @@ class Dispatch:
 
     def _add(self, command: Command) -> None:
         entry = _Entry(command)
+        if command.long:
+            entry.function = partial(self._run_in_turn, command)
         if command.name in self._methods:
             raise Clash(f"two commands are named {command.name}")
         self._methods[command.name] = entry

@@ -242,9 +242,6 @@ class Switchboard:
         found = self._channels.get(channel)
         return [] if found is None else list(found.listeners)
 
-    def has_listeners(self, channel: str) -> bool:
-        return channel in self._channels
-
     def hold_back(self, channel: str, series: str, listener: Listener) -> None:
         """Let a listener hear nothing of a series, as it catches up with it; what is on its way is among that with which it does."""
         found = self._channels.get(channel)

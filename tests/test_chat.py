@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, switchboard
+from securehub.services.chat import presence
+from securehub.store.transaction import ReadTransaction
 from tests.world import PASSWORD, Client, World
 
 TEXT = "x" * 4000
@@ -271,6 +273,27 @@ class SmallRoomTests(Room):
         bob.ask("STATUS at lunch", "STATUS away=on")
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual(alice.received(), ["* bob is away: at lunch"])
+
+    def test_a_fault(self) -> None:
+        """If one change cannot be told, the others are, and so are those that come later."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        self.silence()
+        healthy = presence.state_and_rooms
+
+        def faulty(tx: ReadTransaction, username: str, *args: Any) -> Any:
+            if username == "bob":
+                raise RuntimeError("no")
+            return healthy(tx, username, *args)
+
+        self.patch(presence, "state_and_rooms", faulty)
+        bob.ask("STATUS away=on")
+        carol.ask("STATUS away=on")
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(alice.received(), ["* carol is away."])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        carol.ask("STATUS away=off")
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(alice.received(), ["* carol is here."])
 
     def test_after_a_restart(self) -> None:
         """Those who are there before the others are told of them."""

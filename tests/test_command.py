@@ -220,6 +220,16 @@ class DisagreementTests(SynchronousTestCase):
 
         self.refused(looks, audited=Audited.ALWAYS)
 
+    def test_waiting_for_a_turn(self) -> None:
+        """It waits before it begins, and whoever changes something must not have asked for it in vain."""
+
+        def waits(self: Any, session: object) -> None:
+            """Wait."""
+
+        self.refused(waits, long=True)
+        self.assertRaises(TypeError, command("X", access=MEMBER, long=True, writes=True), waits)
+        command("X", access=MEMBER, long=True)(waits)
+
 
 class AccessTests(SynchronousTestCase):
     """Who may use what."""

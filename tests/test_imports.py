@@ -55,7 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
     | {"trying", "wire"},
     "notices": {"refusals", "command", "session"},
-    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "wire"},
+    "turns": set(),
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
     # services
     "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
@@ -134,7 +135,7 @@ OTHERS: dict[str, set[str]] = {
         "imports",
     },
     "twisted.internet": {"chores", "daemon.beside", "daemon.vitals", "store", "hub", "gate", "network", "tap", "session", "dispatch"}
-    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence"},
+    | {"hashing", "client", "imports.offline", "notices", "services.chat.presence", "turns"},
     "twisted.protocols": {"network.protocol", "network.eager", "network.tls"},
     "twisted.python": {"network.protocol", "network.tls", "hashing", "service", "daemon.logs", "tap", "client"},
     "random": {"tap", "imports.tool"},

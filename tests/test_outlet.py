@@ -102,6 +102,22 @@ class OutletTests(SynchronousTestCase):
             self.outlet.resumeProducing()
         self.assertFalse(self.transport.aborted)
 
+    def test_what_was_written_does_not_count(self) -> None:
+        """Somebody who reads, and never so fast that nothing waits, is no slow reader: what counts is what waits now."""
+        self.outlet.release(b"a" * 10, 10)
+        for _ in range(20):
+            self.outlet.release(b"e" * 10, 10)
+            self.outlet.release(b"r" * 10 + b"e" * 10, 10)
+            for _ in range(2):
+                self.transport.clear()
+                self.outlet.resumeProducing()
+            self.assertEqual((self.outlet.paused, self.outlet.queued), (True, 0))
+        self.assertFalse(self.transport.aborted)
+        self.outlet.release(b"e" * 100, 100)
+        self.assertFalse(self.transport.aborted)
+        self.outlet.release(b"e", 1)
+        self.assertTrue(self.transport.aborted)
+
     def test_close(self) -> None:
         """When all is written, and the producer is gone: a transport with one never closes."""
         self.outlet.close()

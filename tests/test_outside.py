@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.money import Currency
 from securehub.outside import figures, read
 from securehub.outside.rows import MAX_TEXT, Row
+from securehub.outside.tables import MOST_COLUMNS
 from securehub.refusals import BadArgument
 
 USD = Currency("USD", 2)
@@ -153,6 +154,15 @@ class TableTests(SynchronousTestCase):
         self.assertIn("row 3: 'abc' is not an amount", str(refused))
         self.assertRaises(BadArgument, rows, "")
         self.assertRaises(BadArgument, rows, "Date,Debit,Credit\n2026-11-05,,\n")
+
+    def test_wide(self) -> None:
+        """So many columns are looked at: to look for each of the known names in thousands took a quarter of a second."""
+        for fillers, found in ((MOST_COLUMNS - 2, 1), (MOST_COLUMNS, 0)):
+            text = f"{'x,' * fillers}date,amount\n{'y,' * fillers}2026-11-19,-3\n"
+            if found:
+                self.assertEqual(read(text, USD), [Row(date(2026, 11, 19), -300, "", "", which=1)])
+            else:
+                self.assertRaises(BadArgument, read, text, USD)
 
     def test_texts(self) -> None:
         """On one line, without what moves a cursor, and not endless."""

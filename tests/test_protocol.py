@@ -178,6 +178,19 @@ class HandshakeTests(ProtocolCase):
         self.world.elapse(31)
         self.assertEqual((self.client.closed, empty.closed, asked.closed), (True, True, True))
 
+    def test_a_login_whose_turn_has_not_come(self) -> None:
+        """Whoever has asked for something is not told that they have not, however long it takes."""
+        self.world.member("alice").close()
+        self.world.elapse(25)
+        self.world.hashing_waits = True
+        self.client.ask(f"LOGIN alice {PASSWORD}")
+        self.world.elapse(10)
+        self.world.hashing_waits = False
+        self.world.settle()
+        self.assertTrue(self.client.received()[0].startswith("OK Welcome back"))
+        self.world.elapse(1_000)
+        self.assertFalse(self.client.closed)
+
     def test_the_operator_may_be_silent(self) -> None:
         operator = self.world.operator()
         self.world.elapse(1_000)

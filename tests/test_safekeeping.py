@@ -4,6 +4,7 @@ Backups, drills and verification while a hub runs: what is told, refused, and do
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import config
+from securehub.daemon.beside import Processes
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
 from securehub.store import journal
@@ -27,6 +30,24 @@ from tests.world import Client, World
 HOUR = 3600
 SECRETS = [b'"alice"', b'"bobby"', b'"cellar', b"the wedding", b"secret-savings", b"let us meet", b":1234567", b"1234567,", b"flowers"]
 ONE, TWO = bytes(32), bytes(range(32))
+
+
+class Exhausted:
+    """A reactor of a system that begins no more processes."""
+
+    def spawnProcess(self, *_: object, **given: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+class ProcessesTests(SynchronousTestCase):
+    """What the processes beside a hub come to."""
+
+    def test_no_process_can_be_begun(self) -> None:
+        """That is told like anything else that keeps a tool from its work, and is not in the way of a stop."""
+        processes = Processes(Exhausted(), config.settings(None, {"state": self.mktemp()}))
+        said = self.successResultOf(processes.run("backup", "--until", "1"))
+        self.assertEqual(said, {"refused": "no process can be begun: Resource temporarily unavailable", "status": 2})
+        processes.stop()
 
 
 class Safekeeping(SynchronousTestCase):

@@ -139,6 +139,23 @@ class JsonTests(SynchronousTestCase):
         for line in doubled:
             self.assertRaises(BadJSON, self.read, line)
 
+    def test_many_names(self) -> None:
+        """A line of thousands of names, of which the last is given twice, is not searched through for each of them."""
+        looks = 0
+
+        class Name(str):
+            __hash__ = str.__hash__
+
+            def __eq__(self, other: object) -> bool:
+                nonlocal looks
+                looks += 1
+                return str.__eq__(self, other)
+
+        names = [Name(number) for number in range(500)]
+        with self.assertRaisesRegex(BadJSON, "'499' is given twice"):
+            jsonrpc._object([(name, 1) for name in (*names, Name(499))])
+        self.assertLess(looks, 5_000)
+
     def test_numbers(self) -> None:
         """Up to 15 digits, and never what JSON does not have."""
         for number in ("999999999999999", "-999999999999999", "0", "-0", "1.5", "1e3"):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 
@@ -76,11 +76,14 @@ class Processes:
         if tool in ("backup", "drill", "keys"):
             command += ["--backups", str(self._backups)]
         process = _Tool()
-        self._running.add(process)
         # With the daemon's environment, in which the key may be, and what it has imported from. In its own directory: then Twisted need
         # not fork, which would copy the tables of all its memory.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._reactor.spawnProcess(process, sys.executable, [*command, *arguments], env=environment)
+        try:
+            self._reactor.spawnProcess(process, sys.executable, [*command, *arguments], env=environment)
+        except OSError as fault:
+            return succeed({"refused": f"no process can be begun: {fault.strerror}", "status": 2})
+        self._running.add(process)
 
         def ended(said: dict[str, Any]) -> dict[str, Any]:
             self._running.discard(process)

@@ -38,7 +38,8 @@ class TransportOutlet:
         self._limit = limit
         self._ready: Callable[[], None] | None = ready
         self._peer = peer
-        self._queue: deque[bytes] = deque()
+        # With how many bytes of events are in each.
+        self._queue: deque[tuple[bytes, int]] = deque()
         self._event_bytes = 0
         self._closing: IDelayedCall | None = None
         self._lost = False
@@ -48,7 +49,7 @@ class TransportOutlet:
     @property
     def queued(self) -> int:
         """Bytes that wait here."""
-        return sum(map(len, self._queue))
+        return sum(len(content) for content, _ in self._queue)
 
     def release(self, content: bytes, event_bytes: int) -> None:
         if self.paused:
@@ -65,7 +66,7 @@ class TransportOutlet:
     def _wait(self, content: bytes, event_bytes: int) -> None:
         if self._lost or not content:
             return
-        self._queue.append(content)
+        self._queue.append((content, event_bytes))
         self._event_bytes += event_bytes
         if self._event_bytes > self._limit:
             _log.warn("slow-reader: {peer} has {waiting} bytes of events waiting, and is cut.", peer=self._peer, waiting=self._event_bytes)
@@ -108,10 +109,11 @@ class TransportOutlet:
         self.paused = False
         # Writing may fill the transport again, which calls pauseProducing in the middle of this.
         while self._queue and not self.paused:
-            self._transport.write(self._queue.popleft())
+            content, event_bytes = self._queue.popleft()
+            self._event_bytes -= event_bytes
+            self._transport.write(content)
         if self.paused:
             return
-        self._event_bytes = 0
         if self._closing is not None:
             self._finish()
         elif self._ready is not None:

@@ -384,7 +384,8 @@ class HubProtocol(LineReceiver):
         self._timer = None
         if self.session is None:
             self.transport.abortConnection()
-        else:
+        elif not self.busy:
+            # What was asked in time may take longer: a login waits for its turn to be hashed.
             self.say_bye("nothing was asked in time.")
 
     def _stop_timer(self) -> None:

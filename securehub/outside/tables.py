@@ -21,6 +21,9 @@ DELIMITERS = ",;\t|"
 PREAMBLE = 40
 """So many lines may stand above the header."""
 
+MOST_COLUMNS = 64
+"""What stands to the right of these is not looked at; banks have thirty at most."""
+
 # English, German and Spanish, as banks write them; what stands first is looked for first.
 NAMES = {
     "day": "date, booking date, transaction date, posting date, posted date, buchungstag, buchungsdatum, datum, fecha, fecha de operacion,"
@@ -82,7 +85,7 @@ def _understood(text: str, money: Currency) -> tuple[Table, int, dict[str, int]]
 
 def _table(text: str, delimiter: str) -> Table:
     try:
-        return list(csv.reader(text.split("\n"), delimiter=delimiter, skipinitialspace=True))
+        return [row[:MOST_COLUMNS] for row in csv.reader(text.split("\n"), delimiter=delimiter, skipinitialspace=True)]
     except csv.Error as error:
         raise BadArgument(f"it is neither OFX nor CSV: {error}") from None
 
@@ -106,11 +109,9 @@ def _named(names: Sequence[str], known: Sequence[str], taken: set[int]) -> int |
     for name in known:
         if name in names and names.index(name) not in taken:
             return names.index(name)
-    for name in known:
-        for place, each in enumerate(names):
-            if each.startswith(f"{name} ") and place not in taken:
-                return place
-    return None
+    beginnings = tuple(f"{name} " for name in known)
+    longer = [(place, each) for place, each in enumerate(names) if each.startswith(beginnings) and place not in taken]
+    return next((place for beginning in beginnings for place, each in longer if each.startswith(beginning)), None)
 
 
 def _guessed(table: Table, money: Currency) -> dict[str, int]:

@@ -249,3 +249,25 @@ class RuleTests(Rules):
         self.assertEqual(caught("income", text="wages"), [(2, "50.00", None), (1, "100.00", None)])
         self.assertEqual(caught("ignore", text="wages", limit=1), [(2, "50.00", None)])
         self.assertEqual(caught("savings", payee="carol"), [])
+
+    def test_preview_is_bounded(self) -> None:
+        """Only so many entries are looked at, a fair share in each account, and the rules that there are only for what is shown."""
+        self.patch(sorting, "PREVIEWED", 4)
+        self.open("alice")
+        other = self.open("alice", "other")
+        for to in ("alice", "alice", "alice", other):
+            self.do(ledger.deposit, to, amount("1"), "wages", "treasurer", at=self.at)
+        self.do(sorting.add_rule, "alice", "income", "", "wages", "")
+        looked_at: list[Payment] = []
+        first_catch = sorting.first_catch
+
+        def noted(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
+            looked_at.append(payment)
+            return first_catch(rules, payment)
+
+        self.patch(sorting, "first_catch", noted)
+        found = self.ask(sorting.preview, "alice", "income", "", "wages", USD, limit=1)
+        # The store tries each rule twice.
+        self.assertEqual(([row.transfer for row in found.items], found.more, len(looked_at)), ([4], True, 2))
+        found = self.ask(sorting.preview, "alice", "income", "", "wages", USD, limit=20)
+        self.assertEqual(([row.transfer for row in found.items], found.more), ([4, 3, 2], False))

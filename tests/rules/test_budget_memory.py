@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from securehub.services.budget import entries, goals, memory, plans, sorting
+from securehub.services.budget import entries, goals, memory, plans, sorting, statements
 from securehub.services.budget.entries import Draft
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.records import Book, Entry, Month, entry_key, month_key
 from securehub.services.budget.sorting import Patterns
+from securehub.services.budget.statements import Imported
 from securehub.services.ledger.records import Account
 from tests.rules.setting import CURRENCIES, Rules, amount
 
@@ -64,3 +65,16 @@ class MemoryTests(Rules):
         )
         self.assertEqual({self.setting.get(kind, key) for kind, key in keys}, {None})
         self.assertFalse(self.setting.get(Account, self.account).watched)
+
+    def test_forget_what_was_imported(self) -> None:
+        """With the entries go the marks of the rows that they were, also of those whose entries were removed before; no others'."""
+        rows = [f"2026-11-{1 + number % 28:02d},-{number + 1}" for number in range(memory.AT_ONCE + 3)]
+        for owner in ("alice", "alicia"):
+            for some in (rows[: statements.MAX_ROWS], rows[statements.MAX_ROWS :]):
+                self.do(statements.import_, owner, "\n".join(["Date,Amount", *some]), "bank", "wants", None, USD)
+        self.do(entries.remove, "alice", ENTRIES + 1)
+        after = ""
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+        left = [key.partition("/")[0] for key, _ in self.ask(lambda tx: list(tx.scan(Imported)))]
+        self.assertEqual(left, ["alicia"] * len(rows))

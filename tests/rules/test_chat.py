@@ -148,6 +148,23 @@ class Saying(Talking):
         self.assertEqual(search("coffee", None), ([("lobby", 4), ("den", 1), ("@alice", 1)], True, None))
         self.assertEqual(search("coffee", None, limit=2), ([("lobby", 4), ("den", 1)], True, None))
 
+    def test_search_is_bounded_by_characters(self) -> None:
+        """Long messages take long, so fewer of them are looked at; one learns how to go on, and gets on."""
+        self.patch(reading, "SEARCHED_CHARACTERS", 200)
+        for number in range(5):
+            self.say("alice", f"{number} {'word ' * 20}")
+
+        def search(room: str | None, before: int | None = None) -> tuple[list[int], bool, int | None]:
+            found = self.ask(reading.search, "bob", "word", room, limit=20, before=before, at=self.at)
+            return [row.seq for row in found.items], found.more, found.next
+
+        self.assertEqual(search("lobby"), ([5, 4], True, 4))
+        self.assertEqual(search("lobby", 4), ([3, 2], True, 2))
+        self.assertEqual(search("lobby", 2), ([1], False, None))
+        self.join("bob", "den")
+        self.say("bob", "a word", "den")
+        self.assertEqual(search(None), ([5, 1], True, None))
+
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
         for number in range(messages.PAGE_MESSAGES + 2):

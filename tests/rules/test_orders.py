@@ -257,6 +257,45 @@ class StepTests(Shopping):
         self.assertEqual((self.found(number).status, self.stock("coffee"), self.card().points), ("placed", 6, 10))
 
 
+class QueueTests(Shopping):
+    """What a seller has to do."""
+
+    def test_looked_at(self) -> None:
+        """However many orders wait, only so many are looked at for those in one state, and one learns how to go on."""
+        self.patch(looking, "MOST_LOOKED_AT", 3)
+        numbers = [self.order("coffee", 1).order for _ in range(5)]
+        for number in (numbers[1], numbers[4]):
+            self.advance(number, "accepted")
+
+        def queue(status: str | None, after: int | None = None, limit: int = 9) -> tuple[list[int], bool, int | None]:
+            found = self.ask(looking.queue_of, "bob", status, limit=limit, after=after)
+            return [row.order for row in found.items], found.more, found.next
+
+        self.assertEqual(queue("accepted"), ([numbers[1]], True, numbers[2]))
+        self.assertEqual(queue("accepted", numbers[2]), ([numbers[4]], False, None))
+        self.assertEqual(queue("delivering"), ([], True, numbers[2]))
+        self.assertEqual(queue(None, limit=2), (numbers[:2], True, numbers[1]))
+        self.assertEqual(queue("accepted", limit=1, after=numbers[0]), ([numbers[1]], True, numbers[3]))
+        self.assertEqual(queue(None, numbers[2]), (numbers[3:], False, None))
+
+    def test_many_lines(self) -> None:
+        """What a seller asks about all orders is bounded by their lines as well."""
+        for _ in range(2):
+            self.order("coffee", 1, "cake", 1)
+        for most, refused in ((4, False), (3, True)):
+            self.patch(selling, "MOST_LINES", most)
+            asked = (
+                (selling.pack_list, ("bob",), {}),
+                (selling.best_sellers, ("bob", self.at), {"limit": 9}),
+                (selling.export, ("bob", None, None), {"zone": UTC}),
+            )
+            for rule, args, given in asked:
+                if refused:
+                    self.assertRaises(LimitExceeded, self.ask, rule, *args, **given)
+                else:
+                    self.ask(rule, *args, **given)
+
+
 class ReturnTests(Shopping):
     """What goes back, to the cent and to the point."""
 

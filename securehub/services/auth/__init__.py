@@ -225,7 +225,7 @@ class Auth:
             return await self.store.read(profile.profile_of, session.member)
         return await session.transact(profile.rename, session.member, name)
 
-    @command(None, access=MEMBER, after=named(arguments.word))
+    @command(None, access=MEMBER, long=True, after=named(arguments.word))
     async def export(self, session: Session, after: str = "") -> export.Export:
         """
         Show all that is kept about you.

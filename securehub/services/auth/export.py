@@ -124,9 +124,8 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
     known = tx.get(Known, username)
     if known is not None:
         yield Kept("networks", "networks", {"networks": known.networks})
-    for digest, invitation in tx.scan(Invitation):
-        if invitation.by == username:
-            yield Kept("invitation", f"invitation/{digest}", _values(invitation, "made", "expires", "uses"))
+    for digest, invitation in tx.beneath(Invitation, username):
+        yield Kept("invitation", f"invitation/{digest}", _values(invitation, "made", "expires", "uses"))
 
 
 def _values(record: msgspec.Struct, *names: str) -> dict[str, Any]:

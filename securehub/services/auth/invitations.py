@@ -37,7 +37,7 @@ ABOUT = {
 
 class Invitation(Record, frozen=True):
     """
-    An invitation, by the digest of its code.
+    An invitation, by the digest of its code. It is found beneath its maker.
 
     @ivar by: who vouches for those who come with it.
     @ivar uses: how often it may still be used.
@@ -49,6 +49,9 @@ class Invitation(Record, frozen=True):
     made: datetime
     expires: datetime
     uses: int
+
+    def beneath(self) -> tuple[str]:
+        return (self.by,)
 
 
 class Vouched(Record, frozen=True):

@@ -190,6 +190,7 @@ class Budget:
     @command(
         None,
         access=MEMBER,
+        long=True,
         bucket=forms.destination,
         payee=named(forms.payee),
         text=named(forms.contained),
@@ -201,7 +202,7 @@ class Budget:
         """
         List what a rule would have caught so far, newest first.
 
-        Nothing is kept. What one of your rules catches already has its number.
+        Nothing is kept. The latest 1,000 movements are looked at. What one of your rules catches already has its number.
         """
         return await self.store.read(sorting.preview, session.member, bucket, payee, text, self.currency, limit=limit)
 

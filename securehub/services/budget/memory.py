@@ -13,11 +13,12 @@ from securehub.services.budget.goals import Goals
 from securehub.services.budget.plans import percent
 from securehub.services.budget.records import Book, Entry, Month, Origin, entry_key, month_key, month_of, origin_key
 from securehub.services.budget.sorting import Patterns
+from securehub.services.budget.statements import Imported
 from securehub.services.ledger.watching import set_watched
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
-"""Entries that one transaction takes out, with the month and the origin of each: at most 180 records."""
+"""Entries that one transaction takes out, with the month and the origin of each, or marks of imported rows: at most 180 records."""
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
@@ -53,8 +54,11 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         tx.delete(Month, month_key(username, month_of(entry.day)))
         if entry.origin:
             tx.delete(Origin, origin_key(username, entry.origin))
-    if len(found) == AT_ONCE:
-        return "entries"
+    rows = [key for key, _ in tx.scan(Imported, f"{username}/", limit=AT_ONCE - len(found))]
+    for key in rows:
+        tx.delete(Imported, key)
+    if len(found) + len(rows) == AT_ONCE:
+        return "more"
     for kind in (Book, Goals, Patterns):
         tx.delete(kind, username)
     set_watched(tx, username, False)

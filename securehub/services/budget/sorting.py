@@ -27,7 +27,7 @@ MAX_RULES = 100
 """Of a member; all are looked at for each of their payments."""
 
 PREVIEWED = 1_000
-"""So many of the latest entries of each account are looked at to tell what a rule would catch."""
+"""So many of the latest entries are looked at to tell what a rule would catch, of several accounts a fair share each; it takes 10 ms."""
 
 
 class Pattern(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -175,15 +175,9 @@ def preview(tx: ReadTransaction, owner: str, bucket: str, payee: str, text: str,
     pattern = _pattern(0, bucket, payee, text, "")
     money = money_of(tx, owner, currency)
     kept = tx.get(Patterns, owner) or Patterns()
-    caught = []
-    for row in _movements(tx, owner, money):
-        payment = Payment(not row.amount.startswith("-"), (row.with_,), row.memo)
-        if catches(pattern, payment):
-            earlier = first_catch(kept.rules, payment)
-            number = earlier.number if earlier else None
-            caught.append(CaughtRow(row.transfer, row.at, row.amount, row.currency, row.with_, row.memo, number))
+    caught = [row for row in _movements(tx, owner, money) if catches(pattern, _payment(row))]
     caught.sort(key=lambda row: -row.transfer)
-    return Listing(caught[:limit], more=len(caught) > limit)
+    return Listing([_caught(row, first_catch(kept.rules, _payment(row))) for row in caught[:limit]], more=len(caught) > limit)
 
 
 def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
@@ -206,7 +200,18 @@ def _pattern(number: int, bucket: str, payee: str, text: str, category: str) -> 
     return Pattern(number, bucket, payee, text, category)
 
 
+def _payment(row: books.HistoryRow) -> Payment:
+    return Payment(not row.amount.startswith("-"), (row.with_,), row.memo)
+
+
+def _caught(row: books.HistoryRow, earlier: Pattern | None) -> CaughtRow:
+    """
+    @param earlier: the rule that catches it already, if one does.
+    """
+    return CaughtRow(row.transfer, row.at, row.amount, row.currency, row.with_, row.memo, earlier.number if earlier else None)
+
+
 def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[books.HistoryRow]:
-    for account in books.accounts_of(tx, owner).items:
-        if account.currency == money.code:
-            yield from books.history_of(tx, owner, account.account, limit=PREVIEWED, before=None).items
+    accounts = [each.account for each in books.accounts_of(tx, owner).items if each.currency == money.code]
+    for account in accounts:
+        yield from books.history_of(tx, owner, account, limit=max(1, PREVIEWED // len(accounts)), before=None).items

@@ -32,7 +32,6 @@ class Imported(Record, frozen=True):
     """
 
     collection: ClassVar[str] = "budget-imported"
-    scanned: ClassVar[bool] = False
 
     entry: int
 

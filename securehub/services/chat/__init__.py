@@ -59,7 +59,7 @@ class Chat:
         self.chores.at_start(self.forget_old)
         self.chores.every(HOUR_SECONDS, self.forget_old)
 
-    @command("ROOMS", access=MEMBER, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
+    @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
         """
         List the rooms: those that are open, and those that you are in.
@@ -151,7 +151,7 @@ class Chat:
         self.presence.changed(session.member)
         return said
 
-    @command("UNREAD", access=MEMBER, limit=named(arguments.listed))
+    @command("UNREAD", access=MEMBER, long=True, limit=named(arguments.listed))
     async def unread(self, session: Session, limit: int = 20) -> Listing[reading.UnreadRow]:
         """List the rooms and direct conversations with something that you have not read."""
         return await self.store.read(reading.unread, session.member, limit=limit)
@@ -168,6 +168,7 @@ class Chat:
     @command(
         "SEARCH",
         access=MEMBER,
+        long=True,
         words=arguments.text,
         room=named(words.place),
         limit=named(arguments.listed),
@@ -179,7 +180,7 @@ class Chat:
         """
         Find messages that have all these words, in your rooms and direct conversations, or with room= in one of them.
 
-        10,000 messages are looked at, the newest of each. In one room, before= goes on to older ones.
+        10,000 messages are looked at, fewer if they are long, the newest of each. In one room, before= goes on to older ones.
         """
         return await self.store.read(reading.search, session.member, words, room, limit=limit, before=before, at=self.clock.now())
 

@@ -147,11 +147,14 @@ class Presence:
 
     async def _tell(self) -> None:
         """Tell of some who have changed, and of the others in the next turn."""
-        for username in list(self._changed)[:AT_ONCE]:
-            del self._changed[username]
-            await self._tell_of(username)
-        if self._changed:
-            self._reactor.callLater(0, self._tell_soon)
+        try:
+            for username in list(self._changed)[:AT_ONCE]:
+                del self._changed[username]
+                await self._tell_of(username)
+        finally:
+            # After a fault, too: nobody else begins this while somebody is left.
+            if self._changed:
+                self._reactor.callLater(0, self._tell_soon)
 
     async def _tell_of(self, username: str) -> None:
         state, rooms = await self._store.read(state_and_rooms, username, username in self._online, self._most)

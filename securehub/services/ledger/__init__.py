@@ -140,7 +140,7 @@ class Ledger:
         """
         return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
-    @command(None, access=TREASURER)
+    @command(None, access=TREASURER, long=True)
     async def trial_balance(self, session: Session) -> Listing[books.CurrencySum]:
         """
         Add up all accounts, the counterparts among them; each sum must be zero.

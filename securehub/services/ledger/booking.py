@@ -25,19 +25,22 @@ def booking(hub: Hub) -> Callable[[], dict[str, Any]]:
     return lambda: {"at": clock.now(), "zone": zone, "watchers": watchers}
 
 
+LAST = datetime.max.replace(tzinfo=UTC)
+"""There is no instant after it that could be written."""
+
 When = datetime | date | timedelta
 """A point in time as it was written: an instant, the beginning of a day, or so long from now."""
 
 
 def instant(when: When, *, at: datetime, zone: tzinfo) -> datetime:
     """
-    The instant that was meant.
+    The instant that was meant; the last one, if it is so long from now that there is none.
 
     @param at: now.
     @param zone: that of days.
     """
     if isinstance(when, timedelta):
-        return at + when
+        return at + when if when < LAST - at else LAST
     if isinstance(when, datetime):
         return when
     return beginning(when, zone)

@@ -17,7 +17,7 @@ from securehub.refusals import BadArgument, LimitExceeded
 from securehub.reply import Reply, table, when
 from securehub.services.ledger import books, exports, words
 from securehub.services.ledger.accounts import own_account
-from securehub.services.ledger.booking import When, instant
+from securehub.services.ledger.booking import LAST, When, instant
 from securehub.services.ledger.books import HistoryRow
 from securehub.services.ledger.exports import FORMATS, Export
 from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
@@ -86,6 +86,7 @@ class Statements:
     @command(
         "STATEMENT",
         access=MEMBER,
+        long=True,
         account=named(arguments.account),
         start=named(words.moment),
         end=named(words.moment),
@@ -145,7 +146,7 @@ def balance_at(tx: ReadTransaction, owner: str, number: str | None, *, at: datet
     """What an account had at a moment, what was booked at that very moment included."""
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
-    past = transfer_key(first_since(tx, Transfer, number, at + MOMENT))
+    past = transfer_key(first_since(tx, Transfer, number, min(at, LAST - MOMENT) + MOMENT))
     return PastBalance(number, money.code, at, money.text(_balance_before(tx, number, past)))
 
 

@@ -59,6 +59,7 @@ class Orders:
     @command(
         "CATALOG",
         access=LOGGED_IN,
+        long=True,
         seller=named(arguments.username),
         search=named(words.searched),
         limit=named(arguments.listed),
@@ -172,7 +173,7 @@ class Orders:
         """
         return await session.transact(stepping.cancel, order, session.member, **self.booking())
 
-    @command(None, access=MEMBER, status=optional(words.status), limit=named(arguments.listed), after=named(arguments.whole))
+    @command(None, access=MEMBER, long=True, status=optional(words.status), limit=named(arguments.listed), after=named(arguments.whole))
     async def queue(self, session: Session, status: str | None = None, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
         List the orders with you that are not delivered yet, oldest first.

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 5_000
 """One answer is made in one go: so many orders of three lines take some 60 ms, in which nobody else is served."""
 
+MOST_LINES = 15_000
+"""Of all orders of one answer together, as those of forty lines take longer."""
+
 TO_PACK = ("placed", "accepted", "preparing")
 """In these states the goods are still there."""
 
@@ -163,24 +166,24 @@ class Selling:
         """
         return await self.store.read(stock_of, session.member, after, low=low, limit=limit)
 
-    @command(None, access=MEMBER)
+    @command(None, access=MEMBER, long=True)
     async def packlist(self, session: Session) -> Listing[PackRow]:
         """List what you have to pack, over all orders that are not on their way yet."""
         return await self.store.read(pack_list, session.member)
 
-    @command(None, access=MEMBER, day=optional(times.day))
+    @command(None, access=MEMBER, long=True, day=optional(times.day))
     async def takings(self, session: Session, day: date | None = None) -> Listing[TakingsRow]:
         """Show what your orders have brought on a day, today if you do not say another."""
         day = day or self.clock.now().astimezone(self.zone).date()
         return await self.store.read(takings, session.member, day, zone=self.zone)
 
-    @command(None, access=MEMBER, days=named(days), limit=named(arguments.listed))
+    @command(None, access=MEMBER, long=True, days=named(days), limit=named(arguments.listed))
     async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Listing[BestRow]:
         """List what of yours was ordered most, in the last 30 days if you do not say how many."""
         since = self.clock.now() - timedelta(days=days)
         return await self.store.read(best_sellers, session.member, since, limit=limit)
 
-    @command(None, access=MEMBER, start=named(times.moment), end=named(times.moment))
+    @command(None, access=MEMBER, long=True, start=named(times.moment), end=named(times.moment))
     async def export(self, session: Session, start: When | None = None, end: When | None = None) -> Export:
         """
         Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
@@ -224,10 +227,11 @@ def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
         if order.status not in TO_PACK:
             continue
         for line in order.lines:
-            row = rows.get(line.sku) or PackRow(line.sku, line.name, 0, line.unit, [])
             left = line.quantity - line.returned
             if left:
-                rows[line.sku] = replace(row, quantity=row.quantity + left, orders=[*row.orders, number])
+                row = rows.get(line.sku) or PackRow(line.sku, line.name, 0, line.unit, [])
+                row.orders.append(number)
+                rows[line.sku] = replace(row, quantity=row.quantity + left)
     return Listing([rows[sku] for sku in sorted(rows)])
 
 
@@ -312,15 +316,16 @@ def _orders(
 
     @raise LimitExceeded: there are too many.
     """
-    count = 0
+    count = lines = 0
     for is_open in open_or_over:
         parent = of_seller(seller, is_open)
         first = order_key(0 if start is None else first_since(tx, Order, parent, start))
         past = None if end is None else order_key(first_since(tx, Order, parent, end))
         for key, order in tx.beneath(Order, parent, start=first, end=past):
             count += 1
-            if count > MOST_ROWS:
-                raise LimitExceeded(f"there are more than {MOST_ROWS} orders; ask for a shorter time")
+            lines += len(order.lines)
+            if count > MOST_ROWS or lines > MOST_LINES:
+                raise LimitExceeded(f"there are more than {MOST_ROWS} orders, or {MOST_LINES} lines in them; ask for a shorter time")
             yield int(key), order
 
 

@@ -86,7 +86,7 @@ class Support:
         """
         return await self.store.read(looking.said, ticket, session.caller, limit=limit, before=before)
 
-    @command(None, access=LOGGED_IN, ticket=arguments.whole, notes=named(arguments.switch))
+    @command(None, access=LOGGED_IN, long=True, ticket=arguments.whole, notes=named(arguments.switch))
     async def transcript(self, session: Session, ticket: int, notes: bool = False) -> tables.Transcript:
         """
         Give all that was said in a case and happened to it as one text: one of yours, or as an agent any.

@@ -28,7 +28,7 @@ class Desk:
         self.clock = hub.clock
         self.keep = retention.keep_of(hub.settings)
 
-    @command(None, access=role(AGENT), limit=named(arguments.listed), after=named(arguments.whole))
+    @command(None, access=role(AGENT), long=True, limit=named(arguments.listed), after=named(arguments.whole))
     async def queue(self, session: Session, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
         List the cases that wait for an agent, the oldest first.
@@ -40,6 +40,7 @@ class Desk:
     @command(
         None,
         access=role(AGENT),
+        long=True,
         customer=named(arguments.username),
         agent=named(arguments.username),
         all=named(arguments.switch),
@@ -114,7 +115,7 @@ class Desk:
         await concern(self.store, session, ticket)
         return await session.transact(cases.close, ticket, session.caller, session.number, keep=self.keep, at=self.clock.now())
 
-    @command(None, access=role(AGENT), limit=named(arguments.listed), before=named(arguments.whole))
+    @command(None, access=role(AGENT), long=True, limit=named(arguments.listed), before=named(arguments.whole))
     async def csv(self, session: Session, limit: int = 1000, before: int | None = None) -> tables.Table:
         """
         Give the cases as a table for other programs (CSV), newest first.
