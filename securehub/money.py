@@ -81,13 +81,15 @@ class Currency(msgspec.Struct, frozen=True):
     code: str
     digits: int = 2
 
-    def units(self, amount: Amount) -> int:
+    def units(self, amount: Amount, named: str = "amount") -> int:
         """
+        @param named: the parameter that it was given as, which a refusal names.
+
         @raise BadArgument: the amount has more decimals than the currency.
         """
         missing = self.digits - amount.decimals
         if missing < 0:
-            raise BadArgument(f"amount: {self.code} has {self.digits} decimals, and this has {amount.decimals}")
+            raise BadArgument(f"{named}: {self.code} has {self.digits} decimals, and this has {amount.decimals}")
         return amount.digits * _POWERS[missing]
 
     def text(self, units: int) -> str:

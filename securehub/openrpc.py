@@ -43,7 +43,8 @@ def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:
         "summary": command.summary,
         "description": command.manual,
         "paramStructure": "either" if not any(each.by_name and each.required for each in command.parameters) else "by-name",
-        "params": [_param(parameter) for parameter in command.wire_parameters],
+        # By position as far as they have one, so those that are given by name only come after them, and are marked.
+        "params": [_param(each) for each in sorted(command.wire_parameters, key=lambda each: each.by_name)],
         "result": {"name": "result", "schema": _either(replies)},
         "x-access": command.access.text,
     }
@@ -62,4 +63,5 @@ def _param(parameter: Parameter) -> dict[str, Any]:
         "description": parameter.type.expected,
         "required": parameter.required,
         "schema": {"type": kinds[0] if len(kinds) == 1 else kinds},
+        **({"x-by-name": True} if parameter.by_name else {}),
     }

@@ -68,7 +68,7 @@ class Budget:
         if (needs, wants, savings) != (None, None, None):
             plan = plans.whole_plan(needs or 0, wants or 0, savings or 0)
         money = await self.store.read(plans.money_of, session.caller, self.currency)
-        return plans.split_shown(money.units(income), plan, money)
+        return plans.split_shown(money.units(income, "income"), plan, money)
 
     @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(arguments.memo), date=named(times.day))
     async def income(self, session: Session, amount: Amount, memo: str = "", date: date | None = None) -> Entered:

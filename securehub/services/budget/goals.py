@@ -151,7 +151,7 @@ def set_goal(
     if old is None and len(kept.goals) >= MAX_GOALS:
         raise LimitExceeded(f"you have {len(kept.goals)} goals; {MAX_GOALS} are allowed")
     goal = old or Goal(kept.last + 1, name, 0)
-    there = goal.saved if saved is None else money.units(saved)
+    there = goal.saved if saved is None else money.units(saved, "saved")
     goal = replace(goal, units=money.units(amount), due=due, saved=there)
     if old is None:
         tx.put(owner, Goals((*kept.goals, goal), goal.number))

@@ -162,12 +162,14 @@ def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, at
     return put_told(tx, to, seq, Message(at, username, text), session)
 
 
-def may_tell(tx: ReadTransaction, username: str, to: str) -> int:
+def may_tell(tx: ReadTransaction, username: str, to: str, *, named: str = "to") -> int:
     """
+    @param named: the parameter that says to whom, which a refusal names.
+
     @return: the number of the newest message between two members, of whom one wants to write to the other.
     """
     if username == to:
-        raise BadArgument("to: that is you")
+        raise BadArgument(f"{named}: that is you")
     members.fetch(tx, to)
     refuse_blocked(tx, to, username)
     if to in (tx.get(Blocks, username) or Blocks(())).usernames:
@@ -199,7 +201,7 @@ def ready(tx: ReadTransaction, place: str, username: str, session: int, *, at: d
     @return: says something in a conversation of either kind, in the same transaction; whether it may be said has been seen to.
     """
     if place.startswith("@"):
-        newest = may_tell(tx, username, place[1:])
+        newest = may_tell(tx, username, place[1:], named="room")
         return lambda tx, message: put_told(tx, place[1:], newest, message, session)
     found, seat = may_say(tx, place, username, at)
     return lambda tx, message: put_said(tx, place, found, seat, message, (), session)
@@ -208,7 +210,8 @@ def ready(tx: ReadTransaction, place: str, username: str, session: int, *, at: d
 def speak(tx: Transaction, place: str, username: str, text: str, session: int, *, at: datetime) -> Said:
     """Say something in a conversation of either kind."""
     if place.startswith("@"):
-        return tell(tx, username, place[1:], text, session, at=at)
+        newest = may_tell(tx, username, place[1:], named="room")
+        return put_told(tx, place[1:], newest, Message(at, username, text), session)
     return say(tx, place, username, text, session, at=at)
 
 

@@ -258,7 +258,7 @@ def set_limits(tx: Transaction, party: str, wanted: dict[str, Bound], *, at: dat
     number = party_account(tx, party)
     account = tx.fetch(Account, number)
     money = account.money
-    units = {name: _units(money, each) for name, each in wanted.items()}
+    units = {name: _units(money, name, each) for name, each in wanted.items()}
     kept = tx.get(AccountLimit, number)
     allowance = (kept.allowance if kept else Allowance())._replace(**{name: units[name] for name in ("payment", "day") if name in units})
     account = replace(account, limited=allowance != Allowance())
@@ -307,7 +307,7 @@ def set_role_limits(tx: Transaction, role: str, currency: Currency, wanted: dict
     """
     kept = tx.get(RoleLimits, currency.code)
     roles = dict(kept.roles) if kept else {}
-    units = {name: _units(currency, each) for name, each in wanted.items()}
+    units = {name: _units(currency, name, each) for name, each in wanted.items()}
     allowance = roles.pop(role, Allowance())._replace(**units)
     if allowance != Allowance():
         roles[role] = allowance
@@ -362,9 +362,9 @@ def _spent(tx: ReadTransaction, number: str, account: Account, today: date, zone
     return Spent(today, units, account.entries)
 
 
-def _units(money: Currency, limit: Bound) -> int | None:
+def _units(money: Currency, name: str, limit: Bound) -> int | None:
     if isinstance(limit, Amount):
-        return money.units(limit)
+        return money.units(limit, name)
     return None if limit == NO_LIMIT else 0
 
 

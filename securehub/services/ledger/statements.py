@@ -124,7 +124,7 @@ def statement(tx: ReadTransaction, owner: str, number: str | None, *, start: dat
     @param number: of the account, None for the owner's first one.
     @param start: None for the opening of the account.
 
-    @raise BadArgument: the end is before the start.
+    @raise BadArgument: the start is after the end.
     @raise LimitExceeded: there are too many rows.
     """
     number = own_account(tx, owner, number)
@@ -132,7 +132,7 @@ def statement(tx: ReadTransaction, owner: str, number: str | None, *, start: dat
     if start is None:
         start = min(tx.fetch(Title, number).opened, end)
     if end < start:
-        raise BadArgument("end: it is before the start")
+        raise BadArgument("start: it is after the end")
     first, past = transfer_key(first_since(tx, Transfer, number, start)), transfer_key(first_since(tx, Transfer, number, end))
     found = list(tx.beneath(Transfer, number, start=first, end=past, limit=MOST_ROWS + 1))
     if len(found) > MOST_ROWS:

@@ -228,9 +228,9 @@ def set_programme(
         tx,
         replace(
             programme,
-            per_point=_units(money, per_point, programme.per_point),
+            per_point=_units(money, "per_point", per_point, programme.per_point),
             free_every=programme.free_every if free_every is None else free_every,
-            free_up_to=_units(money, free_up_to, programme.free_up_to),
+            free_up_to=_units(money, "free_up_to", free_up_to, programme.free_up_to),
         ),
     )
 
@@ -267,7 +267,7 @@ def set_tier(tx: Transaction, name: str, spent: Amount | str, percent: int, usua
     @raise Conflict: no tier would be everybody's, or two would need the same.
     """
     programme = programme_of(tx, usual)
-    made = Tier(name, _units(programme.money, spent, 0), percent)
+    made = Tier(name, _units(programme.money, "spent", spent, 0), percent)
     others = [each for each in programme.tiers if each.name != name]
     _refuse_many(others, MOST_TIERS, "tiers")
     return _put_tiers(tx, programme, [*others, made])
@@ -311,10 +311,10 @@ def _put(tx: Transaction, programme: Programme) -> ProgrammeSet:
     return ProgrammeSet(*_fields(programme))
 
 
-def _units(money: Currency, amount: Amount | str | None, before: int) -> int:
+def _units(money: Currency, named: str, amount: Amount | str | None, before: int) -> int:
     if amount is None:
         return before
-    return money.units(amount) if isinstance(amount, Amount) else 0
+    return money.units(amount, named) if isinstance(amount, Amount) else 0
 
 
 def _called(money: Currency, units: int, percent: int) -> str:

@@ -99,7 +99,7 @@ def set_promotion(tx: Transaction, seller: str, code: str, draft: Draft, usual: 
         promotion = replace(promotion, units=units, percent=percent)
     said = {name: value for name in ("uses", "each", "expires", "active") if (value := getattr(draft, name)) is not None}
     if draft.least is not None:
-        said["least"] = money.units(draft.least)
+        said["least"] = money.units(draft.least, "least")
     promotion = replace(promotion, **said)
     tx.put(code, promotion)
     return PromotionSet(*_fields(code, promotion))

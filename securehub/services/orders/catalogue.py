@@ -134,7 +134,7 @@ def _new(tx: Transaction, seller: str, sku: str, draft: Draft, usual: Currency, 
 
 
 def _units(money: Currency, price: Amount) -> int:
-    units = money.units(price)
+    units = money.units(price, "price")
     if units > MOST_UNITS:
         raise BadArgument(f"price: it can be up to {money.priced(MOST_UNITS)}")
     return units
