@@ -9,12 +9,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from securehub import members
-from securehub.refusals import BadArgument, Conflict, NotFound
+from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, counted, put_out
+from securehub.services.chat.rooms import Roster, counted, is_moderator, put_out
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -77,6 +77,8 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     if seat is None:
         raise Conflict(f"{username} is not in {room}")
     put_out(tx, found, Parted(room, username, reason, "kick", by), told)
+    # An invitation from before, which was not needed to come in, is none to come back.
+    tx.delete(Guest, guest_key(room, username))
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
@@ -105,9 +107,11 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     Let somebody say nothing in a room; not after coming back, either.
 
     @raise NotFound: there is no such member.
+    @raise Forbidden: it is the caller, whom somebody else has muted.
     """
     _, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
+    _refuse_own(tx, room, by, username, at)
     end = end_of(until, at)
     _set_muted(tx, room, by, username, seat, end, reason)
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
@@ -136,11 +140,13 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     Let somebody speak again.
 
     @raise NotFound: they are not muted.
+    @raise Forbidden: it is the caller, whom somebody else has muted.
     """
     _, seat = power.check_over(tx, room, by, username)
     sanction = tx.get(Sanction, seat_key(room, username))
     if sanction is None or sanction.muted is None or sanction.muted <= at:
         raise NotFound(f"{username} is not muted in {room}")
+    _refuse_own(tx, room, by, username, at)
     _set_muted(tx, room, by, username, seat, None, "")
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
@@ -207,6 +213,17 @@ def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | 
     _put_sanction(tx, place, replace(sanction, muted=end, by=by, reason=reason))
     if seat is not None:
         tx.put(place, replace(seat, muted=end))
+
+
+def _refuse_own(tx: ReadTransaction, room: str, by: str, username: str, at: datetime) -> None:
+    """
+    Power over a room is none over what a moderator has imposed on oneself.
+
+    @raise Forbidden: it is the caller, whom somebody else has muted.
+    """
+    sanction = tx.get(Sanction, seat_key(room, username)) if by == username else None
+    if sanction is not None and sanction.by != by and _current(sanction.muted, at) and not is_moderator(tx, by):
+        raise Forbidden(f"{sanction.by} has muted you in {room}; that is for a moderator to end")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:
