@@ -87,13 +87,16 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     Put somebody out of a room, if they are in it, and let them neither join nor read.
 
     @raise NotFound: there is no such member.
+    @raise Forbidden: a moderator has banned them already, and the caller is none.
     """
     found, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
     end = end_of(until, at)
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    tx.put(place, replace(sanction, banned=end, by=by, reason=reason))
+    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
+    kept = replace(sanction, muted_by=sanction.muted_by or sanction.by)
+    tx.put(place, replace(kept, banned=end, banned_by=by, by=by, reason=reason))
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
@@ -107,11 +110,12 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     Let somebody say nothing in a room; not after coming back, either.
 
     @raise NotFound: there is no such member.
-    @raise Forbidden: it is the caller, whom somebody else has muted.
+    @raise Forbidden: a moderator has muted them, and the caller is none.
     """
     _, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
-    _refuse_own(tx, room, by, username, at)
+    sanction = tx.get(Sanction, seat_key(room, username)) or Sanction()
+    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
     end = end_of(until, at)
     _set_muted(tx, room, by, username, seat, end, reason)
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
@@ -124,13 +128,15 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
     Let somebody join again.
 
     @raise NotFound: they are not banned.
+    @raise Forbidden: a moderator has banned them, and the caller is none.
     """
     power.check(tx, room, by)
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place)
     if sanction is None or sanction.banned is None or sanction.banned <= at:
         raise NotFound(f"{username} is not banned from {room}")
-    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason=""))
+    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
+    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", muted_by=sanction.muted_by or sanction.by))
     power.announce(tx, room, by, "unban", username)
     power.note(tx, room, by, "unban", username, at=at)
 
@@ -140,13 +146,13 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     Let somebody speak again.
 
     @raise NotFound: they are not muted.
-    @raise Forbidden: it is the caller, whom somebody else has muted.
+    @raise Forbidden: a moderator has muted them, and the caller is none.
     """
     _, seat = power.check_over(tx, room, by, username)
     sanction = tx.get(Sanction, seat_key(room, username))
     if sanction is None or sanction.muted is None or sanction.muted <= at:
         raise NotFound(f"{username} is not muted in {room}")
-    _refuse_own(tx, room, by, username, at)
+    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
     _set_muted(tx, room, by, username, seat, None, "")
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
@@ -210,20 +216,22 @@ def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | 
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    _put_sanction(tx, place, replace(sanction, muted=end, by=by, reason=reason))
+    kept = replace(sanction, banned_by=sanction.banned_by or sanction.by)
+    _put_sanction(tx, place, replace(kept, muted=end, muted_by=by, by=by, reason=reason))
     if seat is not None:
         tx.put(place, replace(seat, muted=end))
 
 
-def _refuse_own(tx: ReadTransaction, room: str, by: str, username: str, at: datetime) -> None:
+def _refuse_lesser(tx: ReadTransaction, imposed_by: str, end: datetime | None, by: str, at: datetime) -> None:
     """
-    Power over a room is none over what a moderator has imposed on oneself.
+    What a moderator has imposed, the operators of the room neither end nor shorten, be it on themselves.
 
-    @raise Forbidden: it is the caller, whom somebody else has muted.
+    @param end: of what was imposed; None if nothing was.
+
+    @raise Forbidden: a moderator has imposed it, and the caller is none.
     """
-    sanction = tx.get(Sanction, seat_key(room, username)) if by == username else None
-    if sanction is not None and sanction.by != by and _current(sanction.muted, at) and not is_moderator(tx, by):
-        raise Forbidden(f"{sanction.by} has muted you in {room}; that is for a moderator to end")
+    if _current(end, at) and imposed_by != by and is_moderator(tx, imposed_by) and not is_moderator(tx, by):
+        raise Forbidden(f"{imposed_by} has said so, as a moderator; this needs the role moderator")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:
