@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from securehub.agenda import Due
-from securehub.members import Member
+from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger import books, holds, movement
 from securehub.services.ledger.holds import Captured, Held, Hold
@@ -81,7 +81,7 @@ class HoldTests(Money):
             self.hold("10")
         self.refused_hold(InsufficientFunds, "of which 50.00 USD is held", "10")
         self.refused_pay(InsufficientFunds, "of which 50.00 USD is held, 0.01 USD is needed", "alice", "bob", "0.01")
-        self.refused(InsufficientFunds, "held", movement.withdraw, "alice", amount("1"), "", "t", at=self.at)
+        self.refused(InsufficientFunds, "held", movement.withdraw, "alice", amount("1"), "", OPERATOR, at=self.at)
 
     def test_capture(self) -> None:
         """The payee takes all of it; payer and payee are told."""

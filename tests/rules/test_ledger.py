@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from securehub import clabe
+from securehub.members import OPERATOR
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.services.ledger import accounts, books, movement
 from securehub.services.ledger.movement import InsufficientFunds, Received
@@ -81,7 +82,7 @@ class LedgerTests(Money):
         self.deposit("alice", "10")
         self.change(self.alice, held=400)
         self.refused_pay(InsufficientFunds, "of which 4.00 USD is held, 6.01 USD is needed", "alice", "bob", "6.01")
-        self.refused(InsufficientFunds, "held", movement.withdraw, "alice", amount("6.01"), "", "t", at=self.at)
+        self.refused(InsufficientFunds, "held", movement.withdraw, "alice", amount("6.01"), "", OPERATOR, at=self.at)
         self.pay("alice", "bob", "6")
         found = self.ask(books.balance_of, "alice", None)
         self.assertEqual((found.balance, found.held), ("4.00", "4.00"))
@@ -196,7 +197,7 @@ class LedgerTests(Money):
     def test_withdraw_too_much(self) -> None:
         """Nobody is paid out more than they have."""
         self.deposit("alice", "10")
-        self.refused(InsufficientFunds, "Balance is 10.00 USD", movement.withdraw, "alice", amount("10.01"), "", "t", at=self.at)
+        self.refused(InsufficientFunds, "Balance is 10.00 USD", movement.withdraw, "alice", amount("10.01"), "", OPERATOR, at=self.at)
 
     def test_no_such_party(self) -> None:
         """Cash is booked for members and their accounts only."""

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from securehub.agenda import Due
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Exists, Forbidden, LimitExceeded, NotFound
-from securehub.services.ledger import books, holds, reversal
+from securehub.services.ledger import books, holds, limits, movement, reversal
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
@@ -253,7 +253,7 @@ class StepTests(Shopping):
         """A seller who has spent it cannot give it back; nothing has happened then."""
         number = self.order("coffee", 4).order
         self.withdraw("bob", "9")
-        self.refused(InsufficientFunds, "Balance is 1.00 USD", stepping.cancel, number, "alice", **self.booking)
+        self.refused(InsufficientFunds, "bob has less than the 10.00 USD", stepping.cancel, number, "alice", **self.booking)
         self.assertEqual((self.found(number).status, self.stock("coffee"), self.card().points), ("placed", 6, 10))
 
 
@@ -397,6 +397,17 @@ class EscrowTests(Shopping):
         self.do(escrow.end, order_key(number), **self.booking)
         self.cancel(number)
         self.assertEqual((self.balance("alice"), self.balance("bob")), ("100.00", "0.00"))
+
+    def test_counts_once_for_the_day(self) -> None:
+        """What was held counted for the customer's limits on the day of the order; when the days are over, the customer pays nothing."""
+        self.do(limits.set_limits, "alice", {"day": amount("5")}, at=self.at, zone=UTC)
+        number = self.order("coffee", 2).order
+        self.assertEqual(self.ask(limits.limits_of, "alice", None, at=self.at, zone=UTC).spent, "5.00")
+        self.at += timedelta(days=3)
+        self.do(escrow.end, order_key(number), **self.booking)
+        self.assertEqual(self.balance("bob"), "5.00")
+        self.assertEqual(self.ask(limits.limits_of, "alice", None, at=self.at, zone=UTC).spent, "0.00")
+        self.do(movement.pay, "alice", "bob", amount("5"), "", None, at=self.at, zone=UTC)
 
     def test_seller_cannot_be_paid(self) -> None:
         """It is tried again on the next day, and does not stand in the way of anything else."""

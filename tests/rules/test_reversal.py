@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Any
 
+from securehub.members import Member
 from securehub.refusals import Conflict, NotFound
 from securehub.services.ledger import books, holds
 from securehub.services.ledger.movement import InsufficientFunds
@@ -14,6 +15,7 @@ from securehub.services.ledger.records import Transfer, transfer_key
 from securehub.services.ledger.reversal import Reversed, reverse
 from tests.rules.money import Money
 from tests.rules.setting import amount
+from tests.store.setting import put
 
 
 class ReversalTests(Money):
@@ -21,6 +23,7 @@ class ReversalTests(Money):
 
     def setUp(self) -> None:
         super().setUp()
+        self.do(put, "tom", Member(1, roles=("treasurer",)))
         self.deposited = self.deposit("alice", "50").transfer
         self.paid = self.pay("alice", "bob", "20", "for the wrong thing").transfer
         self.heard()

@@ -319,6 +319,18 @@ class Erased(Logging):
         self.assertIsNone(self.ask(tokens.owner_of, self.token()))
         self.assertEqual(self.families(), [])
 
+    def test_nobody_pays(self) -> None:
+        """By name either, though what is in the accounts takes a while to forget, and a full disk makes it an hour."""
+        self.create()
+        self.create("bob")
+        ((number, _),) = self.setting.get(Wallet, "alice").accounts
+        self.do(movement.deposit, "bob", amount("5"), "", "treasurer", at=self.at)
+        self.do(erasure.erase, "alice", (memory.refuse_to_forget,), self.at + timedelta(days=365), at=self.at)
+        self.refused(NotFound, "there is no member alice", movement.pay, "bob", "alice", amount("5"), "", None, at=self.at)
+        self.do(memory.forget, "alice", "")
+        self.assertEqual([self.setting.get(Wallet, key) for key in ("alice", "erased alice")], [None, None])
+        self.assertEqual(self.setting.get(Title, number).name, "")
+
     def test_a_service_that_went_away(self) -> None:
         """An erasure that a service has not finished begins again with those that are there."""
         self.create()

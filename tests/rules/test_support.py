@@ -265,6 +265,17 @@ class SeeingToItTests(AtTheDesk):
         self.assertRaises(Forbidden, self.ask, tables.transcript, 1, "bob", notes=True)
         self.assertEqual(self.log("bob"), ["help"])
 
+    def test_an_agents_case_without_its_agent(self) -> None:
+        """Who sees to an agent's case hears its notes alone; nobody does who is an agent no more."""
+        self.support("bob")
+        self.do(cases.take, 1, "dave", SESSION, at=self.at)
+        self.heard()
+        self.do(cases.note, 1, "eve", "a note", SESSION, at=self.at)
+        self.assertEqual([channel for channel, _ in self.heard()], [member("dave")])
+        self.put("dave", replace(self.setting.get(Member, "dave"), roles=()))
+        self.do(cases.note, 1, "eve", "another note", SESSION, at=self.at)
+        self.assertEqual(self.heard(), [])
+
     def test_the_operator(self) -> None:
         """May do what agents may."""
         self.support("alice")
@@ -498,7 +509,7 @@ class GivingTests(AtTheDesk):
         """Who has the money no more gives none back; then nothing is shown and nothing counts."""
         paid = self.pay("alice", "carol", "30")
         self.pay("carol", "bob", "30")
-        self.refused_refund(InsufficientFunds, "Balance is 0.00", paid.transfer)
+        self.refused_refund(InsufficientFunds, "carol has less than the 30.00 USD", paid.transfer)
         self.assertEqual((self.case().seq, self.setting.get(Given, "bob")), (1, None))
 
     def test_a_customer_without_an_account(self) -> None:

@@ -101,7 +101,7 @@ class OrderRefundTests(AboutAnOrder):
     def test_gone(self) -> None:
         self.pay("bob", "alice", "10")
         self.heard()
-        self.refused_give_back(InsufficientFunds, "Balance is 0.00", "1")
+        self.refused_give_back(InsufficientFunds, "bob has less than the 1.00 USD", "1")
 
     def test_what_is_held(self) -> None:
         """Nothing was paid yet, so nothing is paid back; so much less will be paid."""

@@ -28,6 +28,7 @@ from securehub.services.auth.lifetimes import HOUR_SECONDS
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.auth.rules import wrong
+from securehub.services.ledger import accounts
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -133,6 +134,7 @@ def erase(
     tx.delete(Known, username)
     tx.delete(Brought, username)
     tx.delete(Joined, joined_key(member.number))
+    accounts.unname(tx, username)
     tx.put(username, Member(member.number, erased=at))
     tx.put(username, replace(tx.fetch(Visits, username), last_address=""))
     tx.put(username, Erasure())

@@ -9,12 +9,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from securehub import members
-from securehub.refusals import BadArgument, Conflict, NotFound
+from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, counted, put_out
+from securehub.services.chat.rooms import Roster, counted, is_moderator, put_out
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -77,6 +77,8 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     if seat is None:
         raise Conflict(f"{username} is not in {room}")
     put_out(tx, found, Parted(room, username, reason, "kick", by), told)
+    # An invitation from before, which was not needed to come in, is none to come back.
+    tx.delete(Guest, guest_key(room, username))
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
@@ -85,13 +87,16 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     Put somebody out of a room, if they are in it, and let them neither join nor read.
 
     @raise NotFound: there is no such member.
+    @raise Forbidden: a moderator has banned them already, and the caller is none.
     """
     found, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
     end = end_of(until, at)
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    tx.put(place, replace(sanction, banned=end, by=by, reason=reason))
+    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
+    kept = replace(sanction, muted_by=sanction.muted_by or sanction.by)
+    tx.put(place, replace(kept, banned=end, banned_by=by, by=by, reason=reason))
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
@@ -105,9 +110,12 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     Let somebody say nothing in a room; not after coming back, either.
 
     @raise NotFound: there is no such member.
+    @raise Forbidden: a moderator has muted them, and the caller is none.
     """
     _, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
+    sanction = tx.get(Sanction, seat_key(room, username)) or Sanction()
+    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
     end = end_of(until, at)
     _set_muted(tx, room, by, username, seat, end, reason)
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
@@ -120,13 +128,15 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
     Let somebody join again.
 
     @raise NotFound: they are not banned.
+    @raise Forbidden: a moderator has banned them, and the caller is none.
     """
     power.check(tx, room, by)
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place)
     if sanction is None or sanction.banned is None or sanction.banned <= at:
         raise NotFound(f"{username} is not banned from {room}")
-    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason=""))
+    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
+    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", muted_by=sanction.muted_by or sanction.by))
     power.announce(tx, room, by, "unban", username)
     power.note(tx, room, by, "unban", username, at=at)
 
@@ -136,11 +146,13 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     Let somebody speak again.
 
     @raise NotFound: they are not muted.
+    @raise Forbidden: a moderator has muted them, and the caller is none.
     """
     _, seat = power.check_over(tx, room, by, username)
     sanction = tx.get(Sanction, seat_key(room, username))
     if sanction is None or sanction.muted is None or sanction.muted <= at:
         raise NotFound(f"{username} is not muted in {room}")
+    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
     _set_muted(tx, room, by, username, seat, None, "")
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
@@ -204,9 +216,22 @@ def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | 
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    _put_sanction(tx, place, replace(sanction, muted=end, by=by, reason=reason))
+    kept = replace(sanction, banned_by=sanction.banned_by or sanction.by)
+    _put_sanction(tx, place, replace(kept, muted=end, muted_by=by, by=by, reason=reason))
     if seat is not None:
         tx.put(place, replace(seat, muted=end))
+
+
+def _refuse_lesser(tx: ReadTransaction, imposed_by: str, end: datetime | None, by: str, at: datetime) -> None:
+    """
+    What a moderator has imposed, the operators of the room neither end nor shorten, be it on themselves.
+
+    @param end: of what was imposed; None if nothing was.
+
+    @raise Forbidden: a moderator has imposed it, and the caller is none.
+    """
+    if _current(end, at) and imposed_by != by and is_moderator(tx, imposed_by) and not is_moderator(tx, by):
+        raise Forbidden(f"{imposed_by} has said so, as a moderator; this needs the role moderator")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:

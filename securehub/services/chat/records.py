@@ -106,6 +106,8 @@ class Sanction(Record, frozen=True):
     @ivar banned: until when they may neither join nor read.
     @ivar muted: until when they may say nothing.
     @ivar by: who said so last.
+    @ivar banned_by: who said the one; empty for C{by}.
+    @ivar muted_by: who said the other, likewise.
     """
 
     collection: ClassVar[str] = "sanction"
@@ -114,6 +116,8 @@ class Sanction(Record, frozen=True):
     muted: datetime | None = None
     by: str = ""
     reason: str = ""
+    banned_by: str = ""
+    muted_by: str = ""
 
 
 class Guest(Record, frozen=True):

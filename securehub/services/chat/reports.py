@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from securehub.event import Event
-from securehub.refusals import Conflict, LimitExceeded, NotFound
+from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services import messages
 from securehub.services.chat.events import Reported, ReportsWaiting
@@ -147,6 +147,7 @@ def settle(tx: Transaction, number: int, by: str, note: str, *, at: datetime) ->
 
     @raise Conflict: somebody has done so.
     @raise NotFound: there is no such report.
+    @raise Forbidden: it is about what the moderator has said.
     """
     key = number_key(number)
     found = tx.get(Report, key)
@@ -154,6 +155,8 @@ def settle(tx: Transaction, number: int, by: str, note: str, *, at: datetime) ->
         raise NotFound(f"there is no report {number}")
     if found.settled is not None:
         raise Conflict(f"{found.settled_by} has seen to report {number}")
+    if any(line.seq == found.seq and line.from_ == by for line in found.context):
+        raise Forbidden(f"report {number} is about what you said; another moderator sees to it")
     tx.put(key, replace(found, settled=at, settled_by=by, note=note))
     complaints = tx.get(Complaints, found.by)
     if complaints is not None:

@@ -256,13 +256,15 @@ def edit(tx: Transaction, place: str, seq: int, username: str, text: str, sessio
     """
     Change what one said.
 
-    @raise Forbidden: somebody else said it, or the caller is muted.
+    @raise Forbidden: somebody else said it, or the caller is muted, or the other one wants to hear nothing from them.
     """
     found = conversation(tx, place, username, at)
     if messages.fetch(tx, found.key, seq).by != username:
         raise Forbidden("only who wrote a message may change it")
     if found.peer is None:
         refuse_muted(tx.fetch(Seat, seat_key(place, username)), place, at)
+    else:
+        refuse_blocked(tx, found.peer, username)
     message = messages.edit(tx, found.key, seq, username, text, at=at)
     _announce(tx, found, place, username, session, lambda room: Edited(room, seq, message.at, username, text))
 
@@ -271,18 +273,24 @@ def remove(tx: Transaction, place: str, seq: int, username: str, reason: str, se
     """
     Take a message out of sight. Who wrote it may, and in rooms whoever has power over them.
 
+    @param reason: which the others hear; so it is not for those who may say nothing to them.
+
     @raise Forbidden: the caller is none of these.
     """
     if place.startswith("@"):
         found, by_power = conversation(tx, place, username, at), False
         if messages.fetch(tx, found.key, seq).by != username:
             raise Forbidden("only who wrote a direct message may remove it")
+        if reason:
+            refuse_blocked(tx, place[1:], username)
     else:
         room = tx.fetch(Room, place)
         found = Conversation(place, room.seq, room.first, None)
         by_power = not _is_own(tx, place, seq, username)
         if by_power:
             power.check(tx, place, username)
+        elif reason:
+            refuse_muted(tx.fetch(Seat, seat_key(place, username)), place, at)
     if not by_power and messages.fetch(tx, found.key, seq).receipt is not None:
         raise Conflict("you cannot take back a message that shows a payment")
     author = messages.remove(tx, found.key, seq, username, reason, at=at)

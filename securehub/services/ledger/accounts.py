@@ -73,6 +73,33 @@ def first_account(tx: ReadTransaction, owner: str, currency: str | None = None) 
     raise NotFound(f"{owner} has no account in {currency}")
 
 
+def unname(tx: Transaction, owner: str) -> None:
+    """
+    From now on nobody finds the accounts by the name of their owner, who is being erased: what is paid there nobody could get at. Whoever
+    forgets what is in them still does, with L{wallet_of}.
+    """
+    wallet = tx.get(Wallet, owner)
+    if wallet is not None:
+        tx.delete(Wallet, owner)
+        tx.put(_unnamed(owner), wallet)
+
+
+def wallet_of(tx: ReadTransaction, owner: str) -> Wallet:
+    """The accounts of somebody who may be erased by now."""
+    return tx.get(Wallet, owner) or tx.get(Wallet, _unnamed(owner)) or Wallet(())
+
+
+def forget_wallet(tx: Transaction, owner: str) -> None:
+    """Nothing of an erased member's accounts is left to be forgotten."""
+    for key in (owner, _unnamed(owner)):
+        tx.delete(Wallet, key)
+
+
+def _unnamed(owner: str) -> str:
+    # No username has a blank.
+    return f"erased {owner}"
+
+
 def whose(tx: ReadTransaction, party: str) -> str:
     """The owner of the account with a number; whatever else it is stays what it is, be it a username or the number of no account."""
     account = tx.get(Account, party) if party[:1].isdigit() else None

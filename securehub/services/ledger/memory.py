@@ -16,9 +16,10 @@ from securehub.refusals import Conflict
 from securehub.reply import Row
 from securehub.service import Kept
 from securehub.services.ledger import holds, requests, schedules
+from securehub.services.ledger.accounts import forget_wallet, wallet_of
 from securehub.services.ledger.holds import Hold
 from securehub.services.ledger.limits import AccountLimit
-from securehub.services.ledger.records import Account, Title, Transfer, Wallet
+from securehub.services.ledger.records import Account, Title, Transfer
 from securehub.services.ledger.requests import Request
 from securehub.services.ledger.schedules import Schedule
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -86,7 +87,8 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Blank names and memos, end what is open, and at last take from the name that it has accounts, so that nobody pays into them.
+    Blank names and memos, end what is open, and at last forget which accounts it were; L{accounts.unname} has seen to it that nobody pays
+    into them.
 
     @param after: the place and key up to which it is done.
     """
@@ -104,7 +106,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         left -= len(found) + 1
         if left <= 0:
             return place.up_to(BEHIND)
-    tx.delete(Wallet, username)
+    forget_wallet(tx, username)
     return None
 
 
@@ -121,7 +123,7 @@ def _blank(tx: Transaction, username: str, key: str, record: Transfer | Hold | R
 
 
 def _numbers(tx: ReadTransaction, username: str) -> list[str]:
-    return [number for number, _ in (tx.get(Wallet, username) or Wallet(())).accounts]
+    return [number for number, _ in wallet_of(tx, username).accounts]
 
 
 def _from(tx: ReadTransaction, username: str, after: str) -> Iterator[_Place]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import msgspec
 from msgspec.structs import replace
 
+from securehub import members
 from securehub.event import Event
 from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
@@ -273,13 +274,13 @@ def move(
     if source == target or payer.currency != payee.currency:
         refuse_unlike(source, payer, target, payee)
     if payer.floor is not None and payer.balance - payer.held - units < payer.floor:
-        refuse_lacking(payer, units)
+        raise InsufficientFunds(_lacking(payer, units) if _may_know(tx, payer, by) else _lacking_of_another(payer, units))
     money = payer.money
     most = _MOST_UNITS[money.digits]
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
     if payee.ceiling is not None and payee.balance + units > payee.ceiling:
-        raise LimitExceeded(f"account {target} may have up to {money.priced(payee.ceiling)}; with this it would have more")
+        _refuse_above(target, payee, units, told=_may_know(tx, payee, by or payer.owner))
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
@@ -298,6 +299,27 @@ def move(
         )
         tx.announce(member(payee.owner), received)
     return Transferred(number, source, target, payee.owner, moved, money.code, money.text(payer.balance), warnings=warnings)
+
+
+def _may_know(tx: ReadTransaction, account: Account, by: str) -> bool:
+    """Whether a refusal may tell somebody the figures of an account: its owner, who may be left out, and treasurers."""
+    return by in ("", account.owner) or members.has_role(tx, by, "treasurer")
+
+
+def _refuse_above(number: str, payee: Account, units: int, *, told: bool) -> NoReturn:
+    """
+    @param told: whether the ceiling is told: with it, who tries how much can be paid finds out what the account has.
+
+    @raise LimitExceeded: the account would rise above its ceiling.
+    """
+    money = payee.money
+    if told and payee.ceiling is not None:
+        raise LimitExceeded(f"account {number} may have up to {money.priced(payee.ceiling)}; with this it would have more")
+    raise LimitExceeded(f"account {number} would have more than it may, with {money.priced(units)} more")
+
+
+def _lacking_of_another(account: Account, units: int) -> str:
+    return f"{account.owner} has less than the {account.money.priced(units)} that is needed."
 
 
 def _lacking(account: Account, units: int) -> str:

@@ -77,7 +77,8 @@ def end(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequ
     if order is None or not order.is_held:
         return
     try:
-        order, _ = pay_out(tx, int(key), order, "", at=at, watchers=watchers)
+        # By the seller, whose days are over: it is no payment that the customer makes today, and was counted when it was held.
+        order, _ = pay_out(tx, int(key), order, order.seller, at=at, watchers=watchers)
     except Refusal:
         # The seller's account takes no more, say. Nothing was put by then.
         agenda.remind(tx, DUTY, key, at + AGAIN)

@@ -158,9 +158,16 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
         if count < item.low <= stock.count:
             low.append(sku)
     assert lines, "an order has an item"
+    refuse_idle(tx, seller)
+    return Basket(seller, item.money, tuple(lines), left, tuple(low))
+
+
+def refuse_idle(tx: ReadTransaction, seller: str) -> None:
+    """
+    @raise Conflict: the seller does not sell at the moment.
+    """
     if not sells(tx, seller):
         raise Conflict(f"{seller} does not sell at the moment")
-    return Basket(seller, item.money, tuple(lines), left, tuple(low))
 
 
 def take_off_stock(tx: Transaction, basket: Basket) -> None:

@@ -13,7 +13,7 @@ from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty.records import Programme
-from securehub.services.orders.placing import Basket, Choice, Placed, book, fill, take_off_stock, weigh
+from securehub.services.orders.placing import Basket, Choice, Placed, book, fill, refuse_idle, take_off_stock, weigh
 from securehub.services.orders.records import Line, Quote, Reserving, Stock, of_customer, order_key
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -142,9 +142,10 @@ def confirm(
     Place the order of a quote.
 
     @raise NotFound: the customer has no such quote, or it is over.
-    @raise Conflict: it would cost more by now, as what made it cheaper is gone.
+    @raise Conflict: it would cost more by now, as what made it cheaper is gone; or the seller does not sell any more.
     """
     found = _open_quote(tx, number, customer, at=at)
+    refuse_idle(tx, found.seller)
     choice = Choice(found.deliver_to, found.note, found.reward, found.code, found.source)
     basket = Basket(found.seller, found.money, found.lines, {})
     terms = weigh(tx, customer, basket, choice, usual, at=at, zone=zone)

@@ -106,7 +106,8 @@ def _thread(tx: ReadTransaction, number: int, by: str) -> tuple[Order, str]:
     if order is not None:
         about = cases.about_order(tx, number)
         if by in (order.customer, order.seller) or (about is not None and members.has_role(tx, by, "agent")):
-            return order, about[1].agent if about else ""
+            # Who was an agent when they took the case may be none by now, and then hears no more of it.
+            return order, about[1].agent if about is not None and cases.can_see_to_it(tx, about[1].agent) else ""
     raise NotFound(f"there is no order {number}")
 
 

@@ -157,7 +157,7 @@ def tell_agents(tx: Transaction, case: Case, event: Event, session: int) -> None
     """
     if not is_agent(tx, case.customer):
         tx.announce(role(AGENT), ToOthers(session, event))
-    elif case.agent:
+    elif is_agent(tx, case.agent):
         tx.announce(member(case.agent), ToOthers(session, event))
 
 
