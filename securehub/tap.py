@@ -145,6 +145,9 @@ class HubService(Service):
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
+            if isinstance(error, OSError) and error.filename is None:
+                # A write that fails knows no name.
+                error.filename = str(self._settings["state"])
             raise SystemExit(f"SecureHub cannot start: {logs.escape(str(error))}") from None
         super().startService()
         self._reactor.callWhenRunning(self._running)
