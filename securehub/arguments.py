@@ -205,7 +205,7 @@ def _normal(word: str) -> str:
 def whole(word: str) -> int:
     """a whole number from 0 on"""
     if not _WHOLE.fullmatch(word):
-        raise BadArgument(f"{shown(word)} is not a whole number")
+        raise BadArgument(f"{shown(word)} is not a whole number from 0 on, of up to 15 digits")
     return int(word)
 
 

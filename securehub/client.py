@@ -27,7 +27,8 @@ PORT = 5555
 STDIN = 0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-_PROMPT = re.compile(rb"\* (Password|Code):")
+# "* New password:", say. Other events have a name, a number or a text in their first line, but for an announcement of several lines.
+_PROMPT = re.compile(rb"\* (?!Announcement:)[A-Z][A-Za-z ]*:")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 

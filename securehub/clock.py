@@ -5,7 +5,7 @@ Wall-clock time for records, which never goes back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 
@@ -26,6 +26,10 @@ class Clock:
             return self._last
         self._last = now
         return now
+
+    def behind(self) -> timedelta:
+        """How far the time in UTC is behind what is told; so long that stands still."""
+        return max(self._last - self._source(), timedelta())
 
     def not_before(self, instant: datetime) -> None:
         """Never tell a time before this one, which a record already has."""

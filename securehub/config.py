@@ -70,6 +70,13 @@ def _switch(text: str) -> bool:
     return text == "on"
 
 
+def _address(text: str) -> str:
+    if not text:
+        # Twisted would take it for all of them.
+        raise ValueError("expected an address; 0.0.0.0 or :: for all")
+    return text
+
+
 def _digits(count: int) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) != count or not text.isdecimal() or not text.isascii():
@@ -127,7 +134,7 @@ def _currencies(text: str) -> str:
 SETTINGS = (
     Setting("hub", "state", "", _directory, "The state directory; empty for securehub in the user's data directory."),
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
-    Setting("hub", "interface", "127.0.0.1", str, "The address to listen on; 0.0.0.0 or :: for all."),
+    Setting("hub", "interface", "127.0.0.1", _address, "The address to listen on; 0.0.0.0 or :: for all."),
     Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
     Setting("hub", "time_zone", "UTC", _zone, "The time zone whose days and months count, such as America/Mexico_City."),
     Setting("hub", "log_format", "text", _one_of("text", "json"), "How the log is written: text, or json (an object a line)."),
@@ -349,7 +356,7 @@ def _example_lines() -> Iterator[str]:
 
 
 def _read(file: Path) -> Iterator[tuple[str, str]]:
-    parser = ConfigParser(interpolation=None)
+    parser = ConfigParser(interpolation=None, default_section="")
     try:
         with open(file, encoding="utf-8") as opened:
             parser.read_file(opened)

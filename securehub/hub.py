@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -48,6 +49,9 @@ from securehub.vault import Vault
 _log = Logger()
 
 MIB = 1024 * 1024
+BEHIND = timedelta(minutes=1)
+"""A clock that is set right by less is nobody's trouble."""
+
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still, or for clients that do not close."""
@@ -170,6 +174,14 @@ class Hub:
             number=found.number,
             replayed=found.replayed,
         )
+        behind = self.clock.behind()
+        if behind > BEHIND:
+            _log.warn(
+                "clock-behind: the last commit is of {at}, {minutes} minutes from now; until then times stand still. "
+                "If that one is wrong, restore a backup from before it.",
+                at=f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+                minutes=round(behind.total_seconds() / 60),
+            )
         self.chores.start()
         if self.upkeep:
             self.upkeep.start()

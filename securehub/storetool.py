@@ -185,6 +185,16 @@ def _shown(value: object) -> str:
     return "-" if value in ("", None) else str(value)
 
 
+def _commit(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+_commit.__name__ = "number of a commit"
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what C{securehub store} is given."""
     tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
@@ -197,7 +207,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     common.set_defaults(place=None, until=None, file=None)
     made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
     for name in ("verify", "backup", "head", "restore"):
-        made[name].add_argument("--until", metavar="N", type=int, help="up to this commit; a daemon may run, but to restore")
+        made[name].add_argument("--until", metavar="N", type=_commit, help="up to this commit; a daemon may run, but to restore")
     for name in ("backup", "drill", "keys"):
         made[name].add_argument("--backups", metavar="DIR", dest="place", help="where backups are kept")
     made["backup"].add_argument("--kept", metavar="N", type=int, default=0, help="remove all but the newest N")

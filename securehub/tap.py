@@ -46,6 +46,13 @@ from securehub.vault import BadKey
 
 _log = Logger()
 
+PID_FILE = "twistd.pid"
+"""
+What C{twistd} writes where it is started, if nobody says otherwise. In the foreground it is of no use, as the state directory has a lock of
+its own, and does harm: where it may not be written, nothing starts; and what a killed daemon has left there stops the next one once the
+number is another process's.
+"""
+
 
 class Options(BaseOptions):
     """The command line. What is not given here comes from the configuration file, or is the default."""
@@ -62,6 +69,9 @@ class Options(BaseOptions):
             self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
+        parent: Any = self.parent
+        if parent.get("nodaemon") and parent["pidfile"] == PID_FILE:
+            parent["pidfile"] = ""
 
     def read(self) -> dict[str, Any]:
         """
@@ -135,6 +145,9 @@ class HubService(Service):
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
+            if isinstance(error, OSError) and error.filename is None:
+                # A write that fails knows no name.
+                error.filename = str(self._settings["state"])
             raise SystemExit(f"SecureHub cannot start: {logs.escape(str(error))}") from None
         super().startService()
         self._reactor.callWhenRunning(self._running)

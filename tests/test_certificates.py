@@ -199,3 +199,11 @@ class FileTests(CertificatesCase):
         self.key.chmod(0o640)
         self.open(**self.others)
         self.assertEqual(self.said(), [])
+
+    def test_readable_authority(self) -> None:
+        """With the CA's key anybody can pretend to be the hub, so it is said of that as well."""
+        self.open()
+        self.said()
+        (self.files.path / "ca-key.pem").chmod(0o644)
+        self.open()
+        self.assertEqual(self.said(), ["key-readable"])

@@ -78,6 +78,17 @@ class Commands(SynchronousTestCase):
         self.assertEqual(status, 2)
         self.assertIn("Move it away", complaints)
 
+    def test_restore_until(self) -> None:
+        """To a commit that the backup has, and no other: what is restored is never less than was asked for."""
+        backup = str(self.found("backup")["backup"])
+        self.assertEqual(self.found("restore", backup, "--until", "9", state=self.other)["commits"], 9)
+        further = self.other.with_name("further")
+        status, _, complaints = self.run_tool("restore", backup, "--until", "10", state=further)
+        self.assertEqual((status, complaints), (2, "securehub: the backup goes up to commit 9, not to 10\n"))
+        for wrong in ("-1", "x"):
+            self.assertRaises(SystemExit, self.run_tool, "restore", backup, "--until", wrong, state=further)
+        self.assertEqual(list(further.glob("journal-*")), [])
+
     def test_failed_drill(self) -> None:
         """A drill that fails is told as its result, with the status of damage."""
         status, output, _ = self.run_tool("drill")

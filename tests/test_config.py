@@ -89,6 +89,7 @@ class ConfigTests(SynchronousTestCase):
     def test_bad_settings(self) -> None:
         """The text names the setting."""
         bad = {
+            "interface": [""],
             "port": ["-1", "65536", "x", "", "1.5"],
             "bank": ["99", "9999", "x99", "٩٩٩"],
             "currency": ["XXX"],
@@ -107,7 +108,8 @@ class ConfigTests(SynchronousTestCase):
                 self.assertIn(name, str(error), text)
 
     def test_bad_files(self) -> None:
-        for content in ("port = 1\n", "[hub]\nprot = 1\n", "[limits]\nport = 1\n", "[hub]\nport = 1\nport = 2\n", "[hub\n"):
+        twice, lost = "[hub]\nport = 1\nport = 2\n", "[DEFAULT]\nport = 1\n"
+        for content in ("port = 1\n", "[hub]\nprot = 1\n", "[limits]\nport = 1\n", twice, "[hub\n", lost):
             self.assertRaises(BadSetting, config.settings, self.file(content))
         self.assertRaises(BadSetting, config.settings, Path(self.mktemp()))
         latin = Path(self.mktemp())

@@ -147,6 +147,6 @@ class Certificates:
             _log.warn("certificate-ends: in {days} days.", days=left)
         if self.ca is not None and self.ca.not_valid_after_utc - self._now() < WARN_CA:
             _log.warn("ca-ends: on {ends}; give clients another one before.", ends=f"{self.ca.not_valid_after_utc:%Y-%m-%d}")
-        key = self._paths(self._settings)[1]
-        if key.stat().st_mode & 0o007:
-            _log.warn("key-readable: {key} is open to everybody on this machine.", key=str(key))
+        for key in (self._paths(self._settings)[1], self._files.path / authority.CA_KEY):
+            if key.exists() and key.stat().st_mode & 0o007:
+                _log.warn("key-readable: {key} is open to everybody on this machine.", key=str(key))

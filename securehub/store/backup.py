@@ -169,11 +169,13 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
 
     @return: the journal that was restored.
 
-    @raise CannotRestore: there is a journal, which would be lost; or the backup does not go back so far.
+    @raise CannotRestore: there is a journal, which would be lost; or the backup does not go so far, or back so far.
     @raise Broken: the backup is not whole.
     """
     refuse_used(directory)
-    check_files(backup)
+    last = check_files(backup).number
+    if until is not None and until > last:
+        raise CannotRestore(f"the backup goes up to commit {last}, not to {until}")
     source = RealDirectory(backup, directory.keys)
     journal = Journal(source, until)
     try:

@@ -93,7 +93,7 @@ class Daemon:
         self,
         state: Path,
         *,
-        command: Sequence[str] = ("twistd", "-n", "--pidfile="),
+        command: Sequence[str] = ("twistd", "-n"),
         port: int = 0,
         beneath: Sequence[str] = (),
         config: Path | None = None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import termios
@@ -52,6 +53,36 @@ class ClientTests(DaemonCase):
         status, said, _ = self.run_client(f"CREATE alice\n{PASSWORD}\nWHOAMI\n", self.address)
         self.assertEqual((status, said[0], said[-1]), (0, "* Password:", "OK"))
         self.assertIn("alice", said[-4])
+
+    def test_all_prompts(self) -> None:
+        """Whatever a command asks for, under whatever name."""
+        self.run_client(f"CREATE alice {PASSWORD}\n", self.address)
+        status, said, _ = self.run_client(f"admin.password alice\nanother-{PASSWORD}\nPING\n", "--state", str(self.state))
+        self.assertEqual((status, said[0], said[-1]), (0, "* New password:", "OK"))
+        changing = f"LOGIN alice\nanother-{PASSWORD}\nPASSWD\nanother-{PASSWORD}\n{PASSWORD}\nPING\n"
+        status, said, _ = self.run_client(changing, self.address)
+        self.assertEqual((status, said[-1]), (0, "OK"))
+        self.assertIn("* Old password:", said)
+
+    def test_no_prompt(self) -> None:
+        """An announcement of several lines asks for nothing, though its first line looks as if it did."""
+        elsewhere = self.state.parent / "elsewhere"
+        elsewhere.mkdir()
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(elsewhere / "admin.sock"))
+            door.listen()
+            typed = [*CLIENT, "--state", str(elsewhere)]
+            with subprocess.Popen(typed, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+                self.addCleanup(client.kill)
+                assert client.stdin is not None and client.stdout is not None
+                client.stdin.write("PING\n")
+                client.stdin.close()
+                hub, _ = door.accept()
+                with hub, hub.makefile("r") as asked:
+                    self.assertEqual(asked.readline(), "PING\n")
+                    hub.sendall(b"* Announcement:\n  one\n  two\nOK\n")
+                    self.assertEqual(asked.read(), "")
+                    self.assertEqual(client.stdout.read().splitlines(), ["* Announcement:", "  one", "  two", "OK"])
 
     def test_unanswered(self) -> None:
         """It does not wait for answers that never come: to empty lines, notifications, and batches of them."""

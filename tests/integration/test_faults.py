@@ -270,6 +270,17 @@ class FullDiskTests(FaultCase):
             self.assertEqual(self.log_in(daemon, "bob").call("ledger.balance")["balance"], "23.98")
             self.stop(daemon)
 
+    def test_start(self) -> None:
+        """A hub that cannot start because of the disk says which directory that is about."""
+        with small_disk(self.state.parent / "disk") as disk:
+            self.state = disk / "state"
+            self.start().started().kill()
+            fill(disk / "ballast", 0)
+            daemon = self.start()
+            said = daemon.log.rest()[-1]
+            self.assertEqual(daemon.wait(), 1)
+            self.assertTrue(said.endswith(f"SecureHub cannot start: [Errno 28] No space left on device: '{self.state}'"), said)
+
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[Path]:

@@ -105,7 +105,7 @@ class ReloadTests(OperationsCase):
 
     def test_hang_up(self) -> None:
         """New connections see the new certificate, open ones live on; under twistd and under twist."""
-        for command in (("twistd", "-n", "--pidfile="), ("twist",)):
+        for command in (("twistd", "-n"), ("twist",)):
             daemon = self.start(config=self.config, command=command).started()
             before = fingerprint(daemon.port)
             open_one = self.program(daemon.port)
@@ -186,7 +186,7 @@ class SystemdTests(OperationsCase):
     def test_log_file(self) -> None:
         """A log that was moved away is begun anew."""
         log = self.base / "hub.log"
-        daemon = self.start(environment=self.environment, command=("twistd", "-n", "--pidfile=", f"--logfile={log}"))
+        daemon = self.start(environment=self.environment, command=("twistd", "-n", f"--logfile={log}"))
         self.assertEqual(self.heard(), "READY=1")
         log.rename(self.base / "hub.log.1")
         self.assertIn("log file", self.operator().ask("admin.reload")[-1])
@@ -424,7 +424,7 @@ class LogTests(OperationsCase):
 
     def test_text(self) -> None:
         """As lines of text by twistd: each with its time, or indented below it."""
-        said = self.run_all("text", ("twistd", "-n", "--pidfile="))
+        said = self.run_all("text", ("twistd", "-n"))
         self.check(said)
         for line in said.splitlines():
             self.assertRegex(line, r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warn|error|critical) [\w.]+: |    )")

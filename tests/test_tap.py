@@ -1,0 +1,36 @@
+"""
+The options of C{twistd securehub}.
+"""
+
+from __future__ import annotations
+
+from twisted.application.twist._options import TwistOptions
+from twisted.scripts.twistd import ServerOptions
+from twisted.trial.unittest import SynchronousTestCase
+
+
+class OptionsTests(SynchronousTestCase):
+    """What ours ask of those of C{twistd}, and of C{twist}."""
+
+    def pid_file(self, *words: str) -> str:
+        options = ServerOptions()
+        options.parseOptions([*words, "securehub", "--state", self.mktemp()])
+        return str(options["pidfile"])
+
+    def test_no_file_of_its_number(self) -> None:
+        """
+        In the foreground nobody needs it, and it is in the way: of a hub in a directory where it may not write, of a second hub that is
+        started in the same directory, and of one that starts after a kill, once another process has the number.
+        """
+        self.assertEqual(self.pid_file("-n"), "")
+
+    def test_file_of_its_number(self) -> None:
+        """Who asks for one has it, and so has who starts a hub in the background."""
+        self.assertTrue(self.pid_file("-n", "--pidfile=mine.pid").endswith("/mine.pid"))
+        self.assertTrue(self.pid_file().endswith("/twistd.pid"))
+
+    def test_twist(self) -> None:
+        """It has none."""
+        options = TwistOptions()
+        options.parseOptions(["securehub", "--state", self.mktemp()])
+        self.assertEqual(options.subCommand, "securehub")
