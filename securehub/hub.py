@@ -54,7 +54,13 @@ BEHIND = timedelta(minutes=1)
 
 
 STOPPING_SECONDS = 5.0
-"""How long a stop waits for a disk that stands still, or for clients that do not close."""
+"""How long a stop waits for a disk that stands still."""
+
+GOODBYE_SECONDS = 2.0
+"""
+How long a stop waits for clients that have been told and do not close: of many, some always have vanished. What was written to the others
+reaches them even after the daemon has ended; it is the system that sends it.
+"""
 
 SNAPSHOT_SECONDS = 80.0
 """How long a stop may write its snapshot; a service manager gives it 90 s, and without it the next start only takes longer."""
@@ -219,7 +225,7 @@ class Hub:
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
-        return _at_most(self.reactor, closed, STOPPING_SECONDS)
+        return _at_most(self.reactor, closed, GOODBYE_SECONDS)
 
     def _door(self, *, secure: bool, operator: bool) -> HubFactory:
         return HubFactory(

@@ -145,8 +145,8 @@ class HubService(Service):
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
-            if isinstance(error, OSError) and error.filename is None:
-                # A write that fails knows no name.
+            if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+                # A write that fails knows no name. What we say ourselves (no errno) names what it is about.
                 error.filename = str(self._settings["state"])
             raise SystemExit(f"SecureHub cannot start: {logs.escape(str(error))}") from None
         super().startService()

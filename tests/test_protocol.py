@@ -10,6 +10,8 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.hub import GOODBYE_SECONDS
+from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import TURN
 from securehub.store import journal
 from securehub.switchboard import member
@@ -605,8 +607,9 @@ class StopTests(ProtocolCase):
         stopped = self.world.hub.stop()
         self.world.settle()
         self.assertNoResult(stopped)
-        self.world.elapse(6)
+        self.world.elapse(GOODBYE_SECONDS)
         self.successResultOf(stopped)
+        self.world.elapse(CLOSING_SECONDS)
         self.assertTrue(self.client.closed)
 
     def test_a_disk_that_stands_still(self) -> None:
