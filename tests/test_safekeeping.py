@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from securehub.daemon.beside import Processes
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
 from securehub.store import journal
+from securehub.store.child import ChildFolder
 from securehub.store.fold import Folded, Order
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
@@ -48,6 +50,12 @@ class ProcessesTests(SynchronousTestCase):
         said = self.successResultOf(processes.run("backup", "--until", "1"))
         self.assertEqual(said, {"refused": "no process can be begun: Resource temporarily unavailable", "status": 2})
         processes.stop()
+
+    def test_no_child_can_be_begun(self) -> None:
+        """Nor is that, of the child that folds."""
+        folder = ChildFolder(Exhausted(), Path(self.mktemp()))
+        self.assertRaises(OSError, folder.fold, Order(1, {}))
+        self.successResultOf(folder.stop())
 
 
 class Safekeeping(SynchronousTestCase):

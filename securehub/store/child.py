@@ -61,12 +61,13 @@ class ChildFolder:
 
     def fold(self, order: Order) -> Deferred[Folded | None]:
         """See L{securehub.store.upkeep.Folder}."""
-        child = self._child = _Child()
+        child = _Child()
         arguments = [sys.executable, "-P", "-m", "securehub.store.child", str(self._path), _encode(order).decode(), self._key_source]
         # What the daemon has imported from the child finds there, too. In the daemon's own directory: then Twisted need not fork, which
         # would copy the tables of all its memory.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._reactor.spawnProcess(child, sys.executable, arguments, env=environment)
+        self._child = child
         return child.ended.addCallback(_result)
 
     def stop(self) -> Deferred[None]:
