@@ -49,9 +49,9 @@ from securehub.vault import Vault
 _log = Logger()
 
 MIB = 1024 * 1024
+
 BEHIND = timedelta(minutes=1)
 """A clock that is set right by less is nobody's trouble."""
-
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still."""

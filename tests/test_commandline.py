@@ -4,7 +4,6 @@ The C{securehub} command: what it prints, and how it ends.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 from pathlib import Path
@@ -15,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import commandline
 from securehub.store.disk import RealDisk
 from tests.store.books import Books, put
+from tests.tools import called
 
 FIRST = "journal-000000000000000-0001.jsonl"
 
@@ -35,10 +35,7 @@ class Commands(SynchronousTestCase):
         """
         @return: the exit status, what it printed, what it complained of.
         """
-        output, complaints = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaints):
-            status = commandline.main(["store", *arguments, "--state", str(state or self.state)])
-        return status, output.getvalue(), complaints.getvalue()
+        return called("store", *arguments, "--state", str(state or self.state))
 
     def found(self, *arguments: str, state: Path | None = None) -> dict[str, object]:
         """What a tool that does well says as JSON."""

@@ -4,8 +4,6 @@ Services: how they are found, and when a hub refuses to start.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -13,13 +11,14 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import arguments, commandline, plugins, service
+from securehub import arguments, plugins, service
 from securehub.command import ANYONE, command
 from securehub.money import Amount
 from securehub.reply import Reply
 from securehub.service import BadServices, records_of
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
+from tests.tools import called
 from tests.world import World, installed
 
 DICE = '''
@@ -79,16 +78,6 @@ class DistributionCase(SynchronousTestCase):
         (self.directory / f"{module}.py").write_text(dedent(content), encoding="utf-8")
 
 
-def listed() -> tuple[int, str, str]:
-    """
-    @return: the exit status of C{securehub services}, what it printed, what it complained of.
-    """
-    output, complaints = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaints):
-        status = commandline.main(["services"])
-    return status, output.getvalue(), complaints.getvalue()
-
-
 class ThirdPartyTests(DistributionCase):
     """One file in another distribution adds a service."""
 
@@ -114,12 +103,12 @@ class ThirdPartyTests(DistributionCase):
     def test_listed(self) -> None:
         """C{securehub services} tells of it, or why a hub would not start."""
         self.ship("dice", DICE)
-        status, output, complaints = listed()
+        status, output, complaints = called("services")
         self.assertEqual((status, complaints), (0, ""))
         self.assertIn("dice     Roll dice in front of witnesses. (securehub.plugins.dice)\n", output)
         self.assertIn("ledger   Accounts and payments. (securehub.services.ledger)\n", output)
         self.ship("broken", "import there_is_no_such_module\n")
-        status, output, complaints = listed()
+        status, output, complaints = called("services")
         self.assertEqual((status, output, complaints.count("\n")), (1, "", 1))
         self.assertIn("broken.py cannot be imported", complaints)
 

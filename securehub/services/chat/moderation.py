@@ -94,9 +94,8 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     end = end_of(until, at)
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
-    kept = replace(sanction, muted_by=sanction.muted_by or sanction.by)
-    tx.put(place, replace(kept, banned=end, banned_by=by, by=by, reason=reason))
+    _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
+    tx.put(place, replace(sanction, banned=end, banned_by=by, muted_by=sanction.muter, by=by, reason=reason))
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
@@ -115,7 +114,7 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     _, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
     sanction = tx.get(Sanction, seat_key(room, username)) or Sanction()
-    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
+    _refuse_lesser(tx, sanction.muter, sanction.muted, by, at)
     end = end_of(until, at)
     _set_muted(tx, room, by, username, seat, end, reason)
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
@@ -135,8 +134,8 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
     sanction = tx.get(Sanction, place)
     if sanction is None or sanction.banned is None or sanction.banned <= at:
         raise NotFound(f"{username} is not banned from {room}")
-    _refuse_lesser(tx, sanction.banned_by or sanction.by, sanction.banned, by, at)
-    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", muted_by=sanction.muted_by or sanction.by))
+    _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
+    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", muted_by=sanction.muter))
     power.announce(tx, room, by, "unban", username)
     power.note(tx, room, by, "unban", username, at=at)
 
@@ -152,7 +151,7 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     sanction = tx.get(Sanction, seat_key(room, username))
     if sanction is None or sanction.muted is None or sanction.muted <= at:
         raise NotFound(f"{username} is not muted in {room}")
-    _refuse_lesser(tx, sanction.muted_by or sanction.by, sanction.muted, by, at)
+    _refuse_lesser(tx, sanction.muter, sanction.muted, by, at)
     _set_muted(tx, room, by, username, seat, None, "")
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
@@ -216,8 +215,7 @@ def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | 
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    kept = replace(sanction, banned_by=sanction.banned_by or sanction.by)
-    _put_sanction(tx, place, replace(kept, muted=end, muted_by=by, by=by, reason=reason))
+    _put_sanction(tx, place, replace(sanction, muted=end, muted_by=by, banned_by=sanction.banner, by=by, reason=reason))
     if seat is not None:
         tx.put(place, replace(seat, muted=end))
 

@@ -38,7 +38,7 @@ MAX_CORRESPONDENTS = 1_000
 _WORD = re.compile(r"\w+")
 
 
-class Wanted(NamedTuple):
+class _Wanted(NamedTuple):
     """
     What a search is for.
 
@@ -151,7 +151,7 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
 
     @param before: only messages before this number; only in one conversation.
     """
-    wanted = wanted_words(words)
+    wanted = _wanted(words)
     if place is None and before is not None:
         raise BadArgument("before: name the room, as each numbers its own messages")
     if place is not None:
@@ -160,7 +160,7 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
     return _search_all(tx, username, wanted, min(limit, MOST_FOUND), at)
 
 
-def wanted_words(words: str) -> Wanted:
+def _wanted(words: str) -> _Wanted:
     """
     The words that a search is for.
 
@@ -169,10 +169,10 @@ def wanted_words(words: str) -> Wanted:
     found = frozenset(word.casefold() for word in _WORD.findall(words))
     if not found:
         raise BadArgument("words: there is no word in it")
-    return Wanted(found, max(found, key=len))
+    return _Wanted(found, max(found, key=len))
 
 
-def _search_all(tx: ReadTransaction, username: str, wanted: Wanted, limit: int, at: datetime) -> Found:
+def _search_all(tx: ReadTransaction, username: str, wanted: _Wanted, limit: int, at: datetime) -> Found:
     """In all of a member's conversations; each has a fair share of what may be looked at, so that none hides the others."""
     places = [*_rooms(tx, username), *(f"@{peer}" for peer, _ in _correspondents(tx, username))]
     rows: list[FoundRow] = []
@@ -185,7 +185,7 @@ def _search_all(tx: ReadTransaction, username: str, wanted: Wanted, limit: int, 
 
 
 def _search(
-    tx: ReadTransaction, place: str, found: Conversation, wanted: Wanted, before: int | None, limit: int, parts: int = 1
+    tx: ReadTransaction, place: str, found: Conversation, wanted: _Wanted, before: int | None, limit: int, parts: int = 1
 ) -> tuple[list[FoundRow], int | None]:
     """
     Look through the messages of one conversation, the newest first.
@@ -209,7 +209,7 @@ def _search(
     return rows, looked_at if looked_at > found.first else None
 
 
-def _has(text: str, wanted: Wanted) -> bool:
+def _has(text: str, wanted: _Wanted) -> bool:
     folded = text.casefold()
     # Most texts lack even this one, which is told sooner; to look for all of them so would take long where there are hundreds.
     return wanted.longest in folded and wanted.words.issubset(_WORD.findall(folded))

@@ -119,6 +119,16 @@ class Sanction(Record, frozen=True):
     banned_by: str = ""
     muted_by: str = ""
 
+    @property
+    def banner(self) -> str:
+        """Who has banned them."""
+        return self.banned_by or self.by
+
+    @property
+    def muter(self) -> str:
+        """Who has muted them."""
+        return self.muted_by or self.by
+
 
 class Guest(Record, frozen=True):
     """Somebody may join a room, beneath their username, by room."""

@@ -151,14 +151,16 @@ def _mention(tx: Transaction, room: str, username: str, text: str) -> tuple[str,
     return tuple(mentioned)
 
 
-def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, at: datetime) -> Said:
+def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, named: str = "to", at: datetime) -> Said:
     """
     Say something to one member, be they there or not.
+
+    @param named: see L{may_tell}.
 
     @raise NotFound: there is no such member.
     @raise Forbidden: they want to hear nothing from the sender.
     """
-    seq = may_tell(tx, username, to)
+    seq = may_tell(tx, username, to, named=named)
     return put_told(tx, to, seq, Message(at, username, text), session)
 
 
@@ -210,8 +212,7 @@ def ready(tx: ReadTransaction, place: str, username: str, session: int, *, at: d
 def speak(tx: Transaction, place: str, username: str, text: str, session: int, *, at: datetime) -> Said:
     """Say something in a conversation of either kind."""
     if place.startswith("@"):
-        newest = may_tell(tx, username, place[1:], named="room")
-        return put_told(tx, place[1:], newest, Message(at, username, text), session)
+        return tell(tx, username, place[1:], text, session, named="room", at=at)
     return say(tx, place, username, text, session, at=at)
 
 

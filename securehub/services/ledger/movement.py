@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -280,7 +280,7 @@ def move(
     if payee.balance + units >= most or payer.balance - units <= -most:
         raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
     if payee.ceiling is not None and payee.balance + units > payee.ceiling:
-        _refuse_above(target, payee, units, told=_may_know(tx, payee, by or payer.owner))
+        raise LimitExceeded(_above(target, payee, units, payee.ceiling if _may_know(tx, payee, by or payer.owner) else None))
     number = tx.number("transfer")
     payer = replace(payer, balance=payer.balance - units, entries=payer.entries + 1)
     payee = replace(payee, balance=payee.balance + units, entries=payee.entries + 1)
@@ -306,16 +306,14 @@ def _may_know(tx: ReadTransaction, account: Account, by: str) -> bool:
     return by in ("", account.owner) or members.has_role(tx, by, "treasurer")
 
 
-def _refuse_above(number: str, payee: Account, units: int, *, told: bool) -> NoReturn:
+def _above(number: str, payee: Account, units: int, ceiling: int | None) -> str:
     """
-    @param told: whether the ceiling is told: with it, who tries how much can be paid finds out what the account has.
-
-    @raise LimitExceeded: the account would rise above its ceiling.
+    @param ceiling: None if that is not told: with it, who tries how much can be paid finds out what the account has.
     """
     money = payee.money
-    if told and payee.ceiling is not None:
-        raise LimitExceeded(f"account {number} may have up to {money.priced(payee.ceiling)}; with this it would have more")
-    raise LimitExceeded(f"account {number} would have more than it may, with {money.priced(units)} more")
+    if ceiling is None:
+        return f"account {number} would have more than it may, with {money.priced(units)} more"
+    return f"account {number} may have up to {money.priced(ceiling)}; with this it would have more"
 
 
 def _lacking_of_another(account: Account, units: int) -> str:
