@@ -8,6 +8,7 @@ oldest line that there is, the archive included. It only looks: a daemon may go 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -92,12 +93,18 @@ class Journal:
         @raise FileNotFoundError: a file has gone meanwhile.
         """
         segments = list(self._segments())
+        counted: _Counted | None = None
         for segment, following in pairwise([*segments, None]):
             assert segment is not None
             if self._until is not None and self.number >= self._until and self.segments:
                 break
             self.segments += 1
-            yield from self._walk_segment(segment, following.header.after if following else None, first=self.segments == 1)
+            before, counted = counted, _Counted(serial_of(segment.file))
+            for link in self._walk_segment(segment, following.header.after if following else None, first=self.segments == 1):
+                if link.line == 1 and before is not None:
+                    before.compare(link)
+                counted.add(link.content)
+                yield link
         if not segments:
             self._take_snapshot()
         if self._until is not None and self.number < self._until:
@@ -187,7 +194,7 @@ class Journal:
             # What has been removed may have had several lines on which a segment of that number can hang, as long as there is no commit.
             if self.trusted or self.number != self.begins:
                 raise Broken(segment.file, 1, "it does not hang on the journal before it")
-            return line[-67:-3]
+            return line[lines.HASH]
         return head
 
     def _cut(self, segment: _Segment, place: int, damage: Damaged, rest: Iterable[bytes], end: int | None) -> None:
@@ -196,6 +203,30 @@ class Journal:
         if synced > self.number:
             raise Broken(segment.file, place, f"{damage}; commit {self.number + 1} was synced, as up to {synced} were")
         self.notes.append(f"{segment.file} is cut at line {place} ({damage}); nothing from there on was ever acknowledged")
+
+
+class _Counted:
+    """What counts of a segment, as it is found."""
+
+    def __init__(self, serial: int) -> None:
+        self._serial = serial
+        self._bytes = 0
+        self._digest = sha256()
+
+    def add(self, content: bytes) -> None:
+        self._bytes += len(content)
+        self._digest.update(content)
+
+    def compare(self, following: Link) -> None:
+        """
+        Compare it with what the first line of the next segment states. That may be of another segment, if there was one in between that
+        whoever began the next one did not know to be there.
+
+        @raise Broken: it states something else.
+        """
+        stated = following.header.previous
+        if stated and stated.serial == self._serial and stated != lines.Extent(self._serial, self._bytes, self._digest.hexdigest()):
+            raise Broken(following.file, 1, f"what it states of segment {self._serial}, which is whole, is not so")
 
 
 def snapshot_heads(directory: Directory) -> list[tuple[str, Head]]:

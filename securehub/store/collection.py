@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -100,22 +101,18 @@ class Collection:
         """Order all keys at once, which after a start is far cheaper than one by one."""
         if not self._scanned:
             return
-        families: dict[str, list[str]] = {}
-        if self._parents is None:
+        families: defaultdict[str, list[str]] = defaultdict(list)
+        parents_of = self._parents
+        if parents_of is None:
             for key in chain.from_iterable(self.parts):
-                parent = key.partition("/")[0] if "/" in key else ""
-                family = families.get(parent)
-                if family is None:
-                    families[parent] = [key]
-                else:
-                    family.append(key)
+                families[key.partition("/")[0] if "/" in key else ""].append(key)
         else:
             for key, raw in chain.from_iterable(part.items() for part in self.parts):
-                for parent in self._parents(raw):
-                    families.setdefault(parent, []).append(key)
+                for parent in parents_of(raw):
+                    families[parent].append(key)
         for family in families.values():
             family.sort()
-        self._families = families
+        self._families = dict(families)
 
     def tidy(self) -> None:
         """Put new keys in order if many have gathered; called now and then, outside of anybody's request."""

@@ -178,7 +178,9 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self.writer = Writer(self._directory, found.number, found.serial, found.head, self._forms, found.snapshot, self._segment_bytes)
+        self.writer = Writer(
+            self._directory, found.number, found.serial, found.head, self._forms, found.snapshot, self._segment_bytes, found.extent
+        )
         self.writer.size = journal_bytes(self._directory)
         self.writer.begin(self._clock.now())
         return found

@@ -131,7 +131,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 collection = collection_of(row.collection)
                 if isinstance(collection, ExpiringCollection):
                     collection.expire(row.began)
-                collection.parts[hash(row.key) >> SHIFT][row.key] = bytes(row.record)
+                collection.parts[hash(row.key) >> SHIFT][row.key] = b"" + row.record  # bytes() takes twice as long
                 count += 1
                 digest.update(line)
             elif head is None:

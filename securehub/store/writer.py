@@ -7,6 +7,7 @@ It runs in the worker. So what chaining costs is paid once for a group, and the 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from securehub.store import line as lines
 from securehub.store.files import Appender, Directory
@@ -29,6 +30,7 @@ class Writer:
     @param head: the hash of its last line.
     @param forms: collections and the versions of their records' forms.
     @param full: bytes of a segment after which the next one begins.
+    @param previous: that segment, as far as it counts; None if it has not been read.
 
     @ivar head: the hash of the newest line that is synced.
     @ivar serial: of the segment that is written to; all before it are closed.
@@ -37,14 +39,24 @@ class Writer:
     """
 
     def __init__(
-        self, directory: Directory, number: int, serial: int, head: bytes, forms: dict[str, int], snapshot: str | None, full: int
+        self,
+        directory: Directory,
+        number: int,
+        serial: int,
+        head: bytes,
+        forms: dict[str, int],
+        snapshot: str | None,
+        full: int,
+        previous: lines.Extent | None = None,
     ) -> None:
         self._directory = directory
         self._number = number
         self._forms = forms
         self._full = full
         self._segment: Appender | None = None
-        self._filled = 0
+        self._header_bytes = self._filled = 0
+        self._digest = sha256()
+        self._previous = previous
         self._begun = datetime.min
         self._key: FileKey | None = None
         self.serial = serial
@@ -61,10 +73,12 @@ class Writer:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
+            self._previous = lines.Extent(self.serial, self._header_bytes + self._filled, self._digest.hexdigest())
         self.serial += 1
         content, head = lines.seal(self._header(at), self.head)
         self._segment = self._directory.create(segment_name(self._number, self.serial), content)
-        self._filled, self._begun, self.head = 0, at, head
+        self._header_bytes, self._filled, self._digest = len(content), 0, sha256(content)
+        self._begun, self.head = at, head
         self.size += len(content)
 
     def change_keys(self, keys: Keys, at: datetime) -> None:
@@ -92,6 +106,7 @@ class Writer:
             content.append(line)
         written = b"".join(content)
         self._segment.append(written)
+        self._digest.update(written)
         self._filled += len(written)
         self.size += len(written)
         self._number = group.number
@@ -108,9 +123,9 @@ class Writer:
         """The first line of the next segment, and the key of what follows it."""
         self._key = None
         if not self._directory.keys.current:
-            return lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot)
+            return lines.Header(lines.FORMAT, self._number, at, self._forms, self.snapshot, previous=self._previous)
         name, salt, self._key = self._directory.keys.for_new_file()
-        return lines.Header(lines.NEWEST_FORMAT, self._number, at, self._forms, self.snapshot, name, salt)
+        return lines.Header(lines.NEWEST_FORMAT, self._number, at, self._forms, self.snapshot, name, salt, self._previous)
 
     def turn_page(self, at: datetime) -> None:
         """

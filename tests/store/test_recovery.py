@@ -4,8 +4,11 @@ The start after something went wrong: what was acknowledged is there, or the sto
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import combinations
+from unittest import mock
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal
@@ -16,6 +19,7 @@ from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, Room, Setting, everything
 
 FIRST = "journal-000000000000000-0001.jsonl"
+NEW_LINE = b"\n"
 GROUPS = (1, 3, 2, 4)
 """How many commits were synced together, each time."""
 
@@ -212,6 +216,100 @@ class Recovery(SynchronousTestCase):
             [FIRST, "journal-000000000000002-0002.jsonl", "journal-000000000000005-0003.jsonl"],
         )
         self.expect(disk, 6)
+
+    def stated(self, disk: MemoryDirectory, name: str) -> lines.Extent | None:
+        """What the header of a segment states of the one before."""
+        return lines.header(split(disk.files[name])[0]).previous
+
+    def test_stated(self) -> None:
+        """A header states what counts of the segment before it: to the byte, be that closed by the daemon, by a start, or cut by one."""
+        disk = self.several()
+        first, second, third = disk.names()
+        self.assertIsNone(self.stated(disk, first))
+        for serial, (before, name) in enumerate(((first, second), (second, third)), 1):
+            content = disk.files[before]
+            self.assertEqual(self.stated(disk, name), lines.Extent(serial, len(content), sha256(content).hexdigest()))
+        setting = Setting(disk=disk, segment_bytes=1)
+        setting.put("more", Room())
+        setting.settle()
+        setting.put("most", Room())
+        setting.settle()
+        fourth, fifth = setting.disk.names()[3:]
+        content = setting.disk.files[fourth]
+        self.assertEqual(self.stated(setting.disk, fifth), lines.Extent(4, len(content), sha256(content).hexdigest()))
+        torn = setting.disk.crashed()
+        whole = torn.files[fifth]
+        torn.files[fifth] += b'{"n":9,'
+        torn.settle()
+        sixth = Setting(disk=torn).disk.names()[-1]
+        self.assertEqual(self.stated(torn, sixth), lines.Extent(5, len(whole), sha256(whole).hexdigest()))
+
+    def test_stated_after_trouble(self) -> None:
+        """What a failed append may have left is not in it. A segment that could not be begun may be there all the same: it is not meant."""
+        setting = Setting()
+        setting.put("first", Room())
+        setting.settle()
+        whole = setting.disk.files[FIRST]
+        setting.put("lost", Room())
+        setting.disk.fail(FULL, times=2, on={"append", "create"}, kept=None)
+        setting.settle()
+        while setting.store.trouble:
+            setting.time.advance(RETRY_SECONDS)
+            setting.settle()
+        setting.put("second", Room())
+        setting.settle()
+        disk = setting.disk.crashed()
+        self.assertEqual(len(disk.names()), 3)
+        self.assertEqual(self.stated(disk, disk.names()[-1]), lines.Extent(1, len(whole), sha256(whole).hexdigest()))
+        self.assertEqual(list(Setting(disk=disk).topics()), ["first", "second"])
+
+    def checked_lines(self, disk: MemoryDirectory) -> int:
+        """How many commits a start checks line by line."""
+        with mock.patch.object(lines, "check", wraps=lines.check) as check:
+            Setting(disk=disk)
+        return sum(call.args[0].startswith(b'{"n":') for call in check.call_args_list)
+
+    def test_closed_segments_as_wholes(self) -> None:
+        """
+        Of a closed segment that is what the next header states, no line is looked at by itself. If it is not, or none states it, all are:
+        the same start, but longer.
+        """
+        self.assertEqual(self.checked_lines(self.several()), 1)
+        for change in (
+            {"previous": None},
+            {"previous": lines.Extent(1, 1, "00" * 32)},
+            {"previous": lines.Extent(9, 1, "00" * 32)},
+        ):
+            disk = self.several()
+            first, second, _ = disk.names()
+            disk.files.pop(disk.names()[2])
+            header, *commits = split(disk.files[second])
+            head = split(disk.files[first])[-1][lines.HASH]
+            content, head = lines.seal(msgspec.structs.replace(lines.header(header), **change), head)
+            for each in commits:
+                line, head = lines.seal(lines.commit(each), head)
+                content += line
+            disk.files[second] = content
+            disk.settle()
+            self.assertEqual(self.checked_lines(MemoryDirectory(disk.files)), 5, change)
+            self.expect(disk, 5, change)
+
+    def test_damage_in_a_closed_segment(self) -> None:
+        """Damage is found to the line, wherever it is; and so is a line too much or too little."""
+        for name in self.several().names()[:-1]:
+            content = self.several().files[name]
+            begin = content.index(b"\n") + 1
+            for place in range(begin, len(content)):
+                disk = self.several()
+                disk.files[name] = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+                self.refuse(disk, name, f"line {content.count(NEW_LINE, 0, place) + 1}:")
+            lines_of = split(content)
+            for number in range(1, len(lines_of)):
+                disk = self.several()
+                disk.files[name] = b"".join(lines_of[:number] + lines_of[number + 1 :])
+                self.refuse(disk, name)
+                disk.files[name] = b"".join(lines_of[:number] + lines_of[number - 1 : number] + lines_of[number:])
+                self.refuse(disk, name, f"line {number + 1}:")
 
     def test_a_segment_is_missing(self) -> None:
         """A segment that is not there is missed; of the last one nobody can know."""

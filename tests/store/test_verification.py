@@ -24,23 +24,37 @@ ONE, TWO = bytes(32), bytes(range(32))
 FIRST = "journal-000000000000000-0001.jsonl"
 
 
-def forged(files: dict[str, bytes], name: str, old: bytes, new: bytes) -> dict[str, bytes]:
-    """The files with something else in a segment, and with a chain that fits again, as somebody who can write everything would leave it."""
+STATED = re.compile(rb'"bytes":[0-9]+,"sha256":"[0-9a-f]+"')
+"""What a header states of the segment before it."""
+
+
+def extent(content: bytes) -> bytes:
+    return b'"bytes":%d,"sha256":"%b"' % (len(content), sha256(content).hexdigest().encode())
+
+
+def forged(files: dict[str, bytes], name: str, old: bytes, new: bytes, *, restated: bool = True) -> dict[str, bytes]:
+    """
+    The files with something else in a segment, and with a chain that fits again, as somebody who can write everything would leave it.
+
+    @param restated: whether headers state what the segments before them are then.
+    """
     head, renamed = b"0" * 64, {}
     result = dict(files)
+    before = b""
     for each in sorted(name for name in files if name.startswith("journal")):
         content = files[each]
         if each == name:
             assert old in content, old
             content = content.replace(old, new, 1)
+        if restated:
+            content = STATED.sub(extent(before), content, count=1)
         lines = []
         for line in content.splitlines():
             body, _, tail = line.rpartition(b',"hash":"')
-            before, head = head, sha256(head + body).hexdigest().encode()
+            head = sha256(head + body).hexdigest().encode()
             renamed[tail[:64]] = head
             lines.append(body + b',"hash":"' + head + b'"}\n')
-            assert before
-        result[each] = b"".join(lines)
+        before = result[each] = b"".join(lines)
     for each in sorted(name for name in files if name.startswith("snapshot")):
         first, *rest = files[each].splitlines(keepends=True)
         found = re.search(rb'"hash":"([0-9a-f]{64})"', first)
@@ -290,6 +304,14 @@ class Forging(Files):
         """A record that this version cannot read."""
         files = self.forge(b'"owner":"ann"', b'"omner":"ann"')
         self.assert_broken(files, FIRST, 2, "cannot be read")
+
+    def test_stated(self) -> None:
+        """What a header states of the segment before it is not what that is."""
+        files = self.books.files
+        _, second, third = sorted(name for name in files if name.startswith("journal"))
+        stated = extent(files[second])
+        for lie in (extent(files[second][:-1]), extent(files[second] + b"x"), stated.replace(b'"bytes":', b'"bytes":1')):
+            self.assert_broken(forged(files, third, stated, lie, restated=False), third, 1, "states of segment 2")
 
 
 class Walking(SynchronousTestCase):
