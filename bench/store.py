@@ -22,6 +22,8 @@ CALLERS = (1, 16, 64, 256)
 SECONDS = 3.0
 KEY = "env:SECUREHUB_BENCH_KEY"
 SCRATCH = BUILD / "store"
+WAYS = ("commits", "records", "msgspec", "json")
+"""Of decoding lines; see transact.Alternating."""
 
 
 def run(runs: int) -> None:
@@ -81,16 +83,17 @@ def starts(runs: int) -> None:
     """Starts from the journal alone, plain and sealed: a sealed history is made of the plain one by paying it all again."""
     history = journal.long_history()
     print_row("start", "", "transfers", "seconds", "decoding", "ratio", "bytes each", "", "", "goal")
-    found = middle(runs, lambda: measured("open", copied(history), ""))
-    figures = f"{found['transfers']:,.0f}", f"{found['seconds']:.2f}", f"{found['decoding']:.2f}"
-    print_row("plain", "", *figures, f"{found['seconds'] / found['decoding']:.1f}", f"{found['bytes_each']:.0f}", "", "", "10 s, 3, 1024")
-    for way in ("records", "msgspec", "json"):
-        print_row(f"- {way}", "", "", "", f"{found[way]:.2f}", f"{found['seconds'] / found[way]:.1f}")
+    state = copied(history)
+    for way in WAYS:
+        print_start(way, middle(runs, lambda way=way: measured("open", state, "", way)), "10 s, 3, 1024")
     state = fresh()
     pay(state, 256, KEY)
-    found = middle(runs, lambda: measured("open", state, KEY))
-    figures = f"{found['transfers']:,.0f}", f"{found['seconds']:.2f}", f"{found['decoding']:.2f}"
-    print_row("sealed", "", *figures, f"{found['seconds'] / found['decoding']:.1f}", f"{found['bytes_each']:.0f}")
+    print_start("sealed", middle(runs, lambda: measured("open", state, KEY, WAYS[0])))
+
+
+def print_start(name: str, found: dict[str, float], goal: str = "") -> None:
+    figures = f"{found['transfers']:,.0f}", f"{found['seconds']:.2f}", f"{found['decoding']:.2f}", f"{found['ratio']:.2f}"
+    print_row(name, "", *figures, f"{found['bytes_each']:.0f}", "", "", goal)
 
 
 def pay(state: Path, callers: int, key: str, tool: list[str] | None = None) -> dict[str, float]:

@@ -2,7 +2,7 @@
 Measures the store inside one process; run by store.py, one process for each measurement.
 
     python bench/transact.py pay STATE CALLERS SECONDS KEY    durable payments by the ledger's rule, each caller one after the other
-    python bench/transact.py open STATE KEY                   a start, and what the records take; then the same lines, decoded alone
+    python bench/transact.py open STATE KEY WAY               a start, and what the records take; beside it the same lines, decoded alone
 
 KEY is where a key is, as the setting seal_key says it, or empty.
 """
@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,64 +153,78 @@ def measure_payments(state: Path, callers: int, seconds: float, source: str, too
     return result
 
 
-def measure_start(state: Path, source: str) -> dict[str, float]:
-    """A start, and beside it several ways of decoding the same lines and nothing else."""
-    gc.disable()
-    before = resident()
-    seconds = timed(lambda: start(state, source))
-    during = resident()
-    transfers = next(cls for cls in RECORDS if cls.collection == "transfer")
-    count = len(started[0]._places[transfers].collection)
-    found = {"seconds": seconds, "transfers": count, "bytes_each": (during - before) / max(count, 1)}
-    keyring = keys.find(source)
-    found["decoding"] = timed(lambda: decode_commits(state, keyring))
-    if not source:
-        found["records"] = timed(lambda: decode_records(state))
-        found["msgspec"] = timed(lambda: decode_lines(state, msgspec.json.decode))
-        found["json"] = timed(lambda: decode_lines(state, json.loads))
-    return found
+class Alternating(RealDirectory):
+    """
+    A directory of which each file is decoded just before it is replayed: so start and decoding meet the same weather.
 
+    @param way: by which of the methods below.
 
-def decode_commits(state: Path, keyring: keys.Keys) -> None:
-    """As a start does: the records in the commits stay as they are."""
-    for path in journal_files(state):
-        with path.open("rb") as lines:
-            header = line.header(next(lines))
-            key = keyring.for_file(header.key, header.salt) if header.key else None
-            for each in lines:
-                line.commit(each, key)
+    @ivar seconds: of decoding, all files together.
+    """
 
+    def __init__(self, path: Path, keyring: keys.Keys, way: str) -> None:
+        super().__init__(path, keyring)
+        self._decode: Callable[[Path], None] = getattr(self, way)
+        self.seconds = 0.0
+        self._seen: set[str] = set()
 
-def decode_records(state: Path) -> None:
-    """The commits, and each record in them into its own class."""
-    decoders = {cls.collection: decoder(cls) for cls in RECORDS}
-    for path in journal_files(state):
-        with path.open("rb") as lines:
-            next(lines)
-            for each in lines:
+    def lines(self, name: str) -> Iterator[bytes]:
+        # A start reads the first line of each file before all else, and all of it later.
+        if name in self._seen:
+            self.seconds += timed(lambda: self._decode(self.path / name))
+        self._seen.add(name)
+        return super().lines(name)
+
+    def commits(self, path: Path) -> None:
+        """As a start does: the records in the commits stay as they are."""
+        with path.open("rb") as content:
+            header = line.header(next(content))
+            decode = line.reader(self.keys.for_file(header.key, header.salt) if header.key else None)
+            for each in content:
+                decode(each)
+
+    def records(self, path: Path) -> None:
+        """The commits, and each record in them into its own class."""
+        decoders = {cls.collection: decoder(cls) for cls in RECORDS}
+        with path.open("rb") as content:
+            next(content)
+            for each in content:
                 for collection, _, record in line.commit(each).changes:
                     decoders[collection](record)
 
+    def msgspec(self, path: Path) -> None:
+        """Wholly, into plain values."""
+        with path.open("rb") as content:
+            for each in content:
+                msgspec.json.decode(each)
 
-def decode_lines(state: Path, decode: Callable[[bytes], object]) -> None:
-    """Wholly, into plain values, by any decoder of JSON."""
-    for path in journal_files(state):
-        with path.open("rb") as lines:
-            for each in lines:
-                decode(each)
+    def json(self, path: Path) -> None:
+        """The same by Python's own module."""
+        with path.open("rb") as content:
+            for each in content:
+                json.loads(each)
 
 
-def journal_files(state: Path) -> list[Path]:
-    return sorted(state.glob("journal-*.jsonl"))
+def measure_start(state: Path, source: str, way: str) -> dict[str, float]:
+    """A start, and the memory that it takes; beside it the seconds for decoding the same lines and nothing else."""
+    gc.disable()
+    directory = Alternating(state, keys.find(source), way)
+    before = resident()
+    seconds = timed(lambda: start(directory)) - directory.seconds
+    transfers = next(cls for cls in RECORDS if cls.collection == "transfer")
+    count = len(started[0]._places[transfers].collection)
+    bytes_each = (resident() - before) / max(count, 1)
+    ratio = seconds / directory.seconds
+    return {"seconds": seconds, "transfers": count, "bytes_each": bytes_each, "decoding": directory.seconds, "ratio": ratio}
 
 
 started: list[JournalStore] = []
 
 
-def start(state: Path, source: str) -> None:
+def start(directory: RealDirectory) -> None:
     clock = Clock()
     gate = NoGate()
-    store = JournalStore(RealDirectory(state, keys.find(source)), _NoWorker(), task.Clock(), clock, RECORDS, gate, Switchboard(gate))
+    store = JournalStore(directory, _NoWorker(), task.Clock(), clock, RECORDS, gate, Switchboard(gate))
     store.open()
     started.append(store)
 
@@ -238,7 +252,7 @@ def resident() -> int:
 def main() -> None:
     what, state, *rest = sys.argv[1:]
     if what == "open":
-        result = measure_start(Path(state), rest[0])
+        result = measure_start(Path(state), *rest)
     else:
         callers, seconds, source, *tool = rest
         result = measure_payments(Path(state), int(callers), float(seconds), source, tool)
