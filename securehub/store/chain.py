@@ -96,8 +96,6 @@ class Journal:
         counted: _Counted | None = None
         for segment, following in pairwise([*segments, None]):
             assert segment is not None
-            if self._until is not None and self.number >= self._until and self.segments:
-                break
             self.segments += 1
             before, counted = counted, _Counted(serial_of(segment.file))
             for link in self._walk_segment(segment, following.header.after if following else None, first=self.segments == 1):
@@ -224,9 +222,9 @@ class _Counted:
 
         @raise Broken: it states something else.
         """
-        stated = following.header.previous
+        stated = following.header.stated
         if stated and stated.serial == self._serial and stated != lines.Extent(self._serial, self._bytes, self._digest.hexdigest()):
-            raise Broken(following.file, 1, f"what it states of segment {self._serial}, which is whole, is not so")
+            raise Broken(following.file, 1, f"it states other bytes of segment {self._serial} than are there, where each line is whole")
 
 
 def snapshot_heads(directory: Directory) -> list[tuple[str, Head]]:

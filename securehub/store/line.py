@@ -10,7 +10,9 @@ from __future__ import annotations
 from binascii import hexlify
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -58,7 +60,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     @ivar snapshot: the digest of the snapshot from which the daemon started, if from one.
     @ivar key: the name of the key under which the commits are sealed, if they are.
     @ivar salt: from which the file's own key is made, together with that.
-    @ivar previous: the segment before, if whoever began this one has read or written that.
+    @ivar previous: the segment before, if whoever began this one has read or written that; an L{Extent}. Of any shape where it is read, so
+        that a damaged one is found by its hash, and not taken for a segment that was never begun. L{stated} is what it says.
     """
 
     format: int
@@ -68,7 +71,15 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     snapshot: str | None = None
     key: str = ""
     salt: str = ""
-    previous: Extent | None = None
+    previous: Any = None
+
+    @property
+    def stated(self) -> Extent | None:
+        """The segment before, as far as it is stated in a way that this version understands."""
+        try:
+            return msgspec.convert(self.previous, Extent, from_attributes=True)
+        except msgspec.ValidationError:
+            return None
 
 
 class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -138,7 +149,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 DELETED = Raw(b"null")
 """Stands in C{changes} for a record that is no more."""
 
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What bytes are that are not the JSON that they should be."""
 
 _encode = msgspec.json.Encoder().encode
@@ -199,7 +210,7 @@ def header(line: bytes) -> Header:
     """
     try:
         return _decode_header(line)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise Damaged(f"not the first line of a segment: {error}") from None
 
 
@@ -211,15 +222,15 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
     """
     try:
         return _decode_commit(line) if key is None else _open(_decode_sealed(line), key)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
 def reader(key: FileKey | None) -> Callable[[bytes], Commit]:
     """
-    @return: L{commit} in one step, for a start, which reads a million of them. It lets out UNREADABLE as they are.
+    @return: L{commit} in one step, for a start, which reads a million of them. What is no commit makes it raise anything.
     """
-    return _decode_commit if key is None else lambda line: _open(_decode_sealed(line), key)
+    return _decode_commit if key is None else partial(commit, key=key)
 
 
 def number_of(line: bytes) -> int:
@@ -230,7 +241,7 @@ def number_of(line: bytes) -> int:
     """
     try:
         return _decode_stated(line).n
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
@@ -238,7 +249,7 @@ def stated(line: bytes) -> int:
     """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
     try:
         return _decode_stated(line).synced
-    except UNREADABLE:
+    except _UNREADABLE:
         return 0
 
 

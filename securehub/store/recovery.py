@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from typing import NamedTuple
@@ -134,8 +135,10 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
     """
     try:
         return _recover(directory, fresh, forms, trusting=True)
-    except _NotAsStated:
-        return _recover(directory, fresh, forms, trusting=False)
+    except _NotAsStated as difference:
+        _log.warn("{difference}. Starting over; this time each line is checked.", difference=str(difference))
+    # Not while that exception is handled: it would keep all that was replayed in memory.
+    return _recover(directory, fresh, forms, trusting=False)
 
 
 class _NotAsStated(Exception):
@@ -158,7 +161,7 @@ def _recover(directory: Directory, fresh: Callable[[], Collections], forms: dict
     heads = {state.head}
     for segment, following in pairwise([*segments, None]):
         assert segment is not None
-        _replay(directory, segment, following.header if following else None, state, heads, trusting)
+        _replay(directory, segment, following.header if following else None, state, heads, trusting=trusting)
     if segments:
         # Its last lines may never have been synced. Nobody may be shown what a power cut could still take.
         directory.sync(segments[-1].name)
@@ -251,13 +254,16 @@ def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list
 
 
 def _replay(
-    directory: Directory, segment: _Segment, following: lines.Header | None, state: Recovered, heads: set[bytes], trusting: bool
+    directory: Directory, segment: _Segment, following: lines.Header | None, state: Recovered, heads: set[bytes], *, trusting: bool
 ) -> None:
     """
     Apply the commits of a segment.
 
     @param following: the header of the next segment. What this one holds beyond its beginning is dead. None for the last segment.
     @param heads: the hashes that the next segment may hang on; changed.
+    @param trusting: see L{_recover}.
+
+    @raise _NotAsStated: what was trusted should not have been. What has been made of it is of no use.
     """
     if segment.header.after != state.number:
         raise CannotStart(
@@ -268,7 +274,15 @@ def _replay(
     state.forms.update(segment.header.forms)
     heads.add(state.head)
     first = state.number
-    _apply(directory, segment, following, state, trusting)
+    try:
+        _apply(_commits(directory, segment, following, state, trusting=trusting), state)
+    except (CannotStart, OSError, _NotAsStated):
+        raise
+    except Exception as error:
+        if not trusting:
+            raise
+        # Bytes that nobody has checked may be anything, and make anything happen.
+        raise _NotAsStated(f"{segment.name} cannot be read ({error})") from None
     if state.number > first:
         heads.clear()
         heads.add(state.head)
@@ -286,39 +300,14 @@ def _key_of(directory: Directory, segment: _Segment) -> FileKey | None:
         raise CannotStart(f"{segment.name}: {lack}.") from None
 
 
-def _apply(directory: Directory, segment: _Segment, following: lines.Header | None, state: Recovered, trusting: bool) -> None:
-    """Make the changes of a segment's commits, without order. Its loop runs a million times at a start."""
-    collections, number, head, at = state.collections, state.number, state.head, state.at
-    until = following.after if following else None
-    stated = following.previous if following and trusting else None
-    careful = stated is None or stated.serial != segment.serial
-    decode = lines.reader(_key_of(directory, segment))
-    shift = SHIFT
+def _apply(commits: Iterator[lines.Commit], state: Recovered) -> None:
+    """Make the changes of commits, without order. Its loop runs a million times at a start."""
+    collections, shift = state.collections, SHIFT
     places: dict[str, list[dict[str, bytes]]] = {}
-    rest = directory.lines(segment.name)
-    last = next(rest)
-    size, digest = len(last), sha256(last)
-    for raw in rest:
-        if number == until:
-            break
-        try:
-            if careful:
-                head = lines.check(raw, head)
-            commit = decode(raw)
-            if commit.n != number + 1:
-                raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
-        except (Damaged, *lines.UNREADABLE) as damage:
-            if not careful:
-                raise _NotAsStated from None
-            _cut(segment, 2 + number - segment.header.after, damage, raw, rest, number, until)
-            break
-        last = raw
-        digest.update(raw)
-        size += len(raw)
-        number, at = commit.n, commit.at
-        if at >= state.next_expiry:
-            state.next_expiry = expire_all(collections.values(), at)
-            places.clear()
+    for commit in commits:
+        if commit.at >= state.next_expiry:
+            state.next_expiry = expire_all(collections.values(), commit.at)
+            places.clear()  # What expires has another generation now.
         for name, key, record in commit.changes:
             encoded = b"" + record  # bytes(record) takes twice as long
             if encoded == b"null":
@@ -331,13 +320,51 @@ def _apply(directory: Directory, segment: _Segment, following: lines.Header | No
             parts[hash(key) >> shift][key] = encoded
         if commit.drawn:
             state.drawn.update(commit.drawn)
-    state.extent = lines.Extent(segment.serial, size, digest.hexdigest())
-    if not careful and state.extent != stated:
-        raise _NotAsStated
+
+
+def _commits(
+    directory: Directory, segment: _Segment, following: lines.Header | None, state: Recovered, *, trusting: bool
+) -> Iterator[lines.Commit]:
+    """
+    The commits of a segment that count. When all are taken, the state says where they end; its records are the caller's.
+
+    @raise _NotAsStated: they were not checked, and are not what the next segment states.
+    """
+    until = following.after if following else None
+    stated = following.stated if following and trusting else None
+    checking = stated is None or stated.serial != segment.serial
+    file_key = _key_of(directory, segment)
+    decode = partial(lines.commit, key=file_key) if checking else lines.reader(file_key)
+    number, head, at = state.number, state.head, state.at
+    rest = directory.lines(segment.name)
+    last = next(rest)
+    size, digest = len(last), sha256(last)
+    for raw in rest:
+        if number == until:
+            break
+        try:
+            if checking:
+                head = lines.check(raw, head)
+            commit = decode(raw)
+            if commit.n != number + 1:
+                raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
+        except Damaged as damage:
+            if not checking:
+                raise
+            _cut(segment, 2 + number - segment.header.after, damage, raw, rest, number, until)
+            break
+        last = raw
+        digest.update(raw)
+        size += len(raw)
+        number, at = commit.n, commit.at
+        yield commit
+    extent = lines.Extent(segment.serial, size, digest.hexdigest())
+    if not checking and extent != stated:
+        raise _NotAsStated(f"{segment.name} is not what the header after it states")
     if number > state.number:
         state.head = last[lines.HASH]
     state.replayed += number - state.number
-    state.number, state.at = number, at
+    state.number, state.at, state.extent = number, at, extent
 
 
 def _head_of(segment: _Segment, heads: set[bytes]) -> bytes:
@@ -356,7 +383,7 @@ def _below(segment: _Segment, heads: set[bytes]) -> bytes:
     raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
 
 
-def _cut(segment: _Segment, place: int, damage: Exception, raw: bytes, rest: Iterator[bytes], number: int, until: int | None) -> None:
+def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Iterator[bytes], number: int, until: int | None) -> None:
     """
     Decide about a damaged line: cut here, or refuse to start.
     """

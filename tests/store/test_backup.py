@@ -76,6 +76,20 @@ class Backups(SynchronousTestCase):
         restore(self.back_up(), state, until=9)
         self.assertEqual(taken(state).store.number, 9)
 
+    def test_until_a_snapshot(self) -> None:
+        """That commit may be one of which there is a snapshot, and that may have been made when another segment had begun already."""
+        self.books.restart(snapshot=False)
+        self.books.restart()
+        number = self.books.setting.found.number
+        self.books.pay()
+        self.state = put(Path(self.mktemp()), self.books.files, self.keys)
+        state = self.fresh()
+        restore(self.back_up(), state, until=number)
+        setting = taken(state)
+        self.assertEqual((setting.store.number, setting.found.replayed), (number, 0))
+        setting.close()
+        self.assertEqual(verify(put(state.path, setting.disk.files, self.keys), RECORDS, INVARIANTS).commits, number)
+
     def test_no_keys(self) -> None:
         """Nothing is in it but journal, snapshots and their list; and nobody else may read it."""
         path = self.back_up()

@@ -4,6 +4,7 @@ The start after something went wrong: what was acknowledged is there, or the sto
 
 from __future__ import annotations
 
+import weakref
 from hashlib import sha256
 from itertools import combinations
 from unittest import mock
@@ -13,10 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal
 from securehub.store import line as lines
+from securehub.store.chain import Journal
 from securehub.store.journal import RETRY_SECONDS
-from securehub.store.recovery import CannotStart
+from securehub.store.keys import PLAIN, Keys
+from securehub.store.recovery import CannotStart, Collections, recover
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, Room, Setting, everything
+from tests.store.setting import FULL, LIFETIME, Receipt, Room, Setting, everything
 
 FIRST = "journal-000000000000000-0001.jsonl"
 NEW_LINE = b"\n"
@@ -219,7 +222,7 @@ class Recovery(SynchronousTestCase):
 
     def stated(self, disk: MemoryDirectory, name: str) -> lines.Extent | None:
         """What the header of a segment states of the one before."""
-        return lines.header(split(disk.files[name])[0]).previous
+        return lines.header(split(disk.files[name])[0]).stated
 
     def test_stated(self) -> None:
         """A header states what counts of the segment before it: to the byte, be that closed by the daemon, by a start, or cut by one."""
@@ -261,6 +264,7 @@ class Recovery(SynchronousTestCase):
         disk = setting.disk.crashed()
         self.assertEqual(len(disk.names()), 3)
         self.assertEqual(self.stated(disk, disk.names()[-1]), lines.Extent(1, len(whole), sha256(whole).hexdigest()))
+        self.assertEqual(len(list(Journal(disk).walk())), 5)
         self.assertEqual(list(Setting(disk=disk).topics()), ["first", "second"])
 
     def checked_lines(self, disk: MemoryDirectory) -> int:
@@ -310,6 +314,74 @@ class Recovery(SynchronousTestCase):
                 self.refuse(disk, name)
                 disk.files[name] = b"".join(lines_of[:number] + lines_of[number - 1 : number] + lines_of[number:])
                 self.refuse(disk, name, f"line {number + 1}:")
+
+    def test_nonsense_in_a_closed_segment(self) -> None:
+        """Bytes that make no sense where they are trusted are damage like any other: the start is refused, and the line named."""
+        for keys in (PLAIN, Keys(bytes(32))):
+            setting = Setting(disk=MemoryDirectory(keys=keys), wall=0.25)
+            for number in range(12):
+                setting.put(f"{number:03d}", Room("topic"))
+                setting.settle()
+            whole = setting.crashed().disk
+            for old, new in (
+                (b'"n":11,', b'"n":-1,'),
+                (b'"n":11,', b'"n":' + b"9" * 40 + b","),
+                (b'25Z","synced":10', b'255","synced":10'),
+                (b'2026-11-19T18:02:00.25Z","synced":10', b'9999-12-31T18:02:00.25Z","synced":10'),
+                (b'"synced":10,', b'"synced":"",'),
+                (b'"sealed":"', b'"sealed":"!'),
+            ):
+                if old in whole.files[FIRST]:
+                    content = whole.files[FIRST].replace(old, new)
+                    place = next(place for place, line in enumerate(split(content), 1) if line not in split(whole.files[FIRST]))
+                    self.refuse(MemoryDirectory({**whole.files, FIRST: content}, keys), FIRST, f"line {place}:")
+
+    def test_damaged_statement(self) -> None:
+        """What a header states of the segment before is covered by its hash like the rest, though nothing but the header is there."""
+        setting = Setting(disk=write())
+        setting.put("later", Room())
+        setting.settle()
+        setting.close()
+        disk = setting.disk
+        last = disk.names()[-1]
+        self.assertEqual(len(split(disk.files[last])), 1)
+        stated = self.stated(disk, last)
+        assert stated
+        for old, new in (
+            (b'"serial"', b'"serhal"'),
+            (b'"bytes":', b'"bytes":-'),
+            (stated.sha256.encode(), b""),
+            (b'"previous"', b'"prexious"'),
+        ):
+            self.refuse(MemoryDirectory({**disk.files, last: disk.files[last].replace(old, new)}), last, "line 1:")
+
+    def test_nothing_is_kept(self) -> None:
+        """When a start begins anew, what was made by then is gone from memory: it may be most of what there is."""
+        disk = self.several()
+        disk.files[FIRST] = disk.files[FIRST].replace(b'"1"', b'"7"')
+        begun: list[weakref.ref[Collections]] = []
+
+        def fresh() -> Collections:
+            self.assertEqual([each() for each in begun], [None] * len(begun))
+            collections = Collections()
+            begun.append(weakref.ref(collections))
+            return collections
+
+        self.assertRaises(CannotStart, recover, disk, fresh, {})
+        self.assertEqual(len(begun), 2)
+
+    def test_generations(self) -> None:
+        """What expires is replayed as it was written: what lives is there, and nothing else."""
+        setting = Setting()
+        keys = [f"key{number}" for number in range(30)]
+        for key in keys:
+            setting.put(key, Receipt("text"))
+            setting.settle()
+            setting.time.advance(LIFETIME / 6)
+        living = [key for key in keys if setting.get(Receipt, key)]
+        self.assertTrue(0 < len(living) < len(keys))
+        again = setting.crashed()
+        self.assertEqual([key for key in keys if again.get(Receipt, key)], living)
 
     def test_a_segment_is_missing(self) -> None:
         """A segment that is not there is missed; of the last one nobody can know."""

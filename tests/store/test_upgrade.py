@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken
+from securehub.store.line import header
 from securehub.store.records import Record
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
@@ -59,6 +60,8 @@ class Upgrading(SynchronousTestCase):
     def test_upgrade(self) -> None:
         """All records have the newest form then, the chain tells of it, and there is nothing more to do."""
         self.upgrade()
+        stated = [header(content.splitlines(keepends=True)[0]).stated for _, content in sorted(self.files().items())]
+        self.assertEqual([each and each.serial for each in stated], [None, 1, 2])
         found = verify(self.directory, NEW, [])
         self.assertEqual(found.commits, 314)
         self.assertEqual(self.upgrade(), ({1: 3}, {}, 0))

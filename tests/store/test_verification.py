@@ -311,7 +311,7 @@ class Forging(Files):
         _, second, third = sorted(name for name in files if name.startswith("journal"))
         stated = extent(files[second])
         for lie in (extent(files[second][:-1]), extent(files[second] + b"x"), stated.replace(b'"bytes":', b'"bytes":1')):
-            self.assert_broken(forged(files, third, stated, lie, restated=False), third, 1, "states of segment 2")
+            self.assert_broken(forged(files, third, stated, lie, restated=False), third, 1, "other bytes of segment 2")
 
 
 class Walking(SynchronousTestCase):
