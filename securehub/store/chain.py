@@ -8,7 +8,6 @@ oldest line that there is, the archive included. It only looks: a daemon may go 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -93,14 +92,14 @@ class Journal:
         @raise FileNotFoundError: a file has gone meanwhile.
         """
         segments = list(self._segments())
-        counted: _Counted | None = None
+        counted: lines.Counting | None = None
         for segment, following in pairwise([*segments, None]):
             assert segment is not None
             self.segments += 1
-            before, counted = counted, _Counted(serial_of(segment.file))
+            before, counted = counted, lines.Counting(serial_of(segment.file))
             for link in self._walk_segment(segment, following.header.after if following else None, first=self.segments == 1):
                 if link.line == 1 and before is not None:
-                    before.compare(link)
+                    _compare(before, link)
                 counted.add(link.content)
                 yield link
         if not segments:
@@ -203,28 +202,16 @@ class Journal:
         self.notes.append(f"{segment.file} is cut at line {place} ({damage}); nothing from there on was ever acknowledged")
 
 
-class _Counted:
-    """What counts of a segment, as it is found."""
+def _compare(before: lines.Counting, link: Link) -> None:
+    """
+    Compare a segment with what the first line of the next one states. That may be of another segment, if there was one in between that
+    whoever began the next one did not know to be there.
 
-    def __init__(self, serial: int) -> None:
-        self._serial = serial
-        self._bytes = 0
-        self._digest = sha256()
-
-    def add(self, content: bytes) -> None:
-        self._bytes += len(content)
-        self._digest.update(content)
-
-    def compare(self, following: Link) -> None:
-        """
-        Compare it with what the first line of the next segment states. That may be of another segment, if there was one in between that
-        whoever began the next one did not know to be there.
-
-        @raise Broken: it states something else.
-        """
-        stated = following.header.stated
-        if stated and stated.serial == self._serial and stated != lines.Extent(self._serial, self._bytes, self._digest.hexdigest()):
-            raise Broken(following.file, 1, f"it states other bytes of segment {self._serial} than are there, where each line is whole")
+    @raise Broken: it states something else.
+    """
+    found, stated = before.extent, link.header.stated
+    if stated and stated.serial == found.serial and stated != found:
+        raise Broken(link.file, 1, f"it states other bytes of segment {found.serial} than are there, where each line is whole")
 
 
 def snapshot_heads(directory: Directory) -> list[tuple[str, Head]]:

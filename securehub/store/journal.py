@@ -153,7 +153,7 @@ class JournalStore:
         self._next_expiry = datetime.fromtimestamp(0, UTC)
         self._drawn: dict[str, int] = {}
         self._segment_bytes = segment_bytes
-        self.writer = Writer(directory, 0, 0, lines.FIRST_HASH, {}, None, segment_bytes)
+        self.writer = Writer(directory, Recovered(Collections()), {}, segment_bytes)
         self._number = self._synced = self._snapshot_number = 0
         self._gathering: _Batch | None = None
         self._in_flight: _Batch | None = None
@@ -178,9 +178,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self.writer = Writer(
-            self._directory, found.number, found.serial, found.head, self._forms, found.snapshot, self._segment_bytes, found.extent
-        )
+        self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
         self.writer.begin(self._clock.now())
         return found

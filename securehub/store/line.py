@@ -49,6 +49,24 @@ class Extent(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Counting:
+    """What counts of a segment, as it is written or read."""
+
+    def __init__(self, serial: int) -> None:
+        self._serial = serial
+        self._bytes = 0
+        self._digest = sha256()
+
+    def add(self, content: bytes) -> None:
+        self._bytes += len(content)
+        self._digest.update(content)
+
+    @property
+    def extent(self) -> Extent:
+        """All that was added up to now."""
+        return Extent(self._serial, self._bytes, self._digest.hexdigest())
+
+
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     The first line of a segment.

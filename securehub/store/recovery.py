@@ -338,7 +338,7 @@ def _commits(
     number, head, at = state.number, state.head, state.at
     rest = directory.lines(segment.name)
     last = next(rest)
-    size, digest = len(last), sha256(last)
+    size, digest = len(last), sha256(last)  # As L{lines.Counting} does it, with a call less for each of a million lines.
     for raw in rest:
         if number == until:
             break

@@ -75,7 +75,7 @@ def _changes(collection: object, cls: type[Record]) -> Iterator[tuple[str, str, 
 
 def _commit(directory: Directory, state: Recovered, forms: dict[str, int], changes: list[tuple[str, str, Raw]], at: datetime) -> None:
     at = max(at, state.at)
-    writer = Writer(directory, state.number, state.serial, state.head, state.forms | forms, state.snapshot, SEGMENT_BYTES, state.extent)
+    writer = Writer(directory, state, state.forms | forms, SEGMENT_BYTES)
     writer.begin(at)
     rest = iter(changes)
     number = state.number

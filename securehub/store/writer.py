@@ -7,12 +7,11 @@ It runs in the worker. So what chaining costs is paid once for a group, and the 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from securehub.store import line as lines
 from securehub.store.files import Appender, Directory
 from securehub.store.keys import FileKey, Keys
-from securehub.store.recovery import segment_name
+from securehub.store.recovery import Recovered, segment_name
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """What a segment holds before the next one begins, unless a setting says otherwise."""
@@ -25,12 +24,9 @@ class Writer:
     """
     Appends commits to the newest segment, each line hanging on the one before; begins another one when it is full or old.
 
-    @param number: of the last commit that is there.
-    @param serial: of the newest segment that is there.
-    @param head: the hash of its last line.
+    @param found: what is there: it is gone on from its last commit and line, in a segment of its own.
     @param forms: collections and the versions of their records' forms.
     @param full: bytes of a segment after which the next one begins.
-    @param previous: that segment, as far as it counts; None if it has not been read.
 
     @ivar head: the hash of the newest line that is synced.
     @ivar serial: of the segment that is written to; all before it are closed.
@@ -38,30 +34,20 @@ class Writer:
     @ivar size: bytes of all segments outside of the archive, as far as they are synced.
     """
 
-    def __init__(
-        self,
-        directory: Directory,
-        number: int,
-        serial: int,
-        head: bytes,
-        forms: dict[str, int],
-        snapshot: str | None,
-        full: int,
-        previous: lines.Extent | None = None,
-    ) -> None:
+    def __init__(self, directory: Directory, found: Recovered, forms: dict[str, int], full: int) -> None:
         self._directory = directory
-        self._number = number
+        self._number = found.number
         self._forms = forms
         self._full = full
         self._segment: Appender | None = None
-        self._header_bytes = self._filled = 0
-        self._digest = sha256()
-        self._previous = previous
+        self._filled = 0
+        self._counting = lines.Counting(found.serial)
+        self._previous = found.extent
         self._begun = datetime.min
         self._key: FileKey | None = None
-        self.serial = serial
-        self.head = head
-        self.snapshot = snapshot
+        self.serial = found.serial
+        self.head = found.head
+        self.snapshot = found.snapshot
         self.size = 0
 
     def begin(self, at: datetime) -> None:
@@ -73,12 +59,13 @@ class Writer:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-            self._previous = lines.Extent(self.serial, self._header_bytes + self._filled, self._digest.hexdigest())
+            self._previous = self._counting.extent
         self.serial += 1
         content, head = lines.seal(self._header(at), self.head)
         self._segment = self._directory.create(segment_name(self._number, self.serial), content)
-        self._header_bytes, self._filled, self._digest = len(content), 0, sha256(content)
-        self._begun, self.head = at, head
+        self._counting = lines.Counting(self.serial)
+        self._counting.add(content)
+        self._filled, self._begun, self.head = 0, at, head
         self.size += len(content)
 
     def change_keys(self, keys: Keys, at: datetime) -> None:
@@ -106,7 +93,7 @@ class Writer:
             content.append(line)
         written = b"".join(content)
         self._segment.append(written)
-        self._digest.update(written)
+        self._counting.add(written)
         self._filled += len(written)
         self.size += len(written)
         self._number = group.number

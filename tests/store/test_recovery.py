@@ -43,6 +43,10 @@ def split(content: bytes) -> list[bytes]:
     return content.splitlines(keepends=True)
 
 
+def extent(serial: int, content: bytes) -> lines.Extent:
+    return lines.Extent(serial, len(content), sha256(content).hexdigest())
+
+
 class Recovery(SynchronousTestCase):
     """The start on a disk that is given."""
 
@@ -231,7 +235,7 @@ class Recovery(SynchronousTestCase):
         self.assertIsNone(self.stated(disk, first))
         for serial, (before, name) in enumerate(((first, second), (second, third)), 1):
             content = disk.files[before]
-            self.assertEqual(self.stated(disk, name), lines.Extent(serial, len(content), sha256(content).hexdigest()))
+            self.assertEqual(self.stated(disk, name), extent(serial, content))
         setting = Setting(disk=disk, segment_bytes=1)
         setting.put("more", Room())
         setting.settle()
@@ -239,13 +243,13 @@ class Recovery(SynchronousTestCase):
         setting.settle()
         fourth, fifth = setting.disk.names()[3:]
         content = setting.disk.files[fourth]
-        self.assertEqual(self.stated(setting.disk, fifth), lines.Extent(4, len(content), sha256(content).hexdigest()))
+        self.assertEqual(self.stated(setting.disk, fifth), extent(4, content))
         torn = setting.disk.crashed()
         whole = torn.files[fifth]
         torn.files[fifth] += b'{"n":9,'
         torn.settle()
         sixth = Setting(disk=torn).disk.names()[-1]
-        self.assertEqual(self.stated(torn, sixth), lines.Extent(5, len(whole), sha256(whole).hexdigest()))
+        self.assertEqual(self.stated(torn, sixth), extent(5, whole))
 
     def test_stated_after_trouble(self) -> None:
         """What a failed append may have left is not in it. A segment that could not be begun may be there all the same: it is not meant."""
@@ -263,7 +267,7 @@ class Recovery(SynchronousTestCase):
         setting.settle()
         disk = setting.disk.crashed()
         self.assertEqual(len(disk.names()), 3)
-        self.assertEqual(self.stated(disk, disk.names()[-1]), lines.Extent(1, len(whole), sha256(whole).hexdigest()))
+        self.assertEqual(self.stated(disk, disk.names()[-1]), extent(1, whole))
         self.assertEqual(len(list(Journal(disk).walk())), 5)
         self.assertEqual(list(Setting(disk=disk).topics()), ["first", "second"])
 
