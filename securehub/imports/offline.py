@@ -33,12 +33,15 @@ class Offline:
 
     @param directory: held by the caller.
     @param records: those of all services.
+
+    @raise CannotWrite: the disk is full.
     """
 
     def __init__(self, directory: Directory, clock: Clock, records: Iterable[type[Record]]) -> None:
         self._timers = Timers()
         self._store = JournalStore(directory, _AtOnce(), self._timers, clock, records, _NoGate(), _Nobody())
         self.is_first_start = not self._store.open().number
+        self._refuse_trouble()
 
     def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
@@ -46,8 +49,7 @@ class Offline:
         """
         result = _finished(self._store.transact(rule, *args, **kwargs))
         self._timers.advance(0)
-        if self._store.trouble is not None:
-            raise CannotWrite(self._store.trouble)
+        self._refuse_trouble()
         return result
 
     def read(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -65,6 +67,10 @@ class Offline:
     def close(self) -> None:
         self._store.close()
         self._timers.advance(0)
+
+    def _refuse_trouble(self) -> None:
+        if self._store.trouble is not None:
+            raise CannotWrite(self._store.trouble)
 
 
 class LookingDisk(RealDisk):

@@ -114,7 +114,7 @@ class Certificates:
             self._issue(self._settings)
         except (BadCertificate, OSError) as error:
             if not certificate.exists():
-                raise BadCertificate(str(error)) from None
+                raise
             # A full disk, or a CA whose key is kept elsewhere, does not keep a hub from starting that has a certificate.
             _log.error("certificate-renewal-failed: {error}; the old one is used on.", error=str(error))
         return ServerTLS(certificate, key)

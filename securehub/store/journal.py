@@ -11,6 +11,7 @@ about that file is believed any more: the store goes on in a new segment from th
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -42,6 +43,9 @@ MAX_UNSYNCED = 16 * 1024 * 1024
 
 RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What says that there is no room, or not for whom the hub runs as; it may come back by itself."""
 
 UNTIDY = 1_024
 """Changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
@@ -163,7 +167,8 @@ class JournalStore:
 
     def open(self) -> Recovered:
         """
-        Read the state directory and begin a new segment.
+        Read the state directory and begin a new segment. If the disk is full and there is something to read, this is done without the
+        new segment, as if the disk had become full a moment later.
 
         @raise CannotStart: see L{recover}.
         @raise OSError: the new segment cannot be written.
@@ -180,7 +185,13 @@ class JournalStore:
         self._clock.not_before(found.at)
         self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
-        self.writer.begin(self._clock.now())
+        try:
+            self.writer.begin(self._clock.now())
+        except OSError as fault:
+            if fault.errno not in FULL or not found.number:
+                raise
+            _log.error("The journal cannot be written: {fault}. Nothing can be changed until it can.", fault=fault)
+            self._stop_writing(fault)
         return found
 
     @property

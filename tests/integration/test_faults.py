@@ -271,10 +271,34 @@ class FullDiskTests(FaultCase):
             self.stop(daemon)
 
     def test_start(self) -> None:
-        """A hub that cannot start because of the disk says which directory that is about."""
+        """A hub that starts on a full disk shows what there is, and says what is the matter; it goes on when there is room."""
         with small_disk(self.state.parent / "disk") as disk:
             self.state = disk / "state"
-            self.start().started().kill()
+            ballast = disk / "ballast"
+            daemon = self.start().started()
+            self.make_rich(daemon.port, "alice", "bob")
+            daemon.kill()
+            fill(ballast, 0)
+            daemon = self.start().started()
+            operator = self.operator()
+            self.assertIn("No space left on device", "".join(operator.ask("admin.status")))
+            self.assertIn("ERR unavailable", "".join(operator.ask("DEPOSIT bob 1")))
+            self.assertIn("alice", "".join(operator.ask("admin.users")))
+
+            ballast.unlink()
+            self.assertTrue(daemon.log.until(lambda line: "The journal can be written again" in line))
+            operator.ask("DEPOSIT bob 1")
+            daemon.kill()
+            daemon = self.start().started()
+            self.assertEqual(self.log_in(daemon, "alice").call("ledger.balance")["balance"], "1000.00")
+            self.assertEqual(self.log_in(daemon, "bob").call("ledger.balance")["balance"], "1.00")
+            self.stop(daemon)
+
+    def test_first_start(self) -> None:
+        """A hub that has nothing to show does not start on a full disk, and says which directory that is about."""
+        with small_disk(self.state.parent / "disk") as disk:
+            self.state = disk / "state"
+            self.state.mkdir()
             fill(disk / "ballast", 0)
             daemon = self.start()
             said = daemon.log.rest()[-1]

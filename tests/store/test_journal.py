@@ -4,6 +4,7 @@ The journal store at work: group commit, the gate's positions, the chain, and di
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.refusals import Unavailable
 from securehub.store import journal
 from securehub.store.journal import RETRY_SECONDS
+from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, Message, Room, Said, Setting, get, put, say
 from tests.store.verifier import verify
 
@@ -339,6 +341,44 @@ class Failing(SynchronousTestCase):
         self.setting.close()
         self.assertEqual(self.gate.outcome(position), "lost")
         self.expect_first_state(self.setting.crashed())
+
+    def test_start(self) -> None:
+        """A store that starts on a full disk shows what there is, refuses what writes, and goes on when there is room."""
+        disk = self.setting.disk.crashed()
+        for kept in (0, 1, None):
+            disk.fail(FULL, times=None, on=["create"], kept=kept)
+            again = self.setting.followed(disk)
+            self.assertEqual(again.topics(), {"a": "1", "b": "1", "c": "1"})
+            self.assertRaises(Unavailable, again.put, "d", Room())
+            again.time.advance(RETRY_SECONDS)
+            again.settle()
+            self.assertIn("No space left", again.store.trouble or "")
+            disk = disk.crashed()
+        disk.fail(FULL, times=2, on=["create"])
+        again = self.setting.followed(disk)
+        for _ in range(2):
+            again.time.advance(RETRY_SECONDS)
+            again.settle()
+        again.put("d", Room("4"))
+        again.settle()
+        self.assertEqual(verify(again.disk.files), 2)
+        self.assertEqual(again.crashed().topics(), {"a": "1", "b": "1", "c": "1", "d": "4"})
+
+    def test_start_and_close(self) -> None:
+        """To start on a full disk and to stop there leaves all as it was."""
+        disk = self.setting.disk.crashed()
+        disk.fail(FULL, times=None, on=["create"])
+        self.setting.followed(disk).close()
+        self.expect_first_state(self.setting.followed(disk.crashed()))
+
+    def test_no_start(self) -> None:
+        """There is no start if the disk fails in another way, or if there is nothing yet that could be shown."""
+        disk = self.setting.disk.crashed()
+        disk.fail(OSError(errno.EACCES, "Permission denied"), on=["create"])
+        self.assertRaises(PermissionError, self.setting.followed, disk)
+        empty = MemoryDirectory()
+        empty.fail(FULL)
+        self.assertRaises(OSError, Setting, disk=empty)
 
     def test_close_while_it_begins_again(self) -> None:
         """A close just while a new segment is being begun leaves a journal that can be read."""
