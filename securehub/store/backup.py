@@ -179,7 +179,12 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
     source = RealDirectory(backup, directory.keys)
     journal = Journal(source, until)
     try:
-        files = _copy_journal(journal, directory.path, TEMPORARY)
+        try:
+            files = _copy_journal(journal, directory.path, TEMPORARY)
+        except Broken:
+            if until is None or journal.segments:
+                raise
+            raise CannotRestore(f"what was before has been removed: the backup begins after commit {until}, and has no snapshot of it") from None
         snapshots = _copy_snapshots(source, directory.path, journal.number, TEMPORARY)
         if journal.begins and not snapshots:
             raise CannotRestore(f"the backup begins after commit {journal.begins}, and has no snapshot from before commit {journal.number}")

@@ -197,7 +197,7 @@ class Backups(SynchronousTestCase):
         restore(path, state, until=13)
         self.assertEqual(taken(state).store.number, 13)
         state = self.fresh()
-        self.assertRaises(Broken, restore, path, state, until=7)
+        self.assertIn("begins after commit 7", str(self.assertRaises(CannotRestore, restore, path, state, until=7)))
         self.assertEqual(state.names(), [])
         for name in [name for name in self.books.files if name.startswith("snapshot")]:
             (self.state.path / name).unlink()
