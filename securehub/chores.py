@@ -6,8 +6,8 @@ What is to be done once, at a time that a rule decides, stands on the agenda (L{
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +17,8 @@ from twisted.logger import Logger
 from securehub.refusals import Unavailable
 
 _log = Logger()
+
+T = TypeVar("T")
 
 Chore = Callable[[], Coroutine[Any, Any, None]]
 
@@ -60,6 +62,20 @@ class Chores:
         for loop in self._loops:
             loop.stop()
         self._loops.clear()
+
+    async def for_each(self, things: Iterable[T], chore: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        """
+        Do a chore for one thing after the other. A fault with one of them is logged, and keeps nobody from the next.
+
+        @raise Unavailable: the store takes nothing now, so the rest has to wait, too.
+        """
+        for thing in things:
+            try:
+                await chore(thing)
+            except Unavailable:
+                raise
+            except Exception:
+                _log.failure("{chore} failed for {thing}", chore=chore.__qualname__, thing=thing)
 
     def others_first(self) -> Awaitable[None]:
         """Wait until everybody else has had a turn; for chores that go through a lot in steps."""

@@ -57,6 +57,26 @@ class ChoreTests(SynchronousTestCase):
         self.assertEqual(self.done, [10.0, 20.0, 30.0])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_one_of_many_fails(self) -> None:
+        """A fault with one is logged, and the others are done; when the disk takes nothing, nobody tries the rest."""
+        fault: dict[str, Exception] = {"b": ZeroDivisionError(), "d": Unavailable("full")}
+        tried: list[str] = []
+
+        async def one(thing: str) -> None:
+            tried.append(thing)
+            if thing in fault:
+                raise fault[thing]
+
+        async def chore() -> None:
+            await self.chores.for_each("abcde", one)
+
+        self.chores.at_start(chore)
+        self.chores.start()
+        self.time.advance(0)
+        self.assertEqual(tried, ["a", "b", "c", "d"])
+        (failure,) = self.flushLoggedErrors()
+        self.assertIs(failure.value, fault["b"])
+
     def test_never_twice_at_once(self) -> None:
         """One that takes long is waited for."""
         waited: Deferred[None] = Deferred()

@@ -130,6 +130,29 @@ class Much(SynchronousTestCase):
         self.world.elapse(3600)
         self.assertEqual((self.memos(), self.left()), ([], 0))
 
+    def test_a_fault_with_one(self) -> None:
+        """Whatever is wrong with what is kept about one member, the others are forgotten."""
+        self.world.member("carol")
+        another = self.world.operator()
+        self.operator.send("admin.erase alice")
+        another.send("admin.erase carol")
+        self.world.time.advance(0)
+        self.world.worker.step()
+        self.world.restart(crash=True)
+        self.assertEqual(self.left(), 2)
+        ledger = self.world.hub.services["ledger"]
+        forget = ledger.forget
+
+        def faulty(tx: Any, username: str, after: str) -> Any:
+            if username == "alice":
+                raise ZeroDivisionError
+            return forget(tx, username, after)
+
+        self.patch(ledger, "forget", faulty)
+        self.world.settle()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.left(), 1)
+
     def test_who_asked_is_gone(self) -> None:
         """It is done all the same."""
         self.world.disk_waits = True

@@ -184,7 +184,7 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
         except Broken:
             if until is None or journal.segments:
                 raise
-            raise CannotRestore(f"what was before has been removed: the backup begins after commit {until}, and has no snapshot of it") from None
+            raise CannotRestore(f"the backup begins after commit {until}, and has no snapshot of it") from None
         snapshots = _copy_snapshots(source, directory.path, journal.number, TEMPORARY)
         if journal.begins and not snapshots:
             raise CannotRestore(f"the backup begins after commit {journal.begins}, and has no snapshot from before commit {journal.number}")

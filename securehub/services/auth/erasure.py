@@ -91,8 +91,7 @@ class Erasing:
 
     async def go_on(self) -> None:
         """Forget what is left to forget of anybody."""
-        for username in await self._store.read(unfinished):
-            await self.forget(username)
+        await self._chores.for_each(await self._store.read(unfinished), self.forget)
 
     async def forget(self, username: str) -> None:
         """Forget all about a member whose erasure has begun, as far as the disk allows now."""

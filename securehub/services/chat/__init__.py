@@ -261,9 +261,11 @@ class Chat:
 
     async def forget_old(self) -> None:
         """Delete the messages that rooms keep no longer."""
-        for room in await self.store.read(retention.limited):
-            while await self.store.transact(retention.forget, room, at=self.clock.now()):
-                await self.chores.others_first()
+        await self.chores.for_each(await self.store.read(retention.limited), self._forget_old_of)
+
+    async def _forget_old_of(self, room: str) -> None:
+        while await self.store.transact(retention.forget, room, at=self.clock.now()):
+            await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:
         if place == f"@{session.member}":
