@@ -285,13 +285,13 @@ class QueueTests(Shopping):
         for most, refused in ((4, False), (3, True)):
             self.patch(selling, "MOST_LINES", most)
             asked = (
-                (selling.pack_list, ("bob",), {}),
-                (selling.best_sellers, ("bob", self.at), {"limit": 9}),
-                (selling.export, ("bob", None, None), {"zone": UTC}),
+                (selling.pack_list, ("bob",), {}, "advance those first"),
+                (selling.best_sellers, ("bob", self.at), {"limit": 9}, "ask for a shorter time"),
+                (selling.export, ("bob", None, None), {"zone": UTC}, "ask for a shorter time"),
             )
-            for rule, args, given in asked:
+            for rule, args, given, instead in asked:
                 if refused:
-                    self.assertRaises(LimitExceeded, self.ask, rule, *args, **given)
+                    self.assertIn(instead, str(self.assertRaises(LimitExceeded, self.ask, rule, *args, **given)))
                 else:
                     self.ask(rule, *args, **given)
 

@@ -223,7 +223,7 @@ def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
     @raise LimitExceeded: there are too many orders in the queue.
     """
     rows: dict[str, PackRow] = {}
-    for number, order in _orders(tx, seller, None, None, (True,)):
+    for number, order in _orders(tx, seller, None, None, (True,), instead="advance those first that are delivered"):
         if order.status not in TO_PACK:
             continue
         for line in order.lines:
@@ -309,10 +309,18 @@ _COLUMNS = (
 
 
 def _orders(
-    tx: ReadTransaction, seller: str, start: datetime | None, end: datetime | None, open_or_over: Iterable[bool] = (True, False)
+    tx: ReadTransaction,
+    seller: str,
+    start: datetime | None,
+    end: datetime | None,
+    open_or_over: Iterable[bool] = (True, False),
+    *,
+    instead: str = "ask for a shorter time",
 ) -> Iterator[tuple[int, Order]]:
     """
     The orders that were placed with a seller from the start on and before the end, those in the queue first.
+
+    @param instead: what to do where there are too many.
 
     @raise LimitExceeded: there are too many.
     """
@@ -325,7 +333,7 @@ def _orders(
             count += 1
             lines += len(order.lines)
             if count > MOST_ROWS or lines > MOST_LINES:
-                raise LimitExceeded(f"there are more than {MOST_ROWS} orders, or {MOST_LINES} lines in them; ask for a shorter time")
+                raise LimitExceeded(f"there are more than {MOST_ROWS} orders, or {MOST_LINES} lines in them; {instead}")
             yield int(key), order
 
 
