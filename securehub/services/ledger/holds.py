@@ -20,6 +20,7 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services.ledger import limits, movement, pending, words
+from securehub.services.ledger.accounts import party_account
 from securehub.services.ledger.booking import When, booking, future
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.ledger.watching import Watcher
@@ -324,8 +325,10 @@ def capture(
 
     @raise LimitExceeded: more than is held.
     @raise Conflict: the hold has ended.
+    @raise NotFound: the payee is erased, and the hold has not ended yet.
     """
     held = _open_hold(tx, number, by, at)
+    party_account(tx, held.target)
     money = held.money
     units = held.units if amount is None else money.units(amount)
     if units > held.units:

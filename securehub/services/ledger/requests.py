@@ -18,7 +18,7 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services.ledger import movement, pending, words
-from securehub.services.ledger.accounts import first_account, own_account
+from securehub.services.ledger.accounts import first_account, own_account, party_account
 from securehub.services.ledger.booking import When, booking, future
 from securehub.services.ledger.movement import Paying
 from securehub.services.ledger.records import Account
@@ -282,10 +282,13 @@ def accept(
     @param source: the number of one of the payer's accounts, None for the first in that currency.
 
     @raise Conflict: the request has ended.
+    @raise NotFound: whoever asked is erased.
     """
     request = _open_request(tx, number, payer, "payer", at)
     source = first_account(tx, payer, request.currency) if source is None else own_account(tx, payer, source)
-    paying = Paying(source, tx.fetch(Account, source), request.target, tx.fetch(Account, request.target), request.units)
+    # Whoever asked may be erased, and the request not have ended yet.
+    target = party_account(tx, request.target)
+    paying = Paying(source, tx.fetch(Account, source), target, tx.fetch(Account, target), request.units)
     reference = f"request/{number}"
     paid = movement.spend(tx, paying, "transfer", request.memo, at=at, zone=zone, reference=reference, watchers=watchers)
     _end(tx, number, replace(request, state="accepted", transfer=paid.transfer), [request.payee])
