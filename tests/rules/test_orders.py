@@ -347,6 +347,13 @@ class ReturnTests(Shopping):
         self.do(put, "alice", replace(Member(0), erased=self.at))
         self.refused(NotFound, "no member alice", stepping.refund, number, None, None, "", "bob", on_stock=True, **self.booking)
 
+    def test_erased_seller(self) -> None:
+        """Nothing is paid back out of the credit line of somebody who is erased."""
+        number = self.order("cake", 2).order
+        self.do(limits.set_limits, "bob", {"credit": amount("100")}, at=self.at, zone=UTC)
+        self.do(put, "bob", Member(0, erased=self.at))
+        self.refused(NotFound, "no member bob", stepping.refund, number, None, None, "", "tom", on_stock=True, **self.booking)
+
     def test_reversing(self) -> None:
         """Neither the payment of an order nor a refund can be undone beside it."""
         number = self.order("cake", 2).order
