@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.auth import export
 from securehub.services.ledger import memory
+from securehub.services.ledger.records import Account
+from securehub.store.transaction import ReadTransaction
 from tests.authenticator import code, identity
+from tests.store.setting import at_once
 from tests.world import PASSWORD, Client, World
 
 PAYMENTS = 2 * memory.AT_ONCE + 20
@@ -194,6 +197,17 @@ class Much(SynchronousTestCase):
         text = json.dumps(self.export(self.alice))
         for secret in ("$argon2", "digest", "used", "fresh", PASSWORD):
             self.assertNotIn(secret, text)
+
+    def test_nobody_watches(self) -> None:
+        """Their accounts are watched for nobody's budget any more."""
+
+        def watched(tx: ReadTransaction) -> dict[str, bool]:
+            return {account.owner: account.watched for _, account in tx.scan(Account)}
+
+        self.alice.ask("budget.rule_add wants payee=bob")
+        self.assertTrue(at_once(self.world.hub.store.read(watched))["alice"])
+        self.operator.ask("admin.erase alice")
+        self.assertFalse(at_once(self.world.hub.store.read(watched))["alice"])
 
     def test_a_name_is_never_given_away(self) -> None:
         """Also after a restart."""

@@ -627,7 +627,7 @@ class MemoryTests(Shopping):
             for sku in skus:
                 self.do(catalogue.set_item, "bob", sku, one, CURRENCIES["USD"], limit=999)
             self.quote(*(each for sku in skus for each in (sku, 1)))
-        for number in range(memory.AT_ONCE):
+        for _ in range(memory.AT_ONCE):
             self.order("sku0-0", 1, note="a note")
             self.item("sku0-0", add=1)
 
