@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -430,9 +433,11 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     wallet = tx.get(Wallet, owner) or Wallet(())
     places = [_place(account, is_open) for account, _ in wallet.accounts for is_open in ((True, False) if ended else (True,))]
     end = None if before is None else _key(before)
-    found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
-    keys = sorted(found, reverse=True)
-    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    # Of each account no more is looked at than is listed: there may be a hundred, with thousands of holds each.
+    merged = merge(*(tx.beneath(Hold, place, end=end, reverse=True) for place in places), key=itemgetter(0), reverse=True)
+    # One for oneself is found beneath both accounts.
+    found = list(islice((next(same) for _, same in groupby(merged, itemgetter(0))), limit + 1))
+    return Listing([row(int(key), each) for key, each in found[:limit]], more=len(found) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
