@@ -214,11 +214,13 @@ class HoldTests(Money):
             return holds.holds_of(Counting(), "alice", ended=True, limit=limit, before=before), len(looked_at)
 
         numbers: list[int] = []
-        while not numbers or page.more:
+        more = True
+        while more:
             page, count = self.ask(listed, 4, numbers[-1] if numbers else None)
             # Each of these is found beneath two of the four accounts.
             self.assertLessEqual(count, 2 * (4 + 1) + 4)
             numbers += [row.hold for row in page.items]
+            more = page.more
         self.assertEqual(numbers, sorted(numbers, reverse=True))
         self.assertEqual(len(set(numbers)), 15)
 
