@@ -163,13 +163,20 @@ def held(tx: ReadTransaction, ticket: int, by: str) -> Case:
     @raise Conflict: it waits, is closed, or somebody else sees to it.
     """
     case = as_agent(tx, ticket, by)
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
+    _refuse_closed(ticket, case)
     if not case.agent:
         raise Conflict(f"ticket {ticket} waits; take it first")
     if case.agent != by:
         raise Conflict(f"{case.agent} sees to ticket {ticket}")
     return case
+
+
+def _refuse_closed(ticket: int, case: Case) -> None:
+    """
+    @raise Conflict: the case is closed.
+    """
+    if case.closed is not None:
+        raise Conflict(f"ticket {ticket} is closed")
 
 
 def about_order(tx: ReadTransaction, order: int) -> tuple[int, Case] | None:
@@ -287,8 +294,7 @@ def take(tx: Transaction, ticket: int, by: str, session: int, *, at: datetime) -
     @raise Conflict: it is closed, or somebody sees to it.
     """
     case = as_agent(tx, ticket, by)
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
+    _refuse_closed(ticket, case)
     if case.agent == by:
         raise Conflict(f"you see to ticket {ticket} already")
     if case.agent and can_see_to_it(tx, case.agent):
@@ -308,7 +314,7 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
     """
     case = as_agent(tx, ticket, by)
     if case.agent != by and case.agent and members.has_role(tx, by, "admin"):
-        refuse_closed(ticket, case)
+        _refuse_closed(ticket, case)
     else:
         case = held(tx, ticket, by)
     if to is not None:
@@ -316,14 +322,6 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
     if note:
         case = put_note(tx, ticket, case, Message(at, by, note), session)
     return _put_step(tx, ticket, replace(case, agent=to or ""), Step(at, "passed", by, case.seq, to or ""), session)
-
-
-def refuse_closed(ticket: int, case: Case) -> None:
-    """
-    @raise Conflict: the case is closed.
-    """
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
 
 
 def _refuse_receiver(tx: ReadTransaction, ticket: int, case: Case, to: str) -> None:
