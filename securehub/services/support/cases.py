@@ -26,9 +26,9 @@ from securehub.services.support.records import (
     Tickets,
     case_key,
     noted_in,
-    order_key,
     said_in,
 )
+from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_MESSAGES = 1_000
@@ -181,7 +181,7 @@ def _refuse_closed(ticket: int, case: Case) -> None:
 
 def about_order(tx: ReadTransaction, order: int) -> tuple[int, Case] | None:
     """The open case about an order, with the number of its ticket; None if there is none."""
-    found = tx.get(CaseOfOrder, order_key(order))
+    found = tx.get(CaseOfOrder, number_key(order))
     return None if found is None else (found.ticket, fetch(tx, found.ticket))
 
 
@@ -221,7 +221,7 @@ def ask(
     ticket = tx.number("ticket")
     tx.put(username, Tickets((*mine.tickets, ticket)))
     if order is not None:
-        tx.put(order_key(order), CaseOfOrder(ticket))
+        tx.put(number_key(order), CaseOfOrder(ticket))
     case = Case(username, at, seq=0, changed=at, last=username, order=order)
     return _asked(ticket, say(tx, ticket, case, Message(at, username, text), session))
 
@@ -389,7 +389,7 @@ def let_go(tx: Transaction, ticket: int, case: Case) -> None:
     else:
         tx.delete(Tickets, case.customer)
     if case.order is not None:
-        tx.delete(CaseOfOrder, order_key(case.order))
+        tx.delete(CaseOfOrder, number_key(case.order))
 
 
 def rate(tx: Transaction, ticket: int, username: str, stars: int, comment: str) -> None:
