@@ -15,7 +15,7 @@ import msgspec
 
 from securehub import members
 from securehub.command import AUDITED_ROLES, Audited, Command
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 Whose = Callable[[ReadTransaction, str], str]
@@ -75,17 +75,13 @@ class Act(NamedTuple):
         return cls(at, by, command.name, target, shown, whose, command.audited is Audited.OF_POWER)
 
 
-def audit_key(number: int) -> str:
-    return f"{number:015d}"
-
-
 def audited(tx: Transaction, act: Act, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Run a rule, and note the act that it belongs to. A refusal of the rule leaves no entry."""
     noted = not act.by_right or any(members.has_role(tx, act.by, role) for role in AUDITED_ROLES)
     target = act.whose(tx, act.target)
     result = rule(tx, *args, **kwargs)
     if noted:
-        tx.put(audit_key(tx.number("audit")), Audit(act.at, act.by, act.command, target, act.arguments))
+        tx.put(number_key(tx.number("audit")), Audit(act.at, act.by, act.command, target, act.arguments))
     return result
 
 

@@ -299,6 +299,14 @@ Those that a reload takes from the file; whoever uses one looks it up each time.
 started: of the store, the threads, the declarations of commands; or, as the time zone, must not change in the middle of a day.
 """
 
+MOST_OF_A_MEMBER = 230
+"""
+Accounts, certificates and sessions of one member, together: one transaction, which has at most 256 records, erases the member, and it looks
+at all accounts and ends all that lets the member in.
+"""
+
+_OF_A_MEMBER = ("accounts_per_member", "certificates_per_member", "sessions_per_member")
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -327,6 +335,9 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
             currencies.units(values[name])
         except ValueError as error:
             raise BadSetting(f"{name} = {texts[name]}: {error}") from None
+    together = sum(values[name] for name in _OF_A_MEMBER)
+    if together > MOST_OF_A_MEMBER:
+        raise BadSetting(f"{', '.join(_OF_A_MEMBER)}: {together} together; {MOST_OF_A_MEMBER} are allowed, as one step ends all")
     if (values["certificate"] is None) != (values["key"] is None):
         raise BadSetting("certificate and key: give both, or none")
     return values

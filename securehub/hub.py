@@ -34,7 +34,6 @@ from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
 from securehub.service import BadServices, parts_of, records_of
-from securehub.services.auth.tokens import Random
 from securehub.services.ledger.accounts import Numbering, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -44,7 +43,7 @@ from securehub.store.journal import JournalStore
 from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
-from securehub.vault import Vault
+from securehub.vault import Random, Vault
 
 _log = Logger()
 

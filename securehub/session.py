@@ -94,7 +94,7 @@ class Session:
         self._store = store
         self._switchboard = switchboard
         self._outbox = outbox
-        self._later: list[bytes] = []
+        self._later: list[tuple[bytes, str | None]] = []
         self._channels: dict[str, None] = {}
         self._running = False
         self._writes = False
@@ -221,7 +221,7 @@ class Session:
         self._switchboard.listen(EVERYBODY, self)
         await self._tune_in(username)
         for event in await self._store.read(_greeting_of, username, self._switchboard.greetings):
-            self.hear(encode(event, self.speaks_json))
+            self.hear(encode(event, self.speaks_json), event.series)
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
@@ -292,6 +292,8 @@ class Session:
         @param channel: where the series is announced.
         """
         self._switchboard.hold_back(channel, series, self)
+        # What came in the middle of a long batch is in one of the pages, too.
+        self._later = [each for each in self._later if each[1] != series]
         earlier = self.catching_up.get(series)
         if earlier is not None:
             after = min(after, earlier.after)
@@ -372,19 +374,19 @@ class Session:
         self._wrote = False
         if self._later:
             later, self._later = self._later, []
-            for event in later:
-                self._outbox.event(event)
+            for events, _ in later:
+                self._outbox.event(events)
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
             self._said_bye = True
 
-    def hear(self, events: bytes) -> None:
+    def hear(self, events: bytes, series: str | None) -> None:
         """Send events that are settled, after the reply of the command that is running."""
         if not self.hears or self.leaving:
             return
         if self._running:
-            self._later.append(events)
+            self._later.append((events, series))
         else:
             self._outbox.deliver(events)
 

@@ -185,14 +185,14 @@ def _shown(value: object) -> str:
     return "-" if value in ("", None) else str(value)
 
 
-def _commit(text: str) -> int:
+def _whole(text: str) -> int:
     number = int(text)
     if number < 0:
         raise ValueError
     return number
 
 
-_commit.__name__ = "number of a commit"
+_whole.__name__ = "whole number"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -207,11 +207,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     common.set_defaults(place=None, until=None, file=None)
     made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
     for name in ("verify", "backup", "head", "restore"):
-        made[name].add_argument("--until", metavar="N", type=_commit, help="up to this commit; a daemon may run, but to restore")
+        made[name].add_argument("--until", metavar="N", type=_whole, help="up to this commit; a daemon may run, but to restore")
     for name in ("backup", "drill", "keys"):
         made[name].add_argument("--backups", metavar="DIR", dest="place", help="where backups are kept")
-    made["backup"].add_argument("--kept", metavar="N", type=int, default=0, help="remove all but the newest N")
-    made["keys"].add_argument("--archive-days", metavar="N", type=int, help="in place of the setting archive_days")
+    made["backup"].add_argument("--kept", metavar="N", type=_whole, default=0, help="remove all but the newest N")
+    made["keys"].add_argument("--archive-days", metavar="N", type=_whole, help="in place of the setting archive_days")
     made["restore"].add_argument("file", metavar="BACKUP", help="the directory of the backup")
     made["export"].add_argument("file", metavar="FILE", nargs="?", help="the file to write; the standard output if none is given")
     made["import"].add_argument("file", metavar="FILE", help="the file that export wrote")

@@ -31,8 +31,12 @@ class Listener(Protocol):
     number: int
     speaks_json: bool
 
-    def hear(self, events: bytes) -> None:
-        """Take events that are settled."""
+    def hear(self, events: bytes, series: str | None) -> None:
+        """
+        Take events that are settled.
+
+        @param series: of which all of them are; None for those of none.
+        """
 
     def tune(self, channel: str, on: bool) -> None:
         """Listen to a channel, or do so no more."""
@@ -163,16 +167,16 @@ class Run:
         """Tell all of them; in a form in which nobody listened before, if somebody has changed to that."""
         self._close()
         as_text = as_json = None
-        but = self._but
+        but, series = self._but, self._series
         for listener in self._listeners:
             if listener.number == but:
                 continue
             if listener.speaks_json:
                 as_json = as_json or b"".join([form or encode(event, True) for _, event, _, _, form in self._said])
-                listener.hear(as_json)
+                listener.hear(as_json, series)
             else:
                 as_text = as_text or b"".join([form or encode(event, False) for _, event, _, form, _ in self._said])
-                listener.hear(as_text)
+                listener.hear(as_text, series)
 
     def lose(self) -> None:
         """What was said is undone, and nobody is told."""

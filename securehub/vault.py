@@ -28,7 +28,7 @@ _NONCE_BYTES = 12
 
 
 class Random(Protocol):
-    """Where keys and nonces come from."""
+    """Where keys, nonces and tokens come from."""
 
     def randbytes(self, n: int, /) -> bytes: ...
 

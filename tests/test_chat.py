@@ -195,6 +195,20 @@ class CatchingUpTests(Room):
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
+    def test_at_the_end_of_a_long_batch(self) -> None:
+        """What came while others had their turn in the middle of it is among that with which one catches up, and comes once."""
+        params: list[dict[str, Any]] = [{"method": "chat.log", "params": {"room": "lobby", "limit": 200}}]
+        params += [{"method": "hub.ping"}, {"method": "chat.join", "params": {"room": "lobby", "since": self.COUNT}}]
+        self.alice.ask("SAY lobby earlier")
+        self.silence()
+        self.world.disk_waits = True
+        self.alice.send("SAY lobby meanwhile")
+        self.world.time.callLater(0, self.world.worker.step)
+        self.bob.send(json.dumps([{"jsonrpc": "2.0", "id": number} | each for number, each in enumerate(params)]))
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(self.numbers(self.bob.received()[1:]), [self.COUNT + 1, self.COUNT + 2])
+
     def test_asked_again_in_the_middle(self) -> None:
         """Whoever asks for less while more is on its way is not sent less: the first answer has promised it."""
         self.bob.transport.stop_reading()

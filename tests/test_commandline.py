@@ -75,6 +75,14 @@ class Commands(SynchronousTestCase):
         self.assertEqual(status, 2)
         self.assertIn("Move it away", complaints)
 
+    def test_wrong_numbers(self) -> None:
+        """How many backups are kept, and for how many days the archive is, is no number below zero: that would remove the oldest one."""
+        made = Path(str(self.found("backup")["backup"]))
+        for wrong in ("-1", "1.5", "x", ""):
+            self.assertRaises(SystemExit, self.run_tool, "backup", "--kept", wrong)
+            self.assertRaises(SystemExit, self.run_tool, "keys", "--archive-days", wrong)
+        self.assertTrue(made.is_dir())
+
     def test_restore_until(self) -> None:
         """To a commit that the backup has, and no other: what is restored is never less than was asked for."""
         backup = str(self.found("backup")["backup"])

@@ -107,6 +107,16 @@ class ConfigTests(SynchronousTestCase):
                 error = self.assertRaises(BadSetting, config.settings, None, {name: text})
                 self.assertIn(name, str(error), text)
 
+    def test_too_much_of_a_member(self) -> None:
+        """Each may be much, but not all of them."""
+        most = {"accounts_per_member": "200", "sessions_per_member": "16", "certificates_per_member": "14"}
+        self.assertEqual(config.settings(None, most)["accounts_per_member"], 200)
+        error = self.assertRaises(BadSetting, config.settings, None, most | {"sessions_per_member": "17"})
+        self.assertEqual(
+            str(error),
+            "accounts_per_member, certificates_per_member, sessions_per_member: 231 together; 230 are allowed, as one step ends all",
+        )
+
     def test_bad_files(self) -> None:
         twice, lost = "[hub]\nport = 1\nport = 2\n", "[DEFAULT]\nport = 1\n"
         for content in ("port = 1\n", "[hub]\nprot = 1\n", "[limits]\nport = 1\n", twice, "[hub\n", lost):

@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.auth import export
 from securehub.services.ledger import memory
+from securehub.services.ledger.records import Account
+from securehub.store.transaction import ReadTransaction
 from tests.authenticator import code, identity
+from tests.store.setting import at_once
 from tests.world import PASSWORD, Client, World
 
 PAYMENTS = 2 * memory.AT_ONCE + 20
@@ -218,8 +221,49 @@ class Much(SynchronousTestCase):
         for secret in ("$argon2", "digest", "used", "fresh", PASSWORD):
             self.assertNotIn(secret, text)
 
+    def test_nobody_watches(self) -> None:
+        """Their accounts are watched for nobody's budget any more."""
+
+        def watched(tx: ReadTransaction) -> dict[str, bool]:
+            return {account.owner: account.watched for _, account in tx.scan(Account)}
+
+        self.alice.ask("budget.rule_add wants payee=bob")
+        self.assertTrue(at_once(self.world.hub.store.read(watched))["alice"])
+        self.operator.ask("admin.erase alice")
+        self.assertFalse(at_once(self.world.hub.store.read(watched))["alice"])
+
     def test_a_name_is_never_given_away(self) -> None:
         """Also after a restart."""
         self.operator.ask("admin.erase alice")
         self.world.restart()
         self.assertEqual(self.world.connect().ask(f"CREATE alice {PASSWORD}")[-1], "ERR exists the name alice is taken")
+
+
+class NotYetForgotten(SynchronousTestCase):
+    """Alice is erased, and the disk is full before what is open with her has ended."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.operator = self.world.operator()
+        self.alice, self.bob = self.world.member("alice"), self.world.member("bob")
+        self.operator.ask("DEPOSIT bob 50")
+        self.alice.ask("ledger.request bob 20 for the tea")
+        self.bob.ask("ledger.hold alice 10")
+        self.operator.send("admin.erase alice")
+        self.world.time.advance(0)
+        self.world.worker.step()
+        self.world.directory.fail(OSError(errno.ENOSPC, "full"), times=None)
+        self.world.settle()
+        self.world.directory.heal()
+        self.world.elapse(2)
+        self.assertEqual(self.world.hub.store.counts()["erasure"], 1)
+
+    def test_request(self) -> None:
+        """Nobody pays into an account that is nobody's."""
+        self.assertEqual(self.bob.ask("ledger.accept 1"), ["ERR not-found there is no account 999000000000000014"])
+
+    def test_hold(self) -> None:
+        """Nor does a treasurer take money out of a hold for it."""
+        operator = self.world.operator()
+        self.assertEqual(operator.ask("ledger.capture 1"), ["ERR not-found there is no account 999000000000000014"])
+        self.assertIn("OK", operator.ask("ledger.release 1")[-1])

@@ -85,7 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
     | {"once", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
-    | {"services.auth.tokens", "services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
+    | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
     | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
     "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "refusals", "service", "vault"}
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},

@@ -47,7 +47,7 @@ class Ear:
         self.anew = 0
         self._switchboard = switchboard
 
-    def hear(self, events: bytes) -> None:
+    def hear(self, events: bytes, series: str | None) -> None:
         self.heard.append(events)
 
     def tune(self, channel: str, on: bool) -> None:

@@ -22,7 +22,7 @@ import msgspec
 from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse, RealDisk
 from securehub.store.files import TEMPORARY, RealDirectory
-from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.recovery import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
 
 LIST = "backup.json"
 FORMAT = 1
@@ -265,7 +265,7 @@ def _copy_snapshots(directory: RealDirectory, target: Path, number: int, ending:
     """Those that are of use with the journal up to a commit."""
     copied = {}
     for name in snapshot_names(directory.names()):
-        if int(name[9:-6]) <= number:
+        if number_of(name) <= number:
             # The daemon may have removed it meanwhile, for a newer one.
             with suppress(FileNotFoundError):
                 copied[name] = _copy_file(directory.lines(name), target / (name + ending), name)

@@ -15,7 +15,7 @@ from securehub.store import line as lines
 from securehub.store.files import Directory
 from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
-from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.recovery import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
 from securehub.store.snapshot import Head, read_head, stored
 
 
@@ -180,7 +180,7 @@ class Journal:
             if not self.number:
                 self.heads = genesis
                 return
-            if not any(int(name[9:-6]) >= self.number for name in snapshot_names(self._directory.names())):
+            if not any(number_of(name) >= self.number for name in snapshot_names(self._directory.names())):
                 raise Broken(segment.file, 1, f"it begins after commit {self.number}, and neither journal nor snapshot has what was before")
             self.trusted = False
             self.notes.append(f"what was before commit {self.number} has been removed; the first line of {segment.file} is taken on trust")

@@ -82,9 +82,9 @@ class _Batch:
 
     __slots__ = ("group", "position", "size", "undo")
 
-    def __init__(self, at: datetime, synced: int) -> None:
+    def __init__(self, at: datetime, synced: int, number: int) -> None:
         self.position = Position()
-        self.group = lines.Group(at, synced)
+        self.group = lines.Group(at, synced, number)
         self.undo: list[Any] = []
         self.size = 0
 
@@ -332,7 +332,7 @@ class JournalStore:
             self._announcer.deliver(prepared)
 
     def _gather(self, at: datetime) -> _Batch:
-        self._gathering = batch = _Batch(at, self._synced)
+        self._gathering = batch = _Batch(at, self._synced, self._number)
         self._gate.position = batch.position
         if self._in_flight is None:
             # Not at once: whoever else has something to commit in this turn of the reactor shares the sync.

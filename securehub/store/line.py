@@ -123,16 +123,16 @@ class Group:
 
     @ivar at: when the first of them was made.
     @ivar synced: see L{Commit}; the same for all of them.
-    @ivar number: of the newest of them.
+    @ivar number: of the newest of them; as long as there is none, of the commit before.
     @ivar bodies: each as JSON, still without its hash.
     """
 
     __slots__ = ("at", "bodies", "number", "synced")
 
-    def __init__(self, at: datetime, synced: int) -> None:
+    def __init__(self, at: datetime, synced: int, number: int) -> None:
         self.at = at
         self.synced = synced
-        self.number = 0
+        self.number = number
         self.bodies: list[bytes] = []
 
     def add(self, changes: list[tuple[str, str, Raw]], drawn: dict[str, int], number: int, at: datetime) -> int:

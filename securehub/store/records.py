@@ -40,6 +40,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         return ()
 
 
+def number_key(number: int) -> str:
+    """Under which key a record is kept that has a number of up to 15 digits: such keys are in the order of the numbers."""
+    return f"{number:015d}"
+
+
 R = TypeVar("R", bound=Record)
 Encoder = Callable[[Record], bytes]
 Decoder = Callable[[bytes], Any]

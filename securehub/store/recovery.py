@@ -66,6 +66,13 @@ def snapshot_name(number: int) -> str:
     return f"snapshot-{number:015d}.jsonl"
 
 
+def number_of(snapshot: str) -> int:
+    """The number in a snapshot's name: of the last commit that it covers."""
+    found = _SNAPSHOT.fullmatch(snapshot)
+    assert found is not None, snapshot
+    return int(found[1])
+
+
 def snapshot_names(names: list[str]) -> list[str]:
     """The snapshots among the files, the newest last."""
     return sorted(filter(_SNAPSHOT.fullmatch, names))

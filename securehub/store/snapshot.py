@@ -71,11 +71,7 @@ _decode_row = msgspec.json.Decoder(Row).decode
 
 
 def chunks(head: Head, collections: Iterable[Collection | ExpiringCollection]) -> Iterator[bytes]:
-    """
-    The bytes of a snapshot file, in pieces of some hundred kilobytes.
-
-    The last one ends with the digest, which L{digest_of} gets out of it.
-    """
+    """The bytes of a snapshot file, in pieces of some hundred kilobytes; the last one ends with the digest."""
     return sealed(head, (row for collection in collections for row in _rows(collection)))
 
 
@@ -103,11 +99,6 @@ def row(collection: bytes, key: str, record: bytes, began: int | None = None) ->
     if began is None:
         return b"[%b,%b,%b]\n" % (collection, _encode(key), record)
     return b"[%b,%b,%b,%d]\n" % (collection, _encode(key), record, began)
-
-
-def digest_of(last_chunk: bytes) -> str:
-    """The digest of a snapshot, out of its last line."""
-    return _decode_end(last_chunk).digest
 
 
 def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | ExpiringCollection]) -> tuple[Head, str]:

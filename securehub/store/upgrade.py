@@ -80,7 +80,7 @@ def _commit(directory: Directory, state: Recovered, forms: dict[str, int], chang
     rest = iter(changes)
     number = state.number
     while batch := list(islice(rest, MAX_RECORDS)):
-        group = lines.Group(at, number)
+        group = lines.Group(at, number, number)
         number += 1
         group.add(batch, {}, number, at)
         writer.append(group)

@@ -20,7 +20,7 @@ from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey, check_sealed
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder
-from securehub.store.recovery import snapshot_names
+from securehub.store.recovery import number_of, snapshot_names
 
 
 class Invariant(Protocol):
@@ -105,7 +105,7 @@ class _Verification:
 
     def run(self) -> Verified:
         journal = Journal(self._directory, self._until)
-        names = {int(name[9:-6]): name for name in snapshot_names(self._directory.names())}
+        names = {number_of(name): name for name in snapshot_names(self._directory.names())}
         snapshots = {number: name for number, name in names.items() if self._until is None or number <= self._until}
         waiting = dict(snapshots)
         key: FileKey | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from securehub import arguments
-from securehub.audit import Act, Audit, audit_key, audited
+from securehub.audit import Act, Audit, audited
 from securehub.command import ADMIN, Command, command, declared_by, named, optional, prompted
 from securehub.members import Member
 from securehub.money import Amount
@@ -16,6 +16,7 @@ from securehub.refusals import NotFound
 from securehub.services.admin.audit import AT_ONCE, entries, forget, remembered
 from securehub.services.admin.roles import change_role
 from securehub.services.ledger.accounts import whose
+from securehub.store.records import number_key
 from tests.rules.setting import RECORDS, Rules
 from tests.store.setting import BEGIN
 
@@ -93,7 +94,7 @@ class AuditTests(Rules):
     def test_with_the_effect(self) -> None:
         granted = self.do(audited, act(), change_role, "bob", "seller", True)
         self.assertEqual(granted.roles, ("member", "seller"))
-        self.assertEqual(self.setting.get(Audit, audit_key(1)), Audit(*act()[:5]))
+        self.assertEqual(self.setting.get(Audit, number_key(1)), Audit(*act()[:5]))
 
     def test_without(self) -> None:
         """A rule that refuses leaves nothing."""
@@ -126,7 +127,7 @@ class AuditTests(Rules):
         """What was done to a member, and what they did; page by page as at once."""
         for target in ("bob", "carol", "", "bob"):
             self.do(audited, act()._replace(target=target), change_role, "bob", "seller", True)
-        self.assertEqual([each.key for each in self.ask(remembered, "bob", "", 10)], [audit_key(1), audit_key(4)])
+        self.assertEqual([each.key for each in self.ask(remembered, "bob", "", 10)], [number_key(1), number_key(4)])
         whole = self.ask(remembered, "alice", "", 10)
         self.assertEqual([each.values["entry"] for each in whole], [1, 2, 3, 4])
         self.assertEqual(self.ask(remembered, "alice", "", 3) + self.ask(remembered, "alice", whole[2].key, 3), whole)

@@ -4,12 +4,14 @@ Holds: what is held cannot be spent, is taken at most once, and comes back to th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from securehub.agenda import Due
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
+from securehub.reply import Listing
 from securehub.services.ledger import books, holds, movement
 from securehub.services.ledger.holds import Captured, Held, Hold
 from securehub.services.ledger.movement import InsufficientFunds
@@ -191,11 +193,43 @@ class HoldTests(Money):
         self.assertEqual(([row.hold for row in page.items], page.more), ([made[2], made[1]], True))
         self.assertEqual(self.states("mary"), [])
 
+    def test_a_page_of_many(self) -> None:
+        """However many accounts and holds there are, no more of these are looked at than are listed, and one of each account."""
+        for number in range(3):
+            account = self.open("alice", f"account {number}")
+            for _ in range(5):
+                self.do(holds.release, self.hold("1", to=account).hold, "alice")
+
+        def listed(tx: Any, limit: int, before: int | None) -> tuple[Listing[holds.HoldRow], int]:
+            looked_at = []
+
+            class Counting:
+                get = tx.get
+
+                def beneath(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+                    for each in tx.beneath(*args, **kwargs):
+                        looked_at.append(each)
+                        yield each
+
+            return holds.holds_of(Counting(), "alice", ended=True, limit=limit, before=before), len(looked_at)
+
+        numbers: list[int] = []
+        more = True
+        while more:
+            page, count = self.ask(listed, 4, numbers[-1] if numbers else None)
+            # Each of these is found beneath two of the four accounts.
+            self.assertLessEqual(count, 2 * (4 + 1) + 4)
+            numbers += [row.hold for row in page.items]
+            more = page.more
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+        self.assertEqual(len(set(numbers)), 15)
+
     def test_between_own_accounts(self) -> None:
         """A hold for oneself is listed, and told, once."""
         savings = self.open("alice", "savings")
         made = self.hold("5", to=savings)
         self.assertEqual(len(self.states("alice")), 1)
+        self.assertFalse(self.ask(holds.holds_of, "alice", ended=True, limit=1, before=None).more)
         self.heard()
         self.do(holds.expire, f"{made.hold:015d}", at=self.at)
         self.assertEqual(len(self.heard()), 1)

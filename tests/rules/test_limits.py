@@ -89,6 +89,16 @@ class LimitTests(Money):
         self.refused_pay(LimitExceeded, "30.00 USD of 30.00 USD", "alice", "bob", "0.01")
         self.assertEqual(self.limits_of("alice").spent, "30.00")
 
+    def test_whatever_comes_between(self) -> None:
+        """What was paid is counted as it is paid, and not looked for among all that came in since."""
+        self.patch(limits, "LOOKED_AT", 2)
+        self.limit("alice", day="30")
+        for _ in range(3):
+            self.pay("alice", "bob", "10")
+            for _ in range(3):
+                self.pay("bob", "alice", "1")
+        self.refused_pay(LimitExceeded, "30.00 USD of 30.00 USD", "alice", "bob", "0.01")
+
     def test_the_next_day(self) -> None:
         """A day is one of the hub's time zone."""
         self.zone = ZoneInfo("America/Mexico_City")

@@ -347,6 +347,13 @@ class ReturnTests(Shopping):
         self.do(put, "alice", replace(Member(0), erased=self.at))
         self.refused(NotFound, "no member alice", stepping.refund, number, None, None, "", "bob", on_stock=True, **self.booking)
 
+    def test_erased_seller(self) -> None:
+        """Nothing is paid back out of the credit line of somebody who is erased."""
+        number = self.order("cake", 2).order
+        self.do(limits.set_limits, "bob", {"credit": amount("100")}, at=self.at, zone=UTC)
+        self.do(put, "bob", Member(0, erased=self.at))
+        self.refused(NotFound, "no member bob", stepping.refund, number, None, None, "", "tom", on_stock=True, **self.booking)
+
     def test_reversing(self) -> None:
         """Neither the payment of an order nor a refund can be undone beside it."""
         number = self.order("cake", 2).order
@@ -611,6 +618,27 @@ class MemoryTests(Shopping):
         orders = [self.found(number + 1) for number in range(90)]
         self.assertEqual({(order.note, order.deliver_to, order.customer, order.total) for order in orders}, {("", "", "alice", 250)})
         self.assertEqual((self.stock("cake"), self.ask(everything, Due)), (10, []))
+
+    def test_large_quotes(self) -> None:
+        """However much a member has reserved, no step touches more records than a service may."""
+        one = catalogue.Draft(None, amount("0.01"), 9, *[None] * 5)
+        baskets = [[f"sku{basket}-{number}" for number in range(words.MOST_LINES)] for basket in range(quotes.MOST_QUOTES)]
+        for skus in baskets:
+            for sku in skus:
+                self.do(catalogue.set_item, "bob", sku, one, CURRENCIES["USD"], limit=999)
+            self.quote(*(each for sku in skus for each in (sku, 1)))
+        for _ in range(memory.AT_ONCE):
+            self.order("sku0-0", 1, note="a note")
+            self.item("sku0-0", add=1)
+
+        def counted(tx: Any, after: str) -> tuple[str | None, int]:
+            return memory.forget(tx, "alice", after), len(tx.staged)
+
+        after: str | None = ""
+        while after is not None:
+            after, count = self.do(counted, after)
+            self.assertLessEqual(count, 200)
+        self.assertEqual(({self.stock(sku) for skus in baskets for sku in skus}, self.ask(everything, Due)), ({9}, []))
 
     def test_seller(self) -> None:
         for number in range(3):

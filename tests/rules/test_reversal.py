@@ -10,6 +10,7 @@ from typing import Any
 from securehub.members import Member
 from securehub.refusals import Conflict, NotFound
 from securehub.services.ledger import books, holds
+from securehub.services.ledger.limits import set_limits
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Transfer, transfer_key
 from securehub.services.ledger.reversal import Reversed, reverse
@@ -77,6 +78,19 @@ class ReversalTests(Money):
         withdrawn = self.withdraw("bob", "5").transfer
         self.reverse(withdrawn)
         self.assertEqual(self.balance("bob"), "20.00")
+
+    def test_erased(self) -> None:
+        """Nothing goes back to somebody who is erased, nor is it taken from them, be it that they had a credit line."""
+        self.do(set_limits, "bob", {"credit": amount("100")}, at=self.at, zone=UTC)
+        self.pay("bob", "alice", "20")
+        back = self.pay("alice", "bob", "5").transfer
+        self.pay("bob", "alice", "5")
+        self.do(put, "bob", Member(2, erased=self.at))
+        self.refused_reverse(Conflict, f"the member of account {self.bob} is erased", self.paid)
+        self.refused_reverse(Conflict, f"the member of account {self.bob} is erased", back)
+        self.do(put, "bob", Member(2))
+        self.do(put, "alice", Member(3, erased=self.at))
+        self.refused_reverse(Conflict, f"the member of account {self.alice} is erased", self.paid)
 
     def test_no_such_transfer(self) -> None:
         self.refused_reverse(NotFound, "no transfer", 99)

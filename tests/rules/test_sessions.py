@@ -7,23 +7,29 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 from securehub.agenda import Due
+from securehub.config import MOST_OF_A_MEMBER
 from securehub.event import End
 from securehub.members import Member, Visits
+from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
 from securehub.services.ledger import books, holds, limits, memory, movement, requests, schedules
+from securehub.services.ledger.accounts import open_account
 from securehub.services.ledger.holds import Hold
 from securehub.services.ledger.records import Title, Transfer, Wallet, transfer_key
 from securehub.services.ledger.requests import Request
 from securehub.services.ledger.schedules import Schedule
+from securehub.services.orders import memory as orders
 from securehub.switchboard import member
-from tests.rules.setting import Rules, amount
+from tests.rules.setting import CURRENCIES, NUMBERING, Rules, amount
 from tests.rules.test_auth import HASH, LIFETIMES, Logging
 from tests.store.setting import everything
+
+USD = CURRENCIES.default
 
 
 class Sessions(Logging):
@@ -330,6 +336,22 @@ class Erased(Logging):
         self.do(memory.forget, "alice", "")
         self.assertEqual([self.setting.get(Wallet, key) for key in ("alice", "erased alice")], [None, None])
         self.assertEqual(self.setting.get(Title, number).name, "")
+
+    def test_as_much_as_there_may_be(self) -> None:
+        """One transaction ends all that lets a member in, however much the settings allow."""
+        self.create()
+        accounts, logins, registered = MOST_OF_A_MEMBER - 40, 24, 16
+        for number in range(accounts - 1):
+            self.do(open_account, "alice", f"account {number}", USD, NUMBERING, limit=999, at=self.at)
+        for _ in range(logins - 1):
+            self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
+        for number in range(registered):
+            shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
+            self.do(certificates.add, "alice", shown, limit=999, at=self.at)
+        checks = (memory.refuse_to_forget, orders.refuse_to_forget)
+        self.do(erasure.erase, "alice", checks, self.at, HASH, at=self.at)
+        counts = self.setting.store.counts()
+        self.assertEqual([counts[kind] for kind in ("family", "certificate", "certificates")], [0, 0, 0])
 
     def test_a_service_that_went_away(self) -> None:
         """An erasure that a service has not finished begins again with those that are there."""

@@ -685,6 +685,20 @@ class KeepingTests(AtTheDesk):
         self.assertEqual(self.left(), ["!2/000000000001"])
         self.forget("alice")
 
+    def test_a_customer_is_forgotten_while_a_case_goes(self) -> None:
+        """What is gone of one case is not passed over in the next one, should the days of the first end in the middle of it."""
+        for ticket in (1, 2):
+            self.support("alice")
+            self.take(ticket=ticket)
+            self.fill(ticket)
+            self.close(ticket=ticket)
+        after = self.do(memory.forget, "alice", "")
+        for what in (case_key(1), f"{case_key(1)} {retention.AT_ONCE}", f"{case_key(1)} {2 * retention.AT_ONCE}"):
+            self.do(retention.forget, what, at=self.at)
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+        self.assertEqual((self.kept(Case), self.left()), ([], []))
+
     def test_an_agent_is_forgotten(self) -> None:
         """What they wrote is blank; the cases are there."""
         self.support("alice", "alice's")

@@ -24,7 +24,7 @@ from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
-from tests.store.verifier import verify
+from tests.store.verifier import digest_of, verify
 
 LIFETIMES = {"receipt": LIFETIME}
 ONE, TWO = bytes(32), bytes(range(32))
@@ -541,7 +541,7 @@ class Keeping(SynchronousTestCase):
         self.commit(10)
         newest = self.setting.disk.files[segment_names(self.setting.disk.names())[-1]].splitlines(keepends=True)[0]
         name = snapshot_name(self.snapshots()[-1])
-        self.assertEqual(header(newest).snapshot, snapshot.digest_of(self.setting.disk.files[name].splitlines()[-1]))
+        self.assertEqual(header(newest).snapshot, digest_of(self.setting.disk.files[name]))
 
 
 class Pruning(SynchronousTestCase):

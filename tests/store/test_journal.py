@@ -120,6 +120,18 @@ class Groups(SynchronousTestCase):
         (content,) = self.setting.disk.files.values()
         self.assertIn(self.setting.store.head.encode(), content.splitlines()[-1])
 
+    def test_cannot_be_written_down(self) -> None:
+        """A key that is no text is a fault of the rule's alone: nothing of it is there, and the journal goes on where it was."""
+        self.setting.put("hall", Room())
+        self.setting.settle()
+        self.assertRaises(UnicodeEncodeError, self.setting.put, "\ud800", Room())
+        self.setting.settle()
+        self.assertEqual((self.setting.store.number, self.setting.store.synced), (1, 1))
+        setting = self.setting.reopened()
+        self.assertIsNone(setting.get(Room, "\ud800"))
+        setting.put("attic", Room())
+        self.assertEqual(setting.reopened().found.number, 2)
+
 
 class Chain(SynchronousTestCase):
     """Anybody can check a journal with a few lines of their own."""

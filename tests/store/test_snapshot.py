@@ -19,6 +19,7 @@ from securehub.store.snapshot import Head
 from tests.disk import MemoryDirectory
 from tests.store.contract import RoomTwo
 from tests.store.setting import BEGIN, FULL, LIFETIME, RECORDS, Message, Receipt, Room, Setting, everything
+from tests.store.verifier import digest_of
 
 HEAD = Head(format=1, number=7, serial=2, hash="ab" * 32, at=BEGIN, forms={"room": 1}, drawn={"transfer": 3})
 
@@ -56,7 +57,7 @@ class Files(SynchronousTestCase):
         head, digest, rooms, receipts = self.load(content)
         rooms.put_in_order()
         self.assertEqual(head, HEAD)
-        self.assertEqual(digest, snapshot.digest_of(split(content)[-1]))
+        self.assertEqual(digest, digest_of(content))
         self.assertEqual(list(rooms.items()), list(self.rooms.items()))
         self.assertEqual(list(receipts.items()), list(self.receipts.items()))
 
@@ -260,7 +261,7 @@ class Closing(SynchronousTestCase):
         self.commit(3)
         self.reopen()
         (name,) = self.snapshots()
-        digest = snapshot.digest_of(split(self.setting.disk.files[name])[-1])
+        digest = digest_of(self.setting.disk.files[name])
         segment = self.setting.disk.files["journal-000000000000003-0002.jsonl"]
         self.assertIn(digest.encode(), segment)
 

@@ -45,3 +45,8 @@ def verify(files: dict[str, bytes]) -> int:
             number += bool(place)
             assert json.loads(line)["n" if place else "after"] == number, (name, place)
     return number
+
+
+def digest_of(snapshot: bytes) -> str:
+    """What the last line of a snapshot has to state of those before it."""
+    return sha256(b"".join(snapshot.splitlines(keepends=True)[:-1])).hexdigest()

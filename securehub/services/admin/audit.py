@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from securehub.audit import ALL, Audit, audit_key
+from securehub.audit import ALL, Audit
 from securehub.members import Member
 from securehub.reply import Listing, Row
 from securehub.service import Kept
+from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 150
@@ -43,7 +44,7 @@ def entries(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[A
 
     @param before: only those with a smaller number.
     """
-    end = None if before is None else audit_key(before)
+    end = None if before is None else number_key(before)
     rows: list[AuditRow] = []
     for key, entry in tx.beneath(Audit, ALL, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:

@@ -18,10 +18,9 @@ from msgspec.structs import replace
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
-from securehub.services.auth.tokens import Random
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
-from securehub.vault import CannotOpen, Vault
+from securehub.vault import CannotOpen, Random, Vault
 
 OPEN, INVITATION, CLOSED = "open", "invitation", "closed"
 

@@ -24,10 +24,9 @@ from securehub.arguments import argument
 from securehub.refusals import BadCredentials, Conflict, Refusal, Unavailable
 from securehub.reply import Reply
 from securehub.services.auth.records import Credential
-from securehub.services.auth.tokens import Random
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
-from securehub.vault import CannotOpen, Vault
+from securehub.vault import CannotOpen, Random, Vault
 
 _log = Logger()
 

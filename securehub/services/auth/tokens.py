@@ -14,7 +14,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from securehub.refusals import BadCredentials, LimitExceeded
 from securehub.services.auth.records import Family, Logins
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
+from securehub.vault import Random
 
 MAX_FRESH = 8
 """Tokens given out and not yet used; whoever asks more often without using one loses the oldest."""
@@ -30,12 +31,6 @@ MAX_FRESH = 8
 
 MAX_DEAD = 100
 """Dead tokens that are recognized; one that died before these, or was never given out, is just not good."""
-
-
-class Random(Protocol):
-    """Where tokens come from."""
-
-    def randbytes(self, n: int, /) -> bytes: ...
 
 
 class Token(NamedTuple):

@@ -14,7 +14,6 @@ from securehub.services.budget.plans import percent
 from securehub.services.budget.records import Book, Entry, Month, Origin, entry_key, month_key, month_of, origin_key
 from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
-from securehub.services.ledger.watching import set_watched
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
@@ -43,7 +42,7 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Take out everything.
+    Take out everything; that the accounts are watched for it no more is the ledger's to see to.
 
     @param after: nothing that is needed: what is taken out is not found again.
     """
@@ -61,7 +60,6 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         return "more"
     for kind in (Book, Goals, Patterns):
         tx.delete(kind, username)
-    set_watched(tx, username, False)
     return None
 
 

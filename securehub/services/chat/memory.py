@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.members import Member
-from securehub.service import Kept, page
+from securehub.service import Kept, Section, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -46,9 +46,6 @@ REPORTS_AT_ONCE = 4
 
 RECORDS_AT_ONCE = 100
 """Of small ones."""
-
-Section = Callable[[ReadTransaction, str, str], Iterable[tuple[str, dict[str, Any]]]]
-"""Gives what a record's key and values are, for all of one kind that come after a key."""
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:

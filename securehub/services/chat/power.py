@@ -11,8 +11,9 @@ from datetime import datetime
 from securehub.refusals import Forbidden
 from securehub.reply import Listing, Row
 from securehub.services.chat.events import Moderated, room_channel
-from securehub.services.chat.records import FOREVER, Deed, Room, Seat, deeds_of, number_key, seat_key
+from securehub.services.chat.records import FOREVER, Deed, Room, Seat, deeds_of, seat_key
 from securehub.services.chat.rooms import is_moderator
+from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 

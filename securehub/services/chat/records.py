@@ -283,8 +283,3 @@ def guest_key(room: str, username: str) -> str:
 def deeds_of(room: str) -> str:
     """What the deeds in a room lie beneath; no member has such a name."""
     return f"#{room}"
-
-
-def number_key(number: int) -> str:
-    """Where a deed or a report is kept."""
-    return f"{number:015d}"

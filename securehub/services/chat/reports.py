@@ -14,10 +14,11 @@ from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services import messages
 from securehub.services.chat.events import Reported, ReportsWaiting
-from securehub.services.chat.records import ALL_REPORTS, OPEN_REPORTS, Complaints, Report, number_key
+from securehub.services.chat.records import ALL_REPORTS, OPEN_REPORTS, Complaints, Report
 from securehub.services.chat.rooms import is_moderator
 from securehub.services.chat.saying import conversation
 from securehub.services.messages import Line
+from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import role
 

@@ -5,17 +5,14 @@ Types of arguments that the chat's commands have.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from securehub.arguments import argument, username, whole
 from securehub.refusals import BadArgument, shown
 from securehub.services.chat.records import MAX_SLOW
+from securehub.services.ledger.words import duration, instant
 
 _ROOM = re.compile(r"[a-z0-9._-]{1,32}")
-# RFC 3339, section 5.6.
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
-_DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 MAX_KEEP_DAYS = 36_500
 
@@ -63,15 +60,10 @@ def rest_reason(word: str) -> str:
 @argument(accepts=(str, int))
 def until(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    found = _DURATION.fullmatch(word)
-    if found and int(found[1]):
-        return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-    try:
-        if _INSTANT.fullmatch(word):
-            return datetime.fromisoformat(word.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor how long from now, such as 90s, 15m, 2h, 7d")
+    found = duration(word) or instant(word)
+    if found is None:
+        raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor how long from now, such as 90s, 15m, 2h, 7d")
+    return found
 
 
 def access(word: str) -> str:

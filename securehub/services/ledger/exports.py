@@ -137,9 +137,9 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
-def harmless(memo: str) -> str:
-    """A memo as a cell that no spreadsheet takes for a formula, as others wrote it."""
-    return f"'{memo}" if memo.startswith(("=", "+", "-", "@", "\t")) else memo
+def harmless(text: str) -> str:
+    """A text, as others wrote it, for a cell of a CSV: no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Export]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

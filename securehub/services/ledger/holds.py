@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -20,11 +23,12 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services.ledger import limits, movement, pending, words
+from securehub.services.ledger.accounts import party_account
 from securehub.services.ledger.booking import When, booking, future
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -269,7 +273,7 @@ def hold(
     paying = movement.paying(tx, payer, to, amount, source)
     until = future("expires", expires, at=at, zone=zone)
     number, account = set_aside(tx, paying, until, memo, limit=limit, at=at, zone=zone)
-    agenda.remind(tx, EXPIRY, _key(number), until)
+    agenda.remind(tx, EXPIRY, number_key(number), until)
     money, target = account.money, paying.payee.owner
     amounts = money.text(account.balance), money.text(account.held)
     return Held(number, paying.target, target, money.text(paying.units), money.code, until, *amounts)
@@ -309,7 +313,7 @@ def set_aside(
     number = tx.number("hold")
     parties = paying.source, paying.target, account.owner, paying.payee.owner
     made = Hold(at, *parties, paying.units, money.code, money.digits, until, memo, reference=reference)
-    tx.put(_key(number), made)
+    tx.put(number_key(number), made)
     tx.announce(member(made.payee), Reserved(number, made.payer, made.target, money.text(made.units), money.code, until, memo))
     return number, account
 
@@ -324,8 +328,10 @@ def capture(
 
     @raise LimitExceeded: more than is held.
     @raise Conflict: the hold has ended.
+    @raise NotFound: the payee is erased, and the hold has not ended yet.
     """
     held = _open_hold(tx, number, by, at)
+    party_account(tx, held.target)
     money = held.money
     units = held.units if amount is None else money.units(amount)
     if units > held.units:
@@ -388,12 +394,12 @@ def free_some(tx: Transaction, number: int, held: Hold, units: int) -> None:
     assert 0 < units < held.units, (units, held)
     account = tx.fetch(Account, held.source)
     tx.put(held.source, replace(account, held=account.held - units))
-    tx.put(_key(number), replace(held, units=held.units - units))
+    tx.put(number_key(number), replace(held, units=held.units - units))
 
 
 def payer_of(tx: ReadTransaction, number: int) -> str:
     """Who made a hold; empty if there is none."""
-    held = tx.get(Hold, _key(number))
+    held = tx.get(Hold, number_key(number))
     return "" if held is None else held.payer
 
 
@@ -403,7 +409,7 @@ def fetch(tx: ReadTransaction, number: int) -> Hold:
 
     @raise NotFound: there is none.
     """
-    return tx.fetch(Hold, _key(number))
+    return tx.fetch(Hold, number_key(number))
 
 
 def expire(tx: Transaction, key: str, *, at: datetime) -> None:
@@ -426,17 +432,19 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     """
     wallet = tx.get(Wallet, owner) or Wallet(())
     places = [_place(account, is_open) for account, _ in wallet.accounts for is_open in ((True, False) if ended else (True,))]
-    end = None if before is None else _key(before)
-    found = {key: each for place in places for key, each in tx.beneath(Hold, place, end=end, limit=limit + 1, reverse=True)}
-    keys = sorted(found, reverse=True)
-    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    end = None if before is None else number_key(before)
+    # Of each account no more is looked at than is listed: there may be a hundred, with thousands of holds each.
+    merged = merge(*(tx.beneath(Hold, place, end=end, reverse=True) for place in places), key=itemgetter(0), reverse=True)
+    # One for oneself is found beneath both accounts.
+    found = list(islice((next(same) for _, same in groupby(merged, itemgetter(0))), limit + 1))
+    return Listing([row(int(key), each) for key, each in found[:limit]], more=len(found) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
     """
     @param at: when it must not have expired, though nobody may have come to ending it yet.
     """
-    held = tx.get(Hold, _key(number))
+    held = tx.get(Hold, number_key(number))
     treasurer = members.has_role(tx, by, "treasurer")
     if held is None or not (treasurer or by in (held.payer, held.payee)):
         raise NotFound(f"there is no hold {number}")
@@ -459,8 +467,8 @@ def _free(tx: Transaction, held: Hold) -> Account:
 
 def _end(tx: Transaction, number: int, ended: Hold) -> None:
     pending.end_one(tx, ended.payer, "holds")
-    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
-    tx.put(_key(number), ended)
+    agenda.forget(tx, EXPIRY, number_key(number), ended.expires)
+    tx.put(number_key(number), ended)
 
 
 def _told(number: int, ended: Hold) -> Ended:
@@ -484,10 +492,6 @@ def row(number: int, held: Hold) -> HoldRow:
         held.expires,
         held.memo,
     )
-
-
-def _key(number: int) -> str:
-    return f"{number:015d}"
 
 
 def _place(account: str, is_open: bool) -> str:

@@ -1,7 +1,7 @@
 """
 What the ledger keeps about a member, and what of it is forgotten when the member is erased: the names of accounts, and every memo of what
 came from or went to them, whoever wrote it. Amounts, times and the numbers of accounts are the books, and stay. What is open ends: the
-member's schedules, requests, and holds that others made for them.
+member's schedules, requests, and holds that others made for them. Nobody watches the accounts any more.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         tx.get(place.kind, place.parent)
         if place.kind is Transfer and place.known is None:
             tx.put(place.number, replace(tx.fetch(Title, place.number), name=""))
+            tx.put(place.number, replace(tx.fetch(Account, place.number), watched=False))
         found = place.records(tx, left)
         for key, record in found:
             _blank(tx, username, key, record)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from securehub.money import Currency, currency
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 
 CASH = "@cash"
 """The world outside: what is paid in comes from here, what is paid out goes here."""
@@ -124,5 +124,4 @@ def order_reference(number: int) -> str:
     return f"{ORDERS}{number}"
 
 
-def transfer_key(number: int) -> str:
-    return f"{number:015d}"
+transfer_key = number_key

@@ -18,13 +18,13 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services.ledger import movement, pending, words
-from securehub.services.ledger.accounts import first_account, own_account
+from securehub.services.ledger.accounts import first_account, own_account, party_account
 from securehub.services.ledger.booking import When, booking, future
 from securehub.services.ledger.movement import Paying
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -267,8 +267,8 @@ def ask(
     until = future("expires", expires, at=at, zone=zone)
     pending.open_one(tx, payee, "requests", limit)
     number = tx.number("request")
-    tx.put(_key(number), Request(at, payer, payee, target, units, money.code, money.digits, until, memo))
-    agenda.remind(tx, EXPIRY, _key(number), until)
+    tx.put(number_key(number), Request(at, payer, payee, target, units, money.code, money.digits, until, memo))
+    agenda.remind(tx, EXPIRY, number_key(number), until)
     tx.announce(member(payer), Requested(number, target, payee, money.text(units), money.code, until, memo))
     return Asked(number, payer, money.text(units), money.code, until)
 
@@ -282,10 +282,13 @@ def accept(
     @param source: the number of one of the payer's accounts, None for the first in that currency.
 
     @raise Conflict: the request has ended.
+    @raise NotFound: whoever asked is erased.
     """
     request = _open_request(tx, number, payer, "payer", at)
     source = first_account(tx, payer, request.currency) if source is None else own_account(tx, payer, source)
-    paying = Paying(source, tx.fetch(Account, source), request.target, tx.fetch(Account, request.target), request.units)
+    # Whoever asked may be erased, and the request not have ended yet.
+    target = party_account(tx, request.target)
+    paying = Paying(source, tx.fetch(Account, source), target, tx.fetch(Account, target), request.units)
     reference = f"request/{number}"
     paid = movement.spend(tx, paying, "transfer", request.memo, at=at, zone=zone, reference=reference, watchers=watchers)
     _end(tx, number, replace(request, state="accepted", transfer=paid.transfer), [request.payee])
@@ -327,7 +330,7 @@ def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, bef
 
     @param ended: whether those that have ended are among them.
     """
-    end = None if before is None else _key(before)
+    end = None if before is None else number_key(before)
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Request, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
@@ -340,7 +343,7 @@ def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime
 
     @raise NotFound: there is none that this member is concerned with.
     """
-    request = tx.get(Request, _key(number))
+    request = tx.get(Request, number_key(number))
     if request is None or by not in (request.payer, request.payee):
         raise NotFound(f"there is no request {number}")
     owner = getattr(request, side)
@@ -354,8 +357,8 @@ def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime
 
 def _end(tx: Transaction, number: int, ended: Request, tells: Iterable[str], reason: str = "") -> Closed:
     pending.end_one(tx, ended.payee, "requests")
-    agenda.forget(tx, EXPIRY, _key(number), ended.expires)
-    tx.put(_key(number), ended)
+    agenda.forget(tx, EXPIRY, number_key(number), ended.expires)
+    tx.put(number_key(number), ended)
     amount = ended.money.text(ended.units)
     told = RequestEnded(number, ended.state, ended.payer, ended.payee, amount, ended.currency, ended.transfer, reason)
     for owner in tells:
@@ -377,10 +380,6 @@ def row(number: int, request: Request) -> RequestRow:
         request.transfer,
         request.memo,
     )
-
-
-def _key(number: int) -> str:
-    return f"{number:015d}"
 
 
 def _place(owner: str, is_open: bool) -> str:

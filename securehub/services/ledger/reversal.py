@@ -119,7 +119,7 @@ def reverse(
     @param by: the treasurer.
 
     @raise NotFound: there is no such transfer.
-    @raise Conflict: it is undone already, or undoes another one itself, or who paid is erased.
+    @raise Conflict: it is undone already, or undoes another one itself, or one of both members is erased.
     @raise InsufficientFunds: whoever received it has it no more.
     """
     found = tx.get(Transfer, transfer_key(number))
@@ -137,6 +137,9 @@ def reverse(
     holder, owner = tx.fetch(Account, payee), tx.fetch(Account, payer)
     if is_orphaned(tx, owner):
         raise Conflict(f"the member of account {payer} is erased; nobody could get at the money")
+    if is_orphaned(tx, holder):
+        # There is nothing in it, but it may have had a credit line, and nobody would pay back what it owes.
+        raise Conflict(f"the member of account {payee} is erased; nobody would pay for it")
     units = -found.entries[0].units
     moved = movement.move(
         tx, payee, holder, payer, owner, units, KIND, reason, by=by, at=at, reference=f"transfer/{number}", watchers=watchers

@@ -28,7 +28,7 @@ from securehub.services.ledger.recurring import every as period
 from securehub.services.ledger.recurring import occurrence
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -282,8 +282,8 @@ def schedule(
     number, money = tx.number("schedule"), paying.payer.money
     due = beginning(start, zone)
     made = Schedule(at, payer, paying.source, to, paying.units, money.code, money.digits, every, start, due, until, memo)
-    tx.put(_key(number), made)
-    agenda.remind(tx, DUTY, _key(number), due)
+    tx.put(number_key(number), made)
+    agenda.remind(tx, DUTY, number_key(number), due)
     return Scheduled(number, to, money.text(paying.units), money.code, every, start)
 
 
@@ -292,12 +292,12 @@ def unschedule(tx: Transaction, number: int, payer: str) -> Unscheduled:
     @raise NotFound: the member has no such schedule.
     @raise Conflict: it is done, or cancelled already.
     """
-    found = tx.get(Schedule, _key(number))
+    found = tx.get(Schedule, number_key(number))
     if found is None or found.payer != payer:
         raise NotFound(f"you have no schedule {number}")
     if found.state != "open":
         raise Conflict(f"schedule {number} is {found.state}")
-    give_up(tx, _key(number), found)
+    give_up(tx, number_key(number), found)
     return Unscheduled(number)
 
 
@@ -337,7 +337,7 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
 
     @param ended: whether those that are done or cancelled are among them.
     """
-    end = None if before is None else _key(before)
+    end = None if before is None else number_key(before)
     places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
     found = {key: each for place in places for key, each in tx.beneath(Schedule, place, end=end, limit=limit + 1, reverse=True)}
     keys = sorted(found, reverse=True)
@@ -357,8 +357,8 @@ def _refused(tx: Transaction, number: int, found: Schedule, day: date, refusal: 
     again, following = None, None
     if found.tries + 1 < TRIES:
         again = at + AGAIN
-        tx.put(_key(number), replace(found, tries=found.tries + 1, due=again))
-        agenda.remind(tx, DUTY, _key(number), again)
+        tx.put(number_key(number), replace(found, tries=found.tries + 1, due=again))
+        agenda.remind(tx, DUTY, number_key(number), again)
     else:
         following = _go_on(tx, number, found, zone=zone)
     amount = found.money.text(found.units)
@@ -378,14 +378,14 @@ def _go_on(tx: Transaction, number: int, found: Schedule, *, zone: tzinfo) -> da
         _end(tx, number, replace(ahead, state="done"))
         return None
     ahead = replace(ahead, due=beginning(day, zone))
-    tx.put(_key(number), ahead)
-    agenda.remind(tx, DUTY, _key(number), ahead.due)
+    tx.put(number_key(number), ahead)
+    agenda.remind(tx, DUTY, number_key(number), ahead.due)
     return day
 
 
 def _end(tx: Transaction, number: int, ended: Schedule) -> None:
     pending.end_one(tx, ended.payer, "schedules")
-    tx.put(_key(number), ended)
+    tx.put(number_key(number), ended)
 
 
 def row(number: int, found: Schedule) -> ScheduleRow:
@@ -393,10 +393,6 @@ def row(number: int, found: Schedule) -> ScheduleRow:
     amount = found.money.text(found.units)
     following = found.day if found.state == "open" else None
     return ScheduleRow(number, found.to, amount, found.currency, found.every, following, found.until, found.state, found.memo)
-
-
-def _key(number: int) -> str:
-    return f"{number:015d}"
 
 
 def _place(owner: str, is_open: bool) -> str:

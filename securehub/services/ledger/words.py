@@ -20,28 +20,43 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 def moment(word: str) -> datetime | date:
     """a time such as 2026-11-19T18:02:00Z, or the beginning of a day such as 2026-11-19"""
-    try:
-        if _DAY.fullmatch(word):
-            return date.fromisoformat(word)
-        if _INSTANT.fullmatch(word):
-            return datetime.fromisoformat(word.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z, or a day such as 2026-11-19")
+    found = _day(word) or instant(word)
+    if found is None:
+        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z, or a day such as 2026-11-19")
+    return found
 
 
 def day(word: str) -> date:
     """a day such as 2026-11-19"""
-    try:
-        if _DAY.fullmatch(word):
-            return date.fromisoformat(word)
-    except ValueError:
-        pass
-    raise BadArgument(f"{shown(word)} is not a day such as 2026-11-19")
+    found = _day(word)
+    if found is None:
+        raise BadArgument(f"{shown(word)} is not a day such as 2026-11-19")
+    return found
 
 
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
+    found = duration(word)
+    return moment(word) if found is None else found
+
+
+def duration(word: str) -> timedelta | None:
+    """How long it is that a word says; None if it says something else."""
     found = _DURATION.fullmatch(word)
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else moment(word)
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else None
+
+
+def instant(word: str) -> datetime | None:
+    """The instant that a word says, in UTC; None if it says none, or one that there is not."""
+    try:
+        return datetime.fromisoformat(word.upper()).astimezone(UTC) if _INSTANT.fullmatch(word) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(word: str) -> date | None:
+    try:
+        return date.fromisoformat(word) if _DAY.fullmatch(word) else None
+    except ValueError:
+        return None

@@ -151,7 +151,9 @@ class Shown(Reply, frozen=True):
 
 def orders_of(tx: ReadTransaction, customer: str, *, limit: int, before: int | None) -> Listing[OrderRow]:
     """What a member has ordered, newest first."""
-    return _listed(tx, of_customer(customer), limit=limit, before=before)
+    end = None if before is None else order_key(before)
+    found = list(tx.beneath(Order, of_customer(customer), end=end, limit=limit + 1, reverse=True))
+    return Listing([_row(int(key), order) for key, order in found[:limit]], more=len(found) > limit)
 
 
 def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int, after: int | None) -> Queue:
@@ -202,12 +204,6 @@ def show(tx: ReadTransaction, number: int, by: str) -> Shown:
         lines,
         [StepRow(each.status, each.at, each.by) for each in order.steps],
     )
-
-
-def _listed(tx: ReadTransaction, parent: str, *, limit: int, before: int | None) -> Listing[OrderRow]:
-    end = None if before is None else order_key(before)
-    found = list(tx.beneath(Order, parent, end=end, limit=limit + 1, reverse=True))
-    return Listing([_row(int(key), order) for key, order in found[:limit]], more=len(found) > limit)
 
 
 def _row(number: int, order: Order) -> OrderRow:

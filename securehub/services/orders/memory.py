@@ -23,6 +23,9 @@ from securehub.store.transaction import ReadTransaction, Transaction
 AT_ONCE = 40
 """Records that one transaction blanks."""
 
+QUOTES_AT_ONCE = 4
+"""That one transaction ends; each touches up to forty records of stock, and two of its own."""
+
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The member's shop and items, what they have sold and bought, and what they have had reserved."""
@@ -50,10 +53,12 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     kind, _, place = after.partition("/")
     tx.get(Card, username)
     tx.get(Shop, username)
-    if not after:
-        for key, quote in list(tx.beneath(Quote, of_customer(username), limit=AT_ONCE)):
+    if kind in ("", "quote"):
+        reserved = list(tx.beneath(Quote, of_customer(username), limit=QUOTES_AT_ONCE))
+        for key, quote in reserved:
             expire(tx, key, at=quote.expires)
-    if kind in ("", "bought"):
+        return "quote/" if len(reserved) == QUOTES_AT_ONCE else "bought/"
+    if kind == "bought":
         bought = list(tx.beneath(Order, of_customer(username), start=f"{place} " if place else "", limit=AT_ONCE))
         for key, order in bought:
             if order.note or order.deliver_to:

@@ -12,7 +12,7 @@ import msgspec
 from securehub.money import Currency, currency
 from securehub.services.loyalty.terms import Gain, Reduction
 from securehub.services.orders.states import OVER
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 
 CATALOGUE = "catalogue"
 """The parent of all items that can be ordered."""
@@ -222,8 +222,7 @@ class Reserving(Record, frozen=True):
     quotes: int
 
 
-def order_key(number: int) -> str:
-    return f"{number:015d}"
+order_key = number_key
 
 
 def of_customer(username: str) -> str:

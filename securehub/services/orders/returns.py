@@ -108,7 +108,7 @@ def pay_back(
     @return: the order, and the number of the transfer; None where none was needed.
 
     @raise InsufficientFunds: the seller has the money no more.
-    @raise NotFound: the customer has been erased.
+    @raise NotFound: the customer has been erased, or the seller.
     """
     if not units:
         return order, None
@@ -116,6 +116,8 @@ def pay_back(
         return escrow.free(tx, number, order, units), None
     # Whom nobody can pay any more cannot be paid back either.
     members.fetch(tx, order.customer)
+    # Nor does anybody pay for who is erased, be it that they had a credit line.
+    members.fetch(tx, order.seller)
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = order_reference(number)
     moved = movement.move(

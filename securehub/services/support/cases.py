@@ -26,9 +26,9 @@ from securehub.services.support.records import (
     Tickets,
     case_key,
     noted_in,
-    order_key,
     said_in,
 )
+from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_MESSAGES = 1_000
@@ -163,8 +163,7 @@ def held(tx: ReadTransaction, ticket: int, by: str) -> Case:
     @raise Conflict: it waits, is closed, or somebody else sees to it.
     """
     case = as_agent(tx, ticket, by)
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
+    _refuse_closed(ticket, case)
     if not case.agent:
         raise Conflict(f"ticket {ticket} waits; take it first")
     if case.agent != by:
@@ -172,9 +171,17 @@ def held(tx: ReadTransaction, ticket: int, by: str) -> Case:
     return case
 
 
+def _refuse_closed(ticket: int, case: Case) -> None:
+    """
+    @raise Conflict: the case is closed.
+    """
+    if case.closed is not None:
+        raise Conflict(f"ticket {ticket} is closed")
+
+
 def about_order(tx: ReadTransaction, order: int) -> tuple[int, Case] | None:
     """The open case about an order, with the number of its ticket; None if there is none."""
-    found = tx.get(CaseOfOrder, order_key(order))
+    found = tx.get(CaseOfOrder, number_key(order))
     return None if found is None else (found.ticket, fetch(tx, found.ticket))
 
 
@@ -214,7 +221,7 @@ def ask(
     ticket = tx.number("ticket")
     tx.put(username, Tickets((*mine.tickets, ticket)))
     if order is not None:
-        tx.put(order_key(order), CaseOfOrder(ticket))
+        tx.put(number_key(order), CaseOfOrder(ticket))
     case = Case(username, at, seq=0, changed=at, last=username, order=order)
     return _asked(ticket, say(tx, ticket, case, Message(at, username, text), session))
 
@@ -287,8 +294,7 @@ def take(tx: Transaction, ticket: int, by: str, session: int, *, at: datetime) -
     @raise Conflict: it is closed, or somebody sees to it.
     """
     case = as_agent(tx, ticket, by)
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
+    _refuse_closed(ticket, case)
     if case.agent == by:
         raise Conflict(f"you see to ticket {ticket} already")
     if case.agent and can_see_to_it(tx, case.agent):
@@ -308,7 +314,7 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
     """
     case = as_agent(tx, ticket, by)
     if case.agent != by and case.agent and members.has_role(tx, by, "admin"):
-        refuse_closed(ticket, case)
+        _refuse_closed(ticket, case)
     else:
         case = held(tx, ticket, by)
     if to is not None:
@@ -316,14 +322,6 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
     if note:
         case = put_note(tx, ticket, case, Message(at, by, note), session)
     return _put_step(tx, ticket, replace(case, agent=to or ""), Step(at, "passed", by, case.seq, to or ""), session)
-
-
-def refuse_closed(ticket: int, case: Case) -> None:
-    """
-    @raise Conflict: the case is closed.
-    """
-    if case.closed is not None:
-        raise Conflict(f"ticket {ticket} is closed")
 
 
 def _refuse_receiver(tx: ReadTransaction, ticket: int, case: Case, to: str) -> None:
@@ -391,7 +389,7 @@ def let_go(tx: Transaction, ticket: int, case: Case) -> None:
     else:
         tx.delete(Tickets, case.customer)
     if case.order is not None:
-        tx.delete(CaseOfOrder, order_key(case.order))
+        tx.delete(CaseOfOrder, number_key(case.order))
 
 
 def rate(tx: Transaction, ticket: int, username: str, stars: int, comment: str) -> None:

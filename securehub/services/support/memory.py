@@ -56,15 +56,16 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
     Delete the member's cases, one after the other, then blank what they wrote in those of others.
 
-    @param after: C{cases/} and how many messages of the first case are gone, or C{messages/} and the key of the last that is blank.
+    @param after: C{cases/} and the key of a case, and how many of its messages are gone; or C{messages/} and the key of the last that is
+        blank.
     """
     step, _, place = after.partition("/")
     if step != "messages":
-        return _forget_case(tx, username, int(place or 0))
+        return _forget_case(tx, username, place)
     return _blank(tx, username, place)
 
 
-def _forget_case(tx: Transaction, username: str, done: int) -> str:
+def _forget_case(tx: Transaction, username: str, place: str) -> str:
     tx.get(Member, username)
     first = next(iter(tx.beneath(Case, username, limit=1)), None)
     if first is None:
@@ -75,14 +76,17 @@ def _forget_case(tx: Transaction, username: str, done: int) -> str:
         # So that nothing is said in it while it goes.
         let_go(tx, int(key), case)
         tx.put(key, replace(case, closed=case.changed, comment=""))
-        return "cases/0"
+        return "cases/"
+    begun, _, gone = place.partition(" ")
+    # The case that was begun may be gone by now: its days were over.
+    done = int(gone) if begun == key else 0
     some = retention.keys(int(key), case)[done : done + AT_ONCE]
     for each in some:
         messages.delete(tx, each)
     if len(some) == AT_ONCE:
-        return f"cases/{done + AT_ONCE}"
+        return f"cases/{key} {done + AT_ONCE}"
     tx.delete(Case, key)
-    return "cases/0"
+    return "cases/"
 
 
 def _blank(tx: Transaction, username: str, place: str) -> str | None:

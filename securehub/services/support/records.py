@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from securehub.services.messages import CASE
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 
 WAITING = "waiting"
 OPEN = "open"
@@ -153,12 +153,7 @@ class Given(Record, frozen=True):
 RECORDS = (Case, Tickets, CaseOfOrder, Canned, Shelf, Given)
 
 
-def case_key(ticket: int) -> str:
-    return f"{ticket:015d}"
-
-
-def order_key(order: int) -> str:
-    return f"{order:015d}"
+case_key = number_key
 
 
 def canned_key(name: str) -> str:
