@@ -40,6 +40,9 @@ class Listener(Protocol):
     def tune_anew(self) -> None:
         """What it was tuned to is undone: find out from the store."""
 
+    def cut(self) -> None:
+        """End the connection at once: what was to be heard is lost."""
+
 
 Listeners = dict[Listener, None]
 """Not a set: the order in which listeners came is the order in which they are told, so that runs repeat."""
@@ -186,19 +189,27 @@ class Run:
 
 
 class _Tuning:
-    """Members whose listeners were tuned, and have to be so anew should that be undone."""
+    """
+    Members whose listeners were tuned, and have to be so anew should that be undone.
 
-    __slots__ = ("_listeners",)
+    @param missed: whether they were left out of what the channel had said before, which nobody sends again.
+    """
 
-    def __init__(self, listeners: list[Listener]) -> None:
+    __slots__ = ("_listeners", "_missed")
+
+    def __init__(self, listeners: list[Listener], missed: bool) -> None:
         self._listeners = listeners
+        self._missed = missed
 
     def release(self) -> None:
         """It is settled."""
 
     def lose(self) -> None:
         for listener in self._listeners:
-            listener.tune_anew()
+            if self._missed:
+                listener.cut()
+            else:
+                listener.tune_anew()
 
 
 class Switchboard:
@@ -320,10 +331,12 @@ class Switchboard:
 
     def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
         listeners = list(channel.listeners)
+        tuned = self._channels.get(tune.channel)
+        missed = not tune.on and tuned is not None and bool(tuned.runs)
         for listener in listeners:
             listener.tune(tune.channel, tune.on)
         self._run = None
-        self._gate.tell(_Tuning(listeners), position)
+        self._gate.tell(_Tuning(listeners, missed), position)
 
     def _watch(self, channel: str, listened: bool) -> None:
         for watcher in self.watchers:

@@ -124,6 +124,24 @@ class FanOutTests(Room):
         if not bob.closed:
             self.assertEqual(self.numbers(bob.received()), [1])
 
+    def test_no_hole_around_a_kick_that_is_undone(self) -> None:
+        """Who was put out hears nothing more; if they were not, and something was settled meanwhile, the connection is lost."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        bob.call("hub.ping")
+        self.world.disk_waits = True
+        carol.send("SAY lobby one")
+        self.world.settle()
+        alice.send("chat.kick lobby bob")
+        self.world.settle()
+        self.world.worker.step()
+        self.world.directory.fail(OSError(errno.EIO, "broken"))
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(carol.received(), ["OK Message 1."])
+        self.assertTrue(alice.closed)
+        if not bob.closed:
+            self.assertEqual(self.numbers(bob.received()), [1])
+
     def test_a_slow_reader_delays_nobody(self) -> None:
         """It is cut when too much waits; all others hear all, and it catches up when it comes back."""
         alice, bob, carol = self.enter("alice", "bob", "carol")
