@@ -213,6 +213,36 @@ class CatchingUpTests(Room):
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
+    def test_always_something_on_its_way(self) -> None:
+        """A program that asks again before it is answered, so that an answer of it always waits for the disk, is fed all the same."""
+        self.bob.ask('{"jsonrpc":"2.0","id":0,"method":"chat.join","params":{"room":"den"}}')
+        self.world.disk_waits = True
+        say = '{"jsonrpc":"2.0","id":1,"method":"chat.say","params":{"room":"den","text":"busy"}}'
+        for _ in range(2):
+            self.bob.send(say)
+            self.world.settle()
+        self.join(0)
+        lines: list[str] = []
+        for _ in range(self.COUNT // 10):
+            self.bob.send(say)
+            self.world.settle()
+            self.world.worker.step()
+            self.world.settle()
+            self.assertTrue(self.bob.protocol.outbox.waiting)
+            lines += self.bob.received()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
+
+    def test_a_long_request_that_wants_no_answer(self) -> None:
+        """The pages go on when it is done."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.bob.send('{"jsonrpc":"2.0","method":"chat.rooms"}')
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
+
     def test_asked_again_in_the_middle(self) -> None:
         """Whoever asks for less while more is on its way is not sent less: the first answer has promised it."""
         self.bob.transport.stop_reading()
