@@ -240,6 +240,17 @@ class SeeingToItTests(AtTheDesk):
         self.refused(LimitExceeded, "200 are allowed", cases.pass_on, 1, "bob", None, "", SESSION, at=self.at)
         self.close()
 
+    def test_taken_however_often(self) -> None:
+        """What waits can always be taken: it could not be closed otherwise, and its customer asks in it."""
+        self.support("alice")
+        self.take()
+        step = self.case().steps[0]
+        self.put(case_key(1), replace(self.case(), steps=(step,) * (cases.MAX_STEPS - 1)))
+        self.pass_on(None)
+        self.take()
+        self.refused(LimitExceeded, "200 are allowed", cases.pass_on, 1, "bob", None, "", SESSION, at=self.at)
+        self.close()
+
     def test_closed(self) -> None:
         """Nothing more is said, but agents may still note something."""
         self.support("alice")

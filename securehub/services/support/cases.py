@@ -35,7 +35,7 @@ MAX_MESSAGES = 1_000
 """Of a case, and as many notes; so a transcript is made in one go. What takes longer is better begun anew."""
 
 MAX_STEPS = 200
-"""How often a case may be taken and passed on; so much its record holds."""
+"""A case that was taken and passed on so often stays with its agent; so much its record holds."""
 
 DUTY = "support"
 """On the agenda: a closed case is kept no longer."""
@@ -305,12 +305,16 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
 
     @raise Conflict: it is closed or waits, or the other one is no agent.
     @raise Forbidden: it is the other one's own.
+    @raise LimitExceeded: it was taken and passed on so often.
     """
     case = as_agent(tx, ticket, by)
     if case.agent != by and case.agent and members.has_role(tx, by, "admin"):
         refuse_closed(ticket, case)
     else:
         case = held(tx, ticket, by)
+    if len(case.steps) >= MAX_STEPS:
+        # Taking is never refused: what waits could not be closed then. Without passing on, only lost agents bring it back to the queue.
+        raise LimitExceeded(f"ticket {ticket} was taken and passed on {len(case.steps)} times; {MAX_STEPS} are allowed")
     if to is not None:
         _refuse_receiver(tx, ticket, case, to)
     if note:
@@ -425,8 +429,6 @@ def mark(tx: Transaction, ticket: int, username: str, seq: int | None) -> Mark:
 
 def _put_step(tx: Transaction, ticket: int, case: Case, step: Step, session: int) -> State:
     """Note a step, put the case and announce what it is now."""
-    if len(case.steps) >= MAX_STEPS and case.closed is None:
-        raise LimitExceeded(f"ticket {ticket} was taken and passed on {len(case.steps)} times; {MAX_STEPS} are allowed")
     case = _stepped(case, step)
     tx.put(case_key(ticket), case)
     events.tell(tx, case, events.Changed(ticket, case.status, step.at, step.by, case.agent), session)
