@@ -162,11 +162,12 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
 
 def _wanted(words: str) -> _Wanted:
     """
-    The words that a search is for.
+    The words that a search is for. They are taken from the folded text, as those of messages are: folding may part one, as the capital I
+    with a dot becomes two characters, of which the second belongs to no word.
 
     @raise BadArgument: there is none.
     """
-    found = frozenset(word.casefold() for word in _WORD.findall(words))
+    found = frozenset(_WORD.findall(words.casefold()))
     if not found:
         raise BadArgument("words: there is no word in it")
     return _Wanted(found, max(found, key=len))
