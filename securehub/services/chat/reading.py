@@ -116,9 +116,9 @@ def unread(tx: ReadTransaction, username: str, *, limit: int) -> Listing[UnreadR
 def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:
     for room in _rooms(tx, username):
         found, seat = tx.fetch(Room, room), tx.fetch(Seat, seat_key(room, username))
-        unread = unread_in(found, seat)
+        count = unread_in(found, seat)
         # A message mentions somebody once at most; what is kept no longer may have done so, too.
-        yield UnreadRow(room, unread, min(seat.mentions, unread), seat.read, found.seq)
+        yield UnreadRow(room, count, min(seat.mentions, count), seat.read, found.seq)
     for peer, read in _correspondents(tx, username):
         seq = tx.fetch(Direct, direct_key(username, peer)).seq
         yield UnreadRow(f"@{peer}", seq - read, 0, read, seq)

@@ -106,8 +106,11 @@ class Sanction(Record, frozen=True):
     @ivar banned: until when they may neither join nor read.
     @ivar muted: until when they may say nothing.
     @ivar by: who said so last.
+    @ivar reason: and why.
     @ivar banned_by: who said the one; empty for C{by}.
     @ivar muted_by: who said the other, likewise.
+    @ivar banned_for: why they said the one; None for C{reason}.
+    @ivar muted_for: why they said the other, likewise.
     """
 
     collection: ClassVar[str] = "sanction"
@@ -118,6 +121,8 @@ class Sanction(Record, frozen=True):
     reason: str = ""
     banned_by: str = ""
     muted_by: str = ""
+    banned_for: str | None = None
+    muted_for: str | None = None
 
     @property
     def banner(self) -> str:
@@ -128,6 +133,14 @@ class Sanction(Record, frozen=True):
     def muter(self) -> str:
         """Who has muted them."""
         return self.muted_by or self.by
+
+    @property
+    def why_banned(self) -> str:
+        return self.reason if self.banned_for is None else self.banned_for
+
+    @property
+    def why_muted(self) -> str:
+        return self.reason if self.muted_for is None else self.muted_for
 
 
 class Guest(Record, frozen=True):
