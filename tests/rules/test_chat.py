@@ -459,6 +459,13 @@ class Forgetting(Talking):
         self.do(moderation.mute, "lobby", "alice", "bob", None, "bob's fault", at=self.at)
         self.do(moderation.set_access, "room0", "bob", "invite", at=self.at)
         self.do(rooms.invite, "room0", "bob", "carol", at=self.at)
+        self.join("alice", "room1")
+        self.say("alice", "hello", "room1")
+        self.do(saying.remove, "room1", 1, "bob", "bob's removal", SESSION, at=self.at)
+        self.do(reports.report, "room1", 1, "alice", "alice's reason", at=self.at)
+        self.do(moderation.mute, "room1", "bob", "alice", None, "bob's sentence", at=self.at)
+        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told, at=self.at)
+        self.do(reports.settle, 6, "bob", "bob's note", at=self.at)
 
     def test_export(self) -> None:
         """All pages together are all, each thing once, whatever fits into a page; and nothing of others'."""
@@ -469,8 +476,10 @@ class Forgetting(Talking):
         kinds = [each.kind for each in whole]
         self.assertEqual(
             {kind: kinds.count(kind) for kind in kinds},
-            {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 2},
+            {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 5},
         )
+        (reported,) = (each.values for each in whole if each.kind == "report")
+        self.assertEqual((reported["reason"], reported["note"]), ("bob's reason", "bob's note"))
         (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
         self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
         self.assertEqual([each.kind for each in self.export("carol", 10)], ["invitation", "mark"])

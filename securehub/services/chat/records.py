@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from securehub.services.messages import Line
 from securehub.store.records import Record
 
@@ -142,6 +144,12 @@ class Sanction(Record, frozen=True):
     def why_muted(self) -> str:
         return self.reason if self.muted_for is None else self.muted_for
 
+    def without_words_of(self, username: str) -> Sanction:
+        """The same, and no reason that this member gave."""
+        why_banned = "" if self.banner == username else self.why_banned
+        why_muted = "" if self.muter == username else self.why_muted
+        return replace(self, reason="" if self.by == username else self.reason, banned_for=why_banned, muted_for=why_muted)
+
 
 class Guest(Record, frozen=True):
     """Somebody may join a room, beneath their username, by room."""
@@ -249,7 +257,8 @@ class Report(Record, frozen=True):
 
     def beneath(self) -> tuple[str, ...]:
         lists = (ALL_REPORTS, OPEN_REPORTS) if self.settled is None else (ALL_REPORTS,)
-        return (*lists, *sorted({self.by, *(line.from_ for line in self.context)}))
+        shown = {name for line in self.context for name in (line.from_, line.removed)}
+        return (*lists, *sorted(({self.by, self.settled_by} | shown) - {""}))
 
 
 ALL_REPORTS = "*"
