@@ -212,6 +212,21 @@ class _Tuning:
                 listener.tune_anew()
 
 
+class _Unless:
+    """Calls back if what was said is undone."""
+
+    __slots__ = ("_lost",)
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+
+    def release(self) -> None:
+        """It is settled."""
+
+    def lose(self) -> None:
+        self._lost()
+
+
 class Switchboard:
     """
     Channels and those who listen to them.
@@ -268,11 +283,12 @@ class Switchboard:
             if not held_back:
                 del self._held_back[series]
 
-    def announce(self, event: Event, *channels: str, but: str) -> None:
+    def announce(self, event: Event, *channels: str, but: str, lost: Callable[[], None]) -> None:
         """
         Tell all who listen to any of these channels, each once, of what is not stored.
 
         @param but: a channel; who listens to that is not told.
+        @param lost: called if they are not told after all, because what was stored before is undone.
         """
         left_out = set(self.listeners(but))
         all_of_them = Channel("")
@@ -284,6 +300,7 @@ class Switchboard:
             run.add(("", event, None, *_forms(event, all_of_them.listeners)))
             self._run = None
             self._gate.tell(run, position)
+            self._gate.tell(_Unless(lost), position)
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""

@@ -343,6 +343,19 @@ class SmallRoomTests(Room):
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual(alice.received(), ["* carol is here."])
 
+    def test_undone(self) -> None:
+        """What was to be told of somebody, and waited at the gate with what others did, is told again if that is undone."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        self.world.disk_waits = True
+        bob.close()
+        carol.send("SAY lobby hello")
+        self.silence()
+        self.world.directory.fail(OSError(errno.EIO, "broken"))
+        self.world.disk_waits = False
+        self.world.elapse(2 * self.world.settings["presence_seconds"])
+        self.assertTrue(carol.closed)
+        self.assertEqual(sorted(alice.received()), ["* bob is gone.", "* carol is gone."])
+
     def test_after_a_restart(self) -> None:
         """Those who are there before the others are told of them."""
         self.enter("alice", "bob")

@@ -1,8 +1,7 @@
 """
 What the chat keeps about a member, and what of it is forgotten when the member is erased: all that they said and what it was before, in
-rooms, to others, and where it was reported, why they put others out or removed what these said, and what they noted of reports; their memberships, status, marks
-and blocks. Numbers and names stay, so that no series gets
-a gap and nobody takes another's place; what others said stays theirs.
+rooms, to others, and where it was reported; what they wrote as one who keeps order; their memberships, status, marks and blocks. Numbers
+and names stay, so that no series gets a gap and nobody takes another's place; what others said stays theirs.
 """
 
 from __future__ import annotations
