@@ -619,11 +619,11 @@ class TableTests(AtTheDesk):
             self.support(username)
         self.take()
         self.close()
-        self.do(cases.rate, 1, "alice", 1, '=HYPERLINK("x")')
+        self.do(cases.rate, 1, "alice", 1, '\n=HYPERLINK("x")')
         first = self.ask(tables.cases_table, limit=1, before=None)
         self.assertEqual((first.text.split("\n")[1].split(",")[:3], first.more), (["2", "waiting", "carol"], True))
         second = self.ask(tables.cases_table, limit=1, before=2)
-        self.assertTrue(second.text.endswith(',1,"\'=HYPERLINK(""x"")"\n'), second.text)
+        self.assertTrue(second.text.endswith(',1,"\'\n=HYPERLINK(""x"")"\n'), second.text)
         self.assertFalse(second.more)
 
 

@@ -137,9 +137,13 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
+FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How they begin, behind blanks and line ends; some spreadsheets take the wide forms for the others (OWASP, CSV Injection)."""
+
+
 def harmless(memo: str) -> str:
     """A memo as a cell that no spreadsheet takes for a formula, as others wrote it."""
-    return f"'{memo}" if memo.startswith(("=", "+", "-", "@", "\t")) else memo
+    return f"'{memo}" if memo.lstrip().startswith(FORMULAS) else memo
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Export]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

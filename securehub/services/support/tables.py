@@ -13,6 +13,7 @@ from typing import NamedTuple
 from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
+from securehub.services.ledger.exports import harmless
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
 from securehub.services.support.records import ALL_CASES, Case, case_key, noted_in, said_in, told
@@ -130,7 +131,7 @@ def _row(tx: ReadTransaction, ticket: int, case: Case) -> tuple[object, ...]:
         case.seq,
         case.notes,
         case.stars or None,
-        _harmless(case.comment),
+        harmless(case.comment),
     )
 
 
@@ -145,8 +146,3 @@ def _first_answer(tx: ReadTransaction, ticket: int, case: Case) -> datetime | No
 
 def _instant(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
-
-
-def _harmless(text: str) -> str:
-    """A text as a cell that no spreadsheet takes for a formula, as others wrote it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
