@@ -102,6 +102,14 @@ class Saying(Talking):
         self.say("alice", "@bob!")
         self.assertEqual(self.unread("bob"), {"lobby": (2, 0)})
 
+    def test_mentions_of_names_with_a_dot(self) -> None:
+        """A dot behind a name ends a sentence, unless there is a member of that name."""
+        self.put("bob.", Member(4))
+        self.join("bob.")
+        self.say("alice", "@bob. @Bob.. @bob...")
+        self.say("alice", "so it is, @bob.")
+        self.assertEqual((self.unread("bob."), self.unread("bob")), ({"lobby": (2, 2)}, {"lobby": (2, 1)}))
+
     def test_pages_back(self) -> None:
         """Histories are paged by number, and end with the first message."""
         for number in range(1, 6):
