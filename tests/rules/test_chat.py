@@ -173,6 +173,17 @@ class Saying(Talking):
         self.say("bob", "a word", "den")
         self.assertEqual(search(None), ([5, 1], True, None))
 
+    def test_many_correspondents(self) -> None:
+        """All of them are looked through for what is unread; a search says that it has left out some."""
+        self.patch(reading, "MAX_CORRESPONDENTS", 1)
+        for username in ("alice", "bob"):
+            self.say(username, "hello", "@carol")
+        self.assertEqual(self.unread("carol"), {"@alice": (1, 0), "@bob": (1, 0)})
+        found = self.ask(reading.search, "carol", "hello", None, limit=20, before=None, at=self.at)
+        self.assertEqual(([row.room for row in found.items], found.more), (["@alice"], True))
+        found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)
+        self.assertEqual(([row.room for row in found.items], found.more), (["@carol"], False))
+
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
         for number in range(messages.PAGE_MESSAGES + 2):
