@@ -613,6 +613,17 @@ class TableTests(AtTheDesk):
             ],
         )
 
+    def test_steps_of_one_moment(self) -> None:
+        """They stand in the order in which they were done; a clock that was set back stands still for long."""
+        self.support("alice")
+        self.take()
+        self.pass_on("dave")
+        self.pass_on(by="dave")
+        self.take()
+        self.close()
+        steps = [line.partition("-- ")[2] for line in self.ask(tables.transcript, 1, "alice", notes=False).text.split("\n")[2:-1]]
+        self.assertEqual(steps, ["taken by bob", "passed to dave by bob", "passed to the queue by dave", "taken by bob", "closed by bob"])
+
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""
         for username in ("alice", "carol"):
