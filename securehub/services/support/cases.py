@@ -20,6 +20,7 @@ from securehub.services.messages import Message
 from securehub.services.support import events
 from securehub.services.support.facts import OrderFacts, facts_of
 from securehub.services.support.records import (
+    OPEN_CASES,
     Case,
     CaseOfOrder,
     Step,
@@ -243,6 +244,29 @@ def _without_lost_agent(tx: ReadTransaction, case: Case, at: datetime) -> Case:
     if not case.agent or can_see_to_it(tx, case.agent):
         return case
     return _stepped(replace(case, agent=""), Step(at, "left", case.agent, case.seq))
+
+
+def without_agent(tx: ReadTransaction) -> list[int]:
+    """The open cases whose agent is an agent no more, or locked out; no agent finds them in the queue."""
+    there: dict[str, bool] = {"": True}
+    lost: list[int] = []
+    for key, case in tx.beneath(Case, OPEN_CASES):
+        if case.agent not in there:
+            there[case.agent] = can_see_to_it(tx, case.agent)
+        if not there[case.agent]:
+            lost.append(int(key))
+    return lost
+
+
+def put_back(tx: Transaction, ticket: int, *, at: datetime) -> None:
+    """Let a case wait again if its agent is an agent no more, or locked out."""
+    case = tx.get(Case, case_key(ticket))
+    if case is None or case.closed is not None:
+        return
+    waiting = _without_lost_agent(tx, case, at)
+    if waiting is not case:
+        tx.put(case_key(ticket), waiting)
+        events.tell(tx, waiting, events.Changed(ticket, waiting.status, at, case.agent, "", left=True), 0)
 
 
 def can_see_to_it(tx: ReadTransaction, username: str) -> bool:
