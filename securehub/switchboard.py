@@ -44,6 +44,9 @@ class Listener(Protocol):
     def tune_anew(self) -> None:
         """What it was tuned to is undone: find out from the store."""
 
+    def cut(self) -> None:
+        """End the connection at once: what was to be heard is lost."""
+
 
 Listeners = dict[Listener, None]
 """Not a set: the order in which listeners came is the order in which they are told, so that runs repeat."""
@@ -190,19 +193,42 @@ class Run:
 
 
 class _Tuning:
-    """Members whose listeners were tuned, and have to be so anew should that be undone."""
+    """
+    Members whose listeners were tuned, and have to be so anew should that be undone.
 
-    __slots__ = ("_listeners",)
+    @param missed: whether they were left out of what the channel had said before, which nobody sends again.
+    """
 
-    def __init__(self, listeners: list[Listener]) -> None:
+    __slots__ = ("_listeners", "_missed")
+
+    def __init__(self, listeners: list[Listener], missed: bool) -> None:
         self._listeners = listeners
+        self._missed = missed
 
     def release(self) -> None:
         """It is settled."""
 
     def lose(self) -> None:
         for listener in self._listeners:
-            listener.tune_anew()
+            if self._missed:
+                listener.cut()
+            else:
+                listener.tune_anew()
+
+
+class _Unless:
+    """Calls back if what was said is undone."""
+
+    __slots__ = ("_lost",)
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+
+    def release(self) -> None:
+        """It is settled."""
+
+    def lose(self) -> None:
+        self._lost()
 
 
 class Switchboard:
@@ -261,11 +287,12 @@ class Switchboard:
             if not held_back:
                 del self._held_back[series]
 
-    def announce(self, event: Event, *channels: str, but: str) -> None:
+    def announce(self, event: Event, *channels: str, but: str, lost: Callable[[], None]) -> None:
         """
         Tell all who listen to any of these channels, each once, of what is not stored.
 
         @param but: a channel; who listens to that is not told.
+        @param lost: called if they are not told after all, because what was stored before is undone.
         """
         left_out = set(self.listeners(but))
         all_of_them = Channel("")
@@ -277,6 +304,7 @@ class Switchboard:
             run.add(("", event, None, *_forms(event, all_of_them.listeners)))
             self._run = None
             self._gate.tell(run, position)
+            self._gate.tell(_Unless(lost), position)
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
@@ -324,10 +352,12 @@ class Switchboard:
 
     def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
         listeners = list(channel.listeners)
+        tuned = self._channels.get(tune.channel)
+        missed = not tune.on and tuned is not None and bool(tuned.runs)
         for listener in listeners:
             listener.tune(tune.channel, tune.on)
         self._run = None
-        self._gate.tell(_Tuning(listeners), position)
+        self._gate.tell(_Tuning(listeners, missed), position)
 
     def _watch(self, channel: str, listened: bool) -> None:
         for watcher in self.watchers:

@@ -124,6 +124,24 @@ class FanOutTests(Room):
         if not bob.closed:
             self.assertEqual(self.numbers(bob.received()), [1])
 
+    def test_no_hole_around_a_kick_that_is_undone(self) -> None:
+        """Who was put out hears nothing more; if they were not, and something was settled meanwhile, the connection is lost."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        bob.call("hub.ping")
+        self.world.disk_waits = True
+        carol.send("SAY lobby one")
+        self.world.settle()
+        alice.send("chat.kick lobby bob")
+        self.world.settle()
+        self.world.worker.step()
+        self.world.directory.fail(OSError(errno.EIO, "broken"))
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(carol.received(), ["OK Message 1."])
+        self.assertTrue(alice.closed)
+        if not bob.closed:
+            self.assertEqual(self.numbers(bob.received()), [1])
+
     def test_a_slow_reader_delays_nobody(self) -> None:
         """It is cut when too much waits; all others hear all, and it catches up when it comes back."""
         alice, bob, carol = self.enter("alice", "bob", "carol")
@@ -208,6 +226,36 @@ class CatchingUpTests(Room):
         self.world.disk_waits = False
         self.world.settle()
         self.assertEqual(self.numbers(self.bob.received()[1:]), [self.COUNT + 1, self.COUNT + 2])
+
+    def test_always_something_on_its_way(self) -> None:
+        """A program that asks again before it is answered, so that an answer of it always waits for the disk, is fed all the same."""
+        self.bob.ask('{"jsonrpc":"2.0","id":0,"method":"chat.join","params":{"room":"den"}}')
+        self.world.disk_waits = True
+        say = '{"jsonrpc":"2.0","id":1,"method":"chat.say","params":{"room":"den","text":"busy"}}'
+        for _ in range(2):
+            self.bob.send(say)
+            self.world.settle()
+        self.join(0)
+        lines: list[str] = []
+        for _ in range(self.COUNT // 10):
+            self.bob.send(say)
+            self.world.settle()
+            self.world.worker.step()
+            self.world.settle()
+            self.assertTrue(self.bob.protocol.outbox.waiting)
+            lines += self.bob.received()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
+
+    def test_a_long_request_that_wants_no_answer(self) -> None:
+        """The pages go on when it is done."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.bob.send('{"jsonrpc":"2.0","method":"chat.rooms"}')
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
 
     def test_asked_again_in_the_middle(self) -> None:
         """Whoever asks for less while more is on its way is not sent less: the first answer has promised it."""
@@ -308,6 +356,19 @@ class SmallRoomTests(Room):
         carol.ask("STATUS away=off")
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual(alice.received(), ["* carol is here."])
+
+    def test_undone(self) -> None:
+        """What was to be told of somebody, and waited at the gate with what others did, is told again if that is undone."""
+        alice, bob, carol = self.enter("alice", "bob", "carol")
+        self.world.disk_waits = True
+        bob.close()
+        carol.send("SAY lobby hello")
+        self.silence()
+        self.world.directory.fail(OSError(errno.EIO, "broken"))
+        self.world.disk_waits = False
+        self.world.elapse(2 * self.world.settings["presence_seconds"])
+        self.assertTrue(carol.closed)
+        self.assertEqual(sorted(alice.received()), ["* bob is gone.", "* carol is gone."])
 
     def test_after_a_restart(self) -> None:
         """Those who are there before the others are told of them."""

@@ -4,14 +4,17 @@ What is made from the declarations is up to date, and complete.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_origin
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, reference
 from securehub.command import Command
+from securehub.reply import Listing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +41,18 @@ class ReferenceTests(SynchronousTestCase):
     def test_no_markup(self) -> None:
         """Nothing of the docstrings' own markup is left over."""
         self.assertNotRegex(reference.reference(), r"[CLB]\{|@[ci]var|@param")
+
+    def test_how_to_go_on(self) -> None:
+        """Where a list says how to have more of it, the command has that parameter."""
+        for command in self._commands():
+            kind = get_origin(command.result) or command.result
+            if not (isinstance(kind, type) and issubclass(kind, Listing)):
+                continue
+            told = re.search(r"ask with (\w+)=", kind([], more=True).status())
+            names = {parameter.name for parameter in command.wire_parameters}
+            # Lists without a limit are whole.
+            if told and "limit" in names:
+                self.assertIn(told[1], names, command.name)
 
     def test_settings(self) -> None:
         """The example of a configuration is one, in which every default stands."""

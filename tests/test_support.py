@@ -13,7 +13,8 @@ from securehub.services.messages import Message
 from securehub.services.support.records import Case
 from tests.world import PASSWORD, Client, World, installed
 
-DAY_SECONDS = 24 * 60 * 60
+HOUR_SECONDS = 60 * 60
+DAY_SECONDS = 24 * HOUR_SECONDS
 
 
 class Desk(SynchronousTestCase):
@@ -90,6 +91,38 @@ class ComingTests(Desk):
         self.assertEqual(self.bob.ask("support.log 1"), ["ERR not-found you have no ticket 1"])
         self.assertEqual(self.bob.ask("support.reply 1 yes"), ["ERR forbidden this needs the role agent"])
         self.assertEqual(self.alice.ask("support.show 1")[1], "  status    waiting")
+
+
+class LeavingTests(Desk):
+    """Whoever saw to cases, and is an agent no more."""
+
+    def test_back_in_the_queue(self) -> None:
+        """Within an hour their cases wait again where agents look for them, and customers and agents are told."""
+        carol = self.world.member("carol")
+        self.operator.ask("admin.grant carol agent")
+        self.alice.ask("SUPPORT one")
+        self.world.member("dave").ask("SUPPORT two")
+        self.bob.ask("support.take 1")
+        carol.ask("support.take 2")
+        self.world.elapse(HOUR_SECONDS)
+        for client in (self.alice, carol):
+            client.received()
+        self.operator.ask("admin.ungrant bob agent")
+        self.world.elapse(HOUR_SECONDS)
+        told = ["* bob has left ticket 1, which waits for another agent."]
+        self.assertEqual((self.alice.received(), carol.received()), (told, told))
+        self.assertIn("  1         1       alice", carol.ask("support.queue")[1])
+        self.assertIn("left by bob", self.alice.ask("support.show 1")[-2])
+        self.assertEqual(carol.ask("support.show 2")[1], "  status    open")
+
+    def test_a_lock_that_ends(self) -> None:
+        """Who can log in again before that goes on."""
+        self.alice.ask("SUPPORT one")
+        self.bob.ask("support.take 1")
+        self.operator.ask("admin.lock bob lost", "admin.unlock bob")
+        self.world.elapse(HOUR_SECONDS)
+        self.alice.received()
+        self.assertEqual(self.alice.ask("support.show 1")[1], "  status    open")
 
 
 class KeepingTests(Desk):

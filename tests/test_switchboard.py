@@ -36,6 +36,7 @@ class Ear:
     Listens.
 
     @ivar anew: how often it was told to find out anew what it hears.
+    @ivar cuts: how often it was cut off.
     """
 
     numbers = itertools.count(1)
@@ -45,6 +46,7 @@ class Ear:
         self.speaks_json = json
         self.heard: list[bytes] = []
         self.anew = 0
+        self.cuts = 0
         self._switchboard = switchboard
 
     def hear(self, events: bytes, series: str | None) -> None:
@@ -55,6 +57,9 @@ class Ear:
 
     def tune_anew(self) -> None:
         self.anew += 1
+
+    def cut(self) -> None:
+        self.cuts += 1
 
     def is_meant(self, end: End) -> bool:
         return end.family == "family"
@@ -299,6 +304,24 @@ class TuningTests(Case):
         self.gate.position = None
         self.gate.lost(position)
         self.assertEqual((ear.anew, other.anew), (1, 0))
+
+    def test_undone_with_something_on_its_way(self) -> None:
+        """Whoever was tuned out was left out of what was said before, which nobody would send again; so the connection is cut."""
+        ear, other = self.ear("member/bob", "tower"), self.ear("tower")
+        before = self.commit(("tower", Rung("1")))
+        position = self.commit(("member/bob", Tune("tower", False)))
+        self.gate.settled(before)
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertEqual(((ear.heard, ear.cuts), (other.heard, other.cuts)), (([], 1), ([b"* 1 rings the bell.\n"], 0)))
+
+    def test_undone_with_nothing_on_its_way(self) -> None:
+        """Then nothing was missed."""
+        ear = self.ear("member/bob", "tower")
+        position = self.commit(("member/bob", Tune("tower", False)))
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertEqual((ear.anew, ear.cuts), (1, 0))
 
 
 class SeriesTests(Case):

@@ -7,7 +7,7 @@ The one place that knows the network. What a line means is the dispatch's busine
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -45,6 +45,20 @@ HELD_BYTES = 64 * 1024
 
 UNIT_BYTES = 1024
 """So much that a stranger says or is answered counts as one request more; a request of many bytes is one of much work."""
+
+
+class _Released:
+    """Calls back when all that was made so far has left, or is lost."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+
+    def release(self) -> None:
+        self._callback()
+
+    lose = release
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
@@ -295,15 +309,18 @@ class HubProtocol(LineReceiver):
         """Send the next page of what the session catches up with, if the peer has taken the one before."""
         session, outlet = self.session, self.outlet
         assert session is not None and outlet is not None
-        if session.takes_page and not (self._paging or outlet.paused or self.outbox.waiting or self.factory.stopping):
+        if session.takes_page and not (self._paging or outlet.paused or self.factory.stopping):
             self._paging = True
             Deferred.fromCoroutine(session.send_page()).addErrback(self._cannot_page).addBoth(self._paged)
 
     def _paged(self, _: object) -> None:
+        gate = self.factory.gate
+        # Not with the last of the answers that wait: a program that always asks for something more always has one that does.
+        gate.tell(_Released(self._page_left), gate.position)
+
+    def _page_left(self) -> None:
         self._paging = False
-        if not self.outbox.waiting:
-            # Nothing was sent whose release would bring the next one.
-            self._continue_soon()
+        self._continue_soon()
 
     def _cannot_page(self, failure: Failure) -> None:
         _log.failure("A session cannot catch up", failure)
@@ -366,7 +383,7 @@ class HubProtocol(LineReceiver):
             self._change_standing()
         if self.session is not None and self.session.leaving:
             self._close_when_released()
-        if self._lines or self._ended or not self._reading:
+        if self._lines or self._ended or not self._reading or (self.session is not None and self.session.catching_up):
             self._continue_soon()
 
     def _close_when_released(self) -> None:

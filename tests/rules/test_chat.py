@@ -102,6 +102,14 @@ class Saying(Talking):
         self.say("alice", "@bob!")
         self.assertEqual(self.unread("bob"), {"lobby": (2, 0)})
 
+    def test_mentions_of_names_with_a_dot(self) -> None:
+        """A dot behind a name ends a sentence, unless there is a member of that name."""
+        self.put("bob.", Member(4))
+        self.join("bob.")
+        self.say("alice", "@bob. @Bob.. @bob...")
+        self.say("alice", "so it is, @bob.")
+        self.assertEqual((self.unread("bob."), self.unread("bob")), ({"lobby": (2, 2)}, {"lobby": (2, 1)}))
+
     def test_pages_back(self) -> None:
         """Histories are paged by number, and end with the first message."""
         for number in range(1, 6):
@@ -164,6 +172,17 @@ class Saying(Talking):
         self.join("bob", "den")
         self.say("bob", "a word", "den")
         self.assertEqual(search(None), ([5, 1], True, None))
+
+    def test_many_correspondents(self) -> None:
+        """All of them are looked through for what is unread; a search says that it has left out some."""
+        self.patch(reading, "MAX_CORRESPONDENTS", 1)
+        for username in ("alice", "bob"):
+            self.say(username, "hello", "@carol")
+        self.assertEqual(self.unread("carol"), {"@alice": (1, 0), "@bob": (1, 0)})
+        found = self.ask(reading.search, "carol", "hello", None, limit=20, before=None, at=self.at)
+        self.assertEqual(([row.room for row in found.items], found.more), (["@alice"], True))
+        found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)
+        self.assertEqual(([row.room for row in found.items], found.more), (["@carol"], False))
 
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
@@ -459,6 +478,13 @@ class Forgetting(Talking):
         self.do(moderation.mute, "lobby", "alice", "bob", None, "bob's fault", at=self.at)
         self.do(moderation.set_access, "room0", "bob", "invite", at=self.at)
         self.do(rooms.invite, "room0", "bob", "carol", at=self.at)
+        self.join("alice", "room1")
+        self.say("alice", "hello", "room1")
+        self.do(saying.remove, "room1", 1, "bob", "bob's removal", SESSION, at=self.at)
+        self.do(reports.report, "room1", 1, "alice", "alice's reason", at=self.at)
+        self.do(moderation.mute, "room1", "bob", "alice", None, "bob's sentence", at=self.at)
+        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told, at=self.at)
+        self.do(reports.settle, 6, "bob", "bob's note", at=self.at)
 
     def test_export(self) -> None:
         """All pages together are all, each thing once, whatever fits into a page; and nothing of others'."""
@@ -469,8 +495,10 @@ class Forgetting(Talking):
         kinds = [each.kind for each in whole]
         self.assertEqual(
             {kind: kinds.count(kind) for kind in kinds},
-            {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 2},
+            {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 5},
         )
+        (reported,) = (each.values for each in whole if each.kind == "report")
+        self.assertEqual((reported["reason"], reported["note"]), ("bob's reason", "bob's note"))
         (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
         self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
         self.assertEqual([each.kind for each in self.export("carol", 10)], ["invitation", "mark"])

@@ -89,11 +89,12 @@ class StatementTests(Money):
     def test_csv(self) -> None:
         """A table that other programs read back, with no cell that a spreadsheet would take for a formula."""
         self.deposit("alice", "5")
-        for memo in ("=1+1", 'a, "b"', "two\nlines", "-", "plain"):
+        for memo in ("=1+1", 'a, "b"', "two\nlines", "-", "\n@x"):
             self.pay("alice", "bob", "1", memo)
         export = exports.as_csv(self.statement(None, self.at + HOUR), ZoneInfo("America/Mexico_City"))
         rows = list(csv.DictReader(StringIO(export.text)))
-        self.assertEqual([row["memo"] for row in rows], ["", "'=1+1", 'a, "b"', "two\nlines", "'-", "plain"])
+        self.assertEqual([row["memo"] for row in rows], ["", "'=1+1", 'a, "b"', "two\nlines", "'-", "'\n@x"])
+        self.assertEqual([exports.harmless(memo) for memo in (" =1", "\uff1d1", "x=1")], ["' =1", "'\uff1d1", "x=1"])
         self.assertEqual((rows[1]["amount"], rows[1]["balance"], rows[1]["with"]), ("-1.00", "4.00", "bob"))
         self.assertEqual(rows[0]["at"], "2026-11-19T12:02:00-06:00")
 

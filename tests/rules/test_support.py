@@ -240,6 +240,17 @@ class SeeingToItTests(AtTheDesk):
         self.refused(LimitExceeded, "200 are allowed", cases.pass_on, 1, "bob", None, "", SESSION, at=self.at)
         self.close()
 
+    def test_taken_however_often(self) -> None:
+        """What waits can always be taken: it could not be closed otherwise, and its customer asks in it."""
+        self.support("alice")
+        self.take()
+        step = self.case().steps[0]
+        self.put(case_key(1), replace(self.case(), steps=(step,) * (cases.MAX_STEPS - 1)))
+        self.pass_on(None)
+        self.take()
+        self.refused(LimitExceeded, "200 are allowed", cases.pass_on, 1, "bob", None, "", SESSION, at=self.at)
+        self.close()
+
     def test_closed(self) -> None:
         """Nothing more is said, but agents may still note something."""
         self.support("alice")
@@ -602,17 +613,28 @@ class TableTests(AtTheDesk):
             ],
         )
 
+    def test_steps_of_one_moment(self) -> None:
+        """They stand in the order in which they were done; a clock that was set back stands still for long."""
+        self.support("alice")
+        self.take()
+        self.pass_on("dave")
+        self.pass_on(by="dave")
+        self.take()
+        self.close()
+        steps = [line.partition("-- ")[2] for line in self.ask(tables.transcript, 1, "alice", notes=False).text.split("\n")[2:-1]]
+        self.assertEqual(steps, ["taken by bob", "passed to dave by bob", "passed to the queue by dave", "taken by bob", "closed by bob"])
+
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""
         for username in ("alice", "carol"):
             self.support(username)
         self.take()
         self.close()
-        self.do(cases.rate, 1, "alice", 1, '=HYPERLINK("x")')
+        self.do(cases.rate, 1, "alice", 1, '\n=HYPERLINK("x")')
         first = self.ask(tables.cases_table, limit=1, before=None)
         self.assertEqual((first.text.split("\n")[1].split(",")[:3], first.more), (["2", "waiting", "carol"], True))
         second = self.ask(tables.cases_table, limit=1, before=2)
-        self.assertTrue(second.text.endswith(',1,"\'=HYPERLINK(""x"")"\n'), second.text)
+        self.assertTrue(second.text.endswith(',1,"\'\n=HYPERLINK(""x"")"\n'), second.text)
         self.assertFalse(second.more)
 
 

@@ -1,7 +1,7 @@
 """
 What the chat keeps about a member, and what of it is forgotten when the member is erased: all that they said and what it was before, in
-rooms, to others, and where it was reported; their memberships, status, marks and blocks. Numbers and names stay, so that no series gets
-a gap and nobody takes another's place; what others said stays theirs.
+rooms, to others, and where it was reported; what they wrote as one who keeps order; their memberships, status, marks and blocks. Numbers
+and names stay, so that no series gets a gap and nobody takes another's place; what others said stays theirs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from securehub.services.chat.records import (
     seat_key,
 )
 from securehub.services.chat.rooms import put_out
-from securehub.services.messages import Message
+from securehub.services.messages import Line, Message
 from securehub.store.transaction import ReadTransaction, Transaction
 
 ROOMS_AT_ONCE = 20
@@ -94,17 +94,23 @@ def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
 
 
 def _blank_reports(tx: Transaction, username: str, place: str) -> str | None:
-    """Why they reported, and what they said where it was reported."""
+    """Why they reported, what they said where it was reported, and what they wrote when they had seen to it."""
     tx.get(Member, username)
     found = list(tx.beneath(Report, username, start=f"{place} " if place else "", limit=REPORTS_AT_ONCE))
     for key, report in found:
-        context = tuple(
-            replace(line, text="", reason="", removed=line.removed or username) if line.from_ == username else line
-            for line in report.context
-        )
-        tx.put(key, replace(report, context=context, reason="" if report.by == username else report.reason))
+        context = tuple(_without_words_of(username, line) for line in report.context)
+        reason = "" if report.by == username else report.reason
+        note = "" if report.settled_by == username else report.note
+        tx.put(key, replace(report, context=context, reason=reason, note=note))
     tx.delete(Complaints, username)
     return found[-1][0] if len(found) == REPORTS_AT_ONCE else None
+
+
+def _without_words_of(username: str, line: Line) -> Line:
+    """What a report shows, without what they said, or why they removed it."""
+    if line.from_ == username:
+        return replace(line, text="", reason="", removed=line.removed or username, receipt=None)
+    return replace(line, reason="") if line.removed == username else line
 
 
 def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
@@ -115,7 +121,25 @@ def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
         tx.put(key, replace(deed, reason=""))
         if deed.target == username:
             tx.delete(Sanction, seat_key(deed.room, username))
+        elif deed.act == "remove":
+            _blank_removal(tx, messages.key(deed.room, deed.seq), username)
+        elif deed.target:
+            _blank_sanction(tx, seat_key(deed.room, deed.target), username)
     return found[-1][0] if len(found) == RECORDS_AT_ONCE else None
+
+
+def _blank_removal(tx: Transaction, key: str, username: str) -> None:
+    """Why they removed a message of somebody else's."""
+    message = tx.get(Message, key)
+    if message is not None and message.removed == username:
+        tx.put(key, replace(message, reason=""))
+
+
+def _blank_sanction(tx: Transaction, key: str, username: str) -> None:
+    """Why they banned or muted somebody; that they did stays."""
+    sanction = tx.get(Sanction, key)
+    if sanction is not None:
+        tx.put(key, sanction.without_words_of(username))
 
 
 def _forget_correspondents(tx: Transaction, username: str, place: str) -> str | None:
@@ -181,11 +205,14 @@ def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str,
 
 
 def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Those that they made; who reported them is not told."""
+    """Those that they made, or have seen to; who reported them is not told."""
     for key, report in tx.beneath(Report, username, start=f"{after} " if after else ""):
-        if report.by == username:
+        shown = ("at", "room", "seq", "reason", "settled") if report.by == username else ()
+        if report.settled_by == username:
+            shown = (*shown, "settled", "note")
+        if shown:
             values = _values(report)
-            yield key, {"report": int(key)} | {name: values[name] for name in ("at", "room", "seq", "reason", "settled")}
+            yield key, {"report": int(key)} | {name: values[name] for name in shown}
 
 
 def _deeds(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:

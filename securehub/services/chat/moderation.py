@@ -95,7 +95,8 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
     _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
-    tx.put(place, replace(sanction, banned=end, banned_by=by, muted_by=sanction.muter, by=by, reason=reason))
+    mute = {"muted_by": sanction.muter, "muted_for": sanction.why_muted}
+    tx.put(place, replace(sanction, banned=end, banned_by=by, banned_for=reason, by=by, reason=reason, **mute))
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
@@ -135,7 +136,8 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
     if sanction is None or sanction.banned is None or sanction.banned <= at:
         raise NotFound(f"{username} is not banned from {room}")
     _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
-    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", muted_by=sanction.muter))
+    mute = {"muted_by": sanction.muter, "muted_for": sanction.why_muted}
+    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", **mute))
     power.announce(tx, room, by, "unban", username)
     power.note(tx, room, by, "unban", username, at=at)
 
@@ -202,8 +204,15 @@ def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str
         if banned or muted:
             if len(rows) == limit:
                 return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], banned, muted, sanction.by, sanction.reason))
+            rows.append(SanctionRow(key.partition("/")[2], banned, muted, *_last_said(sanction, banned, muted)))
     return Roster(rows)
+
+
+def _last_said(sanction: Sanction, banned: datetime | None, muted: datetime | None) -> tuple[str, str]:
+    """Who said last what still holds, and why."""
+    if banned and muted:
+        return sanction.by, sanction.reason
+    return (sanction.banner, sanction.why_banned) if banned else (sanction.muter, sanction.why_muted)
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
@@ -215,7 +224,8 @@ def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | 
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
     place = seat_key(room, username)
     sanction = tx.get(Sanction, place) or Sanction()
-    _put_sanction(tx, place, replace(sanction, muted=end, muted_by=by, banned_by=sanction.banner, by=by, reason=reason))
+    ban = {"banned_by": sanction.banner, "banned_for": sanction.why_banned}
+    _put_sanction(tx, place, replace(sanction, muted=end, muted_by=by, muted_for=reason, by=by, reason=reason, **ban))
     if seat is not None:
         tx.put(place, replace(seat, muted=end))
 

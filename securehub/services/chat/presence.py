@@ -9,6 +9,7 @@ members are not told; there, one asks with NAMES or WHO.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -118,7 +119,8 @@ class Presence:
         self._most = told
         self._online: dict[str, None] = {}
         self._changed: dict[str, None] = {}
-        self._told: dict[str, State] = {}
+        # None where nobody knows what was told last.
+        self._told: dict[str, State | None] = {}
         switchboard.watchers.append(self._watch)
 
     @property
@@ -164,4 +166,9 @@ class Presence:
             self._told[username] = state
         else:
             self._told.pop(username, None)
-        self._switchboard.announce(events.Presence(username, *state), *rooms, but=member(username))
+        told = events.Presence(username, *state)
+        self._switchboard.announce(told, *rooms, but=member(username), lost=partial(self._tell_again, username))
+
+    def _tell_again(self, username: str) -> None:
+        self._told[username] = None
+        self.changed(username)

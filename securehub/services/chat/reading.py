@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from securehub.event import ToOthers
 from securehub.refusals import BadArgument
-from securehub.reply import Listing, Reply, Row, when
+from securehub.reply import Listing, Reply, Row, Top, when
 from securehub.services import messages
 from securehub.services.chat.events import Marked
 from securehub.services.chat.records import Correspondent, Direct, Room, Rooms, Seat, seat_key
@@ -33,7 +33,10 @@ MOST_FOUND = 200
 """Messages of one answer."""
 
 MAX_CORRESPONDENTS = 1_000
-"""Direct conversations that are looked through for what is unread, or for a word."""
+"""Direct conversations that are looked through for a word, the first by name."""
+
+MAX_MARKS = 10_000
+"""Direct conversations that are looked through for what is unread; it takes 30 ms."""
 
 _WORD = re.compile(r"\w+")
 
@@ -107,17 +110,19 @@ class Found(Listing[FoundRow], frozen=True, omit_defaults=True):
         return f"there may be more; ask with before={self.next}" if self.next is not None else "there may be more; ask with room="
 
 
-def unread(tx: ReadTransaction, username: str, *, limit: int) -> Listing[UnreadRow]:
+def unread(tx: ReadTransaction, username: str, *, limit: int) -> Top[UnreadRow]:
     """Where somebody has something to read: rooms in the order in which they joined, then direct conversations."""
     rows = [row for row in _all_marks(tx, username) if row.unread]
-    return Listing(rows[:limit], more=len(rows) > limit)
+    return Top(rows[:limit], more=len(rows) > limit)
 
 
 def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:
     for room in _rooms(tx, username):
         found, seat = tx.fetch(Room, room), tx.fetch(Seat, seat_key(room, username))
-        yield UnreadRow(room, unread_in(found, seat), seat.mentions, seat.read, found.seq)
-    for peer, read in _correspondents(tx, username):
+        count = unread_in(found, seat)
+        # A message mentions somebody once at most; what is kept no longer may have done so, too.
+        yield UnreadRow(room, count, min(seat.mentions, count), seat.read, found.seq)
+    for peer, read in _correspondents(tx, username, MAX_MARKS):
         seq = tx.fetch(Direct, direct_key(username, peer)).seq
         yield UnreadRow(f"@{peer}", seq - read, 0, read, seq)
 
@@ -162,11 +167,12 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
 
 def _wanted(words: str) -> _Wanted:
     """
-    The words that a search is for.
+    The words that a search is for. They are taken from the folded text, as those of messages are: folding may part one, as the capital I
+    with a dot becomes two characters, of which the second belongs to no word.
 
     @raise BadArgument: there is none.
     """
-    found = frozenset(word.casefold() for word in _WORD.findall(words))
+    found = frozenset(_WORD.findall(words.casefold()))
     if not found:
         raise BadArgument("words: there is no word in it")
     return _Wanted(found, max(found, key=len))
@@ -174,9 +180,10 @@ def _wanted(words: str) -> _Wanted:
 
 def _search_all(tx: ReadTransaction, username: str, wanted: _Wanted, limit: int, at: datetime) -> Found:
     """In all of a member's conversations; each has a fair share of what may be looked at, so that none hides the others."""
-    places = [*_rooms(tx, username), *(f"@{peer}" for peer, _ in _correspondents(tx, username))]
+    peers = [peer for peer, _ in _correspondents(tx, username, MAX_CORRESPONDENTS + 1)]
+    more = len(peers) > MAX_CORRESPONDENTS
+    places = [*_rooms(tx, username), *(f"@{peer}" for peer in peers[:MAX_CORRESPONDENTS])]
     rows: list[FoundRow] = []
-    more = False
     for each in places:
         found, looked_at = _search(tx, each, conversation(tx, each, username, at), wanted, None, limit - len(rows), len(places))
         rows += found
@@ -219,9 +226,9 @@ def _rooms(tx: ReadTransaction, username: str) -> tuple[str, ...]:
     return (tx.get(Rooms, username) or Rooms(())).rooms
 
 
-def _correspondents(tx: ReadTransaction, username: str) -> Iterator[tuple[str, int]]:
+def _correspondents(tx: ReadTransaction, username: str, limit: int) -> Iterator[tuple[str, int]]:
     """With whom somebody has a direct conversation, and up to where they have read it."""
-    for key, correspondent in tx.scan(Correspondent, f"{username}/", limit=MAX_CORRESPONDENTS):
+    for key, correspondent in tx.scan(Correspondent, f"{username}/", limit=limit):
         peer = key.partition("/")[2]
         if tx.get(Direct, direct_key(username, peer)) is not None:
             yield peer, correspondent.read

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from securehub.services.messages import Line
 from securehub.store.records import Record
 
@@ -106,8 +108,11 @@ class Sanction(Record, frozen=True):
     @ivar banned: until when they may neither join nor read.
     @ivar muted: until when they may say nothing.
     @ivar by: who said so last.
+    @ivar reason: and why.
     @ivar banned_by: who said the one; empty for C{by}.
     @ivar muted_by: who said the other, likewise.
+    @ivar banned_for: why they said the one; None for C{reason}.
+    @ivar muted_for: why they said the other, likewise.
     """
 
     collection: ClassVar[str] = "sanction"
@@ -118,6 +123,8 @@ class Sanction(Record, frozen=True):
     reason: str = ""
     banned_by: str = ""
     muted_by: str = ""
+    banned_for: str | None = None
+    muted_for: str | None = None
 
     @property
     def banner(self) -> str:
@@ -128,6 +135,20 @@ class Sanction(Record, frozen=True):
     def muter(self) -> str:
         """Who has muted them."""
         return self.muted_by or self.by
+
+    @property
+    def why_banned(self) -> str:
+        return self.reason if self.banned_for is None else self.banned_for
+
+    @property
+    def why_muted(self) -> str:
+        return self.reason if self.muted_for is None else self.muted_for
+
+    def without_words_of(self, username: str) -> Sanction:
+        """The same, and no reason that this member gave."""
+        why_banned = "" if self.banner == username else self.why_banned
+        why_muted = "" if self.muter == username else self.why_muted
+        return replace(self, reason="" if self.by == username else self.reason, banned_for=why_banned, muted_for=why_muted)
 
 
 class Guest(Record, frozen=True):
@@ -236,7 +257,8 @@ class Report(Record, frozen=True):
 
     def beneath(self) -> tuple[str, ...]:
         lists = (ALL_REPORTS, OPEN_REPORTS) if self.settled is None else (ALL_REPORTS,)
-        return (*lists, *sorted({self.by, *(line.from_ for line in self.context)}))
+        shown = {name for line in self.context for name in (line.from_, line.removed)}
+        return (*lists, *sorted(({self.by, self.settled_by} | shown) - {""}))
 
 
 ALL_REPORTS = "*"

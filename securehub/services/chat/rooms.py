@@ -141,7 +141,7 @@ def refuse_banned(sanction: Sanction | None, room: str, at: datetime) -> None:
     @raise Forbidden: there is a ban that has not ended.
     """
     if sanction is not None and sanction.banned is not None and sanction.banned > at:
-        raise Forbidden(f"you are banned from {room}{ending(sanction.banned)}{because(sanction.reason)}")
+        raise Forbidden(f"you are banned from {room}{ending(sanction.banned)}{because(sanction.why_banned)}")
 
 
 def ending(until: datetime) -> str:
@@ -173,7 +173,7 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
         found, charter = Room(), Charter(at, username)
         tx.put(room, charter)
     elif found.invite:
-        _use_invitation(tx, room, username)
+        _use_invitation(tx, room, username, charter)
     mine = tx.get(Rooms, username) or Rooms(())
     if len(mine.rooms) >= limits.rooms:
         raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
@@ -190,9 +190,10 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     return _joined(room, found, seat, charter)
 
 
-def _use_invitation(tx: Transaction, room: str, username: str) -> None:
+def _use_invitation(tx: Transaction, room: str, username: str, charter: Charter) -> None:
     invitation = tx.get(Guest, guest_key(room, username))
-    if invitation is None and not is_moderator(tx, username):
+    # One from before the room was made was to another of that name, which has vanished.
+    if (invitation is None or invitation.at < charter.made) and not is_moderator(tx, username):
         raise Forbidden(f"{room} is for those who are invited")
     tx.delete(Guest, guest_key(room, username))
 

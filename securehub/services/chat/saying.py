@@ -140,15 +140,26 @@ def _refuse_hasty(found: Room, seat: Seat, at: datetime) -> None:
 
 def _mention(tx: Transaction, room: str, username: str, text: str) -> tuple[str, ...]:
     """Note for those whom a message mentions that it does; not for those who want to hear nothing from its author."""
-    names = dict.fromkeys(found.lower().rstrip(".") for found in _MENTION.findall(text))
+    names = dict.fromkeys(found.lower() for found in _MENTION.findall(text))
     names.pop(username, None)
     mentioned = []
-    for name in list(names)[:MAX_MENTIONS]:
-        seat = tx.get(Seat, seat_key(room, name))
-        if seat is not None and username not in (tx.get(Blocks, name) or Blocks(())).usernames:
+    for word in list(names)[:MAX_MENTIONS]:
+        name, seat = _meant(tx, room, word)
+        if seat is None or name == username or name in mentioned:
+            continue
+        if username not in (tx.get(Blocks, name) or Blocks(())).usernames:
             tx.put(seat_key(room, name), replace(seat, mentions=seat.mentions + 1))
             mentioned.append(name)
     return tuple(mentioned)
+
+
+def _meant(tx: ReadTransaction, room: str, word: str) -> tuple[str, Seat | None]:
+    """Whose name it is. A dot at its end may belong to the sentence."""
+    seat = tx.get(Seat, seat_key(room, word))
+    if seat is not None or not word.endswith("."):
+        return word, seat
+    name = word.rstrip(".")
+    return name, tx.get(Seat, seat_key(room, name))
 
 
 def tell(tx: Transaction, username: str, to: str, text: str, session: int, *, named: str = "to", at: datetime) -> Said:

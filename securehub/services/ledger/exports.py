@@ -137,9 +137,13 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
+FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How they begin, behind blanks and line ends; some spreadsheets take the wide forms for the others (OWASP, CSV Injection)."""
+
+
 def harmless(text: str) -> str:
     """A text, as others wrote it, for a cell of a CSV: no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.lstrip().startswith(FORMULAS) else text
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Export]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

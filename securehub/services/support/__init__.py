@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from securehub.hub import Hub
 
 
+HOUR_SECONDS = 60 * 60
+"""How often it is looked for cases whose agent is an agent no more."""
+
+
 @implementer(IRemembers)
 @provider(IPlugin, IServiceFactory)
 class Support:
@@ -49,6 +53,8 @@ class Support:
         self.clock = hub.clock
         self.order_facts = hub.order_facts
         self.open_cases = hub.settings["cases_per_member"]
+        self.chores = hub.chores
+        self.chores.every(HOUR_SECONDS, self.put_back)
         hub.agenda.add(cases.DUTY, retention.forget)
         hub.switchboard.greetings.append(looking.greeting)
 
@@ -108,3 +114,9 @@ class Support:
     async def rate(self, session: Session, ticket: int, stars: int, comment: str = "") -> None:
         """Say how good the support was, with 1 to 5 stars, once your case is closed; the agents are told."""
         await session.transact(cases.rate, ticket, session.member, stars, comment)
+
+    async def put_back(self) -> None:
+        """Let those cases wait whose agent is an agent no more, or locked out."""
+        for ticket in await self.store.read(cases.without_agent):
+            await self.store.transact(cases.put_back, ticket, at=self.clock.now())
+            await self.chores.others_first()

@@ -20,6 +20,7 @@ from securehub.services.messages import Message
 from securehub.services.support import events
 from securehub.services.support.facts import OrderFacts, facts_of
 from securehub.services.support.records import (
+    OPEN_CASES,
     Case,
     CaseOfOrder,
     Step,
@@ -35,7 +36,7 @@ MAX_MESSAGES = 1_000
 """Of a case, and as many notes; so a transcript is made in one go. What takes longer is better begun anew."""
 
 MAX_STEPS = 200
-"""How often a case may be taken and passed on; so much its record holds."""
+"""A case that was taken and passed on so often stays with its agent; so much its record holds."""
 
 DUTY = "support"
 """On the agenda: a closed case is kept no longer."""
@@ -252,6 +253,29 @@ def _without_lost_agent(tx: ReadTransaction, case: Case, at: datetime) -> Case:
     return _stepped(replace(case, agent=""), Step(at, "left", case.agent, case.seq))
 
 
+def without_agent(tx: ReadTransaction) -> list[int]:
+    """The open cases whose agent is an agent no more, or locked out; no agent finds them in the queue."""
+    there: dict[str, bool] = {"": True}
+    lost: list[int] = []
+    for key, case in tx.beneath(Case, OPEN_CASES):
+        if case.agent not in there:
+            there[case.agent] = can_see_to_it(tx, case.agent)
+        if not there[case.agent]:
+            lost.append(int(key))
+    return lost
+
+
+def put_back(tx: Transaction, ticket: int, *, at: datetime) -> None:
+    """Let a case wait again if its agent is an agent no more, or locked out."""
+    case = tx.get(Case, case_key(ticket))
+    if case is None or case.closed is not None:
+        return
+    waiting = _without_lost_agent(tx, case, at)
+    if waiting is not case:
+        tx.put(case_key(ticket), waiting)
+        events.tell(tx, waiting, events.Changed(ticket, waiting.status, at, case.agent, "", left=True), 0)
+
+
 def can_see_to_it(tx: ReadTransaction, username: str) -> bool:
     """Whether somebody is an agent, and could log in."""
     if username == members.OPERATOR:
@@ -311,12 +335,16 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
 
     @raise Conflict: it is closed or waits, or the other one is no agent.
     @raise Forbidden: it is the other one's own.
+    @raise LimitExceeded: it was taken and passed on so often.
     """
     case = as_agent(tx, ticket, by)
     if case.agent != by and case.agent and members.has_role(tx, by, "admin"):
         _refuse_closed(ticket, case)
     else:
         case = held(tx, ticket, by)
+    if len(case.steps) >= MAX_STEPS:
+        # Taking is never refused: what waits could not be closed then. Without passing on, only lost agents bring it back to the queue.
+        raise LimitExceeded(f"ticket {ticket} was taken and passed on {len(case.steps)} times; {MAX_STEPS} are allowed")
     if to is not None:
         _refuse_receiver(tx, ticket, case, to)
     if note:
@@ -423,8 +451,6 @@ def mark(tx: Transaction, ticket: int, username: str, seq: int | None) -> Mark:
 
 def _put_step(tx: Transaction, ticket: int, case: Case, step: Step, session: int) -> State:
     """Note a step, put the case and announce what it is now."""
-    if len(case.steps) >= MAX_STEPS and case.closed is None:
-        raise LimitExceeded(f"ticket {ticket} was taken and passed on {len(case.steps)} times; {MAX_STEPS} are allowed")
     case = _stepped(case, step)
     tx.put(case_key(ticket), case)
     events.tell(tx, case, events.Changed(ticket, case.status, step.at, step.by, case.agent), session)

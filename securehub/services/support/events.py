@@ -42,13 +42,14 @@ class Said(Event, frozen=True, omit_defaults=True):
         return f"[ticket {self.ticket}] {spoken(self.from_, self.said, '', False, self.receipt)}"
 
 
-class Changed(Event, frozen=True):
+class Changed(Event, frozen=True, omit_defaults=True):
     """
-    A case of yours, or if you are an agent any, was taken, passed on or closed.
+    A case of yours, or if you are an agent any, was taken, passed on or closed, or has no agent any more.
 
     @ivar status: what it is now: C{waiting}, C{open} or C{closed}.
     @ivar by: who did it.
     @ivar agent: who sees to it now; empty for nobody.
+    @ivar left: whether it waits because that member is an agent no more, or locked out.
     """
 
     method = "support.changed"
@@ -58,8 +59,11 @@ class Changed(Event, frozen=True):
     at: datetime
     by: str
     agent: str
+    left: bool = False
 
     def text(self) -> str:
+        if self.left:
+            return f"{self.by} has left ticket {self.ticket}, which waits for another agent."
         if self.status == CLOSED:
             return f"{self.by} has closed ticket {self.ticket}."
         if self.status == WAITING:

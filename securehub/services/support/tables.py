@@ -68,7 +68,7 @@ def transcript(tx: ReadTransaction, ticket: int, username: str, *, notes: bool) 
         told += _notes(tx, ticket, case)
     about = f", about order {case.order}" if case.order is not None else ""
     lines = [f"Ticket {ticket} of {case.customer}, opened {when(case.opened)}{about}"]
-    lines += [f"{when(each.at)}  {each.text}" for each in sorted(told)]
+    lines += [f"{when(each.at)}  {each.text}" for each in sorted(told, key=_place)]
     if case.stars:
         lines.append(f"Rated {case.stars} of 5{f': {case.comment}' if case.comment else ''}")
     return Transcript(ticket, "\n".join(line.replace("\n", "\n    ") for line in lines) + "\n")
@@ -76,7 +76,8 @@ def transcript(tx: ReadTransaction, ticket: int, username: str, *, notes: bool) 
 
 class _Told(NamedTuple):
     """
-    A part of a transcript, in its order: by time; of one moment by the number of the message that it is, or comes after.
+    A part of a transcript, in its order: by time; of one moment by the number of the message that it is, or comes after, and by its rank;
+    those with the same of all three as they were done.
 
     @ivar rank: messages, then steps, then notes.
     """
@@ -85,6 +86,10 @@ class _Told(NamedTuple):
     seq: int
     rank: int
     text: str
+
+
+def _place(told: _Told) -> tuple[datetime, int, int]:
+    return told.at, told.seq, told.rank
 
 
 def _messages(tx: ReadTransaction, ticket: int, case: Case) -> Iterator[_Told]:
