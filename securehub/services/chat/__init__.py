@@ -130,7 +130,7 @@ class Chat:
         An empty text ("") clears it.
         """
         if topic is None:
-            return await self.store.read(rooms.topic, room, session.member, self.clock.now())
+            return await session.look(rooms.topic, room, session.member, self.clock.now())
         return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
 
     @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=named(arguments.username))
@@ -146,7 +146,7 @@ class Chat:
         An empty text ("") says nothing. Without anything it shows what you say now.
         """
         if text is None and away is None:
-            return await self.store.read(presence.status_of, session.member)
+            return await session.look(presence.status_of, session.member)
         said = await session.transact(presence.set_status, session.member, text, away)
         self.presence.changed(session.member)
         return said
