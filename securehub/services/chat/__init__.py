@@ -46,12 +46,12 @@ class Chat:
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
-    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
         self.limits = Limits.of(hub.settings)
+        self.forget = partial(memory.forget, told=self.limits.told)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
         hub.switchboard.greetings.append(reports.greeting)
