@@ -75,6 +75,13 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
         return "there is more; ask with before= the last one shown" if self.more else ""
 
 
+class Top(Listing[T], frozen=True):
+    """The first of a list, which is looked at anew for each answer and cannot be gone on with."""
+
+    def status(self) -> str:
+        return "there is more; ask with a larger limit=" if self.more else ""
+
+
 @cache
 def _names(cls: type[msgspec.Struct]) -> list[str]:
     """The names of a struct's fields, as they are on the wire."""

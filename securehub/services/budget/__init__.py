@@ -14,7 +14,7 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
-from securehub.reply import Listing
+from securehub.reply import Listing, Top
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.budget import entries, feeding, forms, goals, memory, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
@@ -196,9 +196,7 @@ class Budget:
         text=named(forms.contained),
         limit=named(arguments.listed),
     )
-    async def rule_preview(
-        self, session: Session, bucket: str, payee: str = "", text: str = "", limit: int = 20
-    ) -> Listing[sorting.CaughtRow]:
+    async def rule_preview(self, session: Session, bucket: str, payee: str = "", text: str = "", limit: int = 20) -> Top[sorting.CaughtRow]:
         """
         List what a rule would have caught so far, newest first.
 

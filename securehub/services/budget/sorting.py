@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.budget.plans import money_of
 from securehub.services.ledger import books
 from securehub.services.ledger.watching import set_watched
@@ -163,7 +163,7 @@ def rules_of(tx: ReadTransaction, owner: str) -> Listing[RuleRow]:
     return Listing([RuleRow(rule.number, rule.bucket, rule.category, rule.payee, rule.text) for rule in kept.rules])
 
 
-def preview(tx: ReadTransaction, owner: str, bucket: str, payee: str, text: str, currency: Currency, *, limit: int) -> Listing[CaughtRow]:
+def preview(tx: ReadTransaction, owner: str, bucket: str, payee: str, text: str, currency: Currency, *, limit: int) -> Top[CaughtRow]:
     """
     What a rule would have caught of the latest movements of the owner's accounts, the newest first.
 
@@ -177,7 +177,7 @@ def preview(tx: ReadTransaction, owner: str, bucket: str, payee: str, text: str,
     kept = tx.get(Patterns, owner) or Patterns()
     caught = [row for row in _movements(tx, owner, money) if catches(pattern, _payment(row))]
     caught.sort(key=lambda row: -row.transfer)
-    return Listing([_caught(row, first_catch(kept.rules, _payment(row))) for row in caught[:limit]], more=len(caught) > limit)
+    return Top([_caught(row, first_catch(kept.rules, _payment(row))) for row in caught[:limit]], more=len(caught) > limit)
 
 
 def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:

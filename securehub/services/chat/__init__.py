@@ -16,7 +16,7 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.refusals import BadArgument
-from securehub.reply import Listing
+from securehub.reply import Listing, Top
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
@@ -152,7 +152,7 @@ class Chat:
         return said
 
     @command("UNREAD", access=MEMBER, long=True, limit=named(arguments.listed))
-    async def unread(self, session: Session, limit: int = 20) -> Listing[reading.UnreadRow]:
+    async def unread(self, session: Session, limit: int = 20) -> Top[reading.UnreadRow]:
         """List the rooms and direct conversations with something that you have not read."""
         return await self.store.read(reading.unread, session.member, limit=limit)
 

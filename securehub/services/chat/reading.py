@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from securehub.event import ToOthers
 from securehub.refusals import BadArgument
-from securehub.reply import Listing, Reply, Row, when
+from securehub.reply import Listing, Reply, Row, Top, when
 from securehub.services import messages
 from securehub.services.chat.events import Marked
 from securehub.services.chat.records import Correspondent, Direct, Room, Rooms, Seat, seat_key
@@ -107,10 +107,10 @@ class Found(Listing[FoundRow], frozen=True, omit_defaults=True):
         return f"there may be more; ask with before={self.next}" if self.next is not None else "there may be more; ask with room="
 
 
-def unread(tx: ReadTransaction, username: str, *, limit: int) -> Listing[UnreadRow]:
+def unread(tx: ReadTransaction, username: str, *, limit: int) -> Top[UnreadRow]:
     """Where somebody has something to read: rooms in the order in which they joined, then direct conversations."""
     rows = [row for row in _all_marks(tx, username) if row.unread]
-    return Listing(rows[:limit], more=len(rows) > limit)
+    return Top(rows[:limit], more=len(rows) > limit)
 
 
 def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:

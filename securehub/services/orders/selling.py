@@ -16,7 +16,7 @@ from securehub import arguments
 from securehub.command import MEMBER, SELLER, command, named, optional
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, shown
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
 from securehub.services.ledger.exports import harmless
@@ -178,7 +178,7 @@ class Selling:
         return await self.store.read(takings, session.member, day, zone=self.zone)
 
     @command(None, access=MEMBER, long=True, days=named(days), limit=named(arguments.listed))
-    async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Listing[BestRow]:
+    async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Top[BestRow]:
         """List what of yours was ordered most, in the last 30 days if you do not say how many."""
         since = self.clock.now() - timedelta(days=days)
         return await self.store.read(best_sellers, session.member, since, limit=limit)
@@ -264,7 +264,7 @@ def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Lis
     )
 
 
-def best_sellers(tx: ReadTransaction, seller: str, since: datetime, *, limit: int) -> Listing[BestRow]:
+def best_sellers(tx: ReadTransaction, seller: str, since: datetime, *, limit: int) -> Top[BestRow]:
     """
     @raise LimitExceeded: there were too many orders since.
     """
@@ -282,7 +282,7 @@ def best_sellers(tx: ReadTransaction, seller: str, since: datetime, *, limit: in
             units[key] = units.get(key, 0) + line.units * sold
             moneys[key] = order.money
     ranked = sorted(rows, key=lambda key: (-rows[key].quantity, key))
-    return Listing([replace(rows[key], amount=moneys[key].text(units[key])) for key in ranked[:limit]], more=len(ranked) > limit)
+    return Top([replace(rows[key], amount=moneys[key].text(units[key])) for key in ranked[:limit]], more=len(ranked) > limit)
 
 
 def export(tx: ReadTransaction, seller: str, start: datetime | None, end: datetime | None, *, zone: tzinfo) -> Export:
