@@ -76,10 +76,10 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
 
 
 class Top(Listing[T], frozen=True):
-    """A list of which the first are shown, and no further page can be asked for."""
+    """The first of a list, which is looked at anew for each answer and cannot be gone on with."""
 
     def status(self) -> str:
-        return "there is more; ask with limit= for more at once" if self.more else ""
+        return "there is more; ask with a larger limit=" if self.more else ""
 
 
 @cache

@@ -177,6 +177,14 @@ class Session:
         self.committed = self._wrote = True
         return result
 
+    async def look(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """
+        Run C{rule(tx, ...)}, which only looks, for a command that writes if it is given more.
+
+        With a key it is a transaction all the same: what was seen then is the answer from now on, and the key is used.
+        """
+        return await (self._store.read if self._key is None else self.transact)(rule, *args, **kwargs)
+
     async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
         try:
             return await self._store.transact(try_out, rule, *args, **kwargs)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from securehub import members
-from securehub.members import Joined, Visits, joined_key
+from securehub.members import Joined, Member, Visits, joined_key
+from securehub.refusals import NotFound
 from securehub.reply import Listing, Row
 from securehub.services.auth.invitations import voucher_of
 from securehub.store.transaction import ReadTransaction
@@ -34,11 +35,11 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
     """
     Members, the newest first.
 
-    @param before: only those who joined before this one.
+    @param before: only those who joined before this one, who may have been erased since they were listed.
 
-    @raise NotFound: there is no such member.
+    @raise NotFound: there never was such a member.
     """
-    end = None if before is None else joined_key(members.fetch(tx, before).number)
+    end = None if before is None else joined_key(_number_of(tx, before))
     rows: list[UserRow] = []
     for _, joined in tx.scan(Joined, end=end, limit=limit + 1, reverse=True):
         if len(rows) == limit:
@@ -49,3 +50,11 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
         voucher = voucher_of(tx, joined.username)
         rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login, voucher))
     return Listing(rows)
+
+
+def _number_of(tx: ReadTransaction, username: str) -> int:
+    """Where a member stands, or stood, among all who joined."""
+    member = tx.get(Member, username)
+    if member is None:
+        raise NotFound(f"there is no member {username}")
+    return member.number

@@ -46,12 +46,12 @@ class Chat:
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
-    forget = staticmethod(memory.forget)
 
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
         self.limits = Limits.of(hub.settings)
+        self.forget = partial(memory.forget, told=self.limits.told)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
         hub.switchboard.greetings.append(reports.greeting)
@@ -130,7 +130,7 @@ class Chat:
         An empty text ("") clears it.
         """
         if topic is None:
-            return await self.store.read(rooms.topic, room, session.member, self.clock.now())
+            return await session.look(rooms.topic, room, session.member, self.clock.now())
         return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
 
     @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=named(arguments.username))
@@ -146,7 +146,7 @@ class Chat:
         An empty text ("") says nothing. Without anything it shows what you say now.
         """
         if text is None and away is None:
-            return await self.store.read(presence.status_of, session.member)
+            return await session.look(presence.status_of, session.member)
         said = await session.transact(presence.set_status, session.member, text, away)
         self.presence.changed(session.member)
         return said

@@ -57,27 +57,28 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
     """Nothing of the chat's has to be settled first."""
 
 
-def forget(tx: Transaction, username: str, after: str) -> str | None:
+def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | None:
     """
     Let go of memberships, then blank what was said, then what moderators wrote of it.
 
     @param after: the step, and how far it is.
+    @param told: in rooms with more members nobody is told that they have left.
     """
     step, _, place = after.partition("/")
-    steps = list(_STEPS)
-    step = step if step in steps else steps[0]
-    further = _STEPS[step](tx, username, place)
+    steps = [_ROOMS, *_STEPS]
+    step = step if step in steps else _ROOMS
+    further = _leave(tx, username, told) if step == _ROOMS else _STEPS[step](tx, username, place)
     if further is not None:
         return f"{step}/{further}"
     rest = steps[steps.index(step) + 1 :]
     return f"{rest[0]}/" if rest else None
 
 
-def _leave(tx: Transaction, username: str, place: str) -> str | None:
+def _leave(tx: Transaction, username: str, told: int) -> str | None:
     """Leave the rooms."""
     left = (tx.get(Rooms, username) or Rooms(())).rooms
     for room in left[:ROOMS_AT_ONCE]:
-        put_out(tx, tx.fetch(Room, room), Parted(room, username, ""), told=0)
+        put_out(tx, tx.fetch(Room, room), Parted(room, username, ""), told)
     if len(left) > ROOMS_AT_ONCE:
         return "more"
     for record in (Rooms, Status, Blocks):
@@ -158,8 +159,10 @@ def _delete_beneath(tx: Transaction, record: type[Correspondent | Guest], userna
     return "more" if len(found) == RECORDS_AT_ONCE else None
 
 
+_ROOMS = "rooms"
+"""The first step."""
+
 _STEPS: dict[str, Callable[[Transaction, str, str], str | None]] = {
-    "rooms": _leave,
     "messages": _blank_messages,
     "reports": _blank_reports,
     "deeds": _blank_deeds,

@@ -38,8 +38,8 @@ class SanctionRow(Row, frozen=True):
     """
     A member who may not do all that others may.
 
-    @ivar banned: until when they may neither join nor read; null if they may.
-    @ivar muted: until when they may say nothing; null if they may.
+    @ivar banned: until when they may neither join nor read, which is 9999-12-31 if that has no end; null if they may.
+    @ivar muted: until when they may say nothing, likewise; null if they may.
     @ivar by: who said so last.
     """
 
@@ -100,9 +100,9 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
-        put_out(tx, found, Parted(room, username, reason, "ban", by, _shown(end)), told)
+        put_out(tx, found, Parted(room, username, reason, "ban", by, power.told_end(end)), told)
     power.note(tx, room, by, "ban", username, until=end, reason=reason, at=at)
-    return Ending(room, username, _shown(end))
+    return Ending(room, username, power.told_end(end))
 
 
 def mute(tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, *, at: datetime) -> Ending:
@@ -120,7 +120,7 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     _set_muted(tx, room, by, username, seat, end, reason)
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
     power.note(tx, room, by, "mute", username, until=end, reason=reason, at=at)
-    return Ending(room, username, _shown(end))
+    return Ending(room, username, power.told_end(end))
 
 
 def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -> None:
@@ -251,7 +251,3 @@ def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:
 
 def _current(end: datetime | None, at: datetime) -> datetime | None:
     return end if end is not None and end > at else None
-
-
-def _shown(end: datetime) -> datetime | None:
-    return None if end >= FOREVER else end

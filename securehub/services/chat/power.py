@@ -83,8 +83,12 @@ def note(
 
 def announce(tx: Transaction, room: str, by: str, act: str, username: str = "", *, until: datetime | None = None, reason: str = "") -> None:
     """Tell all who are in the room."""
-    end = None if until is None or until >= FOREVER else until
-    tx.announce(room_channel(room), Moderated(room, act, by, username, end, reason))
+    tx.announce(room_channel(room), Moderated(room, act, by, username, told_end(until), reason))
+
+
+def told_end(end: datetime | None) -> datetime | None:
+    """An end as it is told: None for what has none."""
+    return None if end is None or end >= FOREVER else end
 
 
 def deeds(tx: ReadTransaction, room: str, by: str, *, limit: int, before: int | None) -> Listing[DeedRow]:
@@ -92,5 +96,9 @@ def deeds(tx: ReadTransaction, room: str, by: str, *, limit: int, before: int | 
     check(tx, room, by)
     end = None if before is None else number_key(before)
     found = list(tx.beneath(Deed, deeds_of(room), end=end, limit=limit + 1, reverse=True))
-    rows = [DeedRow(int(key), deed.at, deed.by, deed.act, deed.target, deed.seq, deed.until, deed.reason) for key, deed in found[:limit]]
+    rows = [_row(int(key), deed) for key, deed in found[:limit]]
     return Listing(rows, more=len(found) > limit)
+
+
+def _row(number: int, deed: Deed) -> DeedRow:
+    return DeedRow(number, deed.at, deed.by, deed.act, deed.target, deed.seq, told_end(deed.until), deed.reason)
