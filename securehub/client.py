@@ -26,9 +26,13 @@ from securehub import config
 PORT = 5555
 STDIN = 0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TERMINAL_BYTES = 4095
+"""What Linux takes of a line that is typed on a terminal (N_TTY_BUF_SIZE, with the line's end); the rest of it is lost without a word."""
 
 # "* New password:", say. Other events have a name, a number or a text in their first line, but for an announcement of several lines.
 _PROMPT = re.compile(rb"\* (?!Announcement:)[A-Z][A-Za-z ]*:")
+# The hub closes the connection after this one, and nobody is surprised.
+_GOODBYE = re.compile(rb'\s*(?:hub\.)?quit\s*|.*"hub\.quit".*', re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -40,7 +44,8 @@ class Client:
     """
     One conversation with a hub.
 
-    @ivar refused: whether any answer was a refusal.
+    @ivar refused: whether any answer was a refusal, or a line could not be sent.
+    @ivar waiting: whether the last line has not been answered yet.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -48,27 +53,28 @@ class Client:
         self._heard = b""
         self._typed = b""
         self._ended = False
-        self._waiting = False
+        self.waiting = False
         self._broken = False
+        self._goodbye = False
         self.refused = False
 
     def talk(self) -> bool:
         """
         Pass lines to and fro until the standard input has ended and everything is answered, or the hub ends the connection.
 
-        @return: whether nothing was left unanswered.
+        @return: whether everything was sent and answered.
         """
-        while self._waiting or not self._ended or self._typed:
-            if not self._waiting and self._send_next():
+        while self.waiting or not self._ended or self._typed:
+            if not self.waiting and self._send_next():
                 continue
-            sources: list[socket.socket | int] = [self._connection] if self._waiting or self._ended else [self._connection, STDIN]
+            sources: list[socket.socket | int] = [self._connection] if self.waiting or self._ended else [self._connection, STDIN]
             ready, _, _ = select.select(sources, [], [])
             if STDIN in ready:
                 self._read_typed()
             if self._connection in ready:
                 self._hear(self._receive())
                 if self._broken:
-                    return not self._waiting
+                    return (self._ended or self._goodbye) and not self.waiting and not self._typed.strip()
         return True
 
     def _send_next(self) -> bool:
@@ -77,8 +83,13 @@ class Client:
         if not end and not (self._ended and line):
             return False
         self._typed = rest
+        if len(line) >= TERMINAL_BYTES and os.isatty(STDIN):
+            _complain(f"not sent, as a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file")
+            self.refused = True
+            return True
+        self._goodbye = _GOODBYE.fullmatch(line) is not None
         self._send(line)
-        self._waiting = _is_answered(line)
+        self.waiting = _is_answered(line)
         return True
 
     def _read_typed(self) -> None:
@@ -106,18 +117,21 @@ class Client:
         for line in lines:
             sys.stdout.buffer.write(line + b"\n")
             sys.stdout.flush()
-            if not self._waiting:
+            if not self.waiting:
                 continue
             if _PROMPT.fullmatch(line):
                 self._send(self._secret())
             elif line.startswith((b"OK", b"ERR ")) or (line.startswith((b"{", b"[")) and b'"method":' not in line[:40]):
-                self._waiting = False
+                self.waiting = False
                 self.refused = self.refused or line.startswith(b"ERR ") or b'"error":{"code":' in line
 
     def _secret(self) -> bytes:
-        """What a person is asked for: hidden on a terminal, else the next line of the input."""
+        """What a person is asked for: hidden on a terminal, where Ctrl-D cancels; else the next line of the input."""
         if os.isatty(STDIN):
-            return getpass("").encode()
+            try:
+                return getpass("").encode()
+            except EOFError:
+                return b""
         while b"\n" not in self._typed and not self._ended:
             self._read_typed()
         line, _, self._typed = self._typed.partition(b"\n")
@@ -232,14 +246,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             client = Client(connection)
             complete = client.talk()
     except (CannotConnect, ConnectionError) as error:
-        print(f"securehub-client: {error}", file=sys.stderr)
+        _complain(str(error))
         return 2
     except KeyboardInterrupt:
         return 2
     if not complete:
-        print("securehub-client: the connection ended before the answer came", file=sys.stderr)
+        _complain("the connection ended before the answer came" if client.waiting else "the connection has ended")
         return 2
     return int(client.refused)
+
+
+def _complain(text: str) -> None:
+    print(f"securehub-client: {text}", file=sys.stderr)
 
 
 def _connect(given: Namespace) -> socket.socket:

@@ -277,13 +277,16 @@ def command(
         result = _result(function)
         if moves and not (isinstance(result, type) and issubclass(result, MoneyReply)):
             raise TypeError(f"{function.__qualname__} moves money, so it has to return a MoneyReply")
+        takes_key = moves or (writes if keyed is None else keyed)
+        if takes_key and "return" not in typing.get_type_hints(function):
+            raise TypeError(f"{function.__qualname__} takes a key, so it has to say what it returns: a repeat is answered with that")
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
         function.declaration = Command(  # type: ignore[attr-defined]
             name=function.__name__.rstrip("_"),
             verb=verb,
             access=access,
             writes=writes or moves,
-            keyed=moves or (writes if keyed is None else keyed),
+            keyed=takes_key,
             audited=audited or (Audited.ALWAYS if (writes or moves) and access.role in AUDITED_ROLES else Audited.NEVER),
             moves=moves,
             parameters=parameters,

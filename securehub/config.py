@@ -317,24 +317,29 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     @raise BadSetting: the file cannot be read, or a setting is unknown or malformed.
     """
     texts = {setting.name: setting.default for setting in SETTINGS}
-    if file is not None:
-        texts.update(_read(file))
-    texts.update({name: text for name, text in (options or {}).items() if text is not None})
+    read = {} if file is None else dict(_read(file))
+    chosen = {name: text for name, text in (options or {}).items() if text is not None}
+    texts |= read | chosen
+
+    def bad(name: str, error: ValueError) -> BadSetting:
+        where = f"{file}: " if name in read and name not in chosen else ""
+        return BadSetting(f"{where}{name} = {texts[name]}: {error}")
+
     values = {}
     for name, text in texts.items():
         try:
             values[name] = _BY_NAME[name].parse(text)
         except ValueError as error:
-            raise BadSetting(f"{name} = {text}: {error}") from None
+            raise bad(name, error) from None
     try:
         currencies = Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
-        raise BadSetting(f"currency = {values['currency']}: {error}") from None
+        raise bad("currency", error) from None
     for name in ("agent_act", "agent_day"):
         try:
             currencies.units(values[name])
         except ValueError as error:
-            raise BadSetting(f"{name} = {texts[name]}: {error}") from None
+            raise bad(name, error) from None
     together = sum(values[name] for name in _OF_A_MEMBER)
     if together > MOST_OF_A_MEMBER:
         raise BadSetting(f"{', '.join(_OF_A_MEMBER)}: {together} together; {MOST_OF_A_MEMBER} are allowed, as one step ends all")

@@ -10,10 +10,10 @@ from textwrap import wrap
 
 from securehub.command import Command
 from securehub.refusals import NotFound, shown
-from securehub.reply import Reply, Row, table
+from securehub.reply import Reply, Row
 
 WIDTH = 76
-"""Characters of a line of names; with its indentation it fits a terminal of eighty."""
+"""Characters of a line; with its indentation it fits a terminal of eighty."""
 
 ALL = ".*"
 """Behind the name of a service: all of its commands."""
@@ -49,10 +49,10 @@ class Help(Reply, frozen=True):
             others = []
             for row in rows:
                 if row.verb:
-                    yield f"  {row.verb.ljust(width)}  {row.summary}"
+                    yield from _hanging(f"  {row.verb.ljust(width)}  ", row.summary)
                 else:
                     others.append(row.name)
-            yield from wrap(", ".join(others), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+            yield from _wrapped(", ".join(others), "  ", "  ")
 
     def status(self) -> str:
         return self.hint
@@ -63,8 +63,8 @@ class ServiceHelp(Help, frozen=True):
 
     def lines(self) -> Iterable[str]:
         for row in self.commands:
-            yield row.usage
-            yield f"    {row.summary}"
+            yield from _wrapped(row.usage, "", "        ")
+            yield from _wrapped(row.summary, "    ", "    ")
 
 
 class ParameterRow(Row, frozen=True):
@@ -88,16 +88,20 @@ class CommandHelp(Reply, frozen=True):
     parameters: list[ParameterRow]
 
     def lines(self) -> Iterable[str]:
-        yield self.usage
+        yield from _wrapped(self.usage, "", "    ")
         yield ""
-        yield self.summary
-        if self.manual:
-            yield from self.manual.split("\n")
+        yield from _wrapped(self.summary)
+        for place, paragraph in enumerate(filter(None, self.manual.split("\n\n"))):
+            if place:
+                yield ""
+            yield from _wrapped(paragraph)
         if self.parameters:
             yield ""
-            yield from table([(f"  {row.name}", row.expected) for row in self.parameters])
+            width = max(len(row.name) for row in self.parameters)
+            for row in self.parameters:
+                yield from _hanging(f"  {row.name.ljust(width)}  ", row.expected)
         yield ""
-        yield f"For {self.access}. In JSON: {self.name}"
+        yield from _wrapped(f"For {self.access}. In JSON: {self.name}")
 
 
 def overview(commands: Iterable[Command], hint: str) -> Help:
@@ -139,6 +143,23 @@ def explained(commands: Iterable[Command], word: str) -> CommandHelp:
             rows = [ParameterRow(one.name, one.type.expected, one.required, one.by_name) for one in each.wire_parameters]
             return CommandHelp(each.name, each.verb, each.usage, each.summary, each.manual, each.access.text, rows)
     raise _nothing(word)
+
+
+def _wrapped(text: str, first: str = "", further: str = "") -> list[str]:
+    """
+    A paragraph in lines that fit a terminal.
+
+    @param first: what the first line begins with.
+    @param further: what each of the others begins with.
+    """
+    return wrap(
+        " ".join(text.split()), WIDTH, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _hanging(head: str, text: str) -> list[str]:
+    """A paragraph beside its head."""
+    return _wrapped(text, head, " " * len(head)) or [head.rstrip()]
 
 
 def _row(command: Command) -> HelpRow:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from types import NoneType
 from typing import Any, ClassVar
 
 import msgspec
@@ -65,7 +66,7 @@ def once(tx: Transaction, key: Key, rule: Callable[..., Any], /, *args: Any, **k
             raise KeyReused(f"the key {kept_at.partition('/')[2]!r} was used for another request; take a new key for a new request")
         return _restored(found.result, reply)
     result = rule(tx, *args, **kwargs)
-    assert reply is None or isinstance(result, reply), f"{rule.__qualname__} returned {type(result)}, which is not the reply"
+    assert isinstance(result, reply or NoneType), f"{rule.__qualname__} returned {type(result)}, which is not the reply"
     tx.put(kept_at, Once(digest, _kept(result)))
     return result
 

@@ -199,6 +199,15 @@ class DisagreementTests(SynchronousTestCase):
 
         self.refused(silent)
 
+    def test_no_reply(self) -> None:
+        """What a repeat is answered with has to be known by its type, so what takes a key says what it returns."""
+
+        def hides(self: Any, session: object):  # type: ignore[no-untyped-def]
+            """Hide."""
+
+        self.assertRaises(TypeError, command("X", access=MEMBER, writes=True), hides)
+        command("X", access=MEMBER)(hides)
+
     def test_no_access(self) -> None:
         """Nothing is open to anybody by oversight."""
 

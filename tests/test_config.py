@@ -70,6 +70,16 @@ class ConfigTests(SynchronousTestCase):
         raised = self.assertRaises(BadSetting, config.settings, self.file("[members]\nregistration = maybe\n"))
         self.assertIn("open, invitation, closed", str(raised))
 
+    def test_where(self) -> None:
+        """What is wrong in a file is told with the file; an option was just typed."""
+        for content in ("[hub]\nport = abc\n", "[money]\ncurrency = XYZ\n", "[support]\nagent_day = USD\n"):
+            file = self.file(content)
+            name = content.split()[1]
+            told = str(self.assertRaises(BadSetting, config.settings, file))
+            self.assertTrue(told.startswith(f"{file}: {name} = "), told)
+        told = str(self.assertRaises(BadSetting, config.settings, self.file("[hub]\nport = 1\n"), {"port": "abc"}))
+        self.assertTrue(told.startswith("port = abc: "), told)
+
     def test_a_percent_sign_is_one(self) -> None:
         self.assertEqual(config.settings(self.file("[hub]\nstate = /a%b\n"))["state"], Path("/a%b"))
 

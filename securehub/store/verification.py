@@ -79,7 +79,7 @@ class _Verification:
     """
     @ivar _known: whether it is known what the records are at this point of the journal; not so as long as what came before is missing, or
         sealed under a key that is not there any more.
-    @ivar _lack: that key.
+    @ivar _lack: why the last such file could not be read.
     @ivar _unread: the files of which bytes and chain alone could be checked.
     """
 
@@ -152,7 +152,7 @@ class _Verification:
             return None
 
     def _note(self, name: str, lack: NoKey) -> None:
-        self._lack = self._lack or lack
+        self._lack = lack
         self._unread.append(name)
 
     def _commit(self, link: Link, key: FileKey | None) -> None:

@@ -118,17 +118,58 @@ class ClientTests(DaemonCase):
 
     def test_hidden(self) -> None:
         """On a terminal a password is not shown as it is typed."""
+        _, controller = self._on_terminal()
+        os.write(controller, b"CREATE alice\n")
+        shown = self._until(controller, b"* Password:\r\n")
+        shown += self._until_hidden(controller, f"{PASSWORD}\n".encode(), b"Welcome, alice")
+        self.assertNotIn(PASSWORD.encode(), shown)
+
+    def test_end_at_prompt(self) -> None:
+        """Ctrl-D in place of a password cancels, as an empty line does; the conversation goes on."""
+        _, controller = self._on_terminal()
+        os.write(controller, b"LOGIN alice\n")
+        self._until(controller, b"* Password:\r\n")
+        self._until_hidden(controller, b"\x04", b"ERR bad-credentials cancelled")
+        os.write(controller, b"PING still there\n")
+        self._until(controller, b"OK still there")
+
+    def test_cut_line(self) -> None:
+        """A line that a terminal has cut, as they do at 4,096 bytes, is not sent: nobody has said that."""
+        client, controller = self._on_terminal()
+        os.write(controller, b"PING " + b"x" * 4089 + b"\n")
+        self._until(controller, b"OK " + b"x" * 4089)
+        os.write(controller, b"PING " + b"y" * 4091 + b"\nPING after\n")
+        shown = self._until(controller, b"OK after")
+        self.assertIn(b"securehub-client: not sent", shown)
+        self.assertNotIn(b"OK y", shown)
+        os.write(controller, b"\x04")
+        self.assertEqual(client.wait(SECONDS), 1)
+
+    def test_hub_gone(self) -> None:
+        """Whoever has asked nothing is told, too, when the connection has ended without their doing."""
+        client, controller = self._on_terminal()
+        self.daemon.kill()
+        self._until(controller, b"securehub-client: the connection has ended")
+        self.assertEqual(client.wait(SECONDS), 2)
+
+    def test_quit(self) -> None:
+        """Whoever says goodbye is not told that the connection has ended."""
+        for goodbye in ("QUIT", " hub.quit", '{"jsonrpc":"2.0","id":1,"method":"hub.quit"}'):
+            client, controller = self._on_terminal()
+            os.write(controller, f"{goodbye}\n".encode())
+            self.assertEqual(client.wait(SECONDS), 0)
+            self.assertNotIn(b"ended", os.read(controller, 65536))
+
+    def _on_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
+        """The client, and the end of its terminal at which a person sits."""
         controller, terminal = pty.openpty()
         self.addCleanup(os.close, controller)
         client = subprocess.Popen([*CLIENT, self.address], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
         os.close(terminal)
         self.addCleanup(client.wait)
         self.addCleanup(client.kill)
-        shown = self._until(controller, b"ready.")
-        os.write(controller, b"CREATE alice\n")
-        shown += self._until(controller, b"* Password:\r\n")
-        shown += self._until_hidden(controller, f"{PASSWORD}\n".encode(), b"Welcome, alice")
-        self.assertNotIn(PASSWORD.encode(), shown)
+        self._until(controller, b"ready.")
+        return client, controller
 
     def _until(self, controller: int, wanted: bytes) -> bytes:
         shown = b""

@@ -145,9 +145,8 @@ class ReloadTests(OperationsCase):
         """A file with a fault in it changes nothing."""
         daemon = self.start(config=self.config).started()
         self.configure("[limits]\nline_bytes = many\n")
-        self.assertEqual(
-            self.operator().ask("admin.reload")[-1], "ERR conflict line_bytes = many: expected a whole number from 1024 to 1048576"
-        )
+        told = f"ERR conflict {self.config}: line_bytes = many: expected a whole number from 1024 to 1048576"
+        self.assertEqual(self.operator().ask("admin.reload")[-1], told)
         self.assertEqual(self.program(daemon.port).call("hub.ping"), {"text": ""})
 
 

@@ -110,6 +110,15 @@ class Keys(Rules):
             self.assertIsNone(self.once("k", rule=nothing))
         self.assertEqual(self.counted(), 1)
 
+    def test_another_result(self) -> None:
+        """What a repeat could not be answered with is a fault at the first request, and nothing happened."""
+
+        def hide(tx: Any, name: str) -> Counted:
+            return count(tx, name)
+
+        self.assertRaises(AssertionError, self.once, "k", rule=hide)
+        self.assertEqual(self.counted(), 0)
+
     def test_restarts(self) -> None:
         """A key is known after a crash and after a close."""
         first = self.once("k")

@@ -253,6 +253,12 @@ class VerifyingRotated(SynchronousTestCase):
         lack = self.assertRaises(NoKey, self.verify, self.files)
         self.assertIn(name_of(ONE), str(lack))
 
+    def test_which_key(self) -> None:
+        """The file that is named goes with the key under which it is sealed, and not with an older one."""
+        lack = self.assertRaises(NoKey, verify, put(Path(self.mktemp()), self.books.files), RECORDS, INVARIANTS)
+        newest = max(name for name in self.books.files if name.startswith("journal"))
+        self.assertIn(f"{newest}: it is sealed under the key {name_of(TWO)}", str(lack))
+
 
 class Forging(Files):
     """Whoever makes a new chain over changed lines is found out where the lines make no sense."""

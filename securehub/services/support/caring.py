@@ -161,7 +161,7 @@ def refund_order(
     found = refund_of(refunds, case.customer, order)
     sale = found.find(tx, case.customer, order)
     if sale.seller == by:
-        raise Forbidden(f"order {order} is with you; ORDERS.REFUND is the seller's way")
+        raise Forbidden(f"order {order} is with you; orders.refund is the seller's way")
     given = giving.count(tx, by, sale.money, sale.money.units(amount), allowed, at.astimezone(zone).date())
     transfer = found.give_back(tx, order, amount, reason, by, at=at, watchers=watchers)
     price = sale.money.text(sale.money.units(amount))

@@ -1,0 +1,28 @@
+"""
+Help, as somebody reads it on a terminal.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.world import World
+
+
+class WidthTests(SynchronousTestCase):
+    """How long its lines are."""
+
+    def test_fits_a_terminal(self) -> None:
+        """No line has more than eighty characters, of whichever command, and nothing of what is to be said is lost by that."""
+        operator = World().operator()
+        commands = operator.call("hub.help")["result"]["commands"]
+        services = {each["name"].partition(".")[0] for each in commands}
+        for asked in ("", *(f" {service}.*" for service in services), *(f" {each['name']}" for each in commands)):
+            *lines, status = operator.ask(f"HELP{asked}")
+            self.assertTrue(status.startswith("OK"), asked)
+            self.assertEqual([line for line in lines if len(line) > 80], [], asked)
+        for each in commands:
+            told = operator.call("hub.help", command=each["name"])["result"]
+            words = " ".join(" ".join(operator.ask(f"HELP {each['name']}")).split())
+            for text in (told["usage"], told["summary"], told["manual"], *(one["expected"] for one in told["parameters"])):
+                self.assertIn(" ".join(text.split()), words)
