@@ -116,6 +116,13 @@ class ClientTests(DaemonCase):
             self.assertEqual(status, 2)
             self.assertRegex(complaint, r"^securehub-client: [^\n]+\n$")
 
+    def test_no_such_port(self) -> None:
+        """Which the system would take for another one."""
+        for port in ("0", str(self.daemon.port + 65536)):
+            status, said, complaint = self.run_client("PING\n", f"localhost:{port}")
+            self.assertEqual((status, said), (2, []))
+            self.assertIn("invalid address", complaint)
+
     def test_hidden(self) -> None:
         """On a terminal a password is not shown as it is typed."""
         _, controller = self._on_terminal()
