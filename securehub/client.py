@@ -217,7 +217,10 @@ def _address(text: str) -> tuple[str, int]:
     found = _ADDRESS.fullmatch(text)
     if found is None:
         raise ValueError
-    return found["six"] or found["host"], int(found["port"] or PORT)
+    port = int(found["port"] or PORT)
+    if not 1 <= port <= 65535:
+        raise ValueError
+    return found["six"] or found["host"], port
 
 
 _address.__name__ = "address"

@@ -109,10 +109,22 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return when(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {shown(each)}" for name, each in value.items()) or "-"
+        return ", ".join(f"{name} {_part(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, msgspec.Struct) and _has_parts(value):
+        return shown(dict(zip(value.__struct_encode_fields__, msgspec.structs.astuple(value), strict=True)))
     if isinstance(value, (list, tuple, frozenset)):
-        return ", ".join(map(str, value)) or "-"
+        return ", ".join(map(_part, value)) or "-"
     return str(value)
+
+
+def _part(value: object) -> str:
+    """One of several things as people read it: where it has fields of its own, one sees where they end."""
+    return f"({shown(value)})" if _has_parts(value) else shown(value)
+
+
+def _has_parts(value: object) -> bool:
+    """Whether it has fields of its own, and does not say itself how it is told."""
+    return isinstance(value, dict) or (isinstance(value, msgspec.Struct) and type(value).__str__ is msgspec.Struct.__str__)
 
 
 def when(instant: datetime) -> str:

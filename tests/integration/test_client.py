@@ -116,6 +116,13 @@ class ClientTests(DaemonCase):
             self.assertEqual(status, 2)
             self.assertRegex(complaint, r"^securehub-client: [^\n]+\n$")
 
+    def test_no_such_port(self) -> None:
+        """Which the system would take for another one."""
+        for port in ("0", str(self.daemon.port + 65536)):
+            status, said, complaint = self.run_client("PING\n", f"localhost:{port}")
+            self.assertEqual((status, said), (2, []))
+            self.assertIn("invalid address", complaint)
+
     def test_hidden(self) -> None:
         """On a terminal a password is not shown as it is typed."""
         _, controller = self._on_terminal()
@@ -138,9 +145,10 @@ class ClientTests(DaemonCase):
         client, controller = self._on_terminal()
         os.write(controller, b"PING " + b"x" * 4089 + b"\n")
         self._until(controller, b"OK " + b"x" * 4089)
-        os.write(controller, b"PING " + b"y" * 4091 + b"\nPING after\n")
-        shown = self._until(controller, b"OK after")
-        self.assertIn(b"securehub-client: not sent", shown)
+        os.write(controller, b"PING " + b"y" * 4091 + b"\n")
+        shown = self._until(controller, b"securehub-client: not sent")
+        os.write(controller, b"PING after\n")
+        shown += self._until(controller, b"OK after")
         self.assertNotIn(b"OK y", shown)
         os.write(controller, b"\x04")
         self.assertEqual(client.wait(SECONDS), 1)
