@@ -91,6 +91,10 @@ class WordTests(SynchronousTestCase):
             '""': "",
             '""a""': '""a""',
             '"': '"',
+            r'"C:\dir\"': "C:\\dir\\",
+            r'"\"': "\\",
+            r'"in \"quotes\""': r"in \"quotes\"",
+            r'"a\" and "b"': r'"a\" and "b"',
         }
         for rest, expected in rests.items():
             self.assertEqual(words.without_quotes(rest), expected, rest)

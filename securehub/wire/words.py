@@ -13,7 +13,8 @@ from securehub.refusals import BadArgument
 _BLANKS = " \t"
 _BLANK = re.compile(r"[ \t]+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"(?=[ \t]|$)')
-_SURROUNDED = re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*')
+# A backslash stands for itself here; so a text with no quote in it may end in one.
+_SURROUNDED = re.compile(r'"((?:[^"\\]|\\.)*|[^"]*)"[ \t]*')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 

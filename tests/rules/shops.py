@@ -79,7 +79,7 @@ class Shops:
         self._do(selling.set_shop, "carol", True, 2)
         self._do(programme.set_reward, "tenth", 15, None, 10, None, self._usual)
         discount = promotions.Draft(None, 15, None, 5, 2, None, None)
-        self._do(promotions.set_promotion, "bob", "spring", discount, MONEY)
+        self._do(promotions.set_promotion, "bob", "spring", discount, MONEY, at=self.at, zone=UTC)
 
     # Moves
 

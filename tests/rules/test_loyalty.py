@@ -142,7 +142,7 @@ class RewardTests(Shopping):
     def test_nothing_to_take_off(self) -> None:
         """A reward is not used up for nothing."""
         self.do(put, "alice", Card(points=100))
-        self.do(promotions.set_promotion, "bob", "all", promotions.Draft(None, 100, *[None] * 5), USD)
+        self.do(promotions.set_promotion, "bob", "all", promotions.Draft(None, 100, *[None] * 5), USD, at=self.at, zone=UTC)
         self.refused_order(Conflict, "keep the reward", "cake", 4, reward="off5", code="all")
 
     def test_another_currency(self) -> None:
@@ -185,7 +185,8 @@ class PromotionTests(Shopping):
 
     def code(self, code: str = "spring", seller: str = "bob", **said: Any) -> promotions.PromotionSet:
         names = ("amount", "percent", "least", "uses", "each", "expires", "active")
-        return self.do(promotions.set_promotion, seller, code, promotions.Draft(*(said.get(name) for name in names)), USD)
+        draft = promotions.Draft(*(said.get(name) for name in names))
+        return self.do(promotions.set_promotion, seller, code, draft, USD, at=self.at, zone=UTC)
 
     def test_amount(self) -> None:
         """Never more than there is to pay."""
@@ -207,7 +208,8 @@ class PromotionTests(Shopping):
         self.assertEqual(self.setting.get(Promotion, "spring").used, 2)
 
     def test_over(self) -> None:
-        self.code(percent=10, expires=self.at)
+        self.code(percent=10, expires=timedelta(hours=1))
+        self.at += timedelta(hours=1)
         self.refused_order(Conflict, "is over", "coffee", 1, code="spring")
 
     def test_of_another(self) -> None:
@@ -216,7 +218,7 @@ class PromotionTests(Shopping):
         self.item("pear", "1", seller="sue", stock=5)
         self.refused_order(NotFound, "no code spring for what sue sells", "pear", 1, code="spring")
         draft = promotions.Draft(None, 5, *[None] * 5)
-        self.refused(Exists, "is taken", promotions.set_promotion, "sue", "spring", draft, USD)
+        self.refused(Exists, "is taken", promotions.set_promotion, "sue", "spring", draft, USD, at=self.at, zone=UTC)
 
     def test_forgotten(self) -> None:
         self.code(percent=10)

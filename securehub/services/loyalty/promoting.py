@@ -11,7 +11,7 @@ from securehub.command import MEMBER, SELLER, command, named
 from securehub.money import Amount
 from securehub.reply import Listing
 from securehub.services.ledger import words as times
-from securehub.services.ledger.booking import When, future
+from securehub.services.ledger.booking import When
 from securehub.services.loyalty import promotions, words
 from securehub.session import Session
 
@@ -59,9 +59,9 @@ class Promoting:
         It takes an amount or a percentage off an order. With least= it is for orders from that price on, with uses= it can be used so
         often in all, with each= so often by one member. An order that is cancelled gives its use back.
         """
-        until = None if expires is None else future("expires", expires, at=self.clock.now(), zone=self.zone)
-        draft = promotions.Draft(amount, percent, least, uses, each, until, active)
-        return await session.transact(promotions.set_promotion, session.member, code, draft, self.usual)
+        draft = promotions.Draft(amount, percent, least, uses, each, expires, active)
+        given = {"at": self.clock.now(), "zone": self.zone}
+        return await session.transact(promotions.set_promotion, session.member, code, draft, self.usual, **given)
 
     @command(None, access=MEMBER)
     async def promotions(self, session: Session) -> Listing[promotions.PromotionRow]:

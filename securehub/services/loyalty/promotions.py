@@ -4,7 +4,7 @@ Promotion codes: a seller's, good for some orders of their items, so often in al
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
+from securehub.services.ledger.booking import When, future
 from securehub.services.loyalty.records import Codes, Promotion, Use, use_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -73,18 +74,19 @@ class Draft(NamedTuple):
     least: Amount | None
     uses: int | None
     each: int | None
-    expires: datetime | None
+    expires: When | None
     active: bool | None
 
 
-def set_promotion(tx: Transaction, seller: str, code: str, draft: Draft, usual: Currency) -> PromotionSet:
+def set_promotion(tx: Transaction, seller: str, code: str, draft: Draft, usual: Currency, *, at: datetime, zone: tzinfo) -> PromotionSet:
     """
     Make a promotion, or change one. Orders that have used it keep what it took off.
 
     @param usual: the currency of its amounts, where it is new.
+    @param zone: that of days.
 
     @raise Exists: the code is another seller's.
-    @raise BadArgument: it is neither an amount nor a percentage, or both.
+    @raise BadArgument: it is neither an amount nor a percentage, or both; or it would be over already.
     @raise LimitExceeded: the seller has too many.
     """
     promotion = tx.get(Promotion, code)
@@ -97,7 +99,9 @@ def set_promotion(tx: Transaction, seller: str, code: str, draft: Draft, usual: 
     if draft.amount is not None or draft.percent is not None or not (promotion.units or promotion.percent):
         units, percent = discount(money, draft.amount, draft.percent)
         promotion = replace(promotion, units=units, percent=percent)
-    said = {name: value for name in ("uses", "each", "expires", "active") if (value := getattr(draft, name)) is not None}
+    said = {name: value for name in ("uses", "each", "active") if (value := getattr(draft, name)) is not None}
+    if draft.expires is not None:
+        said["expires"] = future("expires", draft.expires, at=at, zone=zone)
     if draft.least is not None:
         said["least"] = money.units(draft.least, "least")
     promotion = replace(promotion, **said)
