@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from securehub.money import Amount
 from securehub.refusals import KeyReused
+from securehub.reply import MoneyReply
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 
@@ -79,8 +80,11 @@ def _restored(kept: Raw, reply: Any) -> Any:
     values = msgspec.json.decode(kept)
     if values is None:
         return None
-    # A newer version may have more fields; they come last, and have defaults.
-    fields = dict(zip(reply.__struct_encode_fields__, values, strict=False))
+    # A newer version may have more fields, which have defaults. They come last, but for those that all replies about money have.
+    names = reply.__struct_encode_fields__
+    common = len(MoneyReply.__struct_encode_fields__) if issubclass(reply, MoneyReply) else 0
+    own = len(values) - common
+    fields = dict(zip((*names[:own], *names[len(names) - common :]), values, strict=True))
     return msgspec.convert(fields, reply)
 
 

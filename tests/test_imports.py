@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     # what every command needs
     "chores": {"refusals"},
     "members": {"refusals", "store.records", "store.transaction"},
-    "once": {"refusals", "money", "store.records", "store.transaction"},
+    "once": {"refusals", "money", "reply", "store.records", "store.transaction"},
     "audit": {"command", "members", "store.records", "store.transaction"},
     "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
     "trying": {"reply", "store.transaction"},

@@ -372,6 +372,16 @@ class Keeping(Talking):
         self.assertEqual(len(self.ask(reports.reports, settled=True, limit=100, before=None).items), reports.MAX_OPEN + 1)
         self.refused(Forbidden, "not in lobby", reports.report, "lobby", 1, "carol", "", at=self.at)
 
+    def test_reports_of_what_changed(self) -> None:
+        """A message is shown as it was last, even if it was removed; those around it, as everybody sees them."""
+        for text in ("one", "two", "three"):
+            self.do(saying.edit, "lobby", self.say("bob", text), "bob", f"{text}!", SESSION, at=self.at)
+        self.do(saying.remove, "lobby", 1, "bob", "", SESSION, at=self.at)
+        for number in (1, 3):
+            self.do(reports.report, "lobby", number, "alice", "", at=self.at)
+        found = self.ask(reports.reports, settled=False, limit=9, before=None).items
+        self.assertEqual([[line.text for line in row.context] for row in found], [["", "two!", "three!"], ["one!", "two!", "three!"]])
+
 
 class Retention(Talking):
     """A room may keep its messages for some days."""

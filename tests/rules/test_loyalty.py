@@ -138,6 +138,17 @@ class RewardTests(Shopping):
         self.do(put, "alice", Card(points=99))
         self.refused_order(InsufficientPoints, "you have 99 points, and 5.00 off costs 100", "cake", 4, reward="off5")
         self.refused(InsufficientPoints, "99 points", cards.redeem, "alice", "off5", USUAL, at=self.at)
+        self.assertNotIn("off5", self.available())
+
+    def test_just_enough(self) -> None:
+        self.do(put, "alice", Card(points=100))
+        self.assertIn("off5", self.available())
+        self.assertEqual(self.do(cards.redeem, "alice", "off5", USUAL, at=self.at).points, 0)
+        self.assertIn("off5", self.available())
+
+    def available(self) -> list[str]:
+        """The rewards that the card says can be had."""
+        return [row.reward for row in self.card().rewards if row.available]
 
     def test_nothing_to_take_off(self) -> None:
         """A reward is not used up for nothing."""

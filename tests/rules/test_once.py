@@ -12,7 +12,7 @@ import msgspec
 from securehub.money import Amount
 from securehub.once import DAY, digest, once, place
 from securehub.refusals import Conflict, KeyReused
-from securehub.reply import Reply
+from securehub.reply import MoneyReply, Reply
 from tests.rules.setting import RECORDS, Rules
 from tests.store.setting import BEGIN, Room, Said
 
@@ -31,6 +31,25 @@ class Grown(Counted, frozen=True):
     """The same reply in a later version."""
 
     further: str = "new"
+
+
+class Paid(MoneyReply, frozen=True):
+    """A reply that warns."""
+
+    count: int
+
+    def told(self) -> str:
+        return ""
+
+
+class PaidMore(Paid, frozen=True):
+    """The same reply in a later version, as if it had been declared in one class."""
+
+    further: str = "new"
+
+
+def pay(tx: Any, name: str) -> Paid:
+    return Paid(count(tx, name).count, warnings=("over budget",), try_=True)
 
 
 def count(tx: Any, name: str) -> Counted:
@@ -135,6 +154,13 @@ class Keys(Rules):
         first = self.once("k")
         grown = self.do(once, (place("alice", "k"), digest("test.count", ["lobby"]), Grown), count, "lobby")
         self.assertEqual((grown.count, grown.from_, grown.further), (first.count, first.from_, "new"))
+
+    def test_money_that_grew(self) -> None:
+        """The fields that all replies about money have come behind those of their own, as many as these are."""
+        key = place("alice", "k"), digest("test.pay", ["lobby"])
+        first = self.do(once, (*key, Paid), pay, "lobby")
+        self.assertEqual(self.do(once, (*key, Paid), pay, "lobby"), first)
+        self.assertEqual(self.do(once, (*key, PaidMore), pay, "lobby"), PaidMore(1, warnings=("over budget",), try_=True))
 
     def test_lost_together(self) -> None:
         """When the effect is lost with the disk, so is the key; asked again, it takes effect."""
