@@ -165,6 +165,19 @@ class AskingTests(AtTheDesk):
         given = (1, "bob", amount("1"), USD, "", ALLOWED, SESSION)
         self.refused(LimitExceeded, "1000 are allowed", giving.give, *given, at=self.at, zone=UTC)
 
+    def test_so_long(self) -> None:
+        """Nor one with so many characters: whoever asks for its transcript is sent all of them at once."""
+        self.support("alice", "x" * 4000)
+        self.take()
+        self.patch(cases, "MAX_CHARACTERS", 8001)
+        self.reply("x" * 4000)
+        self.support("alice", "the last one")
+        self.refused_ask(LimitExceeded, "have 8012 characters; 8001 are allowed", "alice")
+        self.refused(LimitExceeded, "8001 are allowed", cases.reply, 1, "bob", "hello", SESSION, at=self.at)
+        self.note("x" * 8001)
+        self.refused(LimitExceeded, "8001 are allowed", cases.note, 1, "bob", "hello", SESSION, at=self.at)
+        self.close()
+
     def test_others_cases(self) -> None:
         """Nobody learns whether they exist."""
         self.support("alice")

@@ -56,6 +56,8 @@ class Case(Record, frozen=True):
     @ivar stars: how the customer rates it, 1 to 5; 0 as long as they have not.
     @ivar comment: what they say to that.
     @ivar steps: what happened to it, the oldest first.
+    @ivar characters: of all its messages.
+    @ivar noted_characters: of all notes.
     """
 
     collection: ClassVar[str] = "case"
@@ -73,6 +75,8 @@ class Case(Record, frozen=True):
     stars: int = 0
     comment: str = ""
     steps: tuple[Step, ...] = ()
+    characters: int = 0
+    noted_characters: int = 0
 
     @property
     def status(self) -> str:
