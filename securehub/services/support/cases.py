@@ -292,7 +292,8 @@ def say(tx: Transaction, ticket: int, case: Case, message: Message, session: int
     seq = case.seq + 1
     read = seq if message.by == case.customer else case.read
     characters = case.characters + len(message.text)
-    case = replace(case, seq=seq, changed=message.at, last=message.by, read=read, characters=characters)
+    answered = case.answered or (None if message.by == case.customer else message.at)
+    case = replace(case, seq=seq, changed=message.at, last=message.by, read=read, characters=characters, answered=answered)
     tx.put(case_key(ticket), case)
     tx.put(messages.key(said_in(ticket), seq), message)
     said = events.Said(ticket, seq, message.at, message.by, message.text, case.status, message.receipt)

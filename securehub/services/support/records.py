@@ -58,6 +58,7 @@ class Case(Record, frozen=True):
     @ivar steps: what happened to it, the oldest first.
     @ivar characters: of all its messages.
     @ivar noted_characters: of all notes.
+    @ivar answered: when somebody else than the customer first said something.
     """
 
     collection: ClassVar[str] = "case"
@@ -77,6 +78,7 @@ class Case(Record, frozen=True):
     steps: tuple[Step, ...] = ()
     characters: int = 0
     noted_characters: int = 0
+    answered: datetime | None = None
 
     @property
     def status(self) -> str:
