@@ -16,7 +16,7 @@ from securehub.service import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status, number_key
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
@@ -381,6 +381,14 @@ class Keeping(Talking):
             self.do(reports.report, "lobby", number, "alice", "", at=self.at)
         found = self.ask(reports.reports, settled=False, limit=9, before=None).items
         self.assertEqual([[line.text for line in row.context] for row in found], [["", "two!", "three!"], ["one!", "two!", "three!"]])
+
+    def test_so_many_reports_wait(self) -> None:
+        """At a login few of them are looked at, as each may have eleven long messages in it."""
+        self.put("carol", Member(3, roles=("moderator",)))
+        for number in range(1, 102):
+            self.put(number_key(number), Report(self.at, "bob", "lobby", 1, "", ()))
+        (told,) = self.ask(reports.greeting, "carol")
+        self.assertEqual((told.waiting, told.since), (100, self.at))
 
 
 class Retention(Talking):

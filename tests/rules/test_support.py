@@ -4,6 +4,8 @@ The rules of the support desk: who may do what in a case, what is never seen, wh
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
@@ -164,6 +166,19 @@ class AskingTests(AtTheDesk):
         self.refused(LimitExceeded, "1000 are allowed", cases.note, 1, "bob", "hello", SESSION, at=self.at)
         given = (1, "bob", amount("1"), USD, "", ALLOWED, SESSION)
         self.refused(LimitExceeded, "1000 are allowed", giving.give, *given, at=self.at, zone=UTC)
+
+    def test_so_long(self) -> None:
+        """Nor one with so many characters: whoever asks for its transcript is sent all of them at once."""
+        self.support("alice", "x" * 4000)
+        self.take()
+        self.patch(cases, "MAX_CHARACTERS", 8001)
+        self.reply("x" * 4000)
+        self.support("alice", "the last one")
+        self.refused_ask(LimitExceeded, "have 8012 characters; 8001 are allowed", "alice")
+        self.refused(LimitExceeded, "8001 are allowed", cases.reply, 1, "bob", "hello", SESSION, at=self.at)
+        self.note("x" * 8001)
+        self.refused(LimitExceeded, "8001 are allowed", cases.note, 1, "bob", "hello", SESSION, at=self.at)
+        self.close()
 
     def test_others_cases(self) -> None:
         """Nobody learns whether they exist."""
@@ -623,6 +638,17 @@ class TableTests(AtTheDesk):
         self.close()
         steps = [line.partition("-- ")[2] for line in self.ask(tables.transcript, 1, "alice", notes=False).text.split("\n")[2:-1]]
         self.assertEqual(steps, ["taken by bob", "passed to dave by bob", "passed to the queue by dave", "taken by bob", "closed by bob"])
+
+    def test_first_answer(self) -> None:
+        """It is told however much the customer had said before; what others say after it is none."""
+        for _ in range(tables.LOOKED_AT + 1):
+            self.support("alice")
+        self.take()
+        for _ in range(2):
+            self.at += timedelta(minutes=5)
+            self.reply()
+        (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
+        self.assertEqual((row["first_answer"], row["messages"]), ("2026-11-19T18:07:00+00:00", "23"))
 
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""

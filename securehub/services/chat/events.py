@@ -246,7 +246,7 @@ class ReportsWaiting(Event, frozen=True):
     """
     Reports wait for a moderator, which you are; told when you log in.
 
-    @ivar waiting: how many, or 1,000 if more.
+    @ivar waiting: how many, or 100 if more.
     @ivar since: when the oldest of them was made.
     """
 

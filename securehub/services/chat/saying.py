@@ -184,10 +184,18 @@ def may_tell(tx: ReadTransaction, username: str, to: str, *, named: str = "to") 
     if username == to:
         raise BadArgument(f"{named}: that is you")
     members.fetch(tx, to)
+    _refuse_between(tx, username, to)
+    return (tx.get(Direct, direct_key(username, to)) or Direct()).seq
+
+
+def _refuse_between(tx: ReadTransaction, username: str, to: str) -> None:
+    """
+    @raise Forbidden: one of two wants to hear nothing from the other, who is to say something.
+    @raise Conflict: the other way round; who could not be answered says nothing.
+    """
     refuse_blocked(tx, to, username)
     if to in (tx.get(Blocks, username) or Blocks(())).usernames:
         raise Conflict(f"you have blocked {to}; unblock them first")
-    return (tx.get(Direct, direct_key(username, to)) or Direct()).seq
 
 
 def put_told(tx: Transaction, to: str, newest: int, message: Message, session: int) -> Said:
@@ -269,6 +277,7 @@ def edit(tx: Transaction, place: str, seq: int, username: str, text: str, sessio
     Change what one said.
 
     @raise Forbidden: somebody else said it, or the caller is muted, or the other one wants to hear nothing from them.
+    @raise Conflict: the caller wants to hear nothing from the other one.
     """
     found = conversation(tx, place, username, at)
     if messages.fetch(tx, found.key, seq).by != username:
@@ -276,7 +285,7 @@ def edit(tx: Transaction, place: str, seq: int, username: str, text: str, sessio
     if found.peer is None:
         refuse_muted(tx.fetch(Seat, seat_key(place, username)), place, at)
     else:
-        refuse_blocked(tx, found.peer, username)
+        _refuse_between(tx, username, found.peer)
     message = messages.edit(tx, found.key, seq, username, text, at=at)
     _announce(tx, found, place, username, session, lambda room: Edited(room, seq, message.at, username, text))
 
@@ -294,7 +303,7 @@ def remove(tx: Transaction, place: str, seq: int, username: str, reason: str, se
         if messages.fetch(tx, found.key, seq).by != username:
             raise Forbidden("only who wrote a direct message may remove it")
         if reason:
-            refuse_blocked(tx, place[1:], username)
+            _refuse_between(tx, username, place[1:])
     else:
         room = tx.fetch(Room, place)
         found = Conversation(place, room.seq, room.first, None)

@@ -35,6 +35,9 @@ from securehub.store.transaction import ReadTransaction, Transaction
 MAX_MESSAGES = 1_000
 """Of a case, and as many notes; so a transcript is made in one go. What takes longer is better begun anew."""
 
+MAX_CHARACTERS = 500_000
+"""Likewise, up to the message that goes beyond; so a transcript has four megabytes at most, if all that is noted is in it."""
+
 MAX_STEPS = 200
 """A case that was taken and passed on so often stays with its agent; so much its record holds."""
 
@@ -295,7 +298,9 @@ def say(tx: Transaction, ticket: int, case: Case, message: Message, session: int
     refuse_full(ticket, case)
     seq = case.seq + 1
     read = seq if message.by == case.customer else case.read
-    case = replace(case, seq=seq, changed=message.at, last=message.by, read=read)
+    characters = case.characters + len(message.text)
+    answered = case.answered or (None if message.by == case.customer else message.at)
+    case = replace(case, seq=seq, changed=message.at, last=message.by, read=read, characters=characters, answered=answered)
     tx.put(case_key(ticket), case)
     tx.put(messages.key(said_in(ticket), seq), message)
     said = events.Said(ticket, seq, message.at, message.by, message.text, case.status, message.receipt)
@@ -307,8 +312,14 @@ def refuse_full(ticket: int, case: Case) -> None:
     """
     @raise LimitExceeded: nothing more can be said in it.
     """
-    if case.seq >= MAX_MESSAGES:
-        raise LimitExceeded(f"ticket {ticket} has {case.seq} messages; {MAX_MESSAGES} are allowed")
+    _refuse_beyond(ticket, case.seq, "messages", case.characters)
+
+
+def _refuse_beyond(ticket: int, count: int, what: str, characters: int) -> None:
+    if count >= MAX_MESSAGES:
+        raise LimitExceeded(f"ticket {ticket} has {count} {what}; {MAX_MESSAGES} are allowed")
+    if characters >= MAX_CHARACTERS:
+        raise LimitExceeded(f"the {what} of ticket {ticket} have {characters} characters; {MAX_CHARACTERS} are allowed")
 
 
 def take(tx: Transaction, ticket: int, by: str, session: int, *, at: datetime) -> State:
@@ -385,9 +396,8 @@ def put_note(tx: Transaction, ticket: int, case: Case, message: Message, session
 
     @return: the case as it is to be put.
     """
-    if case.notes >= MAX_MESSAGES:
-        raise LimitExceeded(f"ticket {ticket} has {case.notes} notes; {MAX_MESSAGES} are allowed")
-    case = replace(case, notes=case.notes + 1)
+    _refuse_beyond(ticket, case.notes, "notes", case.noted_characters)
+    case = replace(case, notes=case.notes + 1, noted_characters=case.noted_characters + len(message.text))
     tx.put(messages.key(noted_in(ticket), case.notes), message)
     events.tell_agents(tx, case, events.Noted(ticket, case.notes, message.at, message.by, message.text), session)
     return case

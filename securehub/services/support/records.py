@@ -56,6 +56,9 @@ class Case(Record, frozen=True):
     @ivar stars: how the customer rates it, 1 to 5; 0 as long as they have not.
     @ivar comment: what they say to that.
     @ivar steps: what happened to it, the oldest first.
+    @ivar characters: of all its messages.
+    @ivar noted_characters: of all notes.
+    @ivar answered: when somebody else than the customer first said something.
     """
 
     collection: ClassVar[str] = "case"
@@ -73,6 +76,9 @@ class Case(Record, frozen=True):
     stars: int = 0
     comment: str = ""
     steps: tuple[Step, ...] = ()
+    characters: int = 0
+    noted_characters: int = 0
+    answered: datetime | None = None
 
     @property
     def status(self) -> str:

@@ -141,7 +141,9 @@ def _row(tx: ReadTransaction, ticket: int, case: Case) -> tuple[object, ...]:
 
 
 def _first_answer(tx: ReadTransaction, ticket: int, case: Case) -> datetime | None:
-    """When somebody else than the customer first said something."""
+    """When somebody else than the customer first said something; cases of older versions do not tell it."""
+    if case.answered is not None:
+        return case.answered
     for seq in range(1, min(case.seq, LOOKED_AT) + 1):
         message = tx.get(Message, messages.key(said_in(ticket), seq))
         if message is not None and message.by != case.customer:
