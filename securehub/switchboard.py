@@ -164,7 +164,11 @@ class Run:
         @param series: only if the run is of that series.
         """
         if listener in self._listeners and (series is None or series == self._series):
-            self._listeners = {each: None for each in self._listeners if each is not listener}
+            if self._open:
+                # Until now they were the channel's, and maybe other runs'. Whoever comes next is left out at the cost of one step.
+                self._open = False
+                self._listeners = self._listeners.copy()
+            del self._listeners[listener]
 
     def release(self) -> None:
         """Tell all of them; in a form in which nobody listened before, if somebody has changed to that."""

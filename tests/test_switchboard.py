@@ -260,6 +260,27 @@ class RunTests(Case):
         self.assertEqual(late.heard, [b"* carol rings the bell.\n"])
         self.assertEqual(b"".join(early.heard), b"* bob rings the bell.\n* carol rings the bell.\n")
 
+    def test_many_leave(self) -> None:
+        """What is on its way is not gone through again for each of them: a thousand may lose their connections at once."""
+        looks = 0
+
+        class Counted(Ear):
+            def __hash__(self) -> int:
+                nonlocal looks
+                looks += 1
+                return id(self)
+
+        ears = [Counted(self.switchboard) for _ in range(100)]
+        for ear in ears:
+            self.switchboard.listen("tower", ear)
+        position = self.commit(*(("tower", ToOthers(number, Rung(str(number)))) for number in range(10)))
+        looks = 0
+        for ear in ears[:90]:
+            self.switchboard.leave("tower", ear)
+        self.assertLess(looks, 90 * 10 * 5)
+        self.settle(position)
+        self.assertEqual([len(b"".join(ear.heard).splitlines()) for ear in ears], [0] * 90 + [10] * 10)
+
     def test_who_has_left(self) -> None:
         """Hears nothing more, not even what was on its way; and not twice if it comes back."""
         leaver, other = self.ear("tower"), self.ear("tower")
