@@ -186,6 +186,8 @@ class Secrets(SynchronousTestCase):
         self.assertIn(b"operator/p1", kept)
         for form in (b64encode(readable), b64encode(readable).replace(b"/", b"\\/"), readable.hex().encode(), b"correct-donkey"):
             self.assertNotIn(form, kept)
+        marked = digest("admin.password", ["alice", self.world.hub.vault.mark("correct-donkey")])
+        self.assertIn(b64encode(marked), kept)
 
     def test_marks(self) -> None:
         """The same for the same secret and key, and for nothing else."""
