@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.once import digest
 from securehub.services.auth.lifetimes import TOGETHER
+from securehub.services.chat.events import room_channel
+from securehub.switchboard import EVERYBODY, member
 from securehub.vault import KEY_FILE
 from tests.world import PASSWORD, Client, World
 
@@ -133,6 +135,22 @@ class Ending(SynchronousTestCase):
         self.assertEqual(world.connect().ask(f"LOGIN alice {PASSWORD}")[-1][:10], "OK Welcome")
         self.assertEqual(self.resumes(resume), "ERR bad-credentials")
 
+    def test_nothing_is_told_any_more(self) -> None:
+        """Whoever has logged out hears nothing that is for members, and of whoever has gone nothing is left."""
+        _, bob = self.member("bob")
+        for client in (self.alice, bob):
+            client.ask("JOIN lobby")
+        self.alice.ask("LOGOUT")
+        self.operator.ask("admin.announce hello")
+        self.assertEqual([line for line in self.alice.received() if "hello" in line], [])
+        self.assertEqual(len([line for line in bob.received() if "hello" in line]), 1)
+        switchboard = self.world.hub.switchboard
+        channels = (EVERYBODY, member("alice"), member("bob"), room_channel("lobby"))
+        self.assertEqual(len(switchboard.listeners(EVERYBODY)), 1)
+        bob.close()
+        self.world.settle()
+        self.assertEqual([switchboard.listeners(each) for each in channels], [[]] * len(channels))
+
 
 class Secrets(SynchronousTestCase):
     """Nothing of a request with a key can be read, or guessed at, in what is stored."""
@@ -168,6 +186,8 @@ class Secrets(SynchronousTestCase):
         self.assertIn(b"operator/p1", kept)
         for form in (b64encode(readable), b64encode(readable).replace(b"/", b"\\/"), readable.hex().encode(), b"correct-donkey"):
             self.assertNotIn(form, kept)
+        marked = digest("admin.password", ["alice", self.world.hub.vault.mark("correct-donkey")])
+        self.assertIn(b64encode(marked), kept)
 
     def test_marks(self) -> None:
         """The same for the same secret and key, and for nothing else."""
