@@ -16,11 +16,12 @@ from securehub.service import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status, number_key
+from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.messages import Message, Trace
+from securehub.store.records import number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
 
