@@ -38,6 +38,21 @@ class AdminCase(SynchronousTestCase):
         return items
 
 
+class PasswordTests(AdminCase):
+    """An admin gives somebody a new password."""
+
+    def test_an_admin_no_more(self) -> None:
+        """Who has lost the role before it is hashed has lost it."""
+        self.operator.ask("admin.grant alice admin")
+        self.world.hashing_waits = True
+        self.alice.ask("admin.password bob taken-over-battery")
+        self.operator.ask("admin.ungrant alice admin")
+        self.world.hashing_waits = False
+        self.world.settle()
+        self.assertEqual(self.alice.received()[-1], "ERR forbidden this needs the role admin")
+        self.assertIn("OK", self.world.connect().ask(f"LOGIN bob {PASSWORD}")[-1])
+
+
 class DisconnectTests(AdminCase):
     """A connection that is ended is that one, once."""
 

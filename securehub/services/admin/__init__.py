@@ -91,6 +91,8 @@ class Admin:
         """
         passwords.refuse_weak(username, password)
         hashed = await self.hashing.hash(password, origin=origin(session.address).network)
+        # What was so before it was hashed need not be so any more.
+        ADMIN.check(await session.roles(), session.operator)
         return await session.transact(logins.reset_password, username, hashed)
 
     @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(arguments.instant))
