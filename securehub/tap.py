@@ -141,7 +141,10 @@ class HubService(Service):
         self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
-        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
+        except (
+            *(InUse, CannotStart, keys.NoKey, BadKey, config.BadSetting),
+            *(CannotListenError, BadCertificate, service.BadServices, OSError),
+        ) as error:
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()
