@@ -179,7 +179,7 @@ SETTINGS = (
         "currencies",
         "USD:2 MXN:2 EUR:2 JPY:0 HOURS:2",
         _currencies,
-        "The currencies that accounts may have, each with its decimals.",
+        "The currencies that accounts may have, each with its decimals, which stay as they are once there are accounts.",
     ),
     Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),

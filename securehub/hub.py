@@ -19,7 +19,7 @@ from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
-from securehub.config import Settings
+from securehub.config import BadSetting, Settings
 from securehub.daemon.beside import Beside
 from securehub.daemon.operations import Operations
 from securehub.daemon.safekeeping import Safekeeping
@@ -34,7 +34,7 @@ from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
 from securehub.service import BadServices, parts_of, records_of
-from securehub.services.ledger.accounts import Numbering, whose
+from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
 from securehub.session import Session
@@ -164,6 +164,7 @@ class Hub:
         Load what is stored. Nobody may connect before.
 
         @raise CannotStart: acknowledged commits are missing.
+        @raise BadSetting: a currency has other decimals than its accounts.
         @raise BadKey: the vault's key file is damaged.
         """
         # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
@@ -172,6 +173,7 @@ class Hub:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+        self._refuse_other_digits()
         self.vault.load(first_start=not found.number)
         self.vitals.start()
         _log.info(
@@ -211,6 +213,15 @@ class Hub:
     def count_connections(self) -> int:
         """How many connections are open."""
         return len(self.members_door.open) + len(self.admin_door.open)
+
+    def _refuse_other_digits(self) -> None:
+        try:
+            # A read waits for nothing.
+            self.store.read(refuse_other_digits, self.currencies).send(None)
+        except StopIteration:
+            pass
+        except ValueError as error:
+            raise BadSetting(f"currencies: {error}") from None
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:

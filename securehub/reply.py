@@ -129,7 +129,7 @@ def _has_parts(value: object) -> bool:
 
 def when(instant: datetime) -> str:
     """A time as people read it: C{2026-11-19 18:02 UTC}."""
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return f"{instant.isoformat(' ')[:16]} UTC"
 
 
 def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:

@@ -46,6 +46,19 @@ from securehub.vault import BadKey
 
 _log = Logger()
 
+_TOLD: tuple[type[BaseException], ...] = (
+    InUse,
+    CannotStart,
+    keys.NoKey,
+    BadKey,
+    config.BadSetting,
+    CannotListenError,
+    BadCertificate,
+    service.BadServices,
+    OSError,
+)
+"""Why a hub cannot start, as far as it is told in a line; anything else is a fault of ours."""
+
 PID_FILE = "twistd.pid"
 """
 What C{twistd} writes where it is started, if nobody says otherwise. In the foreground it is of no use, as the state directory has a lock of
@@ -141,7 +154,7 @@ class HubService(Service):
         self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
-        except (InUse, CannotStart, keys.NoKey, BadKey, CannotListenError, BadCertificate, service.BadServices, OSError) as error:
+        except _TOLD as error:
             for port in self._ports:
                 port.stopListening()
             self._signals.restore()

@@ -310,6 +310,15 @@ class ToolTests(Files):
         self.assertEqual(again[1].splitlines()[-1], "0 new members, 0 with something new, 5 as they were, 5 left out.")
         self.assertEqual(self.records(), {"alice": "125.40", "bob": "0.00", "carol": "0.00", "eve": "10.00", "frank": "0.00"})
 
+    def test_other_decimals(self) -> None:
+        """What a currency's accounts have is not taken for other amounts, neither by an import nor by a dry run."""
+        self.run_tool()
+        settings = self.place / "securehub.ini"
+        settings.write_text("[money]\ncurrencies = USD:3\n")
+        kept = "there are accounts in USD with 2 decimals, so it keeps them: USD:2"
+        for more in ([], ["--dry-run"]):
+            self.assertEqual(self.run_tool("--config", str(settings), *more), (2, f"securehub: currencies: {kept}\n"))
+
     def test_refused(self) -> None:
         """A hub that runs is left alone; what cannot be read stops it before anything is done."""
         directory = RealDirectory(self.state)

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.config import BadSetting
 from securehub.money import Amount, Currencies, Currency
 from securehub.refusals import BadArgument
+from tests.world import PASSWORD, World
 
 USD = Currency("USD", 2)
 JPY = Currency("JPY", 0)
@@ -74,3 +76,27 @@ class CurrencyTests(SynchronousTestCase):
             ("USD:22", "USD"),
         ):
             self.assertRaises(ValueError, Currencies.parse, text, default)
+
+
+class OtherDigitsTests(SynchronousTestCase):
+    """What was booked is whole units, so a currency keeps its decimals."""
+
+    def setUp(self) -> None:
+        self.world = World(currencies="USD:2 JPY:0")
+        self.world.member("alice")
+
+    def start_with(self, currencies: str) -> None:
+        self.world.settings["currencies"] = currencies
+        self.world.restart()
+
+    def test_refused(self) -> None:
+        """There is no start at which ten units of old accounts are paid as one of new ones."""
+        refusal = self.assertRaises(BadSetting, self.start_with, "USD:3 JPY:0")
+        self.assertIn("there are accounts in USD with 2 decimals, so it keeps them: USD:2", str(refusal))
+
+    def test_of_no_account(self) -> None:
+        """A currency in which there is no account may still be changed, and others may come."""
+        self.start_with("USD:2 JPY:2 EUR:2")
+        alice = self.world.connect()
+        self.assertTrue(alice.call("auth.login", username="alice", password=PASSWORD)["result"])
+        self.assertEqual(alice.ask("OPEN yen JPY")[-1].partition(" ")[0], "OK")

@@ -65,6 +65,8 @@ class FigureTests(SynchronousTestCase):
             ("(12.50)", -1250),
             ("$1,234", 123400),
             ("1.234", 123400),
+            ("0.500", 50),
+            ("-0,500", -50),
             ("1 234,00 €", 123400),
             ("1'234.50", 123450),
             ("1,234,567", 123456700),
@@ -191,6 +193,12 @@ class OFXTests(SynchronousTestCase):
         """Not even of transactions."""
         text = "<OFX><STMTTRN><DTPOSTED>20261119<TRNAMT>-1<FITID>1<STMTTRN><DTPOSTED>20261120<TRNAMT>2<FITID>2"
         self.assertEqual([row.units for row in read(text, USD)], [-100, 200])
+
+    def test_three_decimals(self) -> None:
+        """Thousands are not parted there (OFX 2.2, 3.2.9.1), so a point is a decimal point whatever follows it."""
+        text = "<OFX><STMTTRN><DTPOSTED>20261119<TRNAMT>-12.500<FITID>1<STMTTRN><DTPOSTED>20261120<TRNAMT>1234,560<FITID>2"
+        self.assertEqual([row.units for row in read(text, USD)], [-1250, 123456])
+        self.assertRaises(BadArgument, read, text.replace("500", "505"), USD)
 
     def test_refused(self) -> None:
         self.assertRaises(BadArgument, read, SGML, JPY)

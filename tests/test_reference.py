@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import config, reference
 from securehub.command import Command
 from securehub.reply import Listing
+from tests.tools import called
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,13 @@ class ReferenceTests(SynchronousTestCase):
             self.assertIn(command.summary, part)
             for parameter in command.wire_parameters:
                 self.assertIn(f"| `{parameter.name}` |", part)
+
+    def test_tools(self) -> None:
+        """A tool beside the daemon that a command's text names is there, as those of the operator's page are."""
+        named = re.findall(r"`securehub ([a-z-]+)", reference.reference() + (ROOT / "docs/operations.md").read_text())
+        self.assertIn("store", named)
+        for tool in set(named):
+            self.assertEqual(self.assertRaises(SystemExit, called, tool, "--help").code, 0, tool)
 
     def test_no_markup(self) -> None:
         """Nothing of the docstrings' own markup is left over."""

@@ -22,7 +22,7 @@ from securehub.imports.rules import Terms
 from securehub.imports.sources import CannotRead, Found, Person
 from securehub.money import Currencies
 from securehub.refusals import Refusal
-from securehub.services.ledger.accounts import Numbering
+from securehub.services.ledger.accounts import Numbering, refuse_other_digits
 from securehub.store import keys
 from securehub.store.disk import InUse
 from securehub.store.files import Directory, RealDirectory
@@ -109,16 +109,20 @@ class Importing:
         self._clock = Clock()
         self.problems: list[str] = []
         self.counts: Counter[str] = Counter()
-        currency = Currencies.parse(settings["currencies"], settings["currency"]).default
+        currencies = Currencies.parse(settings["currencies"], settings["currency"])
         today = self._clock.now().astimezone(settings["time_zone"])
         last = given.last_month or rules.month_after(f"{today:%Y-%m}", -1)
-        self._terms = Terms(currency, Numbering(settings["bank"], settings["branch"]), last, given.members_too)
+        self._terms = Terms(currencies.default, Numbering(settings["bank"], settings["branch"]), last, given.members_too)
         found = keys.find(settings["seal_key"], beside=state)
         self._directory = Directory(LookingDisk(state), found) if self._dry else RealDirectory(state, found)
         self._directory.hold()
         try:
             self._store = Offline(self._directory, self._clock, records)
+            self._store.read(refuse_other_digits, currencies)
             Vault(self._directory, self._random).load(first_start=self._store.is_first_start)
+        except ValueError as error:
+            self._directory.release()
+            raise config.BadSetting(f"currencies: {error}") from None
         except BaseException:
             self._directory.release()
             raise

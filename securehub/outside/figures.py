@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from securehub.money import MAX_WHOLE_DIGITS, Currency
+from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, Currency
 from securehub.refusals import BadArgument, shown
 
 ORDERS = ("dmy", "mdy")
@@ -22,9 +22,11 @@ _NAMED = re.compile(r"([0-9]{1,2})[ -]([A-Za-z]{3})[a-z]*\.?,?[ -]([0-9]{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def units(text: str, money: Currency) -> int:
+def units(text: str, money: Currency, *, parted: bool = True) -> int:
     """
     An amount in units, with its sign: C{-1.234,56}, C{1,234.56-}, C{(12.50)}, C{$ 12.50}.
+
+    @param parted: whether thousands may be parted, so that 1.234 is over a thousand.
 
     @raise BadArgument: it is no amount, or has more decimals than the currency.
     """
@@ -33,7 +35,7 @@ def units(text: str, money: Currency) -> int:
     if found is None or not _NUMBER.fullmatch(bare):
         raise BadArgument(f"{shown(text)} is not an amount")
     negative = "-" in found[1] + found[3] or "(" in found[1] or "DR" in found[3].upper().split()
-    whole, fraction = _parted(bare, money.digits)
+    whole, fraction = _parted(bare, money.digits if parted else MAX_DIGITS)
     if fraction[money.digits :].strip("0"):
         raise BadArgument(f"{shown(text)} has more decimals than {money.code}, which has {money.digits}")
     if len(whole) > MAX_WHOLE_DIGITS:
@@ -48,7 +50,8 @@ def _parted(bare: str, digits: int) -> tuple[str, str]:
     mark = bare[last] if last >= 0 else ""
     alone = set(bare) <= set(f"0123456789{mark}")
     # The same mark twice parts thousands; so does one before three digits, where no amount has three decimals: 1.234 is over a thousand.
-    if not mark or bare.count(mark) > 1 or (alone and len(bare) - last == 4 and digits < 3):
+    # No thousands begin with a zero: 0.500 is a half.
+    if not mark or bare.count(mark) > 1 or (alone and len(bare) - last == 4 and digits < 3 and bare[0] != "0"):
         return _digits(bare), ""
     return _digits(bare[:last]), bare[last + 1 :]
 

@@ -60,7 +60,8 @@ def _row(fields: dict[str, str], account: str, money: Currency) -> Row:
     return Row(
         # The time and its zone, which follow, are the bank's.
         figures.day(fields["DTPOSTED"][:8]),
-        figures.units(fields["TRNAMT"], money),
+        # Nor are there thousands that are parted (3.2.9.1).
+        figures.units(fields["TRNAMT"], money, parted=False),
         cleaned(fields.get("NAME", "")),
         cleaned(fields.get("MEMO", "")),
         id=cleaned(fields.get("FITID", "")),

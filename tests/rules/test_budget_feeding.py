@@ -14,7 +14,7 @@ from securehub.services.budget import entries, reports, sorting
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft, EntryRow
 from securehub.services.budget.feeding import feed
 from securehub.services.budget.sorting import Pattern, Payment
-from securehub.services.ledger import batches
+from securehub.services.ledger import batches, reversal
 from securehub.services.ledger import movement as ledger
 from securehub.services.ledger.records import Account
 from tests.rules.setting import CURRENCIES, Rules, amount
@@ -249,6 +249,25 @@ class RuleTests(Rules):
         self.assertEqual(caught("income", text="wages"), [(2, "50.00", None), (1, "100.00", None)])
         self.assertEqual(caught("ignore", text="wages", limit=1), [(2, "50.00", None)])
         self.assertEqual(caught("savings", payee="carol"), [])
+
+    def test_preview_by_number(self) -> None:
+        """What names an account by its number catches the same as it will."""
+        self.open("alice")
+        number = self.open("bob")
+        self.do(ledger.deposit, "alice", amount("100"), "", "treasurer", at=self.at)
+        self.do(ledger.pay, "alice", "bob", amount("5"), "lunch", None, at=self.at)
+        found = self.ask(sorting.preview, "alice", "wants", number, "", USD, limit=20)
+        self.assertEqual([row.transfer for row in found.items], [2])
+
+    def test_preview_of_what_went_back(self) -> None:
+        """What is undone or refunded is no payment to any rule, so none is said to catch it."""
+        self.open("alice")
+        self.open("bob")
+        self.do(ledger.deposit, "alice", amount("100"), "", "treasurer", at=self.at)
+        self.do(ledger.pay, "alice", "bob", amount("5"), "lunch", None, at=self.at)
+        self.do(reversal.reverse, 2, "lunch", "treasurer", at=self.at, zone=UTC)
+        for owner, bucket in (("alice", "income"), ("bob", "wants")):
+            self.assertEqual(self.ask(sorting.preview, owner, bucket, "", "lunch", USD, limit=20).items, [], owner)
 
     def test_preview_is_bounded(self) -> None:
         """Only so many entries are looked at, a fair share in each account, and the rules that there are only for what is shown."""

@@ -483,6 +483,14 @@ class QuoteTests(Shopping):
         self.do(put, "alice", cards.Card(points=100))
         self.assertEqual(self.confirm(1).total, "4.99")
 
+    def test_no_such_account(self) -> None:
+        """What could never be paid is not reserved."""
+        hours = self.open("alice", "time", "HOURS")
+        bobs = self.open("bob", "other")
+        for refusal, text, source in ((NotFound, f"you have no account {bobs}", bobs), (Conflict, "is in HOURS", hours)):
+            choice = Choice(source=source)
+            self.refused(refusal, text, quotes.quote, "alice", pairs(("coffee", 1)), choice, USUAL, seconds=60, **self.booking)
+
     def test_not_enough_money(self) -> None:
         """The quote stays, for another try."""
         self.quote("coffee", 10)

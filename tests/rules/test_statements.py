@@ -130,3 +130,11 @@ class StatementTests(Money):
         self.assertEqual((memo[:9], len(memo)), ("<a> & \ufffdxx", 255))
         self.assertEqual([each.text for each in root.findall(".//TRNAMT")], ["5.0", "-1.0"])
         self.assertEqual((root.findtext(".//CURDEF"), root.findtext(".//BALAMT")), ("XXX", "4.0"))
+
+    def test_from_the_first_year_on(self) -> None:
+        """A year has four digits in all forms, be it one that somebody only wrote to have everything."""
+        first = datetime(1, 1, 1, tzinfo=UTC)
+        found = self.statement(first, self.at)
+        root = ElementTree.fromstring(exports.as_ofx(found, UTC).text)
+        self.assertEqual(root.findtext(".//DTSTART"), "00010101000000.000[0:GMT]")
+        self.assertIn("from 0001-01-01 00:00 UTC to", next(iter(found.lines())))

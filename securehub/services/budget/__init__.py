@@ -245,7 +245,7 @@ class Budget:
         Columns of a CSV are found by the names in its header. Your rules say where each row goes; payments that none of them catches go
         into the bucket, which is wants if you do not say another, and the rest is income. No row is entered twice: it is known by the
         bank's own number, or else by its day, amount and text, and how many of that kind there are in one day. A request has at most 60
-        rows: cut a longer file between two days, and give each part the header.
+        rows: send a longer statement in parts, each with its header, and all rows of a day in one.
         """
         return await session.transact(statements.import_, session.member, statement, account, bucket, order, self.currency)
 

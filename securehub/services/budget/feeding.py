@@ -12,12 +12,11 @@ from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.services.budget.entries import Draft, enter, take_out
 from securehub.services.budget.records import Book, Entry, Origin, entry_key, origin_key
-from securehub.services.budget.sorting import Patterns, Payment, first_catch
+from securehub.services.budget.sorting import Patterns, Payment, first_catch, gives_back
 from securehub.services.ledger.watching import Movement
 from securehub.store.transaction import Transaction
 
 ORDER = "order"
-REFUND = "refund"
 
 
 def feed(tx: Transaction, movement: Movement, *, zone: tzinfo, currency: Currency) -> tuple[str, ...]:
@@ -32,7 +31,7 @@ def feed(tx: Transaction, movement: Movement, *, zone: tzinfo, currency: Currenc
 
     @return: warnings for the payer.
     """
-    if movement.kind == REFUND or movement.reference.startswith("transfer/"):
+    if gives_back(movement.kind, movement.reference):
         _give_back(tx, movement.payee, movement.reference, movement.units)
         _give_back(tx, movement.payer, movement.reference, movement.units)
         return ()

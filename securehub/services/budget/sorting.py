@@ -19,9 +19,13 @@ from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.budget.plans import money_of
 from securehub.services.ledger import books
+from securehub.services.ledger.records import Transfer
 from securehub.services.ledger.watching import set_watched
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
+
+REFUND = "refund"
+"""The kind of a transfer that pays something of an order back."""
 
 MAX_RULES = 100
 """Of a member; all are looked at for each of their payments."""
@@ -175,9 +179,19 @@ def preview(tx: ReadTransaction, owner: str, bucket: str, payee: str, text: str,
     pattern = _pattern(0, bucket, payee, text, "")
     money = money_of(tx, owner, currency)
     kept = tx.get(Patterns, owner) or Patterns()
-    caught = [row for row in _movements(tx, owner, money) if catches(pattern, _payment(row))]
-    caught.sort(key=lambda row: -row.transfer)
-    return Top([_caught(row, first_catch(kept.rules, _payment(row))) for row in caught[:limit]], more=len(caught) > limit)
+    caught = [(row, payment) for row, payment in _movements(tx, owner, money) if catches(pattern, payment)]
+    caught.sort(key=lambda each: -each[0].transfer)
+    return Top([_caught(row, first_catch(kept.rules, payment)) for row, payment in caught[:limit]], more=len(caught) > limit)
+
+
+def gives_back(kind: str, reference: str) -> bool:
+    """
+    Whether a movement of money gives back what an earlier one paid. Then it takes that out of budgets, and no rule is about it.
+
+    @param kind: of the transfer.
+    @param reference: likewise.
+    """
+    return kind == REFUND or reference.startswith("transfer/")
 
 
 def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
@@ -200,10 +214,6 @@ def _pattern(number: int, bucket: str, payee: str, text: str, category: str) -> 
     return Pattern(number, bucket, payee, text, category)
 
 
-def _payment(row: books.HistoryRow) -> Payment:
-    return Payment(not row.amount.startswith("-"), (row.with_,), row.memo)
-
-
 def _caught(row: books.HistoryRow, earlier: Pattern | None) -> CaughtRow:
     """
     @param earlier: the rule that catches it already, if one does.
@@ -211,7 +221,11 @@ def _caught(row: books.HistoryRow, earlier: Pattern | None) -> CaughtRow:
     return CaughtRow(row.transfer, row.at, row.amount, row.currency, row.with_, row.memo, earlier.number if earlier else None)
 
 
-def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[books.HistoryRow]:
+def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[tuple[books.HistoryRow, Payment]]:
     accounts = [each.account for each in books.accounts_of(tx, owner).items if each.currency == money.code]
     for account in accounts:
-        yield from books.history_of(tx, owner, account, limit=max(1, PREVIEWED // len(accounts)), before=None).items
+        for key, transfer in tx.beneath(Transfer, account, limit=max(1, PREVIEWED // len(accounts)), reverse=True):
+            if not gives_back(transfer.kind, transfer.reference):
+                row = books.row(tx, account, money, key, transfer)
+                other = next(entry.account for entry in transfer.entries if entry.account != account)
+                yield row, Payment(not row.amount.startswith("-"), (row.with_, other), row.memo)

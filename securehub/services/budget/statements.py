@@ -169,7 +169,9 @@ def import_(tx: Transaction, owner: str, statement: str, account: str, leftover:
 def _read(statement: str, money: Currency, account: str, order: str | None) -> list[StatementRow]:
     rows = outside.read(statement, money, account=account, order=order)
     if len(rows) > MAX_ROWS:
-        raise LimitExceeded(f"it has {len(rows)} rows; {MAX_ROWS} are taken at once, so send it in parts that each have the header")
+        raise LimitExceeded(
+            f"it has {len(rows)} rows; {MAX_ROWS} are taken at once, so send it in parts that each have the header, and whole days"
+        )
     return rows
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub import clabe
 from securehub.members import Member
-from securehub.money import Currency
+from securehub.money import Currencies, Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
 from securehub.services.ledger.records import Account, Title, Wallet
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -150,6 +150,21 @@ def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str)
     """
     number = f"{name}.{currency.code}.{int(beside[-6:-1]) % PARTS:02d}"
     return number, tx.get(Account, number) or Account(name, currency.code, currency.digits, floor=None)
+
+
+def refuse_other_digits(tx: ReadTransaction, currencies: Currencies) -> None:
+    """
+    What was booked is whole units. If a currency had more decimals from now on, ten of the old units would be paid as one.
+
+    @param currencies: as the settings have them; accounts in others stay as they are.
+
+    @raise ValueError: there are accounts in one of them with other decimals.
+    """
+    for _, account in tx.scan(Account):
+        meant = currencies.get(account.currency)
+        if meant is not None and meant.digits != account.digits:
+            kept = f"{meant.code}:{account.digits}"
+            raise ValueError(f"there are accounts in {meant.code} with {account.digits} decimals, so it keeps them: {kept}")
 
 
 def shown_number(number: str) -> str:

@@ -119,7 +119,8 @@ def _ofx_row(element: xml.Element, row: HistoryRow) -> None:
 
 def _ofx_time(at: datetime) -> str:
     """3.2.8.2, to the millisecond."""
-    return f"{at:%Y%m%d%H%M%S}.{at.microsecond // 1000:03d}[0:GMT]"
+    # Not all systems' %Y has four digits for the first years.
+    return f"{at.year:04d}{at:%m%d%H%M%S}.{at.microsecond // 1000:03d}[0:GMT]"
 
 
 def _status(element: xml.Element) -> None:

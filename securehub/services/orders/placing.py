@@ -198,7 +198,7 @@ def book(
     """
     Let an order be, whose goods have been taken off the stock: it is paid, and does to the card what its terms say.
     """
-    paying = _paying(tx, customer, basket, choice.source, terms.total)
+    paying = paying_of(tx, customer, basket, choice.source, terms.total)
     shop = tx.get(Shop, basket.seller) or Shop()
     number = tx.number("order")
     paid = _pay(tx, number, paying, shop, limit=limit, at=at, zone=zone, watchers=watchers)
@@ -264,10 +264,15 @@ def _pay(
     return _Paid(moved.balance, moved.transfer, warnings=moved.warnings)
 
 
-def _paying(tx: ReadTransaction, customer: str, basket: Basket, source: str | None, units: int) -> movement.Paying:
+def paying_of(tx: ReadTransaction, customer: str, basket: Basket, source: str | None, units: int) -> movement.Paying:
     """
+    From which account to which a basket is paid.
+
+    @param source: the number of the customer's account, None for the first in the currency.
+
     @raise BadArgument: the customer is the seller.
     @raise NotFound: one of them has no such account.
+    @raise Conflict: it is in another currency.
     """
     if customer == basket.seller:
         raise BadArgument(f"items: {basket.lines[0].sku} is your own")

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta, tzinfo
 
 from securehub import agenda
 from securehub.event import Event
-from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
+from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty.records import Programme
-from securehub.services.orders.placing import Basket, Choice, Placed, book, fill, refuse_idle, take_off_stock, weigh
+from securehub.services.orders.placing import Basket, Choice, Placed, book, fill, paying_of, refuse_idle, take_off_stock, weigh
 from securehub.services.orders.records import Line, Quote, Reserving, Stock, of_customer, order_key
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -108,12 +108,13 @@ def quote(
     @param seconds: for so long.
 
     @raise OutOfStock: there are not enough.
+    @raise NotFound: there is no such item, reward, code or account.
     @raise LimitExceeded: the customer has too many quotes open.
     """
     basket = fill(tx, wanted)
-    if customer == basket.seller:
-        raise BadArgument(f"items: {basket.lines[0].sku} is your own")
     terms = weigh(tx, customer, basket, choice, usual, at=at, zone=zone)
+    # Before goods are reserved that could never be paid.
+    paying_of(tx, customer, basket, choice.source, terms.total)
     _count(tx, customer, 1)
     take_off_stock(tx, basket)
     number = tx.number("quote")
