@@ -173,13 +173,17 @@ class HubService(Service):
         try:
             settings = self._read_settings()
             use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+            use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
+        except OSError as error:
+            raise Conflict(logs.escape(f"the log file cannot be opened: {error}")) from None
 
         def use() -> Reread:
             live, late = self._use_settings(settings)
             now = [use_certificate(), *(f"setting {name}" for name in live)]
-            if self._writer is not None and self._writer.reopen():
+            if use_log:
+                use_log()
                 now.append("log file")
             _log.info("Reloaded: {reloaded}.", reloaded=", ".join(now))
             if late:

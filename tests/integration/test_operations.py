@@ -183,11 +183,15 @@ class SystemdTests(OperationsCase):
         self.assertEqual(self.heard(), "STOPPING=1")
 
     def test_log_file(self) -> None:
-        """A log that was moved away is begun anew."""
-        log = self.base / "hub.log"
+        """A log that was moved away is begun anew; where that cannot be, all stays as it was."""
+        log = self.base / "logs" / "hub.log"
+        log.parent.mkdir()
         daemon = self.start(environment=self.environment, command=("twistd", "-n", f"--logfile={log}"))
         self.assertEqual(self.heard(), "READY=1")
         log.rename(self.base / "hub.log.1")
+        log.parent.rmdir()
+        self.assertIn("ERR conflict the log file cannot be opened", self.operator().ask("admin.reload")[-1])
+        log.parent.mkdir()
         self.assertIn("log file", self.operator().ask("admin.reload")[-1])
         daemon.terminate()
         self.assertIn("SecureHub is listening", (self.base / "hub.log.1").read_text())
