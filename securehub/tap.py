@@ -32,7 +32,7 @@ from securehub.daemon.beside import Processes
 from securehub.daemon.operations import Operations, Reread
 from securehub.daemon.vitals import memory_bytes
 from securehub.hub import Hub
-from securehub.network import tls
+from securehub.network import keepalive, tls
 from securehub.network.certificates import LOOK_SECONDS, Certificates
 from securehub.network.tls import BadCertificate
 from securehub.refusals import Conflict
@@ -287,6 +287,9 @@ class HubService(Service):
         # The admin door is the first.
         if len(self._ports) == 1:
             self._ports.append(reactor.listenTCP(settings["port"], factory, backlog=1024, interface=settings["interface"]))
+        for port in self._ports[1:]:
+            listening: Any = port
+            keepalive.watch(listening.socket)
 
     def _tell(self, port: IListeningPort) -> None:
         address: Any = port.getHost()

@@ -12,8 +12,10 @@ import socket
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from textwrap import dedent
 
+from securehub.network import keepalive
 from tests.authenticator import code as one_time_code
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS, Daemon, connect
@@ -148,6 +150,26 @@ class ReloadTests(OperationsCase):
         told = f"ERR conflict {self.config}: line_bytes = many: expected a whole number from 1024 to 1048576"
         self.assertEqual(self.operator().ask("admin.reload")[-1], told)
         self.assertEqual(self.program(daemon.port).call("hub.ping"), {"text": ""})
+
+
+class VanishedTests(OperationsCase):
+    """Clients that are switched off and never say goodbye."""
+
+    def test_asked_after(self) -> None:
+        """The system asks after each connection that is silent, so those that nobody has any more come to an end."""
+        table = Path("/proc/net/tcp")
+        if not table.exists():
+            self.skipTest("the system does not show the timers of its connections")
+        daemon = self.start().started()
+        with connect(daemon.port) as connection:
+            connection.recv(1024)
+            ours, theirs = (f":{number:04X}" for number in (daemon.port, connection.getsockname()[1]))
+            rows = [line.split() for line in table.read_text().split("\n")[1:-1]]
+            (timer,) = [row[5] for row in rows if row[1].endswith(ours) and row[2].endswith(theirs)]
+            kind, left = timer.split(":")
+            # In hundredths of a second; the 2 is a timer that asks after the peer.
+            self.assertEqual(kind, "02")
+            self.assertLessEqual(int(left, 16), 100 * keepalive.SILENT_SECONDS)
 
 
 class SystemdTests(OperationsCase):
