@@ -86,12 +86,25 @@ def _digits(count: int) -> Callable[[str], str]:
     return parse
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("expected a path; nobody's home directory begins so") from None
+
+
 def _directory(text: str) -> Path:
-    return Path(text).expanduser().absolute() if text else user_data_path("securehub")
+    return _path(text) if text else user_data_path("securehub")
 
 
 def _file(text: str) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
+    return _path(text) if text else None
+
+
+def _backups(text: str) -> str:
+    """A directory that depends on another setting, if it is empty."""
+    _file(text)
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -170,7 +183,7 @@ SETTINGS = (
         str,
         "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
     ),
-    Setting("store", "backups", "", str, "The directory for backups, best on another disk; empty for backups in the state directory."),
+    Setting("store", "backups", "", _backups, "The directory for backups, best on another disk; empty for backups in the state directory."),
     Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
     Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
@@ -350,7 +363,7 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
 
 def backups(values: Settings) -> Path:
     """Where backups are kept."""
-    return Path(values["backups"]).expanduser().absolute() if values["backups"] else Path(values["state"]) / "backups"
+    return _path(values["backups"]) if values["backups"] else Path(values["state"]) / "backups"
 
 
 def example() -> str:

@@ -144,7 +144,9 @@ class Dispatch:
             requests = jsonrpc.read_batch(line)
         except Refusal as refusal:
             return jsonrpc.error(None, refusal) + b"\n"
-        opening = b"["
+        # From the first answer on events wait, be it to what no command was found for.
+        session.begin(False, None)
+        opening, end = b"[", b""
         unbroken = 0
         for request in requests:
             if isinstance(request, Refusal):
@@ -155,7 +157,8 @@ class Dispatch:
             if answer is None:
                 session.answer_in_part(b"")
             else:
-                session.answer_in_part(opening + answer)
+                end = b"]\n"
+                session.answer_in_part(opening + answer, end)
                 opening = b","
                 unbroken += len(answer)
             if unbroken > TURN_BYTES:
@@ -164,7 +167,7 @@ class Dispatch:
                 await deferLater(self._reactor, 0)
             if session.gone:
                 raise Gone
-        return None if opening == b"[" else b"]\n"
+        return end or None
 
     async def _answer_request(self, session: Session, request: jsonrpc.Request, plain: bool) -> bytes | None:
         id = request.id

@@ -103,6 +103,7 @@ class Session:
         self._tries = False
         self._bye: bytes | None = None
         self._said_bye = False
+        self._end_of_parts = b""
         self._ended = False
         self.act: Act | None = None
         self.number = number
@@ -247,9 +248,9 @@ class Session:
         return end.means(self.family, self.token)
 
     @property
-    def parting(self) -> bool:
-        """Whether goodbye will be said when the command that runs has been answered."""
-        return self._bye is not None
+    def answering(self) -> bool:
+        """Whether a command runs whose answer is still to come, and behind it perhaps goodbye."""
+        return self._running and not self._said_bye
 
     def part(self, bye: bytes) -> None:
         """
@@ -260,8 +261,8 @@ class Session:
         self.log_out()
         self._switchboard.leave(connection(self.number), self)
         self._ended = self.leaving = True
-        if self._running:
-            # The reply first, if this was the session's own command; otherwise what it waits for does not take long.
+        if self._running and self.asking is None:
+            # The reply first, if this was the session's own command; otherwise what it waits for does not take long. A person may.
             self._bye = bye
             bye = b""
         else:
@@ -358,21 +359,25 @@ class Session:
         self._tries = tries
         self.committed = False
 
-    def answer_in_part(self, chunk: bytes) -> None:
+    def answer_in_part(self, chunk: bytes, end: bytes = b"") -> None:
         """
         Send a part of a reply, which ends with L{answer}.
 
         Whoever waits between having looked or written and answering must do this before, be it with nothing: if the position is lost,
         so is the connection.
+
+        @param end: what makes whole lines of all parts so far, should no more come.
         """
         if not self._said_bye:
             self._outbox.reply(chunk)
+            self._end_of_parts = end or self._end_of_parts
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
         if self._said_bye:
             return
         self._running = False
+        self._end_of_parts = b""
         if chunk is not None:
             self._outbox.reply(chunk)
         elif self._wrote or self._later:
@@ -401,7 +406,7 @@ class Session:
     def say_bye(self, reason: str) -> None:
         """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
         self._running = False
-        self.part(encode(Bye(reason), self.speaks_json))
+        self.part(self._end_of_parts + encode(Bye(reason), self.speaks_json))
 
     def end(self) -> None:
         """The connection is lost."""

@@ -32,7 +32,7 @@ from securehub.daemon.beside import Processes
 from securehub.daemon.operations import Operations, Reread
 from securehub.daemon.vitals import memory_bytes
 from securehub.hub import Hub
-from securehub.network import tls
+from securehub.network import keepalive, tls
 from securehub.network.certificates import LOOK_SECONDS, Certificates
 from securehub.network.tls import BadCertificate
 from securehub.refusals import Conflict
@@ -186,13 +186,17 @@ class HubService(Service):
         try:
             settings = self._read_settings()
             use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+            use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
+        except OSError as error:
+            raise Conflict(logs.escape(f"the log file cannot be opened: {error}")) from None
 
         def use() -> Reread:
             live, late = self._use_settings(settings)
             now = [use_certificate(), *(f"setting {name}" for name in live)]
-            if self._writer is not None and self._writer.reopen():
+            if use_log:
+                use_log()
                 now.append("log file")
             _log.info("Reloaded: {reloaded}.", reloaded=", ".join(now))
             if late:
@@ -296,6 +300,9 @@ class HubService(Service):
         # The admin door is the first.
         if len(self._ports) == 1:
             self._ports.append(reactor.listenTCP(settings["port"], factory, backlog=1024, interface=settings["interface"]))
+        for port in self._ports[1:]:
+            listening: Any = port
+            keepalive.watch(listening.socket)
 
     def _tell(self, port: IListeningPort) -> None:
         address: Any = port.getHost()

@@ -14,6 +14,25 @@ from cryptography.x509.oid import NameOID
 
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 
+# Of a curve that no TLS library takes any more, as openssl still makes it.
+ODD_CERTIFICATE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBITCB7KADAgECAhQ0HOC7IGIvC0ewMkdI9K9uo+P+TzAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyMjA0NTAwM1oXDTI3MDMwMjA0NTAwM1owDDEK
+MAgGA1UEAwwBeDAyMBAGByqGSM49AgEGBSuBBAAGAx4ABC1RN02Z1L+WFl2D+tfJ
+zPVK/0Hs7elN9ksVqCajUzBRMB0GA1UdDgQWBBQJe99XBOpYtM2jpVBilimLAAqn
+zTAfBgNVHSMEGDAWgBQJe99XBOpYtM2jpVBilimLAAqnzTAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCAyQAMCECDwDWRDjNPU+CpAV3RL30EwIOJiRs+K6zmYnR
+qcDA0vc=
+-----END CERTIFICATE-----
+"""
+ODD_KEY = b"""\
+-----BEGIN EC PRIVATE KEY-----
+MD4CAQEEDoJC21oNEO4lU/a07PmAoAcGBSuBBAAGoSADHgAELVE3TZnUv5YWXYP6
+18nM9Ur/Qezt6U32SxWoJg==
+-----END EC PRIVATE KEY-----
+"""
+
 
 def make_certificate(
     directory: Path, *, name: str = "SecureHub", begin: datetime = BEGIN, days: int = 3650, password: bytes | None = None

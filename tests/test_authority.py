@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network.authority import Authority, CannotIssue, names_of, read
 from securehub.store.files import RealDirectory
-from tests.certificates import make_certificate
+from tests.certificates import ODD_KEY, make_certificate
 
 NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -200,6 +200,16 @@ class OthersTests(AuthorityCase):
             refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
             self.assertIn(name, str(refused))
             self.assertEqual(self.content(), before)
+            (self.path / name).write_bytes(whole)
+
+    def test_odd_keys(self) -> None:
+        """A key that nobody here can read is named, too."""
+        for name in ("ca-key.pem", "key.pem"):
+            self.renew()
+            whole = (self.path / name).read_bytes()
+            (self.path / name).write_bytes(ODD_KEY)
+            refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
+            self.assertIn(name, str(refused))
             (self.path / name).write_bytes(whole)
 
     def test_another_cas_key(self) -> None:

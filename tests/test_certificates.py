@@ -16,7 +16,7 @@ from securehub.network.authority import read
 from securehub.network.certificates import Certificates
 from securehub.network.tls import BadCertificate, Identity
 from securehub.store.files import RealDirectory
-from tests.certificates import BEGIN, make_certificate
+from tests.certificates import BEGIN, ODD_CERTIFICATE, ODD_KEY, make_certificate
 
 
 class CertificatesCase(SynchronousTestCase):
@@ -171,6 +171,8 @@ class FileTests(CertificatesCase):
             (good[0][:200], good[1], "is not PEM, or is damaged"),
             (good[0], b"nonsense", "is not PEM, or is damaged"),
             (good[0], other[1].read_bytes(), "is not the key of"),
+            (good[0], ODD_KEY, "is of a kind that cannot be used"),
+            (ODD_CERTIFICATE, ODD_KEY, "is of a kind that cannot be used"),
             (locked[0].read_bytes(), locked[1].read_bytes(), "has a passphrase"),
             (late[0].read_bytes(), late[1].read_bytes(), "has ended on 2026-11-09"),
             (early[0].read_bytes(), early[1].read_bytes(), "begins on 2026-11-20"),

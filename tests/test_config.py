@@ -108,7 +108,9 @@ class ConfigTests(SynchronousTestCase):
             "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
             "connections": ["0"],
             "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example"],
-            "certificate": ["/somewhere/certificate.pem"],
+            "state": ["~nobody-of-this-name/securehub"],
+            "backups": ["~nobody-of-this-name/backups"],
+            "certificate": ["/somewhere/certificate.pem", "~nobody-of-this-name/certificate.pem"],
             "key": ["/somewhere/key.pem"],
             "log_format": ["", "jsonl", "xml"],
         }

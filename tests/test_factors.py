@@ -81,6 +81,15 @@ class FactorTests(SynchronousTestCase):
         self.assertEqual(client.received(), ["* Bye: nothing was asked in time."])
         self.assertTrue(client.closed)
 
+    def test_disconnected_while_asked(self) -> None:
+        """Nobody waits for a person who is sent away, and the connection ends."""
+        operator = self.world.operator()
+        client = self.world.connect()
+        client.ask(f"LOGIN alice {PASSWORD}")
+        operator.call("admin.disconnect", connection=client.protocol.session.number, reason="be polite")
+        self.assertEqual(client.received(), ["* Bye: be polite"])
+        self.assertTrue(client.closed)
+
     def test_an_answer_that_cannot_be_read(self) -> None:
         client = self.world.connect()
         client.ask(f"LOGIN alice {PASSWORD}")

@@ -204,10 +204,28 @@ class InstallTests(SynchronousTestCase):
         writer(event(text="one"))
         path.rename(self.directory / "hub.log.old")
         writer(event(text="two"))
-        self.assertTrue(writer.reopen())
+        reopen = writer.prepare_reopen()
+        assert reopen is not None
+        reopen()
         writer(event(text="three"))
         self.assertIn("two", (self.directory / "hub.log.old").read_text())
         self.assertEqual(path.read_text().split()[-1], "three")
+
+    def test_reopen_where_nothing_may_be_made(self) -> None:
+        """The old file is written on, and the next try can still do it."""
+        logs, moved = self.directory / "logs", self.directory / "moved"
+        logs.mkdir()
+        writer = LogWriter(LogFile.fromFullPath(str(logs / "hub.log"), rotateLength=None), as_text)
+        logs.rename(moved)
+        self.assertRaises(OSError, writer.prepare_reopen)
+        writer(event(text="two"))
+        self.assertIn("two", (moved / "hub.log").read_text())
+        logs.mkdir()
+        reopen = writer.prepare_reopen()
+        assert reopen is not None
+        reopen()
+        writer(event(text="three"))
+        self.assertIn("three", (logs / "hub.log").read_text())
 
     def test_rotate(self) -> None:
         path = self.directory / "hub.log"
@@ -222,5 +240,5 @@ class InstallTests(SynchronousTestCase):
         """It has no name, so there is nothing to reopen or rotate."""
         writer = install({"logfile": None, "nodaemon": True}, "text")
         assert writer is not None
-        self.assertFalse(writer.reopen())
+        self.assertIsNone(writer.prepare_reopen())
         writer.rotate()

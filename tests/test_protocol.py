@@ -228,6 +228,34 @@ class OrderTests(ProtocolCase):
         self.assertEqual((len(json.loads(answers[0])), answers[1:]), (60, ["OK behind it"]))
         self.assertGreater(self.client.transport.writes - before, 5)
 
+    def test_a_batch_of_refusals(self) -> None:
+        """No event gets in between its answers, even if none of its requests comes to a command."""
+        self.world = World(line_bytes=65_536)
+        operator, self.client = self.world.operator(), self.world.member("alice")
+        self.world.disk_waits = True
+        operator.ask("admin.announce hello")
+        self.client.received()
+        unknown = json.dumps({"jsonrpc": "2.0", "id": "x" * 570, "method": "hub.dance"})
+        self.client.send(f"[{','.join([unknown] * 99)}]")
+        self.world.worker.step()
+        self.world.settle()
+        answers, event = map(json.loads, self.client.received())
+        self.assertEqual((len(answers), event["method"]), (99, "hub.announcement"))
+
+    def test_a_batch_that_quits(self) -> None:
+        """The connection ends behind the answer to all of it, however long the rest of it takes."""
+        self.world.member("alice").close()
+        self.world.hashing_waits = True
+        leaving = '{"jsonrpc":"2.0","id":1,"method":"hub.quit"}'
+        login = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "auth.login", "params": ["alice", PASSWORD]})
+        self.assertEqual(self.client.ask(f"[{leaving},{login}]"), [])
+        self.assertFalse(self.client.closed)
+        self.world.hashing_waits = False
+        self.world.settle()
+        answers = json.loads(self.client.received()[0])
+        self.assertEqual((answers[0]["result"], answers[1]["result"]["username"]), ({}, "alice"))
+        self.assertTrue(self.client.closed)
+
     def test_reads_no_further_while_it_has_lines(self) -> None:
         """So no client can pile up requests."""
         self.client.ask(*(f"PING {number}" for number in range(TURN + 1)))
@@ -636,3 +664,16 @@ class StopTests(ProtocolCase):
         self.world.elapse(6)
         self.successResultOf(stopped)
         self.assertEqual(self.world.hub.store.number, commits)
+
+    def test_a_batch_of_which_some_is_answered(self) -> None:
+        """That much can be read, and goodbye has a line of its own."""
+        self.world.hashing_waits = True
+        ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
+        login = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "auth.login", "params": ["alice", PASSWORD]})
+        self.client.ask(f"[{ping},{login},{ping}]")
+        self.world.stop()
+        answers, goodbye = map(json.loads, self.client.received())
+        self.assertEqual(([each["id"] for each in answers], goodbye["method"]), ([1], "hub.bye"))
+        self.world.hashing_waits = False
+        self.world.settle()
+        self.assertEqual(self.client.received(), [])

@@ -94,16 +94,24 @@ class LogWriter:
         if isinstance(self._file, LogFile):
             self._file.rotate()
 
-    def reopen(self) -> bool:
+    def prepare_reopen(self) -> Callable[[], None] | None:
         """
-        Write on in the file that now has the name, after somebody has moved the old one away.
+        Open the file that now has the name, after somebody has moved the old one away.
 
-        @return: whether there is a file with a name.
+        @return: writes on in that; None if there is no file with a name.
+
+        @raise OSError: it cannot be opened. Until it can, the old one is written on, which LogFile's own C{reopen} would have closed.
         """
-        if not isinstance(self._file, LogFile):
-            return False
-        self._file.reopen()
-        return True
+        old = self._file
+        if not isinstance(old, LogFile):
+            return None
+        new = LogFile.fromFullPath(old.path, rotateLength=None, defaultMode=old.defaultMode)
+
+        def use() -> None:
+            self._file = new
+            old.close()
+
+        return use
 
 
 def install(program: MutableMapping[str, Any] | None, form: str) -> LogWriter | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -111,7 +111,7 @@ class Authority:
             return key
         try:
             found = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise CannotIssue(f"{path} is no private key in PEM form without a passphrase, or is damaged") from None
         if not isinstance(found, PrivateKey):
             raise CannotIssue(f"{path} is not a key that SecureHub has made")

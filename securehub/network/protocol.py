@@ -388,7 +388,7 @@ class HubProtocol(LineReceiver):
 
     def _close_when_released(self) -> None:
         assert self.outlet is not None and self.session is not None
-        if not self.outbox.waiting_bytes and not self.outbox.waiting and not self.session.parting:
+        if not self.outbox.waiting_bytes and not self.outbox.waiting and not self.session.answering:
             self.outlet.close()
 
     def _too_long(self) -> LineTooLong:

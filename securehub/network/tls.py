@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
@@ -58,14 +59,15 @@ class Identity(NamedTuple):
         """
         try:
             chain = tuple(x509.load_pem_x509_certificates(certificate.read_bytes()))
-        except (OSError, ValueError) as error:
+            public = chain[0].public_key()
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise BadCertificate(f"the certificate cannot be read: {_why(certificate, error)}") from None
         try:
             # With a passphrase OpenSSL would ask for it on the terminal, and stand still; this does not.
             private = serialization.load_pem_private_key(key.read_bytes(), None)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise BadCertificate(f"the key cannot be read: {_why(key, error)}") from None
-        if private.public_key() != chain[0].public_key():
+        if private.public_key() != public:
             raise BadCertificate(f"{key} is not the key of {certificate}")
         return cls(chain, private)
 
@@ -209,6 +211,8 @@ def _why(path: Path, error: Exception) -> str:
         return f"{path}: {error.strerror or error}"
     if isinstance(error, TypeError):
         return f"{path} has a passphrase"
+    if isinstance(error, UnsupportedAlgorithm):
+        return f"{path} is of a kind that cannot be used"
     return f"{path} is not PEM, or is damaged"
 
 

@@ -12,8 +12,10 @@ import socket
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from textwrap import dedent
 
+from securehub.network import keepalive
 from tests.authenticator import code as one_time_code
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS, Daemon, connect
@@ -150,6 +152,26 @@ class ReloadTests(OperationsCase):
         self.assertEqual(self.program(daemon.port).call("hub.ping"), {"text": ""})
 
 
+class VanishedTests(OperationsCase):
+    """Clients that are switched off and never say goodbye."""
+
+    def test_asked_after(self) -> None:
+        """The system asks after each connection that is silent, so those that nobody has any more come to an end."""
+        table = Path("/proc/net/tcp")
+        if not table.exists():
+            self.skipTest("the system does not show the timers of its connections")
+        daemon = self.start().started()
+        with connect(daemon.port) as connection:
+            connection.recv(1024)
+            ours, theirs = (f":{number:04X}" for number in (daemon.port, connection.getsockname()[1]))
+            rows = [line.split() for line in table.read_text().split("\n")[1:-1]]
+            (timer,) = [row[5] for row in rows if row[1].endswith(ours) and row[2].endswith(theirs)]
+            kind, left = timer.split(":")
+            # In hundredths of a second; the 2 is a timer that asks after the peer.
+            self.assertEqual(kind, "02")
+            self.assertLessEqual(int(left, 16), 100 * keepalive.SILENT_SECONDS)
+
+
 class SystemdTests(OperationsCase):
     """A daemon under a service manager, which is played here."""
 
@@ -183,11 +205,15 @@ class SystemdTests(OperationsCase):
         self.assertEqual(self.heard(), "STOPPING=1")
 
     def test_log_file(self) -> None:
-        """A log that was moved away is begun anew."""
-        log = self.base / "hub.log"
+        """A log that was moved away is begun anew; where that cannot be, all stays as it was."""
+        log = self.base / "logs" / "hub.log"
+        log.parent.mkdir()
         daemon = self.start(environment=self.environment, command=("twistd", "-n", f"--logfile={log}"))
         self.assertEqual(self.heard(), "READY=1")
         log.rename(self.base / "hub.log.1")
+        log.parent.rmdir()
+        self.assertIn("ERR conflict the log file cannot be opened", self.operator().ask("admin.reload")[-1])
+        log.parent.mkdir()
         self.assertIn("log file", self.operator().ask("admin.reload")[-1])
         daemon.terminate()
         self.assertIn("SecureHub is listening", (self.base / "hub.log.1").read_text())
