@@ -259,6 +259,16 @@ class RuleTests(Rules):
         found = self.ask(sorting.preview, "alice", "wants", number, "", USD, limit=20)
         self.assertEqual([row.transfer for row in found.items], [2])
 
+    def test_preview_between_own_accounts(self) -> None:
+        """It goes out to a bucket, if a rule says so, and is nobody's income."""
+        self.open("alice")
+        other = self.open("alice", "other")
+        self.do(ledger.deposit, "alice", amount("100"), "", "treasurer", at=self.at)
+        self.do(ledger.pay, "alice", other, amount("5"), "put aside", None, at=self.at)
+        for bucket, caught in (("savings", ["-5.00"]), ("income", [])):
+            found = self.ask(sorting.preview, "alice", bucket, "", "aside", USD, limit=20)
+            self.assertEqual([row.amount for row in found.items], caught)
+
     def test_preview_of_what_went_back(self) -> None:
         """What is undone or refunded is no payment to any rule, so none is said to catch it."""
         self.open("alice")

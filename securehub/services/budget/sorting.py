@@ -225,7 +225,11 @@ def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[tup
     accounts = [each.account for each in books.accounts_of(tx, owner).items if each.currency == money.code]
     for account in accounts:
         for key, transfer in tx.beneath(Transfer, account, limit=max(1, PREVIEWED // len(accounts)), reverse=True):
-            if not gives_back(transfer.kind, transfer.reference):
-                row = books.row(tx, account, money, key, transfer)
+            if gives_back(transfer.kind, transfer.reference):
+                continue
+            row = books.row(tx, account, money, key, transfer)
+            incoming = not row.amount.startswith("-")
+            # What comes from another account of one's own is no income.
+            if not (incoming and row.with_ == owner):
                 other = next(entry.account for entry in transfer.entries if entry.account != account)
-                yield row, Payment(not row.amount.startswith("-"), (row.with_, other), row.memo)
+                yield row, Payment(incoming, (row.with_, other), row.memo)
