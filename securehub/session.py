@@ -68,6 +68,26 @@ class _CatchingUp:
         self.after = after
 
 
+class _Left:
+    """Tells a session when its answer has left. If that is lost, so is the connection."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def release(self) -> None:
+        self._session.go_on_telling()
+
+    def lose(self) -> None:
+        """Nobody is told any more."""
+
+
+# Among the events that wait: none, but what comes has to wait; and the end of those that wait for one answer.
+_NOTHING = (b"", None)
+_MARK = (b"", "")
+
+
 class Session:
     """
     One connection, from its greeting to its end.
@@ -370,14 +390,16 @@ class Session:
         """
         if not self._said_bye:
             self._outbox.reply(chunk)
-            self._end_of_parts = end or self._end_of_parts
+            if end:
+                self._end_of_parts = end
+                if not self._later:
+                    self._later.append(_NOTHING)
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
         if self._said_bye:
             return
         self._running = False
-        self._end_of_parts = b""
         if chunk is not None:
             self._outbox.reply(chunk)
         elif self._wrote or self._later:
@@ -386,9 +408,15 @@ class Session:
             self._outbox.reply(b"")
         self._wrote = False
         if self._later:
-            later, self._later = self._later, []
-            for events, _ in later:
-                self._outbox.event(events)
+            self._end_of_parts = b""
+            if self.leaving:
+                later, self._later = self._later, []
+                for events, _ in later:
+                    self._outbox.event(events)
+            else:
+                # What settles before this answer leaves must neither overtake these, nor come between its parts.
+                self._later.append(_MARK)
+                self._outbox.tell_behind(_Left(self))
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
@@ -398,10 +426,22 @@ class Session:
         """Send events that are settled, after the reply of the command that is running."""
         if not self.hears or self.leaving:
             return
-        if self._running:
+        if self._running or self._later:
             self._later.append((events, series))
         else:
             self._outbox.deliver(events)
+
+    def go_on_telling(self) -> None:
+        """An answer has left for which events waited: send these, and those behind them if they wait for nothing else."""
+        if self.leaving:
+            return
+        place = self._later.index(_MARK)
+        ready, self._later = self._later[:place], self._later[place + 1 :]
+        if not self._running and _MARK not in self._later:
+            ready, self._later = [*ready, *self._later], []
+        for events, _ in ready:
+            if events:
+                self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
         """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
