@@ -18,7 +18,7 @@ from securehub.event import Bye, End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
 from securehub.peer import PeerCertificate
-from securehub.refusals import BadCredentials, NotLoggedIn, Refusal
+from securehub.refusals import BadCredentials, NotFound, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
 from securehub.store.transaction import ReadTransaction
 from securehub.switchboard import EVERYBODY, Greeting, Subscription, Switchboard, connection, encode, member, role
@@ -300,7 +300,10 @@ class Session:
 
     def tune_anew(self) -> None:
         if self.user is not None:
-            Deferred.fromCoroutine(self._tune_in(self.user)).addErrback(lambda failure: _log.failure("A session hears nothing", failure))
+            tuned = Deferred.fromCoroutine(self._tune_in(self.user))
+            # If the member is undone as well, so is this login, and the connection is cut.
+            tuned.addErrback(lambda failure: failure.trap(NotFound))
+            tuned.addErrback(lambda failure: _log.failure("A session hears nothing", failure))
 
     async def _tune_in(self, username: str) -> None:
         """Hear what the member hears, and nothing else."""
