@@ -287,6 +287,8 @@ class Session:
             bye = b""
         else:
             self._said_bye = True
+            if not self._end_of_parts:
+                self._tell_later()
         self._outbox.reply(bye)
         self._cancel_asking()
 
@@ -413,9 +415,7 @@ class Session:
         if self._later:
             self._end_of_parts = b""
             if self.leaving:
-                later, self._later = self._later, []
-                for events, _ in later:
-                    self._outbox.event(events)
+                self._tell_later()
             else:
                 # What settles before this answer leaves must neither overtake these, nor come between its parts.
                 self._later.append(_MARK)
@@ -433,6 +433,12 @@ class Session:
             self._later.append((events, series))
         else:
             self._outbox.deliver(events)
+
+    def _tell_later(self) -> None:
+        """Send the events that wait behind all that was answered; nothing comes after them but goodbye."""
+        later, self._later = self._later, []
+        for events, _ in later:
+            self._outbox.event(events)
 
     def go_on_telling(self) -> None:
         """An answer has left for which events waited: send these, and those behind them if they wait for nothing else."""

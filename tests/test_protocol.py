@@ -282,6 +282,22 @@ class OrderTests(ProtocolCase):
         said = [line.removeprefix("* Announcement: ") for line in alice.received()]
         self.assertEqual(said, ["ERR bad-credentials wrong name or password", "one", "two", "three"])
 
+    def test_events_before_goodbye(self) -> None:
+        """What waits for an answer is told before the session ends."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        self.world.hashing_waits = True
+        alice.ask("auth.erase wrong")
+        operator.ask("admin.announce one")
+        self.world.disk_waits = True
+        operator.ask("admin.announce two")
+        self.world.hash_next()
+        operator.ask("admin.lock alice spam")
+        self.world.disk_waits = False
+        self.world.settle()
+        said = [line.removeprefix("* Announcement: ") for line in alice.received()]
+        self.assertEqual((said[1], said[-1]), ("one", "* Bye: the account is locked: spam"))
+
     def test_a_batch_that_quits(self) -> None:
         """The connection ends behind the answer to all of it, however long the rest of it takes."""
         self.world.member("alice").close()
