@@ -144,6 +144,10 @@ class Outbox:
             self._gate.leaving.append(self)
         leaving.append(events)
 
+    def tell_behind(self, told: Told) -> None:
+        """Tell somebody when the newest reply has left."""
+        self._gate.tell(told, self._gate.position)
+
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
         if self._held is held:

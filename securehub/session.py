@@ -18,7 +18,7 @@ from securehub.event import Bye, End, Event
 from securehub.gate import Outbox
 from securehub.once import Key, once
 from securehub.peer import PeerCertificate
-from securehub.refusals import BadCredentials, NotLoggedIn, Refusal
+from securehub.refusals import BadCredentials, NotFound, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
 from securehub.store.transaction import ReadTransaction
 from securehub.switchboard import EVERYBODY, Greeting, Subscription, Switchboard, connection, encode, member, role
@@ -66,6 +66,26 @@ class _CatchingUp:
     def __init__(self, pages: Pages, after: int) -> None:
         self.pages = pages
         self.after = after
+
+
+class _Left:
+    """Tells a session when its answer has left. If that is lost, so is the connection."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def release(self) -> None:
+        self._session.go_on_telling()
+
+    def lose(self) -> None:
+        """Nobody is told any more."""
+
+
+# Among the events that wait: none, but what comes has to wait; and the end of those that wait for one answer.
+_NOTHING = (b"", None)
+_MARK = (b"", "")
 
 
 class Session:
@@ -267,6 +287,8 @@ class Session:
             bye = b""
         else:
             self._said_bye = True
+            if not self._end_of_parts:
+                self._tell_later()
         self._outbox.reply(bye)
         self._cancel_asking()
 
@@ -280,7 +302,10 @@ class Session:
 
     def tune_anew(self) -> None:
         if self.user is not None:
-            Deferred.fromCoroutine(self._tune_in(self.user)).addErrback(lambda failure: _log.failure("A session hears nothing", failure))
+            tuned = Deferred.fromCoroutine(self._tune_in(self.user))
+            # If the member is undone as well, so is this login, and the connection is cut.
+            tuned.addErrback(lambda failure: failure.trap(NotFound))
+            tuned.addErrback(lambda failure: _log.failure("A session hears nothing", failure))
 
     async def _tune_in(self, username: str) -> None:
         """Hear what the member hears, and nothing else."""
@@ -370,14 +395,16 @@ class Session:
         """
         if not self._said_bye:
             self._outbox.reply(chunk)
-            self._end_of_parts = end or self._end_of_parts
+            if end:
+                self._end_of_parts = end
+                if not self._later:
+                    self._later.append(_NOTHING)
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
         if self._said_bye:
             return
         self._running = False
-        self._end_of_parts = b""
         if chunk is not None:
             self._outbox.reply(chunk)
         elif self._wrote or self._later:
@@ -386,9 +413,13 @@ class Session:
             self._outbox.reply(b"")
         self._wrote = False
         if self._later:
-            later, self._later = self._later, []
-            for events, _ in later:
-                self._outbox.event(events)
+            self._end_of_parts = b""
+            if self.leaving:
+                self._tell_later()
+            else:
+                # What settles before this answer leaves must neither overtake these, nor come between its parts.
+                self._later.append(_MARK)
+                self._outbox.tell_behind(_Left(self))
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
@@ -398,10 +429,28 @@ class Session:
         """Send events that are settled, after the reply of the command that is running."""
         if not self.hears or self.leaving:
             return
-        if self._running:
+        if self._running or self._later:
             self._later.append((events, series))
         else:
             self._outbox.deliver(events)
+
+    def _tell_later(self) -> None:
+        """Send the events that wait behind all that was answered; nothing comes after them but goodbye."""
+        later, self._later = self._later, []
+        for events, _ in later:
+            self._outbox.event(events)
+
+    def go_on_telling(self) -> None:
+        """An answer has left for which events waited: send these, and those behind them if they wait for nothing else."""
+        if self.leaving:
+            return
+        place = self._later.index(_MARK)
+        ready, self._later = self._later[:place], self._later[place + 1 :]
+        if not self._running and _MARK not in self._later:
+            ready, self._later = [*ready, *self._later], []
+        for events, _ in ready:
+            if events:
+                self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
         """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""

@@ -242,6 +242,62 @@ class OrderTests(ProtocolCase):
         answers, event = map(json.loads, self.client.received())
         self.assertEqual((len(answers), event["method"]), (99, "hub.announcement"))
 
+    def test_a_batch_over_several_syncs(self) -> None:
+        """Its answers leave as they settle; an event that settles with the first of them waits for the last."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        self.world.disk_waits = self.world.hashing_waits = True
+        operator.ask("admin.announce one")
+        ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
+        erase = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "auth.erase", "params": ["wrong"]})
+        alice.ask(f"[{ping},{erase}]")
+        operator.ask("admin.announce two")
+        self.world.hash_next()
+        self.world.settle()
+        self.world.worker.step()
+        self.world.settle()
+        self.world.disk_waits = False
+        self.world.settle()
+        said = [json.loads(line) for line in alice.received()]
+        self.assertEqual([each["id"] for each in said[0]], [1, 2])
+        self.assertEqual([each["params"]["text"] for each in said[1:]], ["one", "two"])
+
+    def test_events_in_the_order_of_their_commits(self) -> None:
+        """One that has waited for an answer is not overtaken, though the answer waits for a later commit than the next event."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        self.world.hashing_waits = True
+        alice.ask("auth.erase wrong")
+        operator.ask("admin.announce one")
+        self.world.disk_waits = True
+        operator.ask("admin.announce two")
+        operator.ask("admin.announce three")
+        self.world.hash_next()
+        self.world.settle()
+        self.assertEqual(alice.received(), [])
+        self.world.worker.step()
+        self.world.settle()
+        self.world.disk_waits = False
+        self.world.settle()
+        said = [line.removeprefix("* Announcement: ") for line in alice.received()]
+        self.assertEqual(said, ["ERR bad-credentials wrong name or password", "one", "two", "three"])
+
+    def test_events_before_goodbye(self) -> None:
+        """What waits for an answer is told before the session ends."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        self.world.hashing_waits = True
+        alice.ask("auth.erase wrong")
+        operator.ask("admin.announce one")
+        self.world.disk_waits = True
+        operator.ask("admin.announce two")
+        self.world.hash_next()
+        operator.ask("admin.lock alice spam")
+        self.world.disk_waits = False
+        self.world.settle()
+        said = [line.removeprefix("* Announcement: ") for line in alice.received()]
+        self.assertEqual((said[1], said[-1]), ("one", "* Bye: the account is locked: spam"))
+
     def test_a_batch_that_quits(self) -> None:
         """The connection ends behind the answer to all of it, however long the rest of it takes."""
         self.world.member("alice").close()

@@ -68,6 +68,18 @@ class Ending(SynchronousTestCase):
         self.world.elapse(2)
         self.assertEqual(self.resumes(self.resume), "OK Welcome")
 
+    def test_undone_with_the_member(self) -> None:
+        """A role that was given to somebody who could not be made a member is nothing to complain about."""
+        carol = self.world.connect()
+        self.world.disk_waits = True
+        carol.ask(f"CREATE carol {PASSWORD}")
+        self.operator.ask("admin.grant carol agent")
+        self.world.directory.fail(OSError(errno.ENOSPC, "full"), times=None)
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertTrue(carol.closed and carol.transport.aborted)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_who_asked_is_gone(self) -> None:
         """The session ends all the same."""
         self.world.disk_waits = True
