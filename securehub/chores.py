@@ -20,6 +20,8 @@ _log = Logger()
 
 T = TypeVar("T")
 
+HOUR_SECONDS = 60 * 60
+
 Chore = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -46,6 +48,10 @@ class Chores:
     def every(self, seconds: float, chore: Chore) -> None:
         """Run a chore every so many seconds, the first time after as many; what falls into a run that takes longer is left out."""
         self._repeated.append((seconds, chore))
+
+    def hourly(self, chore: Chore) -> None:
+        """The same every hour: how often it is looked for what has become too old, or was interrupted."""
+        self.every(HOUR_SECONDS, chore)
 
     def start(self) -> None:
         for chore in self._first:

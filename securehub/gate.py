@@ -12,6 +12,7 @@ Of what waits for one position, replies leave before what those who listen are t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -81,6 +82,20 @@ class Told(Protocol):
         """It is undone."""
 
 
+class _Then:
+    """Calls back, in place of telling anybody."""
+
+    __slots__ = ("lose", "release")
+
+    def __init__(self, release: Callable[[], None], lose: Callable[[], None]) -> None:
+        self.release = release
+        self.lose = lose
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class _Held:
     """
     What one connection has waiting for one position.
@@ -144,9 +159,9 @@ class Outbox:
             self._gate.leaving.append(self)
         leaving.append(events)
 
-    def tell_behind(self, told: Told) -> None:
-        """Tell somebody when the newest reply has left."""
-        self._gate.tell(told, self._gate.position)
+    def then(self, settled: Callable[[], None]) -> None:
+        """Call back when the newest reply has left; if it is lost, so is the connection."""
+        self._gate.then(settled=settled)
 
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
@@ -228,6 +243,10 @@ class Gate:
             return
         self._flush_soon()
         self._told_now.append(told)
+
+    def then(self, *, settled: Callable[[], None] = _nothing, lost: Callable[[], None] = _nothing) -> None:
+        """Call back, behind all that was told up to now, when that is settled, or when it is undone."""
+        self.tell(_Then(settled, lost), self.position)
 
     def flush(self) -> None:
         """Let out what waits for nothing but the end of this turn."""

@@ -68,21 +68,6 @@ class _CatchingUp:
         self.after = after
 
 
-class _Left:
-    """Tells a session when its answer has left. If that is lost, so is the connection."""
-
-    __slots__ = ("_session",)
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def release(self) -> None:
-        self._session.go_on_telling()
-
-    def lose(self) -> None:
-        """Nobody is told any more."""
-
-
 # Among the events that wait: none, but what comes has to wait; and the end of those that wait for one answer.
 _NOTHING = (b"", None)
 _MARK = (b"", "")
@@ -419,7 +404,7 @@ class Session:
             else:
                 # What settles before this answer leaves must neither overtake these, nor come between its parts.
                 self._later.append(_MARK)
-                self._outbox.tell_behind(_Left(self))
+                self._outbox.then(self._go_on_telling)
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
@@ -440,7 +425,7 @@ class Session:
         for events, _ in later:
             self._outbox.event(events)
 
-    def go_on_telling(self) -> None:
+    def _go_on_telling(self) -> None:
         """An answer has left for which events waited: send these, and those behind them if they wait for nothing else."""
         if self.leaving:
             return

@@ -11,6 +11,7 @@ All events of a listener keep the order of their commits: a run ends as soon as 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from securehub.event import MAX_EVENT, Bye, End, Event, ToOthers, Tune
@@ -196,45 +197,6 @@ class Run:
         self._channel.runs.remove(self)
 
 
-class _Tuning:
-    """
-    Members whose listeners were tuned, and have to be so anew should that be undone.
-
-    @param missed: whether they were left out of what the channel had said before, which nobody sends again.
-    """
-
-    __slots__ = ("_listeners", "_missed")
-
-    def __init__(self, listeners: list[Listener], missed: bool) -> None:
-        self._listeners = listeners
-        self._missed = missed
-
-    def release(self) -> None:
-        """It is settled."""
-
-    def lose(self) -> None:
-        for listener in self._listeners:
-            if self._missed:
-                listener.cut()
-            else:
-                listener.tune_anew()
-
-
-class _Unless:
-    """Calls back if what was said is undone."""
-
-    __slots__ = ("_lost",)
-
-    def __init__(self, lost: Callable[[], None]) -> None:
-        self._lost = lost
-
-    def release(self) -> None:
-        """It is settled."""
-
-    def lose(self) -> None:
-        self._lost()
-
-
 class Switchboard:
     """
     Channels and those who listen to them.
@@ -308,7 +270,7 @@ class Switchboard:
             run.add(("", event, None, *_forms(event, all_of_them.listeners)))
             self._run = None
             self._gate.tell(run, position)
-            self._gate.tell(_Unless(lost), position)
+            self._gate.then(lost=lost)
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
@@ -338,7 +300,7 @@ class Switchboard:
             if channel is None:
                 continue
             if isinstance(event, Tune):
-                self._tune(channel, event, position)
+                self._tune(channel, event)
                 continue
             if isinstance(event, End):
                 _part(channel, event)
@@ -354,18 +316,31 @@ class Switchboard:
                 self._gate.tell(run, position)
             run.add(said)
 
-    def _tune(self, channel: Channel, tune: Tune, position: Position | None) -> None:
+    def _tune(self, channel: Channel, tune: Tune) -> None:
         listeners = list(channel.listeners)
         tuned = self._channels.get(tune.channel)
         missed = not tune.on and tuned is not None and bool(tuned.runs)
         for listener in listeners:
             listener.tune(tune.channel, tune.on)
         self._run = None
-        self._gate.tell(_Tuning(listeners, missed), position)
+        self._gate.then(lost=partial(_tuned_in_vain, listeners, missed))
 
     def _watch(self, channel: str, listened: bool) -> None:
         for watcher in self.watchers:
             watcher(channel, listened)
+
+
+def _tuned_in_vain(listeners: Iterable[Listener], missed: bool) -> None:
+    """
+    Tune listeners anew, as what they were tuned to is undone.
+
+    @param missed: they were left out of what the channel had said before, which nobody sends again, so they are cut.
+    """
+    for listener in listeners:
+        if missed:
+            listener.cut()
+        else:
+            listener.tune_anew()
 
 
 def _part(channel: Channel, end: End) -> None:

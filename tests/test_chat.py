@@ -177,6 +177,14 @@ class CatchingUpTests(Room):
         self.bob.send(json.dumps({"jsonrpc": "2.0", "id": 9, "method": "chat.join", "params": {"room": "lobby", "since": since}}))
         self.world.settle()
 
+    def read_on(self) -> list[str]:
+        """The lines that bob hears, as he reads until there is no more."""
+        lines: list[str] = []
+        while more := self.bob.transport.read_again():
+            self.world.settle()
+            lines += more.decode().splitlines()
+        return lines
+
     def test_in_order(self) -> None:
         """What is said meanwhile comes after it, once."""
         self.bob.transport.stop_reading()
@@ -184,9 +192,7 @@ class CatchingUpTests(Room):
         self.alice.ask("SAY lobby newer")
         lines = self.bob.received()
         self.bob.transport.reads = True
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines += self.read_on()
         self.alice.ask("SAY lobby newest")
         lines += self.bob.received()
         self.assertEqual(json.loads(lines[0])["result"]["seq"], self.COUNT)
@@ -206,10 +212,7 @@ class CatchingUpTests(Room):
         self.bob.transport.stop_reading()
         self.join(0)
         self.bob.send('{"jsonrpc":"2.0","id":10,"method":"hub.ping"}')
-        lines: list[str] = []
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines = self.read_on()
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
@@ -251,10 +254,7 @@ class CatchingUpTests(Room):
         self.bob.transport.stop_reading()
         self.join(0)
         self.bob.send('{"jsonrpc":"2.0","method":"chat.rooms"}')
-        lines: list[str] = []
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines = self.read_on()
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
 
     def test_asked_again_in_the_middle(self) -> None:
@@ -262,10 +262,7 @@ class CatchingUpTests(Room):
         self.bob.transport.stop_reading()
         self.join(0)
         self.join(self.COUNT - 1)
-        lines: list[str] = []
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines = self.read_on()
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
 
     def test_put_out_in_the_middle(self) -> None:
@@ -273,10 +270,7 @@ class CatchingUpTests(Room):
         self.bob.transport.stop_reading()
         self.join(0)
         self.alice.ask("chat.ban lobby bob", "SAY lobby about bob")
-        lines: list[str] = []
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines = self.read_on()
         self.assertNotIn("about bob", "".join(lines))
         self.assertLess(len(self.numbers(lines)), self.COUNT)
         self.assertEqual(json.loads(self.bob.ask('{"jsonrpc":"2.0","id":11,"method":"hub.ping"}')[-1])["id"], 11)
@@ -285,10 +279,7 @@ class CatchingUpTests(Room):
         self.bob.transport.stop_reading()
         self.join(0)
         self.bob.send('{"jsonrpc":"2.0","id":10,"method":"auth.logout"}')
-        lines: list[str] = []
-        while more := self.bob.transport.read_again():
-            self.world.settle()
-            lines += more.decode().splitlines()
+        lines = self.read_on()
         self.assertLess(len(self.numbers(lines)), self.COUNT)
         self.alice.ask("SAY lobby after")
         self.assertEqual(self.bob.received(), [])

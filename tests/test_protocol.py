@@ -242,6 +242,13 @@ class OrderTests(ProtocolCase):
         answers, event = map(json.loads, self.client.received())
         self.assertEqual((len(answers), event["method"]), (99, "hub.announcement"))
 
+    def settle_in_two(self) -> None:
+        """What was committed first settles, and then the rest."""
+        self.world.worker.step()
+        self.world.settle()
+        self.world.disk_waits = False
+        self.world.settle()
+
     def test_a_batch_over_several_syncs(self) -> None:
         """Its answers leave as they settle; an event that settles with the first of them waits for the last."""
         operator, alice = self.world.operator(), self.world.member("alice")
@@ -254,10 +261,7 @@ class OrderTests(ProtocolCase):
         operator.ask("admin.announce two")
         self.world.hash_next()
         self.world.settle()
-        self.world.worker.step()
-        self.world.settle()
-        self.world.disk_waits = False
-        self.world.settle()
+        self.settle_in_two()
         said = [json.loads(line) for line in alice.received()]
         self.assertEqual([each["id"] for each in said[0]], [1, 2])
         self.assertEqual([each["params"]["text"] for each in said[1:]], ["one", "two"])
@@ -275,10 +279,7 @@ class OrderTests(ProtocolCase):
         self.world.hash_next()
         self.world.settle()
         self.assertEqual(alice.received(), [])
-        self.world.worker.step()
-        self.world.settle()
-        self.world.disk_waits = False
-        self.world.settle()
+        self.settle_in_two()
         said = [line.removeprefix("* Announcement: ") for line in alice.received()]
         self.assertEqual(said, ["ERR bad-credentials wrong name or password", "one", "two", "three"])
 

@@ -7,7 +7,7 @@ The one place that knows the network. What a line means is the dispatch's busine
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -45,20 +45,6 @@ HELD_BYTES = 64 * 1024
 
 UNIT_BYTES = 1024
 """So much that a stranger says or is answered counts as one request more; a request of many bytes is one of much work."""
-
-
-class _Released:
-    """Calls back when all that was made so far has left, or is lost."""
-
-    __slots__ = ("_callback",)
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self._callback = callback
-
-    def release(self) -> None:
-        self._callback()
-
-    lose = release
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
@@ -314,9 +300,8 @@ class HubProtocol(LineReceiver):
             Deferred.fromCoroutine(session.send_page()).addErrback(self._cannot_page).addBoth(self._paged)
 
     def _paged(self, _: object) -> None:
-        gate = self.factory.gate
         # Not with the last of the answers that wait: a program that always asks for something more always has one that does.
-        gate.tell(_Released(self._page_left), gate.position)
+        self.factory.gate.then(settled=self._page_left, lost=self._page_left)
 
     def _page_left(self) -> None:
         self._paging = False

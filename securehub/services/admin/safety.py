@@ -145,7 +145,7 @@ class Safety:
         self.upkeep = hub.upkeep
         self.prepare_key = hub.safekeeping.prepare_key
         hub.chores.every(hub.safekeeping.look_seconds, hub.safekeeping.keep)
-        hub.chores.every(HOUR, self.log)
+        hub.chores.hourly(self.log)
 
     async def told(self) -> dict[str, Any]:
         """What C{admin.status} tells of it."""

@@ -24,7 +24,6 @@ from securehub.service import IRemembers
 from securehub.services.auth import certificates, tokens
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
-from securehub.services.auth.lifetimes import HOUR_SECONDS
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.auth.rules import wrong
@@ -87,7 +86,7 @@ class Erasing:
     def go_on_by_itself(self) -> None:
         """Go on with what was interrupted, at the start of the hub and every hour."""
         self._chores.at_start(self.go_on)
-        self._chores.every(HOUR_SECONDS, self.go_on)
+        self._chores.hourly(self.go_on)
 
     async def go_on(self) -> None:
         """Forget what is left to forget of anybody."""

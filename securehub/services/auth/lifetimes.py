@@ -24,9 +24,6 @@ from securehub.switchboard import EVERYBODY
 if TYPE_CHECKING:
     from securehub.hub import Hub
 
-HOUR_SECONDS = 3600.0
-"""How often connected sessions are looked at."""
-
 DAY = timedelta(days=1)
 
 TOGETHER = 50
@@ -64,7 +61,7 @@ class Ageing:
         self._clock = hub.clock
         self._switchboard = hub.switchboard
         self._chores = hub.chores
-        hub.chores.every(HOUR_SECONDS, self.age)
+        hub.chores.hourly(self.age)
 
     @property
     def lifetimes(self) -> Lifetimes:

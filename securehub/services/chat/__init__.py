@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from securehub.hub import Hub
 
 
-HOUR_SECONDS = 60 * 60
-"""How often it is looked for messages that are kept no longer."""
-
-
 @implementer(IRemembers)
 @provider(IPlugin, IServiceFactory)
 class Chat:
@@ -57,7 +53,7 @@ class Chat:
         hub.switchboard.greetings.append(reports.greeting)
         self.chores = hub.chores
         self.chores.at_start(self.forget_old)
-        self.chores.every(HOUR_SECONDS, self.forget_old)
+        self.chores.hourly(self.forget_old)
 
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:

@@ -7,6 +7,7 @@ and names stay, so that no series gets a gap and nobody takes another's place; w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -47,6 +48,9 @@ REPORTS_AT_ONCE = 4
 RECORDS_AT_ONCE = 100
 """Of small ones."""
 
+Step = Callable[[Transaction, str, str], str | None]
+"""Forgets some of what is kept about a member after a place, and gives the place from which to go on, if anything is left."""
+
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What is kept about a member, one kind after the other."""
@@ -65,16 +69,17 @@ def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | N
     @param told: in rooms with more members nobody is told that they have left.
     """
     step, _, place = after.partition("/")
-    steps = [_ROOMS, *_STEPS]
-    step = step if step in steps else _ROOMS
-    further = _leave(tx, username, told) if step == _ROOMS else _STEPS[step](tx, username, place)
+    steps: dict[str, Step] = {"rooms": partial(_leave, told=told), **_STEPS}
+    names = list(steps)
+    step = step if step in steps else names[0]
+    further = steps[step](tx, username, place)
     if further is not None:
         return f"{step}/{further}"
-    rest = steps[steps.index(step) + 1 :]
+    rest = names[names.index(step) + 1 :]
     return f"{rest[0]}/" if rest else None
 
 
-def _leave(tx: Transaction, username: str, told: int) -> str | None:
+def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
     """Leave the rooms."""
     left = (tx.get(Rooms, username) or Rooms(())).rooms
     for room in left[:ROOMS_AT_ONCE]:
@@ -159,10 +164,7 @@ def _delete_beneath(tx: Transaction, record: type[Correspondent | Guest], userna
     return "more" if len(found) == RECORDS_AT_ONCE else None
 
 
-_ROOMS = "rooms"
-"""The first step."""
-
-_STEPS: dict[str, Callable[[Transaction, str, str], str | None]] = {
+_STEPS: dict[str, Step] = {
     "messages": _blank_messages,
     "reports": _blank_reports,
     "deeds": _blank_deeds,

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from heapq import merge
-from itertools import groupby, islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -70,7 +67,7 @@ class Hold(Record, frozen=True):
     reference: str = ""
 
     def beneath(self) -> Sequence[str]:
-        return [_place(account, self.state == "open") for account in (self.source, self.target)]
+        return [pending.place(account, self.state == "open") for account in (self.source, self.target)]
 
     @property
     def money(self) -> Currency:
@@ -431,13 +428,8 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     @param ended: whether those that have ended are among them.
     """
     wallet = tx.get(Wallet, owner) or Wallet(())
-    places = [_place(account, is_open) for account, _ in wallet.accounts for is_open in ((True, False) if ended else (True,))]
-    end = None if before is None else number_key(before)
-    # Of each account no more is looked at than is listed: there may be a hundred, with thousands of holds each.
-    merged = merge(*(tx.beneath(Hold, place, end=end, reverse=True) for place in places), key=itemgetter(0), reverse=True)
-    # One for oneself is found beneath both accounts.
-    found = list(islice((next(same) for _, same in groupby(merged, itemgetter(0))), limit + 1))
-    return Listing([row(int(key), each) for key, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Hold, (account for account, _ in wallet.accounts), ended=ended, limit=limit, before=before)
+    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
@@ -492,7 +484,3 @@ def row(number: int, held: Hold) -> HoldRow:
         held.expires,
         held.memo,
     )
-
-
-def _place(account: str, is_open: bool) -> str:
-    return account if is_open else f"ended {account}"

@@ -1,16 +1,21 @@
 """
-How much a member has open, of what may be open for long: holds, payment requests, schedules. There is a limit for each.
+What may be open for long: holds, payment requests, schedules. How many of each a member has open, for which there is a limit, and how those
+that are open and those that have ended are found.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import ClassVar
 
 from msgspec.structs import replace
 
 from securehub.refusals import LimitExceeded
-from securehub.store.records import Record
-from securehub.store.transaction import Transaction
+from securehub.store.records import R, Record, number_key
+from securehub.store.transaction import ReadTransaction, Transaction
 
 
 class Pending(Record, frozen=True):
@@ -48,3 +53,29 @@ def end_one(tx: Transaction, owner: str, kind: str) -> None:
     """Count one less."""
     pending = tx.fetch(Pending, owner)
     tx.put(owner, replace(pending, **{kind: getattr(pending, kind) - 1}))
+
+
+def place(parent: str, is_open: bool) -> str:
+    """
+    Beneath what a record lies.
+
+    @param parent: a username, or the number of an account.
+    """
+    return parent if is_open else f"ended {parent}"
+
+
+def newest(
+    tx: ReadTransaction, record: type[R], parents: Iterable[str], *, ended: bool, limit: int, before: int | None
+) -> list[tuple[int, R]]:
+    """
+    What lies beneath some parents, each once, newest first; one more than the limit, if there are more.
+
+    @param ended: whether what has ended is among it.
+    @param before: only what has a smaller number.
+    """
+    end = None if before is None else number_key(before)
+    places = [place(parent, is_open) for parent in parents for is_open in ((True, False) if ended else (True,))]
+    # Beneath each no more is looked at than is listed: there may be a hundred accounts, with thousands of holds each.
+    merged = merge(*(tx.beneath(record, each, end=end, reverse=True) for each in places), key=itemgetter(0), reverse=True)
+    # What is between two of them is found beneath both.
+    return [(int(key), next(same)[1]) for key, same in islice(groupby(merged, itemgetter(0)), limit + 1)]

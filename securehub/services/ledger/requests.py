@@ -62,7 +62,7 @@ class Request(Record, frozen=True):
     transfer: int | None = None
 
     def beneath(self) -> Sequence[str]:
-        return [_place(owner, self.state == "open") for owner in (self.payer, self.payee)]
+        return [pending.place(owner, self.state == "open") for owner in (self.payer, self.payee)]
 
     @property
     def money(self) -> Currency:
@@ -330,11 +330,8 @@ def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, bef
 
     @param ended: whether those that have ended are among them.
     """
-    end = None if before is None else number_key(before)
-    places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
-    found = {key: each for place in places for key, each in tx.beneath(Request, place, end=end, limit=limit + 1, reverse=True)}
-    keys = sorted(found, reverse=True)
-    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    found = pending.newest(tx, Request, [owner], ended=ended, limit=limit, before=before)
+    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
 
 
 def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime) -> Request:
@@ -380,7 +377,3 @@ def row(number: int, request: Request) -> RequestRow:
         request.transfer,
         request.memo,
     )
-
-
-def _place(owner: str, is_open: bool) -> str:
-    return owner if is_open else f"ended {owner}"

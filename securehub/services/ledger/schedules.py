@@ -78,7 +78,7 @@ class Schedule(Record, frozen=True):
     state: str = "open"
 
     def beneath(self) -> Sequence[str]:
-        return [_place(self.payer, self.state == "open")]
+        return [pending.place(self.payer, self.state == "open")]
 
     @property
     def money(self) -> Currency:
@@ -337,11 +337,8 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
 
     @param ended: whether those that are done or cancelled are among them.
     """
-    end = None if before is None else number_key(before)
-    places = [_place(owner, is_open) for is_open in ((True, False) if ended else (True,))]
-    found = {key: each for place in places for key, each in tx.beneath(Schedule, place, end=end, limit=limit + 1, reverse=True)}
-    keys = sorted(found, reverse=True)
-    return Listing([row(int(key), found[key]) for key in keys[:limit]], more=len(keys) > limit)
+    found = pending.newest(tx, Schedule, [owner], ended=ended, limit=limit, before=before)
+    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
 
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:
@@ -393,7 +390,3 @@ def row(number: int, found: Schedule) -> ScheduleRow:
     amount = found.money.text(found.units)
     following = found.day if found.state == "open" else None
     return ScheduleRow(number, found.to, amount, found.currency, found.every, following, found.until, found.state, found.memo)
-
-
-def _place(owner: str, is_open: bool) -> str:
-    return owner if is_open else f"ended {owner}"

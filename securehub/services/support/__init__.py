@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from securehub.hub import Hub
 
 
-HOUR_SECONDS = 60 * 60
-"""How often it is looked for cases whose agent is an agent no more."""
-
-
 @implementer(IRemembers)
 @provider(IPlugin, IServiceFactory)
 class Support:
@@ -54,7 +50,7 @@ class Support:
         self.order_facts = hub.order_facts
         self.open_cases = hub.settings["cases_per_member"]
         self.chores = hub.chores
-        self.chores.every(HOUR_SECONDS, self.put_back)
+        self.chores.hourly(self.put_back)
         hub.agenda.add(cases.DUTY, retention.forget)
         hub.switchboard.greetings.append(looking.greeting)
 
@@ -117,6 +113,8 @@ class Support:
 
     async def put_back(self) -> None:
         """Let those cases wait whose agent is an agent no more, or locked out."""
-        for ticket in await self.store.read(cases.without_agent):
-            await self.store.transact(cases.put_back, ticket, at=self.clock.now())
-            await self.chores.others_first()
+        await self.chores.for_each(await self.store.read(cases.without_agent), self._put_back)
+
+    async def _put_back(self, ticket: int) -> None:
+        await self.store.transact(cases.put_back, ticket, at=self.clock.now())
+        await self.chores.others_first()
