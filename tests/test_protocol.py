@@ -10,7 +10,7 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.hub import GOODBYE_SECONDS
+from securehub.hub import GOODBYE_SECONDS, SNAPSHOT_SECONDS, STOPPING_SECONDS
 from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import TURN
 from securehub.store import journal
@@ -703,10 +703,9 @@ class StopTests(ProtocolCase):
         self.world.disk_waits = True
         alice.ask("OPEN savings")
         stopped = self.world.hub.stop()
-        for _ in range(5):
-            self.world.elapse(6)
-        self.world.disk_waits = False
-        self.world.settle()
+        for seconds in (STOPPING_SECONDS, GOODBYE_SECONDS, SNAPSHOT_SECONDS):
+            self.assertNoResult(stopped)
+            self.world.elapse(seconds)
         self.successResultOf(stopped)
 
     def test_a_login_that_is_being_verified(self) -> None:
