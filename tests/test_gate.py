@@ -87,6 +87,9 @@ class GateTests(SynchronousTestCase):
         self.assertEqual(len(self.time.getDelayedCalls()), 1)
         self.time.advance(0)
         self.assertEqual(self.outlet.released, [(b"a\nc\ntold\nmore\n", 10)])
+        for _ in range(2):
+            self.gate.tell(Told(b"again\n", self.outbox), None)
+        self.assertEqual(len(self.time.getDelayedCalls()), 1)
 
     def test_events_alone(self) -> None:
         """They are told, as nobody has waited for them; an answer that has left before does not make them one."""
