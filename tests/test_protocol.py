@@ -537,6 +537,15 @@ class DiskTests(ProtocolCase):
         self.assertEqual(alice.ask(f"[{pay},{out_and_in}]"), [])
         self.assertTrue(alice.closed)
 
+    def test_a_part_of_a_batch_that_is_lost(self) -> None:
+        """Be it one that wants no answer: nobody who waits for the rest is left to believe in it."""
+        pay = '{"jsonrpc":"2.0","method":"ledger.transfer","params":["bob","5"]}'
+        erase = '{"jsonrpc":"2.0","id":1,"method":"auth.erase","params":["wrong"]}'
+        self.fill_disk()
+        self.world.hashing_waits = True
+        self.assertEqual(self.alice.ask(f"[{pay},{erase}]"), [])
+        self.assertTrue(self.alice.closed)
+
     def test_a_logout_that_is_lost(self) -> None:
         """The login is as it was: its token is good."""
         client = self.greeted()
