@@ -313,6 +313,11 @@ class OrderTests(ProtocolCase):
         self.assertEqual((answers[0]["result"], answers[1]["result"]["username"]), ({}, "alice"))
         self.assertTrue(self.client.closed)
 
+    def test_nothing_behind_quit(self) -> None:
+        """What a client says behind its goodbye is not heard."""
+        self.assertEqual(self.client.ask("QUIT", "PING"), ["OK"])
+        self.assertTrue(self.client.closed)
+
     def test_reads_no_further_while_it_has_lines(self) -> None:
         """So no client can pile up requests."""
         self.client.ask(*(f"PING {number}" for number in range(TURN + 1)))
@@ -373,8 +378,8 @@ class HalfClosedTests(ProtocolCase):
     def test_answers_come_first(self) -> None:
         """What was asked is answered, be it still at the gate or not yet begun, and then we close."""
         self.world.member("alice")
-        operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (TURN + 1), "DEPOSIT alice 6")
-        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (TURN + 1), "OK Transfer 2: 6.00 USD."])
+        operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (3 * TURN), "DEPOSIT alice 6")
+        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (3 * TURN), "OK Transfer 2: 6.00 USD."])
         self.assertTrue(operator.closed)
 
     def test_a_last_line_without_an_end(self) -> None:
@@ -674,10 +679,11 @@ class StopTests(ProtocolCase):
         self.world.disk_waits = True
         alice.ask("OPEN savings")
         stopped = self.world.hub.stop()
-        alice.send("OPEN more")
+        alice.send("OPEN more", "PING")
         self.world.disk_waits = False
         self.world.settle()
         self.successResultOf(stopped)
+        self.assertEqual([line[:4] for line in alice.received()], ["OK A", "* By"])
         self.assertEqual(self.world.hub.store.counts()["account"], 2)
 
     def test_leaves_a_snapshot(self) -> None:
