@@ -126,6 +126,30 @@ class AgendaTests(SynchronousTestCase):
             self.elapse(RETRY_SECONDS)
         self.assertEqual((self.done(), self.left()), ({"x": 1}, 0))
 
+    def test_full_disk_with_much_to_do(self) -> None:
+        """It is not tried over and over."""
+        for place in range(STEPS_A_TURN * 2):
+            self.remind(f"{place:03d}", 10)
+        self.setting.disk.fail(FULL, times=None)
+        self.elapse(10)
+        self.assertEqual(self.done(), {})
+        tried: list[str] = []
+        transact = self.setting.store.transact
+        self.patch(
+            self.setting.store, "transact", lambda rule, key, *given, **named: tried.append(key) or transact(rule, key, *given, **named)
+        )
+        self.setting.time.advance(LOOK_SECONDS)
+        self.assertEqual(len(tried), 1)
+
+    def test_taken_off_in_between(self) -> None:
+        """What an earlier step of the same turn has taken off the agenda is not done."""
+        at = self.remind("x", 10)
+        self.agenda.add("call-off", lambda tx, what, *, at: forget(tx, "note", what, BEGIN + timedelta(seconds=10)))
+        self.assertEqual(at, BEGIN + timedelta(seconds=10))
+        self.remind("x", 9, "call-off")
+        self.elapse(10)
+        self.assertEqual((self.done(), self.left()), ({}, 0))
+
     def test_fault(self) -> None:
         """A step that fails changes nothing and holds nobody up; it is tried again after a while."""
         self.fault = True
