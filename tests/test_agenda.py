@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import agenda
 from securehub.agenda import LOOK_SECONDS, PUT_OFF, STEPS_A_TURN, Agenda, Due, forget, remind
 from securehub.chores import Chores
+from securehub.refusals import Unavailable
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.records import Record
 from securehub.store.suspicious import SuspiciousStore
@@ -127,18 +128,19 @@ class AgendaTests(SynchronousTestCase):
         self.assertEqual((self.done(), self.left()), ({"x": 1}, 0))
 
     def test_full_disk_with_much_to_do(self) -> None:
-        """It is not tried over and over."""
+        """The first that cannot be done shows that the others cannot either."""
         for place in range(STEPS_A_TURN * 2):
             self.remind(f"{place:03d}", 10)
-        self.setting.disk.fail(FULL, times=None)
-        self.elapse(10)
-        self.assertEqual(self.done(), {})
         tried: list[str] = []
-        transact = self.setting.store.transact
-        self.patch(
-            self.setting.store, "transact", lambda rule, key, *given, **named: tried.append(key) or transact(rule, key, *given, **named)
-        )
-        self.setting.time.advance(LOOK_SECONDS)
+
+        async def refuse(rule: object, key: str, *given: object, **named: object) -> None:
+            tried.append(key)
+            if len(tried) == STEPS_A_TURN * 2:
+                self.chores.stop()
+            raise Unavailable("full")
+
+        self.patch(self.setting.store, "transact", refuse)
+        self.setting.time.advance(10)
         self.assertEqual(len(tried), 1)
 
     def test_taken_off_in_between(self) -> None:
