@@ -101,6 +101,13 @@ class AuditTests(Rules):
         self.refused(NotFound, "nobody", audited, act(), change_role, "nobody", "seller", True)
         self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
 
+    def test_power(self) -> None:
+        """One of the roles is enough; and what is noted in any case is noted of those who have none."""
+        self.do(audited, act()._replace(by_right=True), change_role, "bob", "seller", True)
+        self.do(audited, act()._replace(by="operator", by_right=True), change_role, "bob", "agent", True)
+        self.do(audited, act()._replace(by="bob"), change_role, "bob", "seller", False)
+        self.assertEqual([row.by for row in self.ask(entries, limit=10, before=None).items], ["bob", "operator", "alice"])
+
     def test_no_power(self) -> None:
         """What members do by right of their own is nobody else's business."""
         self.do(audited, act()._replace(by="bob", by_right=True), change_role, "bob", "seller", True)

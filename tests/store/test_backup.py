@@ -161,7 +161,17 @@ class Backups(SynchronousTestCase):
         for hour in range(10, 15):
             back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=hour))
         prune(self.target, 2)
-        self.assertEqual([each.name for each in backups.backups(self.target)], ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"])
+        newest = ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"]
+        self.assertEqual([each.name for each in backups.backups(self.target)], newest)
+        self.assertEqual(sorted(each.name for each in self.target.glob("backup-*")), newest)
+
+    def test_unfinished(self) -> None:
+        """It does not count as one, and the next takes it away."""
+        self.back_up()
+        (self.target / "backup-20301119T180200Z.new").mkdir()
+        self.assertEqual(len(backups.backups(self.target)), 1)
+        back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=20))
+        self.assertEqual(sorted(self.target.glob("backup-*")), backups.backups(self.target))
 
     def test_not_whole(self) -> None:
         """A backup that was changed, or of which something is missing, is not restored; nothing is left of the try."""
