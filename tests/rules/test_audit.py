@@ -78,8 +78,8 @@ class ActTests(Rules):
         self.assertEqual(self.of(1, "what is it", "").arguments, {})
 
     def test_a_limit_keeps_what_a_type_says(self) -> None:
-        secret = arguments.ArgumentType(arguments.text.parse, secret=True, target=True).limited(10)
-        self.assertTrue(secret.secret and secret.target)
+        secret = arguments.ArgumentType(arguments.text.parse, secret=True, target=True, words=True).limited(10)
+        self.assertTrue(secret.secret and secret.target and secret.words)
 
 
 class AuditTests(Rules):
