@@ -388,7 +388,7 @@ class Simulation(Play):
             self.world.worker.step()
 
     def _hash(self, _: Person) -> None:
-        if self.world._to_hash:
+        if self.world.to_hash:
             self.world.hash_next()
 
     def _child_steps(self, _: Person) -> None:
