@@ -16,7 +16,6 @@ tells the same story, to the byte.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -450,7 +449,6 @@ class Simulation(Play):
                 files = disk.after_crash()
             else:
                 break
-        gc.unfreeze()
         self._begin_life()
 
     # What has to be so

@@ -77,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"network.doorkeeper", "network.outlet"},
     # the process
     "daemon": set(),
+    "daemon.collector": set(),
     "daemon.operations": set(),
     "daemon.vitals": set(),
     "daemon.logs": set(),
