@@ -22,7 +22,7 @@ _WHOLE = re.compile(r"[0-9]{1,15}")
 # The category Zs, without the space of ASCII.
 _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-]00:00))?")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
 

@@ -190,6 +190,17 @@ class PlacingTests(Shopping):
         self.refused_order(InsufficientFunds, "is needed", "coffee", 10, "cake", 10, source=self.open("alice", "empty"))
         self.assertEqual((self.stock("coffee"), self.card().order_count), (10, 0))
 
+    def test_how_many(self) -> None:
+        """However many are wanted, it is what is there that they are told of first, and then what one order may have."""
+        wanted = words.items("coffee 999999999999999")
+        self.refused(
+            OutOfStock, "coffee: 10 left, 999999999999999 are", placing.place, "alice", wanted, Choice(), USUAL, limit=9, **self.booking
+        )
+        self.item("coffee", stock=1_000_000_000)
+        self.refused_order(LimitExceeded, "coffee: one order has at most 10000, 10001 are ordered", "coffee", 10_001)
+        for wrong in ("0", "-1", "1.5", "1e3", "9" * 16):
+            self.assertRaises(BadArgument, words.items, f"coffee {wrong}")
+
     def test_low(self) -> None:
         """The seller is told once when it gets below."""
         self.item("coffee", low=8)
