@@ -8,7 +8,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.world import World
+from securehub import arguments
+from securehub.command import ANYONE, command, optional
+from securehub.reply import Listing, Reply, Row
+from tests.world import World, installed
 
 
 class PositionTests(SynchronousTestCase):
@@ -24,3 +27,44 @@ class PositionTests(SynchronousTestCase):
             request = {"jsonrpc": "2.0", "id": 1, "method": method["name"], "params": [None] * (count + 1)}
             (answer,) = operator.ask(json.dumps(request))
             self.assertIn(f" takes at most {count} arguments", json.loads(answer)["error"]["message"])
+
+
+class Found(Reply, frozen=True):
+    """Something."""
+
+    what: str
+
+
+class Place(Row, frozen=True):
+    """Where it is."""
+
+    where: str
+
+
+class Finder:
+    """A service that answers in several ways."""
+
+    name = "finder"
+
+    def __init__(self, hub: object) -> None:
+        pass
+
+    @command("FIND", access=ANYONE, what=optional(arguments.word))
+    def find(self, session: object, what: str = "") -> Found | Listing[Place] | None:
+        """Find something, or where it is, or nothing."""
+        return Found(what) if len(what) > 1 else Listing([Place(what)]) if what else None
+
+
+class SeveralTests(SynchronousTestCase):
+    """A reply that is one of several."""
+
+    def test_each(self) -> None:
+        """All are declared, the one without fields as the object that it is."""
+        client = World(factories=[*installed(), Finder]).connect()
+        document = client.call("rpc.discover")["result"]
+        (method,) = (each for each in document["methods"] if each["name"] == "finder.find")
+        refer = "#/components/schemas/"
+        kinds = [{"$ref": f"{refer}Found"}, {"$ref": f"{refer}Listing_Place_"}, {"type": "object"}]
+        self.assertEqual(method["result"]["schema"], {"anyOf": kinds})
+        for what, result in (("ab", {"what": "ab"}), ("a", {"items": [{"where": "a"}]}), (None, {})):
+            self.assertEqual(client.call("finder.find", what=what)["result"], result)
