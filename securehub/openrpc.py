@@ -5,6 +5,7 @@ The OpenRPC document of a hub's commands, made from their declarations (https://
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -27,6 +28,16 @@ def document(commands: Iterable[Command]) -> dict[str, Any]:
         "methods": [_method(command, [schema_of[reply] for reply in command.replies]) for command in commands],
         "components": {"schemas": components},
     }
+
+
+@cache
+def refuse_untold(reply: Any) -> None:
+    """
+    One reply of which no program can be told would keep everybody from the whole document.
+
+    @raise TypeError: saying which type it is that has no schema.
+    """
+    msgspec.json.schema_components([reply])
 
 
 def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ service; the methods that are declared as commands are its commands.
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ from twisted.plugin import getPlugins
 from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
+from securehub.config import BadSetting
 from securehub.reply import Row
-from securehub.store.records import Record
+from securehub.store.records import Record, refuse_unfit
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
@@ -125,6 +128,10 @@ def find(wanted: Sequence[str] = ()) -> list[Any]:
     # A class that one plugin module imports from another is found in both; it is the same one.
     found = list(dict.fromkeys(getPlugins(IServiceFactory, plugins)))
     by_name: dict[str, Any] = {}
+    for factory in found:
+        name = getattr(factory, "name", None)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise BadServices(f"{factory} has the name {name!r}; a service has one of a-z 0-9 _ -, starting with a letter")
     for factory in sorted(found, key=lambda factory: (factory.name, str(factory))):
         if factory.name in by_name:
             raise BadServices(f"two services are named {factory.name}: {by_name[factory.name]} and {factory}")
@@ -142,11 +149,38 @@ def records_of(factories: Iterable[Any], core: Iterable[type[Record]]) -> list[t
     @raise BadServices: two of them want one collection.
     """
     owners: dict[str, type[Record]] = {}
-    for record in [*core, *(record for factory in factories for record in getattr(factory, "records", ()))]:
+    kept = [(factory, record) for factory in factories for record in _kept(factory)]
+    for factory, record in kept:
+        try:
+            refuse_unfit(record)
+        except TypeError as error:
+            raise BadServices(f"the service {factory.name} cannot keep {record!r}: {error}") from None
+    for record in [*core, *(record for _, record in kept)]:
         other = owners.setdefault(record.collection, record)
         if other is not record:
             raise BadServices(f"{other.__qualname__} and {record.__qualname__} are both kept as {record.collection!r}")
     return list(owners.values())
+
+
+def _kept(factory: Any) -> tuple[Any, ...]:
+    records = getattr(factory, "records", ())
+    if not isinstance(records, tuple | list):
+        raise BadServices(f"the records of the service {factory.name} are {records!r}, which is no tuple of classes")
+    return tuple(records)
+
+
+def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
+    """
+    What a factory, or a part of it, makes for a hub.
+
+    @raise BadServices: it fails, by a fault of its own.
+    """
+    try:
+        return make(hub)
+    except (BadServices, BadSetting):
+        raise
+    except Exception as error:
+        raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error)})") from error
 
 
 def parts_of(factory: Any) -> list[Any]:
@@ -160,4 +194,17 @@ def _import_all(package: str) -> None:
         try:
             module.load()
         except Exception as error:
-            raise BadServices(f"the plugin {module.filePath.path} cannot be imported: {error!r}") from error
+            path = module.filePath.path
+            raise BadServices(f"the plugin {path} cannot be imported: {error!r} ({_where(error, path)})") from error
+
+
+def _where(error: BaseException, path: str = "") -> str:
+    """
+    Where something was raised: the innermost place in a file, if that has a part in it, or else of all.
+    """
+    places = traceback.extract_tb(error.__traceback__)
+    innermost = [place for place in places if place.filename == path] or places
+    return f"{innermost[-1].filename}, line {innermost[-1].lineno}"
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")

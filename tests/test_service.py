@@ -142,6 +142,35 @@ class ThirdPartyTests(DistributionCase):
             error = self.assertRaises(BadServices, service.find)
             self.assertIn("access", str(error).replace("who may use it", "access"))
 
+    def test_where_it_is_broken(self) -> None:
+        """The text says which line: of the plugin, where the fault is found by what it calls."""
+        lines = DICE.replace("sides)", "faces)").splitlines()
+        line = next(number for number, text in enumerate(lines, 1) if "@command" in text)
+        self.ship("dice", "\n".join(lines))
+        self.assertIn(f"dice.py, line {line})", str(self.assertRaises(BadServices, service.find)))
+        self.ship("dice", "def (:\n")
+        self.assertIn("dice.py', 1,", str(self.assertRaises(BadServices, service.find)))
+
+    def test_a_service_without_a_name(self) -> None:
+        """Or with one that is no part of a command's name."""
+        for name in ("", "name = None", 'name = ""', 'name = "Dice"', 'name = "my dice"', 'name = "di.ce"', 'name = "würfel"', "name = 5"):
+            known = set(sys.modules)
+            self.ship("dice", DICE.replace('name = "dice"', name))
+            error = self.assertRaises(BadServices, service.find)
+            self.assertIn("Dice", str(error))
+            self.assertIn("has the name", str(error))
+            for each in set(sys.modules) - known:
+                del sys.modules[each]
+
+    def test_a_start_that_fails(self) -> None:
+        """The text says whose it is, and where."""
+        lines = DICE.replace("self.below = hub.random.randrange", "self.below = hub.no_such_thing").splitlines()
+        line = next(number for number, text in enumerate(lines, 1) if "no_such_thing" in text)
+        self.ship("dice", "\n".join(lines))
+        error = self.assertRaises(BadServices, World, factories=service.find())
+        self.assertIn("the service dice cannot be made: AttributeError(", str(error))
+        self.assertIn(f"dice.py, line {line})", str(error))
+
     def test_two_of_one_name(self) -> None:
         self.ship("dice", DICE)
         self.ship("dice2", DICE)
@@ -170,6 +199,16 @@ class Said(Reply, frozen=True):
     """A reply."""
 
     text: str = "x"
+
+
+class Shouted(Reply, frozen=True):
+    """Another reply."""
+
+
+class Opaque(Reply, frozen=True):
+    """A reply that is nothing in JSON."""
+
+    what: complex
 
 
 class One:
@@ -279,6 +318,54 @@ class ClashTests(SynchronousTestCase):
         self.assertIn("box", self.refused(WithBox, WithOtherBox))
         self.assertIn("member", self.refused(WithMembers))
         self.assertEqual(records_of([WithBox, WithBox], []), [Box])
+
+
+class UnfitTests(SynchronousTestCase):
+    """Records that could not be kept, and replies that nobody could be told of: found at the start, not when it is too late."""
+
+    def refused(self, factory: Any) -> str:
+        return str(self.assertRaises(BadServices, World, factories=[*installed(), factory]))
+
+    def test_records(self) -> None:
+        class Nowhere(Record, frozen=True):
+            pass
+
+        class Leap(Record, frozen=True):
+            collection: ClassVar[str] = "leap"
+            version: ClassVar[int] = 3
+            upgrades: ClassVar[dict[int, Any]] = {2: lambda fields: fields}
+
+        class Hidden(Record, frozen=True):
+            collection: ClassVar[str] = "hidden"
+            v: int = 0
+
+        class Unreadable(Record, frozen=True):
+            collection: ClassVar[str] = "unreadable"
+            either: Said | Shouted = Said()
+
+        for records, text in (
+            (Box, "is no tuple of classes"),
+            ((Said,), "it is no class of records"),
+            (("box",), "it is no class of records"),
+            ((Nowhere,), "it has no collection"),
+            ((Leap,), "it is version 3, and has no upgrade from version 1"),
+            ((Hidden,), "it has a field v"),
+            ((Unreadable,), "all Struct types must be tagged"),
+        ):
+            error = self.refused(type("Unfit", (One,), {"records": records}))
+            self.assertIn("the records of the service one" if records is Box else "the service one cannot keep", error)
+            self.assertIn(text, error)
+
+    def test_replies(self) -> None:
+        """One of them would keep everybody from all that rpc.discover says."""
+
+        class Odd(One):
+            @command("ODD", access=ANYONE)
+            def odd(self, session: object) -> Opaque:
+                """Odd."""
+                return Opaque(1j)
+
+        self.assertIn("the replies of one.odd cannot be described: ", self.refused(Odd))
 
 
 class Faulty:
