@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.plugin import getPlugins
@@ -124,6 +125,7 @@ def find(wanted: Sequence[str] = ()) -> list[Any]:
     """
     from securehub import plugins
 
+    _refuse_shadows(plugins.__path__)
     _import_all(plugins.__name__)
     # A class that one plugin module imports from another is found in both; it is the same one.
     found = list(dict.fromkeys(getPlugins(IServiceFactory, plugins)))
@@ -196,6 +198,15 @@ def _import_all(package: str) -> None:
         except Exception as error:
             path = module.filePath.path
             raise BadServices(f"the plugin {path} cannot be imported: {error!r} ({_where(error, path)})") from error
+
+
+def _refuse_shadows(directories: Iterable[str]) -> None:
+    """Of two files of one name, in two versions of a distribution perhaps, Python finds the first and is silent about the other."""
+    first: dict[str, Path] = {}
+    for path in (path for directory in directories for path in sorted(Path(directory).glob("*.py"))):
+        other = first.setdefault(path.name, path)
+        if not other.samefile(path):
+            raise BadServices(f"two plugins are named {path.stem}: {other} and {path}")
 
 
 def _where(error: BaseException, path: str = "") -> str:

@@ -177,6 +177,18 @@ class ThirdPartyTests(DistributionCase):
         error = self.assertRaises(BadServices, service.find)
         self.assertIn("dice", str(error))
 
+    def test_two_versions(self) -> None:
+        """Of which only one would be found; the text says where both are. The same place twice is one."""
+        self.ship("dice", DICE)
+        self.patch(plugins, "__path__", [*plugins.__path__, str(self.directory)])
+        self.assertIn("dice", [each.name for each in service.find()])
+        other = self.root / "older" / "securehub" / "plugins"
+        other.mkdir(parents=True)
+        (other / "dice.py").write_text(DICE, encoding="utf-8")
+        self.patch(plugins, "__path__", [*plugins.__path__, str(other)])
+        error = str(self.assertRaises(BadServices, service.find))
+        self.assertIn(f"two plugins are named dice: {self.directory / 'dice.py'} and {other / 'dice.py'}", error)
+
     def test_one_that_has_the_name_of_ours(self) -> None:
         self.ship("dice", DICE.replace('name = "dice"', 'name = "ledger"'))
         self.assertRaises(BadServices, service.find)
