@@ -58,7 +58,8 @@ def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _param(parameter: Parameter) -> dict[str, Any]:
-    kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts)
+    # Null is as if it had been left out.
+    kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts) + ["null"] * (not parameter.required)
     return {
         "name": parameter.name,
         "description": parameter.type.expected,
