@@ -11,17 +11,20 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from securehub.arguments import KEY, TRY, ArgumentType
-from securehub.refusals import Forbidden, NotLoggedIn, Refusal
+from securehub.refusals import BadArgument, Forbidden, NotLoggedIn, Refusal, shown
 from securehub.reply import MoneyReply, Reply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
-"""What a member may be granted; every member is C{member} besides."""
+"""What a member may be granted, besides the roles that services declare; every member is C{member} besides."""
+
+NOBODY_S = ("member", "operator")
+"""No roles to be granted: what everybody is, and nobody can become."""
 
 
 class Audited(Enum):
@@ -55,8 +58,6 @@ class Access:
     stranger: bool = False
 
     def __post_init__(self) -> None:
-        if self.role is not None and self.role not in ROLES:
-            raise TypeError(f"there is no role {self.role}")
         if not self.login and (self.own_account or self.role):
             raise TypeError("an account or a role is of somebody who is logged in")
 
@@ -86,6 +87,16 @@ class Access:
         return True
 
 
+def refuse_unknown_role(role: str, known: Iterable[str]) -> None:
+    """
+    @param known: those that this hub knows.
+
+    @raise BadArgument: the argument C{role} is none of them.
+    """
+    if role not in known:
+        raise BadArgument(f"role: {shown(role)} is not one of {', '.join(known)}")
+
+
 ANYONE = Access(False, False, None, "anyone")
 STRANGER = Access(False, False, None, "whoever is not logged in", stranger=True)
 LOGGED_IN = Access(True, False, None, "whoever is logged in")
@@ -93,7 +104,7 @@ MEMBER = Access(True, True, None, "members")
 
 
 def role(name: str) -> Access:
-    """Access for those who have been granted a role, and the operator."""
+    """Access for those who have been granted a role, and the operator. Whether there is such a role is seen when the hub is made."""
     return Access(True, False, name, f"role {name}")
 
 

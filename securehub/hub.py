@@ -34,7 +34,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
-from securehub.service import BadServices, made, parts_of, records_of
+from securehub.service import BadServices, made, parts_of, records_of, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -93,6 +93,7 @@ class Hub:
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
+    @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -155,6 +156,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
+        self.roles = roles_of(factories)
         self._add_services(factories)
         self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
@@ -232,6 +234,8 @@ class Hub:
                 raise BadServices(f"the service {factory.name} declares no command")
             for command in declared:
                 _refuse_untold(command)
+                if command.access.role not in (None, *self.roles):
+                    raise BadServices(f"{command.name} needs the role {command.access.role}, which no service declares")
             self.commands += declared
             self.service_names.append(factory.name)
             self.services[factory.name] = parts[0]

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.plugin import getPlugins
+from twisted.python.filepath import FilePath
 from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
+from securehub.arguments import ROLE
+from securehub.command import NOBODY_S, ROLES
 from securehub.config import BadSetting
 from securehub.reply import Row
 from securehub.store.records import Record, refuse_unfit
@@ -32,7 +34,8 @@ class IServiceFactory(Interface):
     name = Attribute("The name of the service, which is the first part of its commands' names.")
 
     # Optional: C{records}, the record classes that the service keeps; C{parts}, classes that are called with the hub as well, and whose
-    # commands are the service's, where it is too large for one class.
+    # commands are the service's, where it is too large for one class; C{roles}, what members may be granted because of this service;
+    # C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
 
     def __call__(hub: Hub) -> Any:
         """
@@ -185,6 +188,21 @@ def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
         raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error)})") from error
 
 
+def roles_of(factories: Iterable[Any]) -> list[str]:
+    """
+    All roles that a member may be granted, those of the hub itself first. Services may share one.
+
+    @raise BadServices: one of them is no word for a role.
+    """
+    roles = list(ROLES)
+    for factory in factories:
+        for role in getattr(factory, "roles", ()):
+            if not isinstance(role, str) or not ROLE.fullmatch(role) or role in NOBODY_S:
+                raise BadServices(f"the service {factory.name} declares the role {role!r}; a role has a-z 0-9 _ -, starting with a letter")
+            roles.append(role)
+    return list(dict.fromkeys(roles))
+
+
 def parts_of(factory: Any) -> list[Any]:
     """All that is called with the hub to make a service: the factory, and the parts that it names."""
     return [factory, *getattr(factory, "parts", ())]
@@ -202,11 +220,11 @@ def _import_all(package: str) -> None:
 
 def _refuse_shadows(directories: Iterable[str]) -> None:
     """Of two files of one name, in two versions of a distribution perhaps, Python finds the first and is silent about the other."""
-    first: dict[str, Path] = {}
-    for path in (path for directory in directories for path in sorted(Path(directory).glob("*.py"))):
-        other = first.setdefault(path.name, path)
-        if not other.samefile(path):
-            raise BadServices(f"two plugins are named {path.stem}: {other} and {path}")
+    first: dict[str, FilePath[str]] = {}
+    for file in (file for directory in directories for file in FilePath(directory).globChildren("*.py")):
+        other = first.setdefault(file.basename(), file)
+        if other.realpath() != file.realpath():
+            raise BadServices(f"two plugins are named {file.basename()}: {other.path} and {file.path}")
 
 
 def _where(error: BaseException, path: str = "") -> str:

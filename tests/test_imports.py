@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "turns": set(),
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
     # services
-    "service": {"config", "reply", "store.records", "store.transaction", "plugins", "hub"},
+    "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
     | {"audit", "imports.records", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},

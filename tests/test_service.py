@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments, plugins, service
-from securehub.command import ANYONE, command
+from securehub.command import ANYONE, ROLES, command, role
 from securehub.money import Amount
 from securehub.reply import Reply
 from securehub.service import BadServices, records_of
@@ -187,7 +187,7 @@ class ThirdPartyTests(DistributionCase):
         (other / "dice.py").write_text(DICE, encoding="utf-8")
         self.patch(plugins, "__path__", [*plugins.__path__, str(other)])
         error = str(self.assertRaises(BadServices, service.find))
-        self.assertIn(f"two plugins are named dice: {self.directory / 'dice.py'} and {other / 'dice.py'}", error)
+        self.assertIn(f"two plugins are named dice.py: {self.directory / 'dice.py'} and {other / 'dice.py'}", error)
 
     def test_one_that_has_the_name_of_ours(self) -> None:
         self.ship("dice", DICE.replace('name = "dice"', 'name = "ledger"'))
@@ -330,6 +330,80 @@ class ClashTests(SynchronousTestCase):
         self.assertIn("box", self.refused(WithBox, WithOtherBox))
         self.assertIn("member", self.refused(WithMembers))
         self.assertEqual(records_of([WithBox, WithBox], []), [Box])
+
+
+class Library(One):
+    """A service with a role of its own."""
+
+    name = "library"
+    roles = ("librarian", "seller")
+
+    def __init__(self, hub: Any) -> None:
+        hub.switchboard.subscriptions.append(lambda tx, username: ())
+
+    @command("SHELVE", access=role("librarian"))
+    def shelve(self, session: object) -> Said:
+        """Shelve a book."""
+        return Said("shelved")
+
+
+class RoleTests(SynchronousTestCase):
+    """A service declares roles besides those of the hub."""
+
+    def setUp(self) -> None:
+        self.world = World(factories=[*installed(), Library])
+        self.alice, self.operator = self.world.member("alice"), self.world.operator()
+
+    def test_granted(self) -> None:
+        """As all others are: from the next command on, with all that is told of it."""
+        self.assertEqual(self.alice.ask("SHELVE"), ["ERR forbidden this needs the role librarian"])
+        self.assertEqual(self.operator.ask("admin.grant alice Librarian"), ["OK alice has the roles member, librarian."])
+        self.assertEqual(self.alice.ask("SHELVE")[-1], "OK")
+        self.assertEqual(self.alice.call("hub.whoami")["result"]["roles"], ["member", "librarian"])
+        self.assertEqual(self.operator.call("hub.whoami")["result"]["roles"], [*ROLES, "librarian"])
+        self.assertIn("library.shelve", {each["name"] for each in self.alice.call("rpc.discover")["result"]["methods"]})
+        self.assertEqual(self.operator.ask("admin.ungrant alice librarian"), ["OK alice has the roles member."])
+        self.assertEqual(self.alice.ask("SHELVE"), ["ERR forbidden this needs the role librarian"])
+        known = "treasurer, seller, agent, moderator, admin, librarian"
+        self.assertEqual(self.operator.ask("admin.grant alice king"), [f"ERR bad-arguments role: 'king' is not one of {known}"])
+        self.assertEqual(
+            self.operator.ask("ledger.set_role_limits librarian USD payment=5"),
+            ["OK librarian in USD: a payment 5.00, a day without limit."],
+        )
+
+    def test_without_the_service(self) -> None:
+        """Who had the role keeps it and can do nothing with it; it can be taken away, and not be given. With the service it is back."""
+        for name in ("alice", "bob"):
+            if name == "bob":
+                self.world.member("bob")
+            self.operator.ask(f"admin.grant {name} librarian")
+        self.world._factories = installed()
+        self.world.restart()
+        operator = self.world.operator()
+        self.assertEqual(operator.call("admin.users")["result"]["items"][0]["roles"], ["member", "librarian"])
+        self.assertTrue(operator.ask("admin.grant alice librarian")[-1].startswith("ERR bad-arguments role: 'librarian' is not one of"))
+        self.assertEqual(operator.ask("admin.ungrant bob librarian"), ["OK bob has the roles member."])
+        self.world._factories = [*installed(), Library]
+        self.world.restart()
+        alice, bob = self.world.connect(), self.world.connect()
+        alice.ask("LOGIN alice correct-horse-battery")
+        bob.ask("LOGIN bob correct-horse-battery")
+        self.assertEqual((alice.ask("SHELVE")[-1], bob.ask("SHELVE")[-1]), ("OK", "ERR forbidden this needs the role librarian"))
+
+    def test_nobody_declares_it(self) -> None:
+        """A command for a role that nobody could be granted does not start."""
+
+        class Forgetful(Library):
+            roles = ()
+
+        error = str(self.assertRaises(BadServices, World, factories=[*installed(), Forgetful]))
+        self.assertEqual(error, "library.shelve needs the role librarian, which no service declares")
+
+    def test_no_roles(self) -> None:
+        """Nobody becomes a member or the operator by being granted a role, nor is one of these a word that could be typed."""
+        for wrong in ("member", "operator", "Librarian", "chief librarian", "", 5, None):
+            error = str(self.assertRaises(BadServices, World, factories=[*installed(), type("Odd", (Library,), {"roles": (wrong,)})]))
+            self.assertIn(f"the service library declares the role {wrong!r}; a role has", error)
 
 
 class UnfitTests(SynchronousTestCase):
