@@ -19,7 +19,7 @@ from zope.interface import Attribute, Interface
 
 from securehub.arguments import ROLE
 from securehub.command import NOBODY_S, ROLES
-from securehub.config import BadSetting
+from securehub.config import SETTINGS, BadSetting, Setting
 from securehub.reply import Row
 from securehub.store.records import Record, refuse_unfit
 
@@ -203,6 +203,34 @@ def roles_of(factories: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(roles))
 
 
+def settings_of(factories: Iterable[Any]) -> list[Setting]:
+    """
+    The settings that services bring.
+
+    @raise BadServices: one of them is in another's section, or has a name that is taken, or a default that cannot be.
+    """
+    owners = {setting.name: "the hub" for setting in SETTINGS}
+    brought = []
+    for factory in factories:
+        for setting in getattr(factory, "own_settings", ()):
+            _refuse_setting(factory.name, setting, owners.get(setting.name))
+            owners[setting.name] = factory.name
+            brought.append(setting)
+    return brought
+
+
+def _refuse_setting(service: str, setting: Setting, owner: str | None) -> None:
+    where = f"the setting {setting.name} of the service {service}"
+    if owner is not None:
+        raise BadServices(f"{where} has the name of one of {owner}'s")
+    if setting.section != service or not _SETTING.fullmatch(setting.name):
+        raise BadServices(f"{where} belongs into the section [{service}], under a name of a-z 0-9 _")
+    try:
+        setting.parse(setting.default)
+    except ValueError as error:
+        raise BadServices(f"{where} has a default that is none: {error}") from None
+
+
 def parts_of(factory: Any) -> list[Any]:
     """All that is called with the hub to make a service: the factory, and the parts that it names."""
     return [factory, *getattr(factory, "parts", ())]
@@ -236,4 +264,5 @@ def _where(error: BaseException, path: str = "") -> str:
     return f"{innermost[-1].filename}, line {innermost[-1].lineno}"
 
 
+_SETTING = re.compile(r"[a-z][a-z0-9_]*")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")

@@ -9,10 +9,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, ClassVar
 
+from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import arguments, plugins, service
+from securehub import arguments, config, plugins, service
 from securehub.command import ANYONE, ROLES, command, role
+from securehub.config import BadSetting, Setting
 from securehub.money import Amount
 from securehub.reply import Reply
 from securehub.service import BadServices, records_of
@@ -111,6 +113,23 @@ class ThirdPartyTests(DistributionCase):
         status, output, complaints = called("services")
         self.assertEqual((status, output, complaints.count("\n")), (1, "", 1))
         self.assertIn("broken.py cannot be imported", complaints)
+
+    def test_its_settings(self) -> None:
+        """The daemon and the tools read them from the file, also where the service itself is not wanted."""
+        brings = 'own_settings = (Setting("dice", "most_sides", "1000", int, "Sides that a die may have."),)'
+        source = DICE.replace('name = "dice"', f'name = "dice"\n    {brings}')
+        self.ship("dice", source.replace("from securehub.reply", "from securehub.config import Setting\nfrom securehub.reply"))
+        file = self.root / "hub.ini"
+        file.write_text(f"[hub]\nservices = hub\nstate = {self.root / 'state'}\n[dice]\nmost_sides = 20\n", encoding="utf-8")
+        options = ServerOptions()
+        options.parseOptions(["-n", "securehub", "--config", str(file)])
+        self.assertEqual(options.subOptions.settings["most_sides"], 20)
+        _, _, complaints = called("store", "verify", "--config", str(file))
+        self.assertNotIn("most_sides", complaints)
+        self.ship("dice", "import there_is_no_such_module\n")
+        sys.modules.pop("securehub.plugins.dice")
+        error = self.assertRaises(SystemExit, ServerOptions().parseOptions, ["-n", "securehub", "--config", str(file)])
+        self.assertIn("SecureHub cannot start: the plugin", str(error))
 
     def test_only_those_wanted(self) -> None:
         """In the order of the setting."""
@@ -366,10 +385,8 @@ class RoleTests(SynchronousTestCase):
         self.assertEqual(self.alice.ask("SHELVE"), ["ERR forbidden this needs the role librarian"])
         known = "treasurer, seller, agent, moderator, admin, librarian"
         self.assertEqual(self.operator.ask("admin.grant alice king"), [f"ERR bad-arguments role: 'king' is not one of {known}"])
-        self.assertEqual(
-            self.operator.ask("ledger.set_role_limits librarian USD payment=5"),
-            ["OK librarian in USD: a payment 5.00, a day without limit."],
-        )
+        limit = self.operator.ask("ledger.set_role_limits librarian USD payment=5")
+        self.assertEqual(limit, ["OK librarian in USD: a payment 5.00, a day without limit."])
 
     def test_without_the_service(self) -> None:
         """Who had the role keeps it and can do nothing with it; it can be taken away, and not be given. With the service it is back."""
@@ -404,6 +421,70 @@ class RoleTests(SynchronousTestCase):
         for wrong in ("member", "operator", "Librarian", "chief librarian", "", 5, None):
             error = str(self.assertRaises(BadServices, World, factories=[*installed(), type("Odd", (Library,), {"roles": (wrong,)})]))
             self.assertIn(f"the service library declares the role {wrong!r}; a role has", error)
+
+
+def whole(text: str) -> int:
+    """A number of days."""
+    if not text.isdecimal():
+        raise ValueError("expected a whole number")
+    return int(text)
+
+
+class Lending(One):
+    """A service with settings of its own."""
+
+    name = "lending"
+    own_settings = (
+        Setting("lending", "loan_days", "14", whole, "Days for which something is lent."),
+        Setting("lending", "loan_motto", "", str, "What is said besides.", live=True),
+    )
+
+    def __init__(self, hub: Any) -> None:
+        self.settings = hub.settings
+
+    @command("TERMS", access=ANYONE)
+    def terms(self, session: object) -> Said:
+        """Say for how long."""
+        return Said(f"{self.settings['loan_days'] + 1} {self.settings['loan_motto']}")
+
+
+class SettingTests(SynchronousTestCase):
+    """A service brings settings."""
+
+    def read(self, content: str) -> dict[str, Any]:
+        path = Path(self.mktemp())
+        path.write_text(content, encoding="utf-8")
+        return config.settings(path, own=service.settings_of([Lending]))
+
+    def test_read(self) -> None:
+        """From the section of its name, as all others are; without the service there is no such setting."""
+        self.assertEqual(self.read("")["loan_days"], 14)
+        self.assertEqual(self.read("[lending]\nloan_days = 30\n[hub]\nport = 6000\n")["loan_days"], 30)
+        for content, told in (
+            ("[lending]\nloan_days = many\n", "loan_days = many: expected a whole number"),
+            ("[hub]\nloan_days = 30\n", "there is no setting loan_days in section [hub]"),
+            ("[lending]\nloan_weeks = 30\n", "there is no setting loan_weeks in section [lending]"),
+        ):
+            self.assertIn(told, str(self.assertRaises(BadSetting, self.read, content)))
+        self.assertNotIn("loan_days", config.settings())
+
+    def test_used(self) -> None:
+        """It is there with its default, or as it was set."""
+        self.assertEqual(World(factories=[*installed(), Lending]).connect().ask("TERMS")[-2:], ["  text  15 ", "OK"])
+        self.assertEqual(World(factories=[*installed(), Lending], loan_days=20).connect().ask("TERMS")[-2:], ["  text  21 ", "OK"])
+
+    def test_unfit(self) -> None:
+        """Nothing that is the hub's or another's, nor what cannot be written down."""
+        for wrong, told in (
+            (Setting("hub", "loan_days", "14", whole, ""), "belongs into the section [lending]"),
+            (Setting("lending", "Loan-Days", "14", whole, ""), "under a name of a-z 0-9 _"),
+            (Setting("lending", "port", "14", whole, ""), "has the name of one of the hub's"),
+            (Setting("lending", "loan_days", "many", whole, ""), "has a default that is none: expected a whole number"),
+        ):
+            odd = type("Odd", (Lending,), {"own_settings": (wrong,)})
+            self.assertIn(told, str(self.assertRaises(BadServices, service.settings_of, [odd])))
+        other = type("Other", (Lending,), {"name": "other", "own_settings": (Setting("other", "loan_days", "1", whole, ""),)})
+        self.assertIn("has the name of one of lending's", str(self.assertRaises(BadServices, service.settings_of, [Lending, other])))
 
 
 class UnfitTests(SynchronousTestCase):
