@@ -4,7 +4,6 @@ The hub: all parts, put together.
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -170,12 +169,7 @@ class Hub:
         @raise BadSetting: a currency has other decimals than its accounts.
         @raise BadKey: the vault's key file is damaged.
         """
-        # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
-        gc.disable()
         found = self.store.open()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        gc.enable()
         self._refuse_other_digits()
         self.vault.load(first_start=not found.number)
         self.vitals.start()

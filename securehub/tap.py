@@ -27,7 +27,7 @@ from twisted.python.usage import UsageError
 
 from securehub import config, hashing, service
 from securehub.clock import Clock
-from securehub.daemon import logs, signals, systemd
+from securehub.daemon import collector, logs, signals, systemd
 from securehub.daemon.beside import Processes
 from securehub.daemon.operations import Operations, Reread
 from securehub.daemon.vitals import memory_bytes
@@ -241,7 +241,8 @@ class HubService(Service):
             beside=Processes(reactor, settings),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
-        self._hub.open()
+        with collector.loading():
+            self._hub.open()
         self._open_admin_door()
         self._open_ports()
 

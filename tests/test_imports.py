@@ -52,8 +52,9 @@ ALLOWED: dict[str, set[str]] = {
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
-    | {"trying", "wire"},
+    "eventqueue": {"gate"},
+    "session": {"refusals", "audit", "members", "command", "event", "eventqueue", "gate", "once", "peer", "reply", "switchboard"}
+    | {"store.transaction", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "turns": set(),
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
@@ -76,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"network.doorkeeper", "network.outlet"},
     # the process
     "daemon": set(),
+    "daemon.collector": set(),
     "daemon.operations": set(),
     "daemon.vitals": set(),
     "daemon.logs": set(),

@@ -216,6 +216,7 @@ class World:
     @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
+    @ivar to_hash: the passwords that wait to be hashed.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
     @ivar late: settings that a reload finds to have changed, and which must not.
     @ivar clients: all who ever connected to the hub that runs now.
@@ -249,7 +250,7 @@ class World:
     def _start(self) -> None:
         self.worker = StepWorker()
         self.clients: list[Client] = []
-        self._to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
+        self.to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
         self.hashing = Hashing(
             CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
         )
@@ -321,7 +322,7 @@ class World:
 
     def hash_next(self) -> None:
         """Compute the password hash that has waited longest."""
-        deferred, compute = self._to_hash.popleft()
+        deferred, compute = self.to_hash.popleft()
         maybeDeferred(compute).chainDeferred(deferred)
 
     def restart(self, *, crash: bool = False) -> None:
@@ -355,7 +356,7 @@ class World:
         """Do the next thing that somebody else does for the hub."""
         if self.worker.jobs and not self.disk_waits:
             self.worker.step()
-        elif self._to_hash and not self.hashing_waits:
+        elif self.to_hash and not self.hashing_waits:
             self.hash_next()
         else:
             return False
@@ -368,5 +369,5 @@ class World:
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()
-        self._to_hash.append((deferred, partial(compute, *args)))
+        self.to_hash.append((deferred, partial(compute, *args)))
         return deferred
