@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub import openrpc
 from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
@@ -32,7 +33,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
-from securehub.service import BadServices, parts_of, records_of
+from securehub.service import BadServices, made, parts_of, records_of, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -91,6 +92,7 @@ class Hub:
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
+    @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -153,6 +155,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
+        self.roles = roles_of(factories)
         self._add_services(factories)
         self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
@@ -219,10 +222,14 @@ class Hub:
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
-            parts = [make(self) for make in parts_of(factory)]
+            parts = [made(factory, make, self) for make in parts_of(factory)]
             declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
+            for command in declared:
+                _refuse_untold(command)
+                if command.access.role not in (None, *self.roles):
+                    raise BadServices(f"{command.name} needs the role {command.access.role}, which no service declares")
             self.commands += declared
             self.service_names.append(factory.name)
             self.services[factory.name] = parts[0]
@@ -246,6 +253,14 @@ class Hub:
             secure=secure,
             operator=operator,
         )
+
+
+def _refuse_untold(command: Command) -> None:
+    try:
+        for reply in filter(None, command.replies):
+            openrpc.refuse_untold(reply)
+    except (TypeError, NameError) as error:
+        raise BadServices(f"the replies of {command.name} cannot be described: {error}") from None
 
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:

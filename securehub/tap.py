@@ -82,6 +82,8 @@ class Options(BaseOptions):
             self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
+        except service.BadServices as error:
+            raise SystemExit(f"SecureHub cannot start: {error}") from None
         parent: Any = self.parent
         if parent.get("nodaemon") and parent["pidfile"] == PID_FILE:
             parent["pidfile"] = ""
@@ -91,9 +93,11 @@ class Options(BaseOptions):
         The settings, as they stand now.
 
         @raise BadSetting: a setting is unknown or malformed.
+        @raise BadServices: those that are installed do not fit together.
         """
         file = Path(self["config"]).absolute() if self["config"] else None
-        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")})
+        own = service.settings_of(service.find())
+        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")}, own)
 
 
 def makeService(options: Options) -> HubService:
@@ -134,6 +138,7 @@ class HubService(Service):
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
+        self._live = config.LIVE | {setting.name for setting in service.settings_of(factories) if setting.live}
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
@@ -185,7 +190,7 @@ class HubService(Service):
         """
         try:
             settings = self._read_settings()
-            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in self._live})
             use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
@@ -274,9 +279,9 @@ class HubService(Service):
         @return: the names of those that have, and of those that have but must not.
         """
         changed = sorted(name for name, value in settings.items() if value != self._settings[name])
-        live = [name for name in changed if name in config.LIVE]
+        live = [name for name in changed if name in self._live]
         self._settings.update({name: settings[name] for name in live})
-        return live, [name for name in changed if name not in config.LIVE]
+        return live, [name for name in changed if name not in self._live]
 
     def _open_admin_door(self) -> None:
         path = self._settings["state"] / "admin.sock"

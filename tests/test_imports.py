@@ -59,7 +59,7 @@ ALLOWED: dict[str, set[str]] = {
     "turns": set(),
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
     # services
-    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
+    "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
     | {"audit", "imports.records", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
@@ -87,7 +87,7 @@ ALLOWED: dict[str, set[str]] = {
     "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
-    | {"once", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
+    | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
     | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
     "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "refusals", "service", "vault"}

@@ -235,13 +235,13 @@ class World:
         self.time = Time()
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
-        self.settings = config.settings() | settings
+        self._factories = factories if factories is not None else installed()
+        self.settings = config.settings(own=service.settings_of(self._factories)) | settings
         self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
         self.late: tuple[str, ...] = ()
-        self._factories = factories if factories is not None else installed()
         self._make_store = make_store
         self._make_folder = make_folder
         self.skew = 0.0

@@ -321,6 +321,19 @@ class StoreContract(SynchronousTestCase):
         self.setting.transact(many, 256)
         self.assertEqual(len(self.setting.topics()), 256)
 
+    def test_keys_are_texts(self) -> None:
+        """
+        What is kept under anything else would be under another key after a restart, or in a line that no start can read; so it is a fault.
+        """
+        odd: Any
+        for odd in (5, None, b"lobby", ("lobby", 5), 1.5, True):
+            self.assertRaises(AssertionError, self.setting.transact, put, odd, Room())
+            self.assertRaises(AssertionError, self.setting.transact, lambda tx, odd=odd: tx.delete(Room, odd))
+        self.assertEqual(self.setting.topics(), {})
+        self.setting.put("attic", Room())
+        self.setting.settle()
+        self.assertEqual(list(self.setting.crashed().topics()), ["attic"])
+
     def test_reads_only_read(self) -> None:
         """What only reads cannot change anything."""
         for change in (
