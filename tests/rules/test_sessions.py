@@ -344,10 +344,10 @@ class Erased(Logging):
         for number in range(accounts - 1):
             self.do(open_account, "alice", f"account {number}", USD, NUMBERING, limit=999, at=self.at)
         for _ in range(logins - 1):
-            self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
+            self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at, wall=self.at)
         for number in range(registered):
             shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
-            self.do(certificates.add, "alice", shown, limit=999, at=self.at)
+            self.do(certificates.add, "alice", shown, limit=999, at=self.at, wall=self.at)
         checks = (memory.refuse_to_forget, orders.refuse_to_forget)
         self.do(erasure.erase, "alice", checks, self.at, HASH, at=self.at)
         counts = self.setting.store.counts()
