@@ -344,7 +344,7 @@ class Erased(Logging):
         for number in range(accounts - 1):
             self.do(open_account, "alice", f"account {number}", USD, NUMBERING, limit=999, at=self.at)
         for _ in range(logins - 1):
-            self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at, wall=self.at)
+            self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
         for number in range(registered):
             shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
             self.do(certificates.add, "alice", shown, limit=999, at=self.at, wall=self.at)
