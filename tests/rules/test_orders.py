@@ -637,6 +637,13 @@ class MemoryTests(Shopping):
         self.assertEqual({(order.note, order.deliver_to, order.customer, order.total) for order in orders}, {("", "", "alice", 250)})
         self.assertEqual((self.stock("cake"), self.ask(everything, Due)), (10, []))
 
+    def test_seller(self) -> None:
+        """Nothing that they called an item by stays but its short name."""
+        self.item("jam", "1", name="Jam", unit="jar of mine", tags=("sweet",))
+        self.forget("bob")
+        jam = self.setting.get(Item, "jam")
+        self.assertEqual((jam.name, jam.unit, jam.tags, jam.active), ("jam", "", (), False))
+
     def test_large_quotes(self) -> None:
         """However much a member has reserved, no step touches more records than a service may."""
         one = catalogue.Draft(None, amount("0.01"), 9, *[None] * 5)
