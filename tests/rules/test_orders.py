@@ -637,13 +637,6 @@ class MemoryTests(Shopping):
         self.assertEqual({(order.note, order.deliver_to, order.customer, order.total) for order in orders}, {("", "", "alice", 250)})
         self.assertEqual((self.stock("cake"), self.ask(everything, Due)), (10, []))
 
-    def test_seller(self) -> None:
-        """Nothing that they called an item by stays but its short name."""
-        self.item("jam", "1", name="Jam", unit="jar of mine", tags=("sweet",))
-        self.forget("bob")
-        jam = self.setting.get(Item, "jam")
-        self.assertEqual((jam.name, jam.unit, jam.tags, jam.active), ("jam", "", (), False))
-
     def test_large_quotes(self) -> None:
         """However much a member has reserved, no step touches more records than a service may."""
         one = catalogue.Draft(None, amount("0.01"), 9, *[None] * 5)
@@ -667,10 +660,10 @@ class MemoryTests(Shopping):
 
     def test_seller(self) -> None:
         for number in range(3):
-            self.item(f"thing{number}", "1", name="A thing", tags=("mine",))
+            self.item(f"thing{number}", "1", name="A thing", unit="of mine", tags=("mine",))
         self.forget("bob")
         items = [self.setting.get(Item, sku) for sku in ("cake", "coffee", "thing0", "thing2")]
-        self.assertEqual({(item.active, item.tags) for item in items}, {(False, ())})
+        self.assertEqual({(item.active, item.unit, item.tags) for item in items}, {(False, "", ())})
         self.assertEqual(items[2].name, "thing0")
         self.assertEqual(self.ask(catalogue.catalogue, None, None, "", limit=9).items, [])
         self.assertEqual((self.setting.get(Shop, "bob").items, self.setting.get(Wallet, "bob") is None), (5, False))
