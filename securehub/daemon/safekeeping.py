@@ -125,7 +125,7 @@ class Safekeeping:
         said = await self._run("verify", "--until", str(until))
         if said["status"] and "bad" not in said:
             raise _refusal("nothing was verified", said)
-        self.verified = Checked(self._clock.now(), not said["status"], until, said.get("bad", ""), tuple(said.get("notes", ())))
+        self.verified = Checked(self._clock.wall(), not said["status"], until, said.get("bad", ""), tuple(said.get("notes", ())))
         if said["status"]:
             _log.error("What is kept is damaged: {why}.", why=self.verified.why)
         return self.verified
