@@ -120,3 +120,16 @@ class InOtherBudgetsTests(Rules):
             steps += 1
         self.assertEqual((self.items(), steps), (["thanks", "cake", "to alice", *["from alice"] * (memory.AT_ONCE + 4)], 2))
         self.assertEqual(self.ask(reports.report_of, "bob", "2026-11", USD).actual, report.actual)
+
+    def test_many_accounts(self) -> None:
+        """However many accounts there are, a step touches no more than it may, and none is left out."""
+        numbers = [self.open("alice", f"account {place}", limit=999) for place in range(3 * memory.AT_ONCE)]
+        self.pay("alice", numbers[-1], "for the last")
+        watchers = (partial(feed, zone=UTC, currency=USD),)
+        self.do(movement.pay, "alice", "bob", amount("1"), "from the last", numbers[-1], at=self.at, watchers=watchers)
+        self.assertEqual(self.items()[0], "from the last")
+        after, steps = "", 0
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+            steps += 1
+        self.assertEqual((self.items()[0], steps), ("from alice", 5))

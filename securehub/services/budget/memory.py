@@ -25,11 +25,14 @@ from securehub.store.transaction import ReadTransaction, Transaction
 AT_ONCE = 60
 """
 Entries that one transaction takes out, with the month and the origin of each, or marks of imported rows; or transfers, with the other
-account, the origin and the entry of each: at most 180 records.
+account, the origin and the entry of each: at most 180 records. An account without any is counted like one of these.
 """
 
 OTHERS = "others/"
 """Before the account and the key of the transfer up to which the entries of others are done."""
+
+BEHIND = "~"
+"""Stands behind all numbers in a key, when an account is done."""
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
@@ -93,7 +96,7 @@ def _take_out(tx: Transaction, username: str) -> int:
 def _unname(tx: Transaction, username: str, place: str, left: int) -> str | None:
     """
     @param place: the account and the key up to which it is done.
-    @param left: how many transfers may be looked at.
+    @param left: how many transfers, and accounts, may be looked at.
 
     @return: where to go on; None if nothing is left.
     """
@@ -104,9 +107,11 @@ def _unname(tx: Transaction, username: str, place: str, left: int) -> str | None
         found = list(tx.beneath(Transfer, number, start=f"{known} " if number == begun else "", limit=left))
         for key, transfer in found:
             _unname_entry(tx, username, int(key), transfer)
-        left -= len(found)
-        if not left:
+        if len(found) == left:
             return f"{OTHERS}{number}/{found[-1][0]}"
+        left -= len(found) + 1
+        if not left:
+            return f"{OTHERS}{number}/{BEHIND}"
     return None
 
 
