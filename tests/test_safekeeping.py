@@ -215,6 +215,29 @@ class Safekeeping(SynchronousTestCase):
             self.world.elapse(600)
         self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
+    def test_a_clock_that_was_wrong(self) -> None:
+        """While times stand still far ahead of the clock, backups are made as often as otherwise: more would let those from before go."""
+        self.start(backup_hours=24)
+        self.world.skew = 365 * 24 * HOUR
+        self.world.member("alice")
+        self.world.skew = 0
+        for _ in range(2 * 24 * 6):
+            self.world.elapse(600)
+        self.assertEqual(len(self.world.beside.asked), 4)
+        self.assertEqual(self.troubles(), "")
+        self.assertIn("backup 24 h ago", self.call("admin.health")["line"])
+
+    def test_a_backup_from_ahead(self) -> None:
+        """What was made while the clock was far ahead is no reason to make none when it is right."""
+        self.start(backup_hours=24)
+        self.world.skew = 365 * 24 * HOUR
+        self.world.elapse(600)
+        self.world.skew = 0
+        self.assertEqual(self.troubles(), "a backup is overdue")
+        self.world.elapse(600)
+        self.assertEqual([tool for tool, *_ in self.world.beside.asked], ["backup", "drill"] * 2)
+        self.assertEqual(self.troubles(), "")
+
     def test_damage_by_itself(self) -> None:
         """A backup that cannot be made as something is damaged is in the log, and tried again."""
         self.world.beside.says["backup"] = {"bad": "x, line 3: torn", "status": 1}
