@@ -71,10 +71,11 @@ def _switch(text: str) -> bool:
 
 
 def _address(text: str) -> str:
-    if not text:
-        # Twisted would take it for all of them.
-        raise ValueError("expected an address; 0.0.0.0 or :: for all")
-    return text
+    try:
+        # An empty one Twisted would take for all of them.
+        return _host(text)
+    except ValueError:
+        raise ValueError("expected an address; 0.0.0.0 or :: for all") from None
 
 
 def _digits(count: int) -> Callable[[str], str]:
@@ -87,6 +88,8 @@ def _digits(count: int) -> Callable[[str], str]:
 
 
 def _path(text: str) -> Path:
+    if "\0" in text:
+        raise ValueError("expected a path")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
@@ -108,6 +111,9 @@ def _backups(text: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
+    if "%" in text:
+        # A link-local address with its link: no certificate names a link, so it would be made anew at each look.
+        raise ValueError("expected addresses without a link such as %eth0")
     return tuple(map(_host, text.split()))
 
 
@@ -347,7 +353,7 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     try:
         currencies = Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
-        raise bad("currency", error) from None
+        raise bad("currencies" if "currencies" in read and "currency" not in read else "currency", error) from None
     for name in ("agent_act", "agent_day"):
         try:
             currencies.units(values[name])
@@ -387,7 +393,8 @@ def _example_lines() -> Iterator[str]:
 def _read(file: Path) -> Iterator[tuple[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="")
     try:
-        with open(file, encoding="utf-8") as opened:
+        # Some editors put a mark in front, which is no part of the text.
+        with open(file, encoding="utf-8-sig") as opened:
             parser.read_file(opened)
     except (OSError, UnicodeDecodeError, ConfigParserError) as error:
         raise BadSetting(f"{file} cannot be read: {error}") from None
