@@ -27,6 +27,10 @@ class Clock:
         self._last = now
         return now
 
+    def wall(self) -> datetime:
+        """The time on the wall, be it behind what records have: for what others look at with clocks of their own."""
+        return self._source()
+
     def behind(self) -> timedelta:
         """How far the time in UTC is behind what is told; so long that stands still."""
         return max(self._last - self._source(), timedelta())

@@ -216,7 +216,7 @@ class HubService(Service):
         self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
-        self._certificates = Certificates(dict(settings), self._directory, clock.now)
+        self._certificates = Certificates(dict(settings), self._directory, clock.wall)
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()
         self._hub = Hub(

@@ -72,7 +72,7 @@ class Safekeeping:
     @property
     def overdue(self) -> bool:
         """Whether a backup should have been made by now, twice over."""
-        return bool(self._hours) and (self.backup_at is None or self._clock.now() - self.backup_at > 2 * self._hours)
+        return bool(self._hours) and not self._younger(2 * self._hours)
 
     def books_balance(self) -> bool | None:
         """What the last look at all of them said; None if there was none, or it did not come so far."""
@@ -125,7 +125,7 @@ class Safekeeping:
         said = await self._run("verify", "--until", str(until))
         if said["status"] and "bad" not in said:
             raise _refusal("nothing was verified", said)
-        self.verified = Checked(self._clock.now(), not said["status"], until, said.get("bad", ""), tuple(said.get("notes", ())))
+        self.verified = Checked(self._clock.wall(), not said["status"], until, said.get("bad", ""), tuple(said.get("notes", ())))
         if said["status"]:
             _log.error("What is kept is damaged: {why}.", why=self.verified.why)
         return self.verified
@@ -175,7 +175,7 @@ class Safekeeping:
         """Make a backup and drill it, if it is time for that."""
         if self._beside is None or not self._hours or self._busy is not None:
             return
-        if self.backup_at is None or self._clock.now() - self.backup_at >= self._hours:
+        if not self._younger(self._hours):
             try:
                 await self.back_up()
                 await self.drill_newest()
@@ -186,6 +186,10 @@ class Safekeeping:
         """End what runs beside."""
         if self._beside is not None:
             self._beside.stop()
+
+    def _younger(self, age: timedelta) -> bool:
+        """Whether there is a backup that is younger. One of a time to come is of a clock that was wrong, and counts for none."""
+        return self.backup_at is not None and timedelta() <= self._clock.wall() - self.backup_at < age
 
     def _asked(self) -> Beside:
         if self._beside is None:

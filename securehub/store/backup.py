@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,8 @@ LIST = "backup.json"
 FORMAT = 1
 
 _PREFIX = "backup-"
+_TIME = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(r"backup-[0-9]{8}T[0-9]{6}Z-[0-9]+")
 
 _GENTLE = 8 * 1024 * 1024
 """Bytes that are written before they are synced: the daemon's own syncs may have to wait for all of them."""
@@ -90,7 +93,7 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
     @raise OSError: it cannot be written; nothing is left of it.
     """
     at = at or datetime.now(UTC)
-    unfinished = target / f"{_PREFIX}{at:%Y%m%dT%H%M%SZ}{TEMPORARY}"
+    unfinished = target / f"{_PREFIX}{at:{_TIME}}{TEMPORARY}"
     with _alone(target):
         for left in target.glob(f"{_PREFIX}*{TEMPORARY}"):
             shutil.rmtree(left)
@@ -98,7 +101,7 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
             backup = _try(directory, unfinished, Backup(FORMAT, made_by, at, 0, "", {}), until)
             _write_whole(unfinished / LIST, msgspec.json.format(msgspec.json.encode(backup)) + b"\n")
             _sync_names(unfinished)
-            finished = target / f"{_PREFIX}{at:%Y%m%dT%H%M%SZ}-{backup.number}"
+            finished = target / f"{_PREFIX}{at:{_TIME}}-{backup.number}"
             unfinished.rename(finished)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -125,8 +128,13 @@ def read_list(path: Path) -> Backup:
 
 
 def backups(target: Path) -> list[Path]:
-    """The whole backups in a directory, the newest last."""
-    return sorted(path for path in target.glob(f"{_PREFIX}*") if not path.name.endswith(TEMPORARY))
+    """
+    The whole backups in a directory, the newest last. One of a time that is still to come is of a clock that was wrong, and was made before
+    all of the right time. What else somebody keeps there (a packed one, say) is none.
+    """
+    found = (path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
+    now = f"{_PREFIX}{datetime.now(UTC):{_TIME}}~"
+    return sorted(found, key=lambda path: (path.name < now, path.name))
 
 
 def prune(target: Path, kept: int) -> None:

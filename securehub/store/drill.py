@@ -68,10 +68,10 @@ def drill(
 
 
 def last(target: Path) -> Drill | None:
-    """What came of the last drill on the backups of a directory; None if there was none."""
+    """What came of the last drill on the backups of a directory; None if there was none, or nobody can tell."""
     try:
         return msgspec.json.decode((target / RESULT).read_bytes(), type=Drill)
-    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

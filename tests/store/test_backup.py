@@ -163,6 +163,24 @@ class Backups(SynchronousTestCase):
         prune(self.target, 2)
         self.assertEqual([each.name for each in backups.backups(self.target)], ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"])
 
+    def test_others_beside_them(self) -> None:
+        """What somebody else has put there is no backup, and not removed."""
+        made = self.back_up()
+        packed = self.target / f"{made.name}.tar.gz"
+        packed.touch()
+        (self.target / "backup-99990101T000000Z-1").touch()
+        self.assertEqual(backups.backups(self.target), [made])
+        prune(self.target, 1)
+        self.assertTrue(packed.exists())
+
+    def test_clock_was_wrong(self) -> None:
+        """One of a time that is still to come is older than all others: it neither stays for ever, nor is it the one that is drilled."""
+        wrong = back_up(self.state, self.target, "1.2", at=BEGIN.replace(year=9000))
+        made = back_up(self.state, self.target, "1.2", at=BEGIN.replace(year=2020))
+        self.assertEqual(backups.backups(self.target), [wrong, made])
+        prune(self.target, 1)
+        self.assertEqual(backups.backups(self.target), [made])
+
     def test_not_whole(self) -> None:
         """A backup that was changed, or of which something is missing, is not restored; nothing is left of the try."""
         path = self.back_up()

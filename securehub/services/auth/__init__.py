@@ -274,7 +274,7 @@ class Auth:
         will not see again: each is good for one login when you do not have the app. Sessions that are open, and their tokens, live on.
         """
         begun = await self.store.read(otp.begun, session.member)
-        given = otp.compare(begun, session.member, code, self.vault, at=self.clock.now())
+        given = otp.compare(begun, session.member, code, self.vault, at=self.clock.wall())
         return await session.transact(otp.confirm, session.member, given, otp.new_recovery_codes(self.random))
 
     @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
@@ -361,7 +361,7 @@ class Auth:
                 raise otp.required()
             typed = otp.code(await session.ask("Code"))
         trial.check()
-        return otp.compare(kept, username, typed, self.vault, at=self.clock.now())
+        return otp.compare(kept, username, typed, self.vault, at=self.clock.wall())
 
     def _bad_token(self, session: Session, owner: str = "") -> Refusal:
         """
