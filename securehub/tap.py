@@ -25,7 +25,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, service
+from securehub import config, hashing, program, service
 from securehub.clock import Clock
 from securehub.daemon import logs, signals, systemd
 from securehub.daemon.beside import Processes
@@ -78,6 +78,7 @@ class Options(BaseOptions):
     ]
 
     def postOptions(self) -> None:
+        program.open_standard_streams()
         try:
             self.settings = self.read()
         except config.BadSetting as error:
