@@ -7,6 +7,7 @@ has them done, in a process beside it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -142,7 +143,12 @@ class Tool:
         if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
             yield directory
             return
-        directory.hold()
+        try:
+            directory.hold()
+        except OSError as fault:
+            # Where nothing can be written nobody writes: whoever only looks need not keep others out.
+            if fault.errno != errno.EROFS or make:
+                raise
         try:
             yield directory
         finally:

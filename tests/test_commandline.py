@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -160,6 +161,27 @@ class Commands(SynchronousTestCase):
             self.assertIn("admin.verify", complaints)
         for tool in ("verify", "backup", "head"):
             self.assertEqual(self.found(tool, "--until", "9")["commits"], 9)
+
+    def test_nothing_can_be_written(self) -> None:
+        """What only looks does so on a file system that takes no writes: the damaged one of a machine that is being rescued, say."""
+        backup = str(self.found("backup")["backup"])
+        lock = self.state / "lock"
+        lock.unlink()
+        takes_none = OSError(errno.EROFS, "Read-only file system")
+        open_ = os.open
+
+        def open_to_read(path: Any, flags: int, *mode: int) -> int:
+            if flags & (os.O_WRONLY | os.O_RDWR) and str(path).startswith(str(self.state)):
+                raise takes_none
+            return open_(path, flags, *mode)
+
+        with mock.patch("os.open", open_to_read), mock.patch("os.replace", side_effect=takes_none):
+            for tool in (["verify"], ["head"], ["backup", "--backups", str(self.other)], ["upgrade", "--dry-run"], ["drill"]):
+                self.assertEqual(self.found(*tool)["status"], 0)
+            self.assertIn("head", str(self.found("backup", "--backups", f"{self.other}2")))
+            self.assertEqual(self.run_tool("export", str(self.other / "export"))[0], 0)
+            self.assertEqual(self.run_tool("restore", backup)[0], 2)
+        self.assertFalse(lock.exists())
 
     def test_cannot(self) -> None:
         """What is not there, or cannot be read, is told in a line; nothing is made of a directory that is only looked at."""

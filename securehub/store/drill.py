@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def drill(
         except (Broken, CannotStart, NoKey) as fault:
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
-    _note(target, result)
+    # What came of it is told, also where it cannot be noted: backups may be looked at where nobody may write.
+    with suppress(OSError):
+        _note(target, result)
     return result
 
 
