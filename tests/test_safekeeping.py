@@ -8,6 +8,7 @@ import errno
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 from msgspec.structs import replace
@@ -50,6 +51,17 @@ class ProcessesTests(SynchronousTestCase):
         said = self.successResultOf(processes.run("backup", "--until", "1"))
         self.assertEqual(said, {"refused": "no process can be begun: Resource temporarily unavailable", "status": 2})
         processes.stop()
+
+    def test_no_disk_for_backups(self) -> None:
+        """One that cannot be read is as one without backups; so a hub starts without."""
+        file = Path(self.mktemp())
+        file.touch()
+        last = Processes(Exhausted(), config.settings(None, {"state": self.mktemp(), "backups": str(file)})).last()
+        self.assertEqual((last.backup, last.drill), (None, None))
+        processes = Processes(Exhausted(), config.settings(None, {"state": self.mktemp()}))
+        with mock.patch("os.stat", side_effect=PermissionError), mock.patch("io.open", side_effect=PermissionError):
+            last = processes.last()
+        self.assertEqual((last.backup, last.drill), (None, None))
 
     def test_no_child_can_be_begun(self) -> None:
         """Nor is that, of the child that folds."""

@@ -67,6 +67,8 @@ def run(given: Namespace) -> int:
         return _cannot(f"{refusal}; stop it first")
     except (CannotRead, CannotStart, CannotWrite, keys.NoKey, BadKey, config.BadSetting, service.BadServices) as fault:
         return _cannot(str(fault))
+    except BrokenPipeError:
+        raise  # Nobody reads what is printed.
     except OSError as fault:
         return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
     problems = found.problems + importing.problems

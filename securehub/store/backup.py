@@ -139,8 +139,8 @@ def read_list(path: Path) -> Backup:
 
 
 def backups(target: Path) -> list[Path]:
-    """The whole backups in a directory, the newest last."""
-    return sorted(path for path in target.glob(f"{_PREFIX}*") if not path.name.endswith(TEMPORARY))
+    """The whole backups in a directory, the newest last. What else somebody keeps there (a packed one, say) is none."""
+    return sorted(path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
 
 
 def prune(target: Path, kept: int) -> None:
