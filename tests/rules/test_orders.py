@@ -650,10 +650,10 @@ class MemoryTests(Shopping):
 
     def test_seller(self) -> None:
         for number in range(3):
-            self.item(f"thing{number}", "1", name="A thing", tags=("mine",))
+            self.item(f"thing{number}", "1", name="A thing", unit="armful", tags=("mine",))
         self.forget("bob")
         items = [self.setting.get(Item, sku) for sku in ("cake", "coffee", "thing0", "thing2")]
-        self.assertEqual({(item.active, item.tags) for item in items}, {(False, ())})
+        self.assertEqual({(item.active, item.tags, item.unit) for item in items}, {(False, (), "")})
         self.assertEqual(items[2].name, "thing0")
         self.assertEqual(self.ask(catalogue.catalogue, None, None, "", limit=9).items, [])
         self.assertEqual((self.setting.get(Shop, "bob").items, self.setting.get(Wallet, "bob") is None), (5, False))
