@@ -91,7 +91,7 @@ ALLOWED: dict[str, set[str]] = {
     "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "refusals", "service", "vault"}
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
-    "client": {"", "config"},
+    "client": {"", "config", "refusals", "wire"},
     "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
