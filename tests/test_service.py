@@ -9,12 +9,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, ClassVar
 
+from twisted.internet.task import deferLater
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import arguments, config, plugins, service
-from securehub.command import ANYONE, ROLES, command, role
+from securehub.command import ANYONE, MEMBER, ROLES, command, role
 from securehub.config import BadSetting, Setting
+from securehub.event import Event
 from securehub.money import Amount
 from securehub.reply import Reply
 from securehub.service import BadServices, records_of
@@ -543,6 +545,7 @@ class Faulty:
 
     def __init__(self, hub: Any) -> None:
         self.store = hub.store
+        self.reactor = hub.reactor
 
     @command("BREAK", access=ANYONE)
     def break_(self, session: object) -> Said:
@@ -565,6 +568,12 @@ class Faulty:
         """Write, without having declared it."""
         await session.transact(_fill)
 
+    @command("WAIT", access=MEMBER, writes=True)
+    async def wait(self, session: Any) -> Said:
+        """Wait, and only then ask who it was."""
+        await deferLater(self.reactor, 5)
+        return await session.transact(_fill_for, session.member)
+
     @command("COUNT", access=ANYONE)
     async def count(self, session: object) -> Said:
         """Count boxes."""
@@ -579,6 +588,10 @@ def _spoil(tx: Transaction) -> Said:
 def _fill(tx: Transaction) -> Said:
     tx.put("a", Box(1))
     return Said()
+
+
+def _fill_for(tx: Transaction, username: str) -> Said:
+    return _fill(tx)
 
 
 def _count(tx: ReadTransaction) -> Said:
@@ -617,3 +630,70 @@ class FaultTests(SynchronousTestCase):
         self.assertTrue(self.client.ask("SNEAK")[0].startswith("ERR internal"))
         self.assertIn("None", self.client.ask("COUNT")[0])
         self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+
+    def test_nobody_any_more(self) -> None:
+        """Whose login has ended while a command waited is refused, whatever the command does next; that is no fault of anybody's."""
+        alice, operator = self.world.member("alice"), self.world.operator()
+        alice.send("WAIT")
+        self.world.settle()
+        operator.ask("admin.lock alice spam")
+        self.world.elapse(5)
+        ended = "ERR not-logged-in this session has ended in the meantime"
+        self.assertEqual(alice.received(), [ended, "* Bye: the account is locked: spam"])
+        operator.ask("admin.unlock alice")
+        alice = self.world.connect()
+        alice.ask("LOGIN alice correct-horse-battery")
+        alice.send("WAIT")
+        self.world.settle()
+        alice.close()
+        self.world.elapse(5)
+        self.assertIn("None", self.client.ask("COUNT")[0])
+
+
+class Rude:
+    """A service whose greetings are faults, but for the last."""
+
+    name = "rude"
+
+    def __init__(self, hub: Any) -> None:
+        hub.switchboard.greetings += [_stumble, _mumble, _greet]
+
+    @command("RUDE", access=ANYONE)
+    def rude(self, session: object) -> None:
+        """Be rude."""
+
+
+class Hello(Event, frozen=True):
+    """Hello."""
+
+    method = "rude.hello"
+
+    def text(self) -> str:
+        return "hello"
+
+
+def _stumble(tx: ReadTransaction, username: str) -> list[Event]:
+    raise ZeroDivisionError
+
+
+def _mumble(tx: ReadTransaction, username: str) -> list[Any]:
+    return ["hm"]
+
+
+def _greet(tx: ReadTransaction, username: str) -> list[Event]:
+    return [Hello()]
+
+
+class GreetingTests(SynchronousTestCase):
+    """What is told at a login keeps nobody from it."""
+
+    def test_faults(self) -> None:
+        """Whose greeting is at fault is left out, and the log says so."""
+        world = World(factories=[*installed(), Rude])
+        alice = world.connect()
+        alice.received()
+        told = alice.ask("CREATE alice correct-horse-battery")
+        self.assertTrue(told[0].startswith("OK Welcome"))
+        self.assertEqual(told[1:], ["* hello"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
