@@ -20,6 +20,10 @@ from securehub.event import Event
 from securehub.money import Amount
 from securehub.reply import Reply
 from securehub.service import BadServices, records_of
+from securehub.services.ledger.accounts import counterpart, first_account
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.movement import Paying, Transferred, spend
+from securehub.services.ledger.records import Account
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from tests.tools import called
@@ -697,3 +701,45 @@ class GreetingTests(SynchronousTestCase):
         self.assertEqual(told[1:], ["* hello"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
+
+class Raffle:
+    """A service that takes members' money into a pot of its own."""
+
+    name = "raffle"
+
+    def __init__(self, hub: Any) -> None:
+        self.booking = booking(hub)
+        hub.own_references.append("raffle/")
+
+    @command("TICKET", access=MEMBER, moves=True, price=arguments.amount)
+    async def ticket(self, session: Any, price: Amount) -> Transferred:
+        """Buy a ticket."""
+        return await session.transact(_buy, session.member, price, **self.booking())
+
+
+def _buy(tx: Transaction, username: str, price: Amount, *, at: Any, zone: Any, watchers: Any) -> Transferred:
+    source = first_account(tx, username)
+    account = tx.fetch(Account, source)
+    pot = counterpart(tx, "@raffle", account.money, source)
+    paying = Paying(source, account, *pot, account.money.units(price))
+    return spend(tx, paying, "raffle", "", at=at, zone=zone, reference="raffle/1", watchers=watchers)
+
+
+class MoneyTests(SynchronousTestCase):
+    """What a service that moves money can do."""
+
+    def test_pot(self) -> None:
+        """The money lies at a counterpart of its own; the books are in order, and nobody but the service gives it back."""
+        world = World(factories=[*installed(), Raffle])
+        alice, operator = world.member("alice"), world.operator()
+        operator.ask("DEPOSIT alice 10")
+        alice.received()
+        self.assertIn("Not done, only tried", alice.ask("TICKET 2.50 try=on")[-1])
+        bought = alice.call("raffle.ticket", price="2.50", key="k")["result"]
+        self.assertEqual(alice.call("raffle.ticket", price="2.50", key="k")["result"], bought)
+        (row, *_) = alice.call("ledger.history")["result"]["items"]
+        self.assertEqual((row["kind"], row["with"], row["amount"], row["balance"]), ("raffle", "@raffle", "-2.50", "7.50"))
+        self.assertEqual({each["sum"].strip("0.") for each in operator.call("ledger.trial_balance")["result"]["items"]}, {""})
+        refused = f"ERR conflict transfer {bought['transfer']} belongs to raffle 1; refund that"
+        self.assertEqual(operator.ask(f"ledger.reverse {bought['transfer']} oops"), [refused])
