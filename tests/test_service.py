@@ -578,6 +578,11 @@ class Faulty:
         await deferLater(self.reactor, 5)
         return await session.transact(_fill_for, session.member)
 
+    @command("MISTAKE", access=ANYONE)
+    async def mistake(self, session: object) -> None:
+        """Answer, although it is declared that there is nothing to say."""
+        return Said("a")  # type: ignore[return-value]
+
     @command("COUNT", access=ANYONE)
     async def count(self, session: object) -> Said:
         """Count boxes."""
@@ -634,6 +639,12 @@ class FaultTests(SynchronousTestCase):
         self.assertTrue(self.client.ask("SNEAK")[0].startswith("ERR internal"))
         self.assertIn("None", self.client.ask("COUNT")[0])
         self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+
+    def test_undeclared_answer(self) -> None:
+        """The tests' world tells whoever answers with anything but what the command declares."""
+        self.assertTrue(self.client.ask("MISTAKE")[0].startswith("ERR internal"))
+        (failure,) = self.flushLoggedErrors(AssertionError)
+        self.assertIn("faulty.mistake answers Said(text='a'), and does not declare that", str(failure.value))
 
     def test_nobody_any_more(self) -> None:
         """Whose login has ended while a command waited is refused, whatever the command does next; that is no fault of anybody's."""
