@@ -33,7 +33,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
-from securehub.service import BadServices, made, parts_of, records_of, roles_of
+from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -229,6 +229,7 @@ class Hub:
             declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
+            refuse_forgetful(factory.name, parts[0])
             for command in declared:
                 _refuse_untold(command)
                 if command.access.role not in (None, *self.roles):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from twisted.internet.task import deferLater
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from securehub import arguments, config, plugins, service
 from securehub.command import ANYONE, MEMBER, ROLES, command, role
@@ -19,7 +20,7 @@ from securehub.config import BadSetting, Setting
 from securehub.event import Event
 from securehub.money import Amount
 from securehub.reply import Reply
-from securehub.service import BadServices, records_of
+from securehub.service import BadServices, IRemembers, page, records_of
 from securehub.services.ledger.accounts import counterpart, first_account
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.movement import Paying, Transferred, spend
@@ -528,6 +529,20 @@ class UnfitTests(SynchronousTestCase):
             error = self.refused(type("Unfit", (One,), {"records": records}))
             self.assertIn("the records of the service one" if records is Box else "the service one cannot keep", error)
             self.assertIn(text, error)
+
+    def test_memory(self) -> None:
+        """Of which the export of a member's data, or even their erasure, would be the first to find that it is not there."""
+
+        @implementer(IRemembers)
+        class Forgetful(One):
+            remembered = staticmethod(page)
+            forget = None
+
+            @staticmethod
+            def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
+                """Nothing."""
+
+        self.assertEqual(self.refused(Forgetful), "the service one is an IRemembers, and has no forget")
 
     def test_replies(self) -> None:
         """One of them would keep everybody from all that rpc.discover says."""
