@@ -33,7 +33,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once
-from securehub.service import BadServices, made, parts_of, records_of, roles_of
+from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -84,6 +84,8 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar own_references: how the references of transfers begin which nobody but their service gives back, such as C{raffle/}; services add
+        theirs.
     @ivar safekeeping: backups, drills and verification.
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar order_refunds: how agents give back some of an order's price; likewise.
@@ -144,6 +146,7 @@ class Hub:
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
+        self.own_references: list[str] = []
         self.order_facts: list[OrderFacts] = []
         self.order_refunds: list[OrderRefund] = []
         self.chores = Chores(reactor)
@@ -226,6 +229,7 @@ class Hub:
             declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
+            refuse_forgetful(factory.name, parts[0])
             for command in declared:
                 _refuse_untold(command)
                 if command.access.role not in (None, *self.roles):

@@ -203,6 +203,16 @@ def roles_of(factories: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(roles))
 
 
+def refuse_forgetful(name: str, service: Any) -> None:
+    """
+    @raise BadServices: the service says that it remembers members, and lacks what an export or an erasure is going to ask for.
+    """
+    if IRemembers.providedBy(service):
+        for each in IRemembers.names():
+            if not callable(getattr(service, each, None)):
+                raise BadServices(f"the service {name} is an IRemembers, and has no {each}")
+
+
 def settings_of(factories: Iterable[Any]) -> list[Setting]:
     """
     The settings that services bring.

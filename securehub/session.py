@@ -125,15 +125,28 @@ class Session:
 
     @property
     def member(self) -> str:
-        """The member who is logged in; for commands whose access says that there is one."""
-        assert self.user is not None and not self.operator
-        return self.user
+        """
+        The member who is logged in; for commands whose access says that there is one.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
+        """
+        user = self.user
+        if user is None:
+            raise NotLoggedIn("this session has ended in the meantime")
+        assert not self.operator
+        return user
 
     @property
     def caller(self) -> str:
-        """Who is logged in, or C{operator}; for commands whose access needs a login."""
-        assert self.user is not None
-        return self.user
+        """
+        Who is logged in, or C{operator}; for commands whose access needs a login.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
+        """
+        user = self.user
+        if user is None:
+            raise NotLoggedIn("this session has ended in the meantime")
+        return user
 
     @property
     def queued(self) -> int:
@@ -230,8 +243,13 @@ class Session:
         self._switchboard.listen(member(username), self)
         self._switchboard.listen(EVERYBODY, self)
         await self._tune_in(username)
-        for event in await self._store.read(_greeting_of, username, self._switchboard.greetings):
-            self.hear(encode(event, self.speaks_json), event.series)
+        for greeting in self._switchboard.greetings:
+            try:
+                for event in await self._store.read(_greeting_of, username, greeting):
+                    self.hear(encode(event, self.speaks_json), event.series)
+            except Exception:
+                # Of one service, which must not keep everybody out.
+                _log.failure("A greeting failed")
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
@@ -439,9 +457,9 @@ def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Sub
     return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
 
 
-def _greeting_of(tx: ReadTransaction, username: str, greetings: Iterable[Greeting]) -> list[Event]:
-    """What a member is told at a login."""
-    return [event for greeting in greetings for event in greeting(tx, username)]
+def _greeting_of(tx: ReadTransaction, username: str, greeting: Greeting) -> list[Event]:
+    """What one service tells a member at a login."""
+    return list(greeting(tx, username))
 
 
 async def _at_once(value: T) -> T:

@@ -9,16 +9,23 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, ClassVar
 
+from twisted.internet.task import deferLater
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from securehub import arguments, config, plugins, service
-from securehub.command import ANYONE, ROLES, TREASURER, command, prompted, role
+from securehub.command import ANYONE, MEMBER, ROLES, TREASURER, command, prompted, role
 from securehub.config import BadSetting, Setting
 from securehub.dispatch import TURN_BYTES
+from securehub.event import Event
 from securehub.money import Amount
 from securehub.reply import Reply
-from securehub.service import BadServices, records_of
+from securehub.service import BadServices, IRemembers, page, records_of
+from securehub.services.ledger.accounts import counterpart, first_account
+from securehub.services.ledger.booking import booking
+from securehub.services.ledger.movement import Paying, Transferred, spend
+from securehub.services.ledger.records import Account
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from tests.tools import called
@@ -524,6 +531,20 @@ class UnfitTests(SynchronousTestCase):
             self.assertIn("the records of the service one" if records is Box else "the service one cannot keep", error)
             self.assertIn(text, error)
 
+    def test_memory(self) -> None:
+        """Of which the export of a member's data, or even their erasure, would be the first to find that it is not there."""
+
+        @implementer(IRemembers)
+        class Forgetful(One):
+            remembered = staticmethod(page)
+            forget = None
+
+            @staticmethod
+            def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
+                """Nothing."""
+
+        self.assertEqual(self.refused(Forgetful), "the service one is an IRemembers, and has no forget")
+
     def test_replies(self) -> None:
         """One of them would keep everybody from all that rpc.discover says."""
 
@@ -544,6 +565,7 @@ class Faulty:
 
     def __init__(self, hub: Any) -> None:
         self.store = hub.store
+        self.reactor = hub.reactor
 
     @command("BREAK", access=ANYONE)
     def break_(self, session: object) -> Said:
@@ -566,6 +588,17 @@ class Faulty:
         """Write, without having declared it."""
         await session.transact(_fill)
 
+    @command("WAIT", access=MEMBER, writes=True)
+    async def wait(self, session: Any) -> Said:
+        """Wait, and only then ask who it was."""
+        await deferLater(self.reactor, 5)
+        return await session.transact(_fill_for, session.member)
+
+    @command("MISTAKE", access=ANYONE)
+    async def mistake(self, session: object) -> None:
+        """Answer, although it is declared that there is nothing to say."""
+        return Said("a")  # type: ignore[return-value]
+
     @command("COUNT", access=ANYONE)
     async def count(self, session: object) -> Said:
         """Count boxes."""
@@ -580,6 +613,10 @@ def _spoil(tx: Transaction) -> Said:
 def _fill(tx: Transaction) -> Said:
     tx.put("a", Box(1))
     return Said()
+
+
+def _fill_for(tx: Transaction, username: str) -> Said:
+    return _fill(tx)
 
 
 def _count(tx: ReadTransaction) -> Said:
@@ -668,3 +705,118 @@ class FaultTests(SynchronousTestCase):
         self.assertTrue(self.client.ask("SNEAK")[0].startswith("ERR internal"))
         self.assertIn("None", self.client.ask("COUNT")[0])
         self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+
+    def test_undeclared_answer(self) -> None:
+        """The tests' world tells whoever answers with anything but what the command declares."""
+        self.assertTrue(self.client.ask("MISTAKE")[0].startswith("ERR internal"))
+        (failure,) = self.flushLoggedErrors(AssertionError)
+        self.assertIn("faulty.mistake answers Said(text='a'), and does not declare that", str(failure.value))
+
+    def test_nobody_any_more(self) -> None:
+        """Whose login has ended while a command waited is refused, whatever the command does next; that is no fault of anybody's."""
+        alice, operator = self.world.member("alice"), self.world.operator()
+        alice.send("WAIT")
+        self.world.settle()
+        operator.ask("admin.lock alice spam")
+        self.world.elapse(5)
+        ended = "ERR not-logged-in this session has ended in the meantime"
+        self.assertEqual(alice.received(), [ended, "* Bye: the account is locked: spam"])
+        operator.ask("admin.unlock alice")
+        alice = self.world.connect()
+        alice.ask("LOGIN alice correct-horse-battery")
+        alice.send("WAIT")
+        self.world.settle()
+        alice.close()
+        self.world.elapse(5)
+        self.assertIn("None", self.client.ask("COUNT")[0])
+
+
+class Rude:
+    """A service whose greetings are faults, but for the last."""
+
+    name = "rude"
+
+    def __init__(self, hub: Any) -> None:
+        hub.switchboard.greetings += [_stumble, _mumble, _greet]
+
+    @command("RUDE", access=ANYONE)
+    def rude(self, session: object) -> None:
+        """Be rude."""
+
+
+class Hello(Event, frozen=True):
+    """Hello."""
+
+    method = "rude.hello"
+
+    def text(self) -> str:
+        return "hello"
+
+
+def _stumble(tx: ReadTransaction, username: str) -> list[Event]:
+    raise ZeroDivisionError
+
+
+def _mumble(tx: ReadTransaction, username: str) -> list[Any]:
+    return ["hm"]
+
+
+def _greet(tx: ReadTransaction, username: str) -> list[Event]:
+    return [Hello()]
+
+
+class GreetingTests(SynchronousTestCase):
+    """What is told at a login keeps nobody from it."""
+
+    def test_faults(self) -> None:
+        """Whose greeting is at fault is left out, and the log says so."""
+        world = World(factories=[*installed(), Rude])
+        alice = world.connect()
+        alice.received()
+        told = alice.ask("CREATE alice correct-horse-battery")
+        self.assertTrue(told[0].startswith("OK Welcome"))
+        self.assertEqual(told[1:], ["* hello"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
+
+class Raffle:
+    """A service that takes members' money into a pot of its own."""
+
+    name = "raffle"
+
+    def __init__(self, hub: Any) -> None:
+        self.booking = booking(hub)
+        hub.own_references.append("raffle/")
+
+    @command("TICKET", access=MEMBER, moves=True, price=arguments.amount)
+    async def ticket(self, session: Any, price: Amount) -> Transferred:
+        """Buy a ticket."""
+        return await session.transact(_buy, session.member, price, **self.booking())
+
+
+def _buy(tx: Transaction, username: str, price: Amount, *, at: Any, zone: Any, watchers: Any) -> Transferred:
+    source = first_account(tx, username)
+    account = tx.fetch(Account, source)
+    pot = counterpart(tx, "@raffle", account.money, source)
+    paying = Paying(source, account, *pot, account.money.units(price))
+    return spend(tx, paying, "raffle", "", at=at, zone=zone, reference="raffle/1", watchers=watchers)
+
+
+class MoneyTests(SynchronousTestCase):
+    """What a service that moves money can do."""
+
+    def test_pot(self) -> None:
+        """The money lies at a counterpart of its own; the books are in order, and nobody but the service gives it back."""
+        world = World(factories=[*installed(), Raffle])
+        alice, operator = world.member("alice"), world.operator()
+        operator.ask("DEPOSIT alice 10")
+        alice.received()
+        self.assertIn("Not done, only tried", alice.ask("TICKET 2.50 try=on")[-1])
+        bought = alice.call("raffle.ticket", price="2.50", key="k")["result"]
+        self.assertEqual(alice.call("raffle.ticket", price="2.50", key="k")["result"], bought)
+        (row, *_) = alice.call("ledger.history")["result"]["items"]
+        self.assertEqual((row["kind"], row["with"], row["amount"], row["balance"]), ("raffle", "@raffle", "-2.50", "7.50"))
+        self.assertEqual({each["sum"].strip("0.") for each in operator.call("ledger.trial_balance")["result"]["items"]}, {""})
+        refused = f"ERR conflict transfer {bought['transfer']} belongs to raffle 1; refund that"
+        self.assertEqual(operator.ask(f"ledger.reverse {bought['transfer']} oops"), [refused])

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import Any
+from types import CoroutineType, NoneType
+from typing import Any, get_origin
 
 from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -25,6 +26,7 @@ from twisted.python.failure import Failure
 
 from securehub import config, service
 from securehub.clock import Clock
+from securehub.command import Command
 from securehub.daemon.operations import Operations, Reread
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
@@ -269,6 +271,8 @@ class World:
             folder=self.folder,
             beside=self.beside,
         )
+        for entry in self.hub.dispatch._methods.values():
+            entry.function = _answering(entry.command, entry.function)
         self.hub.open()
 
     def now(self) -> datetime:
@@ -371,3 +375,21 @@ class World:
         deferred: Deferred[Any] = Deferred()
         self.to_hash.append((deferred, partial(compute, *args)))
         return deferred
+
+
+def _answering(command: Command, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a command, which is at fault where it answers with something that it has not declared."""
+    kinds = tuple(NoneType if each is None else get_origin(each) or each for each in command.replies)
+
+    def declared(result: Any) -> Any:
+        assert isinstance(result, kinds), f"{command.name} answers {result!r}, and does not declare that"
+        return result
+
+    async def later(answer: Coroutine[Any, Any, Any]) -> Any:
+        return declared(await answer)
+
+    def answer(session: Any, *values: Any) -> Any:
+        result = function(session, *values)
+        return later(result) if isinstance(result, CoroutineType) else declared(result)
+
+    return answer
