@@ -58,6 +58,9 @@ def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _param(parameter: Parameter) -> dict[str, Any]:
     kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts)
+    if not parameter.required:
+        # As if it were left out.
+        kinds.append("null")
     return {
         "name": parameter.name,
         "description": parameter.type.expected,
