@@ -4,7 +4,6 @@ Drills: a backup that nobody has ever opened is a hope. A drill opens the newest
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,7 +14,7 @@ import msgspec
 
 from securehub.store.backup import backups, check_files
 from securehub.store.chain import Broken
-from securehub.store.files import TEMPORARY, RealDirectory
+from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey
 from securehub.store.records import Record
 from securehub.store.recovery import CannotStart, Collections, recover
@@ -93,7 +92,4 @@ def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Itera
 
 
 def _note(target: Path, result: Drill) -> None:
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = target / (RESULT + TEMPORARY)
-    temporary.write_bytes(msgspec.json.encode(result) + b"\n")
-    os.replace(temporary, target / RESULT)
+    RealDirectory(target).write(RESULT, [msgspec.json.encode(result) + b"\n"])
