@@ -16,7 +16,7 @@ from securehub.store.backup import backups, check_files
 from securehub.store.chain import Broken
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey
-from securehub.store.records import Record
+from securehub.store.records import Record, forms
 from securehub.store.recovery import CannotStart, Collections, recover
 from securehub.store.verification import Invariant, verify
 
@@ -81,8 +81,7 @@ def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Itera
     backup = check_files(path)
     directory = RealDirectory(path, keys)
     begun = time.monotonic()
-    forms = {cls.collection: cls.version for cls in records}
-    state = recover(directory, Collections, forms)
+    state = recover(directory, Collections, forms(records))
     seconds = time.monotonic() - begun
     if (state.number, state.head.decode()) != (backup.number, backup.head):
         raise Broken(path.name, 0, f"it opens at commit {state.number}, and was made at {backup.number}")
