@@ -29,7 +29,7 @@ from securehub.store import line as lines
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
-from securehub.store.records import Record, decoder, encoder, parents
+from securehub.store.records import Record, decoder, encoder, forms, parents
 from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
@@ -148,7 +148,7 @@ class JournalStore:
         self._gate = gate
         self._announcer = announcer
         self._records = list(records)
-        self._forms = {cls.collection: cls.version for cls in self._records}
+        self._forms = forms(self._records)
         self._places: Places = {}
         self._reading = ReadTransaction(self._places)
         self._collections = Collections()
