@@ -583,6 +583,25 @@ class StoreContract(SynchronousTestCase):
         late.put("lobby", Room())
         self.assertIsNone(late.get(Receipt, "a"))
 
+    def test_receipts_and_a_clock_that_is_set_right(self) -> None:
+        """When the clock is set forward by days, what is of this minute is there for its lifetime all the same, and gone in the end."""
+        for begin in range(0, LIFETIME, 7):
+            setting = self.make_store()
+            setting.time.advance(begin)
+            setting.put("a", Receipt("before"))
+            setting.settle()
+            setting.wall += 3 * 24 * 3600 + begin
+            setting.put("b", Receipt("behind"))
+            setting.settle()
+            for _ in range(LIFETIME - 1):
+                setting.time.advance(1)
+                setting.put("lobby", Room())
+                self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (Receipt("before"), Receipt("behind")), begin)
+            for _ in range(2 * LIFETIME + 2):
+                setting.time.advance(1)
+                setting.put("lobby", Room())
+            self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (None, None), begin)
+
     def test_receipt_deleted_and_replaced(self) -> None:
         """It can be replaced, which makes it last anew, and be deleted."""
         self.setting.put("a", Receipt("one"))
