@@ -266,6 +266,28 @@ class OrderTests(ProtocolCase):
         self.assertEqual([each["id"] for each in said[0]], [1, 2])
         self.assertEqual([each["params"]["text"] for each in said[1:]], ["one", "two"])
 
+    def test_two_batches_over_several_syncs(self) -> None:
+        """Events that waited for the first do not come between the answers of the second, though some of those leave with the first."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
+        erase = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "auth.erase", "params": ["wrong"]})
+        self.world.hashing_waits = True
+        alice.ask(f"[{ping},{erase}]")
+        operator.ask("admin.announce one")
+        self.world.disk_waits = True
+        operator.ask("admin.announce two")
+        alice.send(f"[{ping},{erase}]")
+        self.world.hash_next()
+        self.world.settle()
+        operator.ask("admin.announce three")
+        self.world.hash_next()
+        self.world.settle()
+        self.settle_in_two()
+        said = [json.loads(line) for line in alice.received()]
+        self.assertEqual([[answer["id"] for answer in each] for each in said if isinstance(each, list)], [[1, 2], [1, 2]])
+        self.assertEqual([each["params"]["text"] for each in said if isinstance(each, dict)], ["one", "two", "three"])
+
     def test_events_in_the_order_of_their_commits(self) -> None:
         """One that has waited for an answer is not overtaken, though the answer waits for a later commit than the next event."""
         operator, alice = self.world.operator(), self.world.member("alice")
