@@ -17,13 +17,14 @@ import ssl
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from getpass import getpass
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import UNSET
 
-from securehub import config
+from securehub import config, program
 from securehub.refusals import Refusal
 from securehub.wire import characters, jsonrpc
 
@@ -150,7 +151,9 @@ class Client:
 
     def _send(self, line: bytes) -> None:
         self._connection.setblocking(True)
-        self._connection.sendall(line + b"\n")
+        # Where the hub has ended it, what it said last is still to be heard, and then the end.
+        with suppress(OSError):
+            self._connection.sendall(line + b"\n")
 
 
 def _is_answered(line: bytes) -> bool:
@@ -240,6 +243,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     @return: the exit status: 0; 1 if a request was refused; 2 if the connection was not made or broke off, or nothing can be printed.
     """
+    return program.run("securehub-client", lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = ArgumentParser("securehub-client", description="Talk to a hub, line by line. Without HOST, through its admin door.")
     parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=_address, help="connect over TLS; the port is 5555 by default")
     parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
@@ -258,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _connect(given) as connection:
             client = Client(connection)
             complete = client.talk()
-    except (CannotConnect, OSError) as error:
+    except CannotConnect as error:
         _complain(str(error))
         return 2
     except KeyboardInterrupt:

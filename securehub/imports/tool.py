@@ -67,6 +67,8 @@ def run(given: Namespace) -> int:
         return _cannot(f"{refusal}; stop it first")
     except (CannotRead, CannotStart, CannotWrite, keys.NoKey, BadKey, config.BadSetting, service.BadServices) as fault:
         return _cannot(str(fault))
+    except BrokenPipeError:
+        raise  # Nobody reads what is printed.
     except OSError as fault:
         return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
     problems = found.problems + importing.problems
@@ -97,11 +99,12 @@ class Importing:
     """
 
     def __init__(self, given: Namespace, *, tell: Callable[[str], object]) -> None:
-        settings = config.settings(given.config, {"state": given.state} if given.state else {})
+        factories = service.find()
+        settings = config.settings(given.config, {"state": given.state} if given.state else {}, service.settings_of(factories))
         state: Path = settings["state"]
         if given.dry_run and not state.is_dir():
             raise CannotStart(f"there is no directory {state}")
-        records = service.records_of(service.find(), Hub.core_records)
+        records = service.records_of(factories, Hub.core_records)
         self._tell = tell
         self._dry = given.dry_run
         self._random = SystemRandom()

@@ -93,6 +93,14 @@ class ClientTests(DaemonCase):
         for typed in ("PING there\n", "PING there"):
             self.assertEqual(self.run_client(typed, "--state", str(self.state)), (0, ["OK there"], ""))
 
+    def test_no_input(self) -> None:
+        """Where the shell has closed it the connection does not get its number: the hub would be told what it says, for ever."""
+        closing = ["sh", "-c", 'exec "$@" <&-', "sh", *CLIENT, self.address]
+        done = subprocess.run(closing, capture_output=True, text=True, timeout=SECONDS)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # The greeting, if it came before the end.
+        self.assertLessEqual(len(done.stdout.splitlines()), 1)
+
     def test_refused(self) -> None:
         """A script can tell that something was refused, in either form."""
         refused = '{"jsonrpc":"2.0","id":1,"method":"hub.dance"}\n'
