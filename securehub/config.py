@@ -73,10 +73,11 @@ def _switch(text: str) -> bool:
 
 
 def _address(text: str) -> str:
-    if not text:
-        # Twisted would take it for all of them.
-        raise ValueError("expected an address; 0.0.0.0 or :: for all")
-    return text
+    try:
+        # An empty one Twisted would take for all of them.
+        return _host(text)
+    except ValueError:
+        raise ValueError("expected an address; 0.0.0.0 or :: for all") from None
 
 
 def _digits(count: int) -> Callable[[str], str]:
@@ -89,6 +90,8 @@ def _digits(count: int) -> Callable[[str], str]:
 
 
 def _path(text: str) -> Path:
+    if "\0" in text:
+        raise ValueError("expected a path")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
@@ -110,6 +113,9 @@ def _backups(text: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
+    if "%" in text:
+        # A link-local address with its link: no certificate names a link, so it would be made anew at each look.
+        raise ValueError("expected addresses without a link such as %eth0")
     return tuple(map(_host, text.split()))
 
 
@@ -350,7 +356,7 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     try:
         currencies = Currencies.parse(values["currencies"], values["currency"])
     except ValueError as error:
-        raise bad("currency", error) from None
+        raise bad("currencies" if "currencies" in read and "currency" not in read else "currency", error) from None
     for name in ("agent_act", "agent_day"):
         try:
             currencies.units(values[name])
@@ -390,7 +396,8 @@ def _example_lines() -> Iterator[str]:
 def _read(file: Path, known: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="")
     try:
-        with open(file, encoding="utf-8") as opened:
+        # Some editors put a mark in front, which is no part of the text.
+        with open(file, encoding="utf-8-sig") as opened:
             parser.read_file(opened)
     except (OSError, UnicodeDecodeError, ConfigParserError) as error:
         raise BadSetting(f"{file} cannot be read: {error}") from None

@@ -25,7 +25,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, service
+from securehub import config, hashing, program, service
 from securehub.clock import Clock
 from securehub.daemon import collector, logs, signals, systemd
 from securehub.daemon.beside import Processes
@@ -78,6 +78,7 @@ class Options(BaseOptions):
     ]
 
     def postOptions(self) -> None:
+        program.open_standard_streams()
         try:
             self.settings = self.read()
         except config.BadSetting as error:
@@ -112,7 +113,10 @@ def makeService(options: Options) -> HubService:
         factories = service.find(options.settings["services"])
     except service.BadServices as error:
         raise SystemExit(f"SecureHub cannot start: {error}") from None
-    writer = logs.install(options.parent, options.settings["log_format"])
+    try:
+        writer = logs.install(options.parent, options.settings["log_format"])
+    except OSError as error:
+        raise SystemExit(f"SecureHub cannot start: the log file cannot be opened: {logs.escape(str(error))}") from None
     return HubService(options.settings, factories, read_settings=options.read, writer=writer)
 
 
@@ -218,7 +222,7 @@ class HubService(Service):
         self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
-        self._certificates = Certificates(dict(settings), self._directory, clock.now)
+        self._certificates = Certificates(dict(settings), self._directory, clock.wall)
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()
         self._hub = Hub(
@@ -269,8 +273,11 @@ class HubService(Service):
         self._systemd.ready("Running")
 
     def _rotate(self) -> None:
-        if self._writer is not None:
-            self._writer.rotate()
+        try:
+            if self._writer is not None:
+                self._writer.rotate()
+        except OSError as error:
+            _log.error("The log cannot be put aside: {error}; the old file is written on.", error=str(error))
 
     def _use_settings(self, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
         """

@@ -90,10 +90,11 @@ ALLOWED: dict[str, set[str]] = {
     | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
     | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
-    "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "refusals", "service", "vault"}
+    "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "program", "refusals", "service", "vault"}
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
-    "client": {"", "config"},
+    "program": set(),
+    "client": {"", "config", "program"},
     "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
@@ -102,7 +103,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"vault"},
     "storetool": {"", "config", "hub", "service", "store"},
     "servicetool": {"", "service"},
-    "commandline": {"", "imports", "servicetool", "storetool"},
+    "commandline": {"", "imports", "program", "servicetool", "storetool"},
     "reference": {"", "arguments", "command", "config", "event", "hub", "openrpc", "refusals", "reply", "service", "wire"},
 }
 
@@ -121,7 +122,7 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client", "daemon.systemd", "network.keepalive"},
     "ssl": {"client"},
-    "os": {"store", "tap", "daemon.systemd", "client", "storetool", "daemon.beside", "hashing"},
+    "os": {"store", "tap", "daemon.systemd", "client", "storetool", "daemon.beside", "hashing"} | {"daemon.logs", "program"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},

@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from securehub import arguments, config, plugins, service
-from securehub.command import ANYONE, MEMBER, ROLES, command, role
+from securehub.command import ANYONE, MEMBER, ROLES, TREASURER, command, prompted, role
 from securehub.config import BadSetting, Setting
+from securehub.dispatch import TURN_BYTES
 from securehub.event import Event
 from securehub.money import Amount
 from securehub.reply import Reply
@@ -332,7 +333,7 @@ class ClashTests(SynchronousTestCase):
         self.assertEqual(World(factories=[*installed(), One]).connect().ask("ONE")[-1], "OK")
 
     def test_names(self) -> None:
-        self.assertIn("one.say", self.refused(One, One))
+        self.assertIn("two commands are named one.say", self.refused(One, One))
 
     def test_verbs(self) -> None:
         """In whatever case; and a full name is a verb as well."""
@@ -620,6 +621,56 @@ def _fill_for(tx: Transaction, username: str) -> Said:
 
 def _count(tx: ReadTransaction) -> Said:
     return Said(str(tx.get(Box, "a")))
+
+
+class Asking:
+    """A service that trusts the dispatch."""
+
+    name = "asking"
+
+    def __init__(self, hub: Any) -> None:
+        self.asked = ASKED
+
+    @command("TELL", access=TREASURER, secret=prompted(arguments.password, "Secret"))
+    def tell(self, session: object, secret: str) -> Said:
+        """Tell a secret."""
+        return Said()
+
+    @command("READ", access=ANYONE)
+    def read(self, session: object) -> Said:
+        """Read something long."""
+        self.asked.append(1)
+        return Said("x" * TURN_BYTES)
+
+
+ASKED: list[int] = []
+
+
+class AskingTests(SynchronousTestCase):
+    """What a command need not look after, as the dispatch does."""
+
+    def setUp(self) -> None:
+        self.world = World(factories=[*installed(), Asking])
+        ASKED.clear()
+
+    def test_no_more(self) -> None:
+        """Whoever may no more when they answer what they were asked."""
+        alice, operator = self.world.member("alice"), self.world.operator()
+        operator.ask("admin.grant alice treasurer")
+        self.assertEqual(alice.ask("TELL", "a secret"), ["* Secret:", "  text  x", "OK"])
+        self.assertEqual(alice.ask("TELL"), ["* Secret:"])
+        operator.ask("admin.ungrant alice treasurer")
+        self.assertEqual(alice.ask("a secret"), ["ERR forbidden this needs the role treasurer"])
+
+    def test_gone_in_the_middle_of_a_batch(self) -> None:
+        """What is left when the others have had their turn is not carried out."""
+        read = '{"jsonrpc":"2.0","id":1,"method":"asking.read"}'
+        client = self.world.connect()
+        client.send(f"[{','.join([read] * 10)}]")
+        self.assertEqual(len(ASKED), 1)
+        client.close()
+        self.world.settle()
+        self.assertEqual(len(ASKED), 1)
 
 
 class FaultTests(SynchronousTestCase):

@@ -13,6 +13,9 @@ from securehub.refusals import BadArgument, shown
 
 ORDERS = ("dmy", "mdy")
 
+OUT = frozenset(("d", "dr", "db", "debit", "s", "soll", "cargo", "af"))
+"""Behind an amount, or in a column beside amounts without a sign: that they went."""
+
 # Before and after the digits: a sign or parentheses, and a currency's sign or code. Some put blanks between thousands.
 _AMOUNT = re.compile(r"([-+(A-Za-z$€£¥₹\s]*)([0-9](?:[0-9.,'\s]*[0-9])?)([-+)A-Za-z$€£¥₹\s]*)")
 _NUMBER = re.compile(r"[0-9]+(?:[.,'][0-9]+)*")
@@ -24,7 +27,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 def units(text: str, money: Currency, *, parted: bool = True) -> int:
     """
-    An amount in units, with its sign: C{-1.234,56}, C{1,234.56-}, C{(12.50)}, C{$ 12.50}.
+    An amount in units, with its sign: C{-1.234,56}, C{1,234.56-}, C{(12.50)}, C{$ 12.50}, C{12.50 DR}.
 
     @param parted: whether thousands may be parted, so that 1.234 is over a thousand.
 
@@ -34,7 +37,7 @@ def units(text: str, money: Currency, *, parted: bool = True) -> int:
     bare = "".join(found[2].split()) if found else ""
     if found is None or not _NUMBER.fullmatch(bare):
         raise BadArgument(f"{shown(text)} is not an amount")
-    negative = "-" in found[1] + found[3] or "(" in found[1] or "DR" in found[3].upper().split()
+    negative = "-" in found[1] + found[3] or "(" in found[1] or not OUT.isdisjoint(found[3].lower().split())
     whole, fraction = _parted(bare, money.digits if parted else MAX_DIGITS)
     if fraction[money.digits :].strip("0"):
         raise BadArgument(f"{shown(text)} has more decimals than {money.code}, which has {money.digits}")

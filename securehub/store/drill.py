@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,15 +64,17 @@ def drill(
         except (Broken, CannotStart, NoKey) as fault:
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
-    _note(target, result)
+    # What came of it is told, also where it cannot be noted: backups may be looked at where nobody may write.
+    with suppress(OSError):
+        _note(target, result)
     return result
 
 
 def last(target: Path) -> Drill | None:
-    """What came of the last drill on the backups of a directory; None if there was none."""
+    """What came of the last drill on the backups of a directory; None if there was none, or nobody can tell."""
     try:
         return msgspec.json.decode((target / RESULT).read_bytes(), type=Drill)
-    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -376,6 +376,19 @@ class Keeping(SynchronousTestCase):
             self.assertEqual(self.look(DAY), 0)
         self.assertEqual(self.serials(), [1, 2])
 
+    def test_a_clock_that_was_wrong(self) -> None:
+        """While times stand still far ahead of the clock, the archive keeps what is not old by the clock."""
+        for _ in range(5):
+            self.commit(20)
+            self.look()
+            self.finish()
+        archived = self.serials("archive")
+        self.setting.wall += 3 * 365 * DAY
+        self.commit(1)
+        self.setting.wall -= 3 * 365 * DAY
+        self.look()
+        self.assertEqual(self.serials("archive")[: len(archived)], archived)
+
     def test_old_files(self) -> None:
         """Two snapshots stay, with the segments behind the older one; what that covers is in the archive for its days."""
         for _ in range(5):

@@ -180,6 +180,12 @@ class Pieces(SynchronousTestCase):
         first = self.lines[0].replace(b'"format":2', b'"format":3')
         self.assertIn("format 3", str(self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))))
 
+    def test_damaged_first_line(self) -> None:
+        """A salt that is none is damage as any, so that a start passes over the snapshot."""
+        salt = self.lines[0].index(b'"salt":"') + len(b'"salt":"')
+        for first in (self.lines[0][:salt] + b"x" + self.lines[0][salt + 1 :], self.lines[0][:salt] + self.lines[0][salt + 1 :]):
+            self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))
+
     def test_nonce(self) -> None:
         """No number is used twice."""
         key = FileKey(ONE, b"salt")

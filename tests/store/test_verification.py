@@ -311,6 +311,13 @@ class Forging(Files):
         files = self.forge(b'"owner":"ann"', b'"omner":"ann"')
         self.assert_broken(files, FIRST, 2, "cannot be read")
 
+    def test_unreadable_record_of_a_snapshot(self) -> None:
+        """Also where there is no journal that had it before."""
+        name = next(name for name in self.books.files if name.startswith("snapshot"))
+        rows = self.books.files[name].replace(b'"owner":"ann"', b'"omner":"ann"').splitlines(keepends=True)[:-1]
+        end = b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())
+        self.assert_broken({name: b"".join([*rows, end])}, name, 0, "cannot be read")
+
     def test_stated(self) -> None:
         """What a header states of the segment before it is not what that is."""
         files = self.books.files
