@@ -8,7 +8,6 @@ answer and ends.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
@@ -23,7 +22,11 @@ from getpass import getpass
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import UNSET
+
 from securehub import config, program
+from securehub.refusals import Refusal
+from securehub.wire import characters, jsonrpc
 
 PORT = 5555
 STDIN = 0
@@ -154,18 +157,17 @@ class Client:
 
 
 def _is_answered(line: bytes) -> bool:
-    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else."""
-    if not line.strip():
+    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else; what is wrong does."""
+    if not line.strip(b" \t\r"):
         return False
     if line[:1] not in b"{[":
         return True
     try:
-        found = json.loads(line)
-    except ValueError:
+        text, plain = characters.decode(line.removesuffix(b"\r"))
+        requests = jsonrpc.read_batch(text) if text[0] == "[" else [jsonrpc.read(text, plain)]
+    except Refusal:
         return True
-    if isinstance(found, dict):
-        return "id" in found or "method" not in found
-    return not found or any(not isinstance(each, dict) or "id" in each or "method" not in each for each in found)
+    return any(isinstance(each, Refusal) or each.id is not UNSET for each in requests)
 
 
 def open_admin_door(state: Path) -> socket.socket:

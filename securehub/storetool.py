@@ -179,6 +179,8 @@ def run(given: Namespace) -> int:
 
 
 def _end(given: Namespace, found: dict[str, Any], status: int) -> int:
+    # A path may have bytes that are no text.
+    found = {name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value for name, value in found.items()}
     if given.json:
         print(msgspec.json.encode({**found, "status": status}).decode())
     elif status != WELL and "passed" not in found:

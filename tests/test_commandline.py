@@ -90,6 +90,15 @@ class Commands(SynchronousTestCase):
             self.assertRaises(SystemExit, self.run_tool, "keys", "--archive-days", wrong)
         self.assertTrue(made.is_dir())
 
+    def test_a_path_that_is_no_text(self) -> None:
+        """It is told as well as it can be, in both forms."""
+        place = self.other.with_name("caf\udce9")
+        self.assertIn("/caf\\udce9/backup-", str(self.found("backup", "--backups", str(place))["backup"]))
+        status, output, _ = self.run_tool("restore", str(place), "--json", state=self.other)
+        self.assertEqual((status, "/caf\\udce9" in json.loads(output)["bad"]), (1, True))
+        self.run_tool("drill", "--backups", str(place))
+        self.assertEqual((place / "drill.json").stat().st_mode & 0o777, 0o600)
+
     def test_restore_until(self) -> None:
         """To a commit that the backup has, and no other: what is restored is never less than was asked for."""
         backup = str(self.found("backup")["backup"])
@@ -175,7 +184,7 @@ class Commands(SynchronousTestCase):
                 raise takes_none
             return open_(path, flags, *mode)
 
-        with mock.patch("os.open", open_to_read), mock.patch("os.replace", side_effect=takes_none):
+        with mock.patch("os.open", open_to_read):
             for tool in (["verify"], ["head"], ["backup", "--backups", str(self.other)], ["upgrade", "--dry-run"], ["drill"]):
                 self.assertEqual(self.found(*tool)["status"], 0)
             self.assertIn("head", str(self.found("backup", "--backups", f"{self.other}2")))

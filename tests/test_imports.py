@@ -94,7 +94,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "program": set(),
-    "client": {"", "config", "program"},
+    "client": {"", "config", "program", "refusals", "wire"},
     "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},

@@ -67,6 +67,7 @@ class FigureTests(SynchronousTestCase):
             ("1.234", 123400),
             ("0.500", 50),
             ("-0,500", -50),
+            ("1234.500", 123450),
             ("1 234,00 €", 123400),
             ("1'234.50", 123450),
             ("1,234,567", 123456700),
@@ -87,8 +88,25 @@ class FigureTests(SynchronousTestCase):
         self.assertEqual(figures.units("1.234", GOLD), 1_234_000)
 
     def test_no_amounts(self) -> None:
-        for wrong in ("", "-", "1.2345", "1.234,567", "12.5.", "0x10", "٣", "1e3x", "1" * 16, "12..5"):
+        for wrong in ("", "-", "1.2345", "1.234,567", "12.5.", "0x10", "٣", "1e3x", "1" * 16, "12..5", "1234.567"):
             self.assertRaises(BadArgument, figures.units, wrong, USD)
+
+    def test_mark(self) -> None:
+        """One amount that can be read in one way only settles what a point is in the others."""
+        for texts, mark in (
+            (("1.234", "12.5"), "."),
+            (("1.234", "12,5", ""), ","),
+            (("1.234,567", "x"), ","),
+            (("1234.500",), "."),
+            (("0.500",), "."),
+            (("1.234", "1,234", "1.234.567", "12"), ""),
+            (("12.5", "12,5"), ""),
+        ):
+            self.assertEqual(figures.decimal_mark(texts), mark, texts)
+        self.assertEqual(figures.units("12.340", USD, mark="."), 1234)
+        self.assertEqual(figures.units("12.340", USD, mark=","), 1234000)
+        self.assertEqual(figures.units("1,234", GOLD, mark="."), 1_234_000_000)
+        self.assertRaises(BadArgument, figures.units, "12.345", USD, mark=".")
 
     def test_days(self) -> None:
         for written in (
@@ -122,6 +140,12 @@ class TableTests(SynchronousTestCase):
 
     def test_plain(self) -> None:
         self.assertEqual(rows('Date,Description,Amount\n2026-11-05,"Coffee, black",-3.50\n'), [("2026-11-05", -350, "", "Coffee, black")])
+
+    def test_three_decimals(self) -> None:
+        """Where a point stands before cents, 12.340 is not twelve thousand; nor is it tens of thousands where one is refused."""
+        text = "Date,Amount\n2026-11-05,-3.5\n2026-11-06,{}\n"
+        self.assertEqual([units for _, units, *_ in rows(text.format("-12.340"))], [-350, -1234])
+        self.assertIn("row 3: '-12.345' has more decimals", str(self.assertRaises(BadArgument, rows, text.format("-12.345"))))
 
     def test_german(self) -> None:
         """Semicolons, commas, names with umlauts, and lines above the header."""

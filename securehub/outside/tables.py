@@ -66,12 +66,13 @@ def read(text: str, money: Currency, order: str | None) -> list[Row]:
         raise BadArgument("a cell begins with a quote that is never closed")
     lines = [(number, row) for number, row in enumerate(table[place + 1 :], place + 2) if _cell(row, columns, "day")]
     days = figures.days([_cell(row, columns, "day") for _, row in lines], order)
+    mark = figures.decimal_mark(_cell(row, columns, thing) for _, row in lines for thing in ("amount", "out", "in"))
     rows = []
     for day, (number, line) in zip(days, lines, strict=True):
         if _cell(line, columns, "currency").upper() not in ("", money.code):
             continue
         try:
-            units = _units(line, columns, money)
+            units = _units(line, columns, money, mark)
         except BadArgument as refusal:
             raise BadArgument(f"row {number}: {refusal}") from None
         payee, said, id, account = (cleaned(_cell(line, columns, name)) for name in ("payee", "text", "id", "account"))
@@ -172,17 +173,17 @@ def _parses(parse: Callable[..., object], *args: object) -> bool:
     return True
 
 
-def _units(row: list[str], columns: dict[str, int], money: Currency) -> int:
+def _units(row: list[str], columns: dict[str, int], money: Currency, mark: str) -> int:
     """The amount of a row: signed, or beside a word that says which way it went, or in a column for either way."""
     if amount := _cell(row, columns, "amount"):
-        units = figures.units(amount, money)
+        units = figures.units(amount, money, mark=mark)
         # Where the amount has a sign, that is all there is to know.
         went = _plain(_cell(row, columns, "sign")) in {"-", *figures.OUT} or _plain(_cell(row, columns, "type")) in figures.OUT
         return -units if units > 0 and went else units
     out, in_ = _cell(row, columns, "out"), _cell(row, columns, "in")
     if not out and not in_:
         raise BadArgument("it has no amount")
-    return (figures.units(in_, money) if in_ else 0) - (abs(figures.units(out, money)) if out else 0)
+    return (figures.units(in_, money, mark=mark) if in_ else 0) - (abs(figures.units(out, money, mark=mark)) if out else 0)
 
 
 def _which(row: list[str], columns: dict[str, int]) -> int:

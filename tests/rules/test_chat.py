@@ -340,6 +340,12 @@ class Keeping(Talking):
         told = [(channel, event) for channel, event in self.heard() if isinstance(event, Parted)]
         self.assertEqual(told, [(member("bob"), Parted("lobby", "bob", "", act="kick", by="alice"))])
 
+    def test_who_is_not_there(self) -> None:
+        """A member may be in another room; somebody else is nowhere."""
+        for refusal, text, username in ((Conflict, "carol is not in lobby", "carol"), (NotFound, "no member nobody", "nobody")):
+            self.refused(refusal, text, moderation.kick, "lobby", "alice", username, "", 100, at=self.at)
+            self.refused(refusal, text, moderation.appoint, "lobby", "alice", username, True, at=self.at)
+
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""
         self.say("bob", "spam")

@@ -193,6 +193,11 @@ class Pieces(SynchronousTestCase):
         self.assertRaises(AssertionError, key.seal, 1, b"b")
         self.assertRaises(AssertionError, key.seal, 0, b"b")
 
+    def test_as_it_was_sealed(self) -> None:
+        """What an earlier version has sealed is found by the name of its key, and opened."""
+        self.assertEqual(name_of(ONE), "8ab34fd6457c36c0")
+        self.assertEqual(FileKey(ONE, b"salt").open(1, b"VKsQF2aHvWcvnVm53rR0x4I2pqaqtIY=", b"beside"), b"content")
+
     def test_beside(self) -> None:
         """What stands beside it is protected, too."""
         found = FileKey(ONE, b"salt").seal(1, b"content", b"beside")
@@ -223,6 +228,7 @@ class Sources(SynchronousTestCase):
         """What is no key is refused, with where it is said to be; and never quoted, as it may nearly be one."""
         almost = ONE.hex()[1:]
         (self.path / "almost").write_text(almost)
+        (self.path / "mixed").write_text(f"{ONE.hex()} {almost}")
         (self.path / "empty").write_text("")
         (self.path / "binary").write_bytes(bytes(range(256)))
         with mock.patch.dict(os.environ, clear=True):
@@ -231,7 +237,7 @@ class Sources(SynchronousTestCase):
                 "credential:key",
                 "key",
                 "url:key",
-                *(f"file:{self.path}/{n}" for n in ("none", "almost", "empty", "binary")),
+                *(f"file:{self.path}/{n}" for n in ("none", "almost", "mixed", "empty", "binary")),
             ):
                 text = str(self.assertRaises(NoKey, find, source))
                 self.assertIn(source, text)

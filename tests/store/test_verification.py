@@ -32,13 +32,16 @@ def extent(content: bytes) -> bytes:
     return b'"bytes":%d,"sha256":"%b"' % (len(content), sha256(content).hexdigest().encode())
 
 
-def forged(files: dict[str, bytes], name: str, old: bytes, new: bytes, *, restated: bool = True) -> dict[str, bytes]:
+def forged(
+    files: dict[str, bytes], name: str, old: bytes, new: bytes, *, restated: bool = True, begins: bytes = b"0" * 64
+) -> dict[str, bytes]:
     """
     The files with something else in a segment, and with a chain that fits again, as somebody who can write everything would leave it.
 
     @param restated: whether headers state what the segments before them are then.
+    @param begins: the hash on which the first line hangs.
     """
-    head, renamed = b"0" * 64, {}
+    head, renamed = begins, {}
     result = dict(files)
     before = b""
     for each in sorted(name for name in files if name.startswith("journal")):
@@ -270,6 +273,11 @@ class Forging(Files):
         """The forger can do it."""
         files = forged(self.books.files, FIRST, b'"n":1', b'"n":1')
         self.assertEqual(files, self.books.files)
+
+    def test_another_beginning(self) -> None:
+        """A chain that fits, and does not begin as one does."""
+        files = forged(self.books.files, FIRST, b'"n":1', b'"n":1', begins=b"1" * 64)
+        self.assert_broken(files, FIRST, 1, "does not hang")
 
     def test_balance(self) -> None:
         """Money that comes from nowhere."""

@@ -72,10 +72,12 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     """
     Put somebody out of a room. They may come back, unless it is for the invited.
 
+    @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
     found, seat = power.check_over(tx, room, by, username)
     if seat is None:
+        members.fetch(tx, username)
         raise Conflict(f"{username} is not in {room}")
     put_out(tx, found, Parted(room, username, reason, "kick", by), told)
     # An invitation from before, which was not needed to come in, is none to come back.
@@ -185,10 +187,12 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     """
     Let somebody operate a room, or do so no more.
 
+    @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
     _, seat = power.check_over(tx, room, by, username)
     if seat is None:
+        members.fetch(tx, username)
         raise Conflict(f"{username} is not in {room}")
     tx.put(seat_key(room, username), replace(seat, operator=on))
     act = "appoint" if on else "dismiss"
