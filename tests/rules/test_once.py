@@ -13,8 +13,9 @@ from securehub.money import Amount
 from securehub.once import DAY, digest, once, place
 from securehub.refusals import Conflict, KeyReused
 from securehub.reply import MoneyReply, Reply
+from securehub.store.suspicious import SuspiciousStore
 from tests.rules.setting import RECORDS, Rules
-from tests.store.setting import BEGIN, Room, Said
+from tests.store.setting import BEGIN, Room, Said, Setting
 
 
 class Counted(Reply, frozen=True):
@@ -69,7 +70,9 @@ class Keys(Rules):
 
     def setUp(self) -> None:
         super().setUp()
-        self.setting = self.setting.reopened(records=(*RECORDS, Room))
+        # A room of the tests, which has another form than the chat's.
+        others = [each for each in RECORDS if each.collection != Room.collection]
+        self.setting = Setting(SuspiciousStore, records=(*others, Room))
 
     def once(self, key: str, *, user: str = "alice", method: str = "test.count", name: str = "lobby", rule: Any = count) -> Any:
         reply = Counted if rule is count else None
@@ -191,6 +194,12 @@ class Digests(Rules):
         """The same values are the same, and amounts that are worth the same, however they were written."""
         for one, other in (("1.50", "1.5"), ("0001.5", "1.500"), ("10", "10.00"), ("0.10", "0.1"), ("100", "100")):
             self.assertEqual(digest("m", ["bob", Amount.parse(one), ""]), digest("m", ["bob", Amount.parse(other), ""]))
+
+    def test_without_order(self) -> None:
+        """The same things in another order are the same arguments, where order means nothing."""
+        self.assertEqual(digest("m", [frozenset([0, 8])]), digest("m", [frozenset([8, 0])]))
+        self.assertEqual(digest("m", [{"a": 1, "b": 2}]), digest("m", [{"b": 2, "a": 1}]))
+        self.assertNotEqual(digest("m", [(0, 8)]), digest("m", [(8, 0)]))
 
     def test_as_it_is_kept(self) -> None:
         """What an earlier version has kept is still known."""
