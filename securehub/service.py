@@ -186,7 +186,7 @@ def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
     except (BadServices, BadSetting):
         raise
     except Exception as error:
-        path = getattr(sys.modules.get(make.__module__), "__file__", None) or ""
+        path = getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
         raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error, path)})") from error
 
 

@@ -554,6 +554,16 @@ class UnfitTests(SynchronousTestCase):
 
         self.assertEqual(self.refused(Forgetful), "the service one is an IRemembers, and has no forget")
 
+    def test_bounds(self) -> None:
+        """By a setting that nobody brings."""
+
+        class Odd(One):
+            @command("ODD", access=ANYONE, word=arguments.argument(limit="most_letters")(arguments.word))
+            def odd(self, session: object, word: str) -> None:
+                """Odd."""
+
+        self.assertIn("word is bounded by most_letters, and there is no such setting", self.refused(Odd))
+
     def test_replies(self) -> None:
         """One of them would keep everybody from all that rpc.discover says."""
 
