@@ -229,7 +229,7 @@ class Hub:
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
             parts = [made(factory, make, self) for make in parts_of(factory)]
-            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
+            declared = made(factory, partial(_bound, factory.name, parts), self)
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
             refuse_forgetful(factory.name, parts[0])
@@ -260,6 +260,11 @@ class Hub:
             secure=secure,
             operator=operator,
         )
+
+
+def _bound(name: str, parts: Iterable[Any], hub: Hub) -> list[Command]:
+    """The commands of a service, as this hub has them."""
+    return [command.bound(part, name, hub.settings) for part in parts for command in declared_by(part)]
 
 
 def _refuse_untold(command: Command) -> None:

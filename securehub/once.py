@@ -116,5 +116,6 @@ def _canonical(value: Any) -> Any:
     raise NotImplementedError(f"an argument of type {type(value)} cannot be compared")
 
 
-_encode = msgspec.msgpack.Encoder(enc_hook=_canonical).encode
+# What has no order is written in one: a set goes another way round after a restart, and a dictionary as its names were given.
+_encode = msgspec.msgpack.Encoder(enc_hook=_canonical, order="deterministic").encode
 _encode_json = msgspec.json.Encoder().encode
