@@ -78,7 +78,7 @@ def once(tx: Transaction, key: Key, rule: Callable[..., Any], /, *args: Any, **k
 async def forget_all(store: Any, others_first: Callable[[], Awaitable[None]], user: str) -> None:
     """
     Forget what all requests of a user were answered. There is no order to find them by, so all that is kept is looked through (decision
-    112).
+    114).
 
     @param store: the hub's.
     @param others_first: waits until everybody else has had a turn.
