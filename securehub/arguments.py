@@ -22,6 +22,9 @@ _WHOLE = re.compile(r"[0-9]{1,15}")
 # The category Zs, without the space of ASCII.
 _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""What a role can be called."""
+
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
@@ -155,6 +158,14 @@ def password(word: str) -> str:
 def token(word: str) -> str:
     """a resume token, as a login answers it"""
     return word
+
+
+def role(word: str) -> str:
+    """a role: treasurer, seller, agent, moderator, admin, or one that a service declares"""
+    role = word.lower()
+    if not word.isascii() or not ROLE.fullmatch(role):
+        raise BadArgument(f"{shown(word)} is not the name of a role")
+    return role
 
 
 def word(word: str) -> str:

@@ -27,6 +27,10 @@ class Clock:
         self._last = now
         return now
 
+    def wall(self) -> datetime:
+        """The time as it is, which may go back: for what others say by clocks of their own, such as one-time codes and certificates."""
+        return self._source()
+
     def behind(self) -> timedelta:
         """How far the time in UTC is behind what is told; so long that stands still."""
         return max(self._last - self._source(), timedelta())

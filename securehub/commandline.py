@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from securehub import __version__, servicetool, storetool
+from securehub import __version__, program, servicetool, storetool
 from securehub.imports import tool
 
 
@@ -19,9 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     @return: the exit status.
     """
-    given = _parser().parse_args(arguments)
-    status: int = given.run(given)
-    return status
+
+    def call() -> int:
+        given = _parser().parse_args(arguments)
+        status: int = given.run(given)
+        return status
+
+    return program.run("securehub", call)
 
 
 def _parser() -> ArgumentParser:

@@ -134,7 +134,11 @@ class Currencies(dict[str, Currency]):
 
         @raise ValueError: the text is not of that form, or lacks the default.
         """
-        currencies = cls((currency.code, currency) for currency in map(_currency, text.split()))
+        currencies = cls()
+        for currency in map(_currency, text.split()):
+            if currency.code in currencies:
+                raise ValueError(f"{currency.code} is there twice")
+            currencies[currency.code] = currency
         if default not in currencies:
             raise ValueError(f"the hub's currency {default!r} is not among {text!r}")
         currencies.default = currencies[default]
@@ -175,8 +179,11 @@ def amounts(text: str) -> dict[str, Amount]:
     found = {}
     for word in text.split():
         code, _, amount = word.partition(":")
+        code = code.upper()
+        if code in found:
+            raise ValueError(f"{code} is there twice")
         try:
-            found[code.upper()] = Amount.parse(amount)
+            found[code] = Amount.parse(amount)
         except BadArgument as refusal:
             raise ValueError(f"expected currencies with amounts, such as USD:50 HOURS:2: {refusal}") from None
     return found

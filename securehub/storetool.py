@@ -7,6 +7,7 @@ has them done, in a process beside it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -39,6 +40,9 @@ _ASK = "while it runs, ask it at its admin door: admin.verify, admin.backup, adm
 
 WELL, BAD, CANNOT = 0, 1, 2
 
+_STREAM = "-"
+"""In place of a file: the standard output, or input."""
+
 
 class Tool:
     """
@@ -50,10 +54,10 @@ class Tool:
     def __init__(self, given: Namespace) -> None:
         self._given = given
         file = Path(given.config) if given.config else None
-        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key})
+        self._factories = service.find()
+        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
         self._state: Path = self._settings["state"]
         self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
-        self._factories = service.find()
         self._records = service.records_of(self._factories, Hub.core_records)
         self._invariants = list(chain.from_iterable(getattr(factory, "invariants", ()) for factory in self._factories))
         self.found: dict[str, Any] = {}
@@ -83,18 +87,23 @@ class Tool:
     def export(self) -> None:
         with self._directory() as directory:
             pieces = transport.export(directory, self._records)
-            if self._given.file is None:
-                for piece in pieces:
-                    sys.stdout.buffer.write(piece)
+            path = Path(self._given.file)
+            if self._given.file == _STREAM:
+                sys.stdout.buffer.writelines(pieces)
                 return
-            path = Path(self._given.file).absolute()
+            if path.exists() and not path.is_file():
+                # A pipe, say, or /dev/stdout, which a file must not take the place of.
+                with path.open("wb") as stream:
+                    stream.writelines(pieces)
+                return
+            path = path.resolve()
             RealDirectory(path.parent).write(path.name, pieces)
         self.found = {"file": str(path), "bytes": path.stat().st_size}
 
     def import_(self) -> None:
         path = Path(self._given.file)
         with self._directory(make=True) as directory:
-            lines = RealDirectory(path.absolute().parent).lines(path.name)
+            lines = sys.stdin.buffer if self._given.file == _STREAM else RealDirectory(path.absolute().parent).lines(path.name)
             head = transport.take_in(lines, path.name, directory, self._records, self._invariants)
         self.found = {"state": str(self._state), "commits": head.number, "head": head.hash}
 
@@ -134,7 +143,12 @@ class Tool:
         if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
             yield directory
             return
-        directory.hold()
+        try:
+            directory.hold()
+        except OSError as fault:
+            # Where nothing can be written nobody writes: whoever only looks need not keep others out.
+            if fault.errno != errno.EROFS or make:
+                raise
         try:
             yield directory
         finally:
@@ -157,12 +171,16 @@ def run(given: Namespace) -> int:
         return _end(given, {"refused": f"{refusal}; {_ASK}"}, CANNOT)
     except (CannotStart, NoKey, backups.CannotRestore, config.BadSetting, service.BadServices) as refusal:
         return _end(given, {"refused": str(refusal)}, CANNOT)
+    except BrokenPipeError:
+        raise  # Nobody reads what is printed.
     except OSError as fault:
         return _end(given, {"refused": f"{fault.filename or 'the disk'}: {fault.strerror or fault}"}, CANNOT)
     return _end(given, tool.found, WELL if tool.found.get("passed", True) else BAD)
 
 
 def _end(given: Namespace, found: dict[str, Any], status: int) -> int:
+    # A path may have bytes that are no text.
+    found = {name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value for name, value in found.items()}
     if given.json:
         print(msgspec.json.encode({**found, "status": status}).decode())
     elif status != WELL and "passed" not in found:
@@ -213,8 +231,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     made["backup"].add_argument("--kept", metavar="N", type=_whole, default=0, help="remove all but the newest N")
     made["keys"].add_argument("--archive-days", metavar="N", type=_whole, help="in place of the setting archive_days")
     made["restore"].add_argument("file", metavar="BACKUP", help="the directory of the backup")
-    made["export"].add_argument("file", metavar="FILE", nargs="?", help="the file to write; the standard output if none is given")
-    made["import"].add_argument("file", metavar="FILE", help="the file that export wrote")
+    made["export"].add_argument(
+        "file", metavar="FILE", nargs="?", default=_STREAM, help="the file to write; - or none for the standard output"
+    )
+    made["import"].add_argument("file", metavar="FILE", help="the file that export wrote; - for the standard input")
     made["upgrade"].add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
 

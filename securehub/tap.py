@@ -25,9 +25,9 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, service
+from securehub import config, hashing, program, service
 from securehub.clock import Clock
-from securehub.daemon import logs, signals, systemd
+from securehub.daemon import collector, logs, signals, systemd
 from securehub.daemon.beside import Processes
 from securehub.daemon.operations import Operations, Reread
 from securehub.daemon.vitals import memory_bytes
@@ -78,10 +78,13 @@ class Options(BaseOptions):
     ]
 
     def postOptions(self) -> None:
+        program.open_standard_streams()
         try:
             self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
+        except service.BadServices as error:
+            raise SystemExit(f"SecureHub cannot start: {error}") from None
         parent: Any = self.parent
         if parent.get("nodaemon") and parent["pidfile"] == PID_FILE:
             parent["pidfile"] = ""
@@ -91,9 +94,11 @@ class Options(BaseOptions):
         The settings, as they stand now.
 
         @raise BadSetting: a setting is unknown or malformed.
+        @raise BadServices: those that are installed do not fit together.
         """
         file = Path(self["config"]).absolute() if self["config"] else None
-        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")})
+        own = service.settings_of(service.find())
+        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")}, own)
 
 
 def makeService(options: Options) -> HubService:
@@ -108,7 +113,10 @@ def makeService(options: Options) -> HubService:
         factories = service.find(options.settings["services"])
     except service.BadServices as error:
         raise SystemExit(f"SecureHub cannot start: {error}") from None
-    writer = logs.install(options.parent, options.settings["log_format"])
+    try:
+        writer = logs.install(options.parent, options.settings["log_format"])
+    except OSError as error:
+        raise SystemExit(f"SecureHub cannot start: the log file cannot be opened: {logs.escape(str(error))}") from None
     return HubService(options.settings, factories, read_settings=options.read, writer=writer)
 
 
@@ -134,6 +142,7 @@ class HubService(Service):
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
+        self._live = config.LIVE | {setting.name for setting in service.settings_of(factories) if setting.live}
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
@@ -185,7 +194,7 @@ class HubService(Service):
         """
         try:
             settings = self._read_settings()
-            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in self._live})
             use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
@@ -213,7 +222,7 @@ class HubService(Service):
         self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
-        self._certificates = Certificates(dict(settings), self._directory, clock.now)
+        self._certificates = Certificates(dict(settings), self._directory, clock.wall)
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()
         self._hub = Hub(
@@ -236,7 +245,8 @@ class HubService(Service):
             beside=Processes(reactor, settings),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
-        self._hub.open()
+        with collector.loading():
+            self._hub.open()
         self._open_admin_door()
         self._open_ports()
 
@@ -263,8 +273,11 @@ class HubService(Service):
         self._systemd.ready("Running")
 
     def _rotate(self) -> None:
-        if self._writer is not None:
-            self._writer.rotate()
+        try:
+            if self._writer is not None:
+                self._writer.rotate()
+        except OSError as error:
+            _log.error("The log cannot be put aside: {error}; the old file is written on.", error=str(error))
 
     def _use_settings(self, settings: dict[str, Any]) -> tuple[list[str], list[str]]:
         """
@@ -273,9 +286,9 @@ class HubService(Service):
         @return: the names of those that have, and of those that have but must not.
         """
         changed = sorted(name for name, value in settings.items() if value != self._settings[name])
-        live = [name for name in changed if name in config.LIVE]
+        live = [name for name in changed if name in self._live]
         self._settings.update({name: settings[name] for name in live})
-        return live, [name for name in changed if name not in config.LIVE]
+        return live, [name for name in changed if name not in self._live]
 
     def _open_admin_door(self) -> None:
         path = self._settings["state"] / "admin.sock"

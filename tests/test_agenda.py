@@ -39,6 +39,12 @@ def again(tx: Any, what: str, *, at: datetime) -> None:
     remind(tx, "again", what, at)
 
 
+def minutely(tx: Any, what: str, *, at: datetime) -> None:
+    """A step that comes every minute, by the number of the minute."""
+    note(tx, "minutely", at=at)
+    remind(tx, "minutely", str(int(what) + 1), BEGIN + timedelta(minutes=int(what) + 1))
+
+
 class AgendaTests(SynchronousTestCase):
     """An agenda, on a store that distrusts its rules."""
 
@@ -53,6 +59,7 @@ class AgendaTests(SynchronousTestCase):
         if knows:
             self.agenda.add("note", self.note)
         self.agenda.add("again", again)
+        self.agenda.add("minutely", minutely)
         self.chores.start()
         self.elapse(0)
 
@@ -165,6 +172,13 @@ class AgendaTests(SynchronousTestCase):
         self.assertEqual(self.done()["x"], 1)
         self.elapse(LOOK_SECONDS)
         self.assertEqual(self.done()["x"], 2)
+
+    def test_what_comes_again_and_again(self) -> None:
+        """What should have come many times by now is made up at once, in turns."""
+        self.remind("1", 60, "minutely")
+        self.chores.stop()
+        self.begin(self.setting.reopened(after=30 * 60 + 30))
+        self.assertEqual((self.done(), self.left()), ({"minutely": 30}, 1))
 
     def test_nobodys_duty(self) -> None:
         """What belongs to a service that is not there waits for it, and holds nobody up."""

@@ -4,6 +4,8 @@ What is done without being asked.
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,6 +58,20 @@ class ChoreTests(SynchronousTestCase):
             self.time.advance(10)
         self.assertEqual(self.done, [10.0, 20.0, 30.0])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_faults_of_a_partial(self) -> None:
+        """What has no name of its own fails and runs again like any other."""
+        self.chores.every(10, partial(self.chore))
+        self.chores.start()
+        self.fault = ZeroDivisionError()
+        self.time.pump([10.0] * 3)
+        self.assertEqual(self.done, [10.0, 20.0, 30.0])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    def test_never(self) -> None:
+        """What is to run all the time would keep everybody else from it."""
+        for seconds in (0, -1):
+            self.assertRaises(AssertionError, self.chores.every, seconds, self.chore)
 
     def test_one_of_many_fails(self) -> None:
         """A fault with one is logged, and the others are done; when the disk takes nothing, nobody tries the rest."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.world import World
+from tests.authenticator import code, identity
+from tests.world import PASSWORD, World
 
 
 class SetBackTests(SynchronousTestCase):
@@ -35,3 +36,20 @@ class SetBackTests(SynchronousTestCase):
         """Nor is it worth a word that a clock was put right by seconds."""
         for skew in (0, 100, 60):
             self.assertEqual(self.said(skew), [])
+
+    def test_what_others_say_by_their_clocks(self) -> None:
+        """While times stand still, the codes of a phone and client certificates are good all the same."""
+        laptop = identity("laptop", self.world.now())
+        alice = self.world.connect(certificate=laptop)
+        alice.ask(f"LOGIN alice {PASSWORD}")
+        secret = alice.call("auth.otp_setup")["result"]["secret"]
+        alice.call("auth.otp_confirm", code=code(secret, self.world.now()))
+        self.world.skew = 3 * 365 * 24 * 60 * 60
+        self.world.member("bob")
+        self.world.skew = 60
+        phone = self.world.connect()
+        self.assertIn("result", phone.call("auth.login", username="alice", password=PASSWORD, otp=code(secret, self.world.now())))
+        self.assertIn("result", alice.call("auth.cert_add"))
+        self.world.skew = 120
+        back = self.world.connect(certificate=laptop)
+        self.assertIn("result", back.call("auth.login", username="alice", otp=code(secret, self.world.now())))

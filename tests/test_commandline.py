@@ -4,14 +4,21 @@ The C{securehub} command: what it prints, and how it ends.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import commandline
+from securehub import commandline, program
 from securehub.store.disk import RealDisk
 from tests.store.books import Books, put
 from tests.tools import called
@@ -83,6 +90,15 @@ class Commands(SynchronousTestCase):
             self.assertRaises(SystemExit, self.run_tool, "keys", "--archive-days", wrong)
         self.assertTrue(made.is_dir())
 
+    def test_a_path_that_is_no_text(self) -> None:
+        """It is told as well as it can be, in both forms."""
+        place = self.other.with_name("caf\udce9")
+        self.assertIn("/caf\\udce9/backup-", str(self.found("backup", "--backups", str(place))["backup"]))
+        status, output, _ = self.run_tool("restore", str(place), "--json", state=self.other)
+        self.assertEqual((status, "/caf\\udce9" in json.loads(output)["bad"]), (1, True))
+        self.run_tool("drill", "--backups", str(place))
+        self.assertEqual((place / "drill.json").stat().st_mode & 0o777, 0o600)
+
     def test_restore_until(self) -> None:
         """To a commit that the backup has, and no other: what is restored is never less than was asked for."""
         backup = str(self.found("backup")["backup"])
@@ -110,6 +126,21 @@ class Commands(SynchronousTestCase):
         with mock.patch("sys.stdout", output):
             self.assertEqual(commandline.main(["store", "export", "--state", str(self.state)]), 0)
         self.assertEqual(output.buffer.getvalue(), Path(file).read_bytes())
+
+    def test_export_no_file(self) -> None:
+        """What is there and is no file is written to, /dev/stdout, say, and a link stays; an import reads what comes by a pipe."""
+        pipe, link, file = (self.state.with_name(name) for name in ("pipe", "link", "file"))
+        os.mkfifo(pipe)
+        link.symlink_to(file)
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reading)
+        self.assertEqual(self.found("export", str(pipe)), {"status": 0})
+        content = os.read(reading, 1 << 16)
+        self.assertEqual(self.found("export", str(link))["file"], str(file))
+        self.assertTrue(pipe.is_fifo() and link.is_symlink())
+        self.assertEqual(file.read_bytes(), content)
+        with mock.patch("sys.stdin", mock.Mock(buffer=io.BytesIO(content))):
+            self.assertEqual(self.found("import", "-", state=self.other)["commits"], 9)
 
     def test_upgrade(self) -> None:
         self.assertEqual(self.found("upgrade", "--dry-run"), {"formats": {"1": 1}, "older": {}, "commits": 0, "done": False, "status": 0})
@@ -140,6 +171,27 @@ class Commands(SynchronousTestCase):
         for tool in ("verify", "backup", "head"):
             self.assertEqual(self.found(tool, "--until", "9")["commits"], 9)
 
+    def test_nothing_can_be_written(self) -> None:
+        """What only looks does so on a file system that takes no writes: the damaged one of a machine that is being rescued, say."""
+        backup = str(self.found("backup")["backup"])
+        lock = self.state / "lock"
+        lock.unlink()
+        takes_none = OSError(errno.EROFS, "Read-only file system")
+        open_ = os.open
+
+        def open_to_read(path: Any, flags: int, *mode: int) -> int:
+            if flags & (os.O_WRONLY | os.O_RDWR) and str(path).startswith(str(self.state)):
+                raise takes_none
+            return open_(path, flags, *mode)
+
+        with mock.patch("os.open", open_to_read):
+            for tool in (["verify"], ["head"], ["backup", "--backups", str(self.other)], ["upgrade", "--dry-run"], ["drill"]):
+                self.assertEqual(self.found(*tool)["status"], 0)
+            self.assertIn("head", str(self.found("backup", "--backups", f"{self.other}2")))
+            self.assertEqual(self.run_tool("export", str(self.other / "export"))[0], 0)
+            self.assertEqual(self.run_tool("restore", backup)[0], 2)
+        self.assertFalse(lock.exists())
+
     def test_cannot(self) -> None:
         """What is not there, or cannot be read, is told in a line; nothing is made of a directory that is only looked at."""
         for arguments in (["verify"], ["export"], ["head"]):
@@ -148,3 +200,31 @@ class Commands(SynchronousTestCase):
             self.assertFalse(self.other.exists())
         self.assertEqual(self.run_tool("import", str(self.state / "none"), state=self.other)[0], 2)
         self.assertEqual(self.run_tool("verify", "--key", "env:NO_SUCH_VARIABLE")[0], 2)
+
+
+class Streams(SynchronousTestCase):
+    """How our programs end where nobody reads what they print, and where the shell has closed their standard streams."""
+
+    def status(self, output: object, main: Callable[[], int] = lambda: 0) -> tuple[int, str]:
+        complaints = io.StringIO()
+        with mock.patch("sys.stdout", output), contextlib.redirect_stderr(complaints):
+            return program.run("securehub", main), complaints.getvalue()
+
+    def test_ends(self) -> None:
+        """A reader that has enough is no fault; a disk that is full is; what is printed late is noticed, too."""
+        for fault, expected in (
+            (BrokenPipeError(errno.EPIPE, "Broken pipe"), (141, "")),
+            (OSError(errno.ENOSPC, "full"), (2, "securehub: what there is to say cannot be written: full\n")),
+        ):
+            self.assertEqual(self.status(mock.Mock(**{"flush.side_effect": fault})), expected)
+            self.assertEqual(self.status(io.StringIO(), mock.Mock(side_effect=fault)), expected)
+        self.assertEqual(self.status(io.StringIO(), mock.Mock(side_effect=KeyboardInterrupt)), (130, ""))
+        self.assertEqual(self.status(io.StringIO(), lambda: 1), (1, ""))
+
+    def test_closed(self) -> None:
+        """What is closed is replaced, so that nothing else gets its number."""
+        script = "import os, sys; from securehub import program; program.open_standard_streams(); print(1); print(2, file=sys.stderr)"
+        script += "; sys.exit(0 if os.pipe()[0] > 2 and not sys.stdin.read() else 3)"
+        closing = 'exec "$0" -c "$1" <&- >&- 2>&-'
+        done = subprocess.run(["sh", "-c", closing, sys.executable, script], env={"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60)
+        self.assertEqual(done.returncode, 0)

@@ -80,6 +80,15 @@ class ConfigTests(SynchronousTestCase):
         told = str(self.assertRaises(BadSetting, config.settings, self.file("[hub]\nport = 1\n"), {"port": "abc"}))
         self.assertTrue(told.startswith("port = abc: "), told)
 
+    def test_where_of_two(self) -> None:
+        """Of two that do not fit, the one that is in the file."""
+        told = str(self.assertRaises(BadSetting, config.settings, self.file("[money]\ncurrencies = EUR:2\n")))
+        self.assertIn(": currencies = EUR:2: ", told)
+
+    def test_a_mark_in_front(self) -> None:
+        """As some editors leave it."""
+        self.assertEqual(config.settings(self.file("\ufeff[hub]\nport = 6000\n"))["port"], 6000)
+
     def test_a_percent_sign_is_one(self) -> None:
         self.assertEqual(config.settings(self.file("[hub]\nstate = /a%b\n"))["state"], Path("/a%b"))
 
@@ -99,16 +108,17 @@ class ConfigTests(SynchronousTestCase):
     def test_bad_settings(self) -> None:
         """The text names the setting."""
         bad = {
-            "interface": [""],
+            "interface": ["", "a b", "h\u00fcb..x", "[::1]"],
             "port": ["-1", "65536", "x", "", "1.5"],
             "bank": ["99", "9999", "x99", "٩٩٩"],
             "currency": ["XXX"],
-            "currencies": ["", "USD", "USD:9"],
+            "currencies": ["", "USD", "USD:9", "USD:2 USD:3", "USD:2 USD:2"],
+            "agent_act": ["USD:5 usd:6"],
             "line_bytes": ["1023"],
             "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
             "connections": ["0"],
-            "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example"],
-            "state": ["~nobody-of-this-name/securehub"],
+            "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example", "fe80::1%eth0"],
+            "state": ["a\0b", "~nobody-of-this-name/securehub"],
             "backups": ["~nobody-of-this-name/backups"],
             "certificate": ["/somewhere/certificate.pem", "~nobody-of-this-name/certificate.pem"],
             "key": ["/somewhere/key.pem"],

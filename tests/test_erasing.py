@@ -156,6 +156,23 @@ class Much(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.left(), 1)
 
+    def test_a_fault_with_a_service(self) -> None:
+        """The others, those behind it among them, forget all the same; it is asked again within the hour, until it has forgotten, too."""
+        budget = self.world.hub.services["budget"]
+        forget = budget.forget
+
+        def faulty(tx: Any, username: str, after: str) -> Any:
+            raise ZeroDivisionError
+
+        self.patch(budget, "forget", faulty)
+        self.assertTrue(self.operator.ask("admin.erase alice")[-1].startswith("OK alice is erased."))
+        self.assertEqual((self.memos(), self.left(), len(self.flushLoggedErrors(ZeroDivisionError))), ([], 1, 1))
+        self.world.elapse(3600)
+        self.assertEqual((self.left(), len(self.flushLoggedErrors(ZeroDivisionError))), (1, 1))
+        self.patch(budget, "forget", forget)
+        self.world.elapse(3600)
+        self.assertEqual(self.left(), 0)
+
     def test_who_asked_is_gone(self) -> None:
         """It is done all the same."""
         self.world.disk_waits = True

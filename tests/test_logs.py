@@ -4,12 +4,14 @@ The log: its two forms, and what may not be in it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import unicodedata
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -235,6 +237,31 @@ class InstallTests(SynchronousTestCase):
         writer(event(text="two"))
         self.assertIn("one", (self.directory / "hub.log.1").read_text())
         self.assertNotIn("one", path.read_text())
+
+    def test_rotate_often(self) -> None:
+        """Older files are counted on; a name that only looks like one of them is not in the way."""
+        path = self.directory / "hub.log"
+        writer = LogWriter(LogFile.fromFullPath(str(path), rotateLength=None), as_text)
+        (self.directory / "hub.log.2026.11.21").touch()
+        for text in ("one", "two", "three"):
+            writer(event(text=text))
+            writer.rotate()
+        self.assertEqual([(self.directory / f"hub.log.{n}").read_text().split()[-1] for n in (1, 2, 3)], ["three", "two", "one"])
+        self.assertEqual(path.read_text(), "")
+
+    def test_rotate_where_nothing_may_be_made(self) -> None:
+        """The old file is written on, and the next try can still do it."""
+        path = self.directory / "hub.log"
+        writer = LogWriter(LogFile.fromFullPath(str(path), rotateLength=None), as_text)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for failing in (mock.patch("os.rename", side_effect=full), mock.patch("builtins.open", side_effect=full)):
+            with failing:
+                self.assertRaises(OSError, writer.rotate)
+            writer(event(text="one"))
+        writer.rotate()
+        writer(event(text="two"))
+        self.assertEqual(path.read_text().split()[-1], "two")
+        self.assertEqual((self.directory / "hub.log.1").read_text().count("one"), 2)
 
     def test_standard_output(self) -> None:
         """It has no name, so there is nothing to reopen or rotate."""

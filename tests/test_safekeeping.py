@@ -8,6 +8,7 @@ import errno
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 from msgspec.structs import replace
@@ -50,6 +51,17 @@ class ProcessesTests(SynchronousTestCase):
         said = self.successResultOf(processes.run("backup", "--until", "1"))
         self.assertEqual(said, {"refused": "no process can be begun: Resource temporarily unavailable", "status": 2})
         processes.stop()
+
+    def test_no_disk_for_backups(self) -> None:
+        """One that cannot be read is as one without backups; so a hub starts without."""
+        file = Path(self.mktemp())
+        file.touch()
+        last = Processes(Exhausted(), config.settings(None, {"state": self.mktemp(), "backups": str(file)})).last()
+        self.assertEqual((last.backup, last.drill), (None, None))
+        processes = Processes(Exhausted(), config.settings(None, {"state": self.mktemp()}))
+        with mock.patch("os.stat", side_effect=PermissionError), mock.patch("io.open", side_effect=PermissionError):
+            last = processes.last()
+        self.assertEqual((last.backup, last.drill), (None, None))
 
     def test_no_child_can_be_begun(self) -> None:
         """Nor is that, of the child that folds."""
@@ -214,6 +226,29 @@ class Safekeeping(SynchronousTestCase):
         for _ in range(50 * 6):
             self.world.elapse(600)
         self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
+
+    def test_a_clock_that_was_wrong(self) -> None:
+        """While times stand still far ahead of the clock, backups are made as often as otherwise: more would let those from before go."""
+        self.start(backup_hours=24)
+        self.world.skew = 365 * 24 * HOUR
+        self.world.member("alice")
+        self.world.skew = 0
+        for _ in range(2 * 24 * 6):
+            self.world.elapse(600)
+        self.assertEqual(len(self.world.beside.asked), 4)
+        self.assertEqual(self.troubles(), "")
+        self.assertIn("backup 24 h ago", self.call("admin.health")["line"])
+
+    def test_a_backup_from_ahead(self) -> None:
+        """What was made while the clock was far ahead is no reason to make none when it is right."""
+        self.start(backup_hours=24)
+        self.world.skew = 365 * 24 * HOUR
+        self.world.elapse(600)
+        self.world.skew = 0
+        self.assertEqual(self.troubles(), "a backup is overdue")
+        self.world.elapse(600)
+        self.assertEqual([tool for tool, *_ in self.world.beside.asked], ["backup", "drill"] * 2)
+        self.assertEqual(self.troubles(), "")
 
     def test_damage_by_itself(self) -> None:
         """A backup that cannot be made as something is damaged is in the log, and tried again."""

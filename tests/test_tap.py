@@ -8,6 +8,8 @@ from twisted.application.twist._options import TwistOptions
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.tap import makeService
+
 
 class OptionsTests(SynchronousTestCase):
     """What ours ask of those of C{twistd}, and of C{twist}."""
@@ -28,6 +30,13 @@ class OptionsTests(SynchronousTestCase):
         """Who asks for one has it, and so has who starts a hub in the background."""
         self.assertTrue(self.pid_file("-n", "--pidfile=mine.pid").endswith("/mine.pid"))
         self.assertTrue(self.pid_file().endswith("/twistd.pid"))
+
+    def test_no_log(self) -> None:
+        """A log file that cannot be opened is told as whatever else keeps a hub from starting."""
+        options = ServerOptions()
+        options.parseOptions(["-n", "--logfile", f"{self.mktemp()}/hub.log", "securehub", "--state", self.mktemp()])
+        told = str(self.assertRaises(SystemExit, makeService, options.subOptions))
+        self.assertIn("SecureHub cannot start: the log file cannot be opened: [Errno 2]", told)
 
     def test_twist(self) -> None:
         """It has none."""

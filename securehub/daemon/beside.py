@@ -93,11 +93,11 @@ class Processes:
 
     def last(self) -> Last:
         """See L{Beside.last}."""
-        found = backup.backups(self._backups)
-        try:
+        newest = None
+        # A disk for backups that is away or damaged does not keep a hub from starting.
+        with suppress(Broken, OSError):
+            found = backup.backups(self._backups)
             newest = backup.read_list(found[-1]) if found else None
-        except (Broken, OSError):
-            newest = None
         return Last(newest, drill.last(self._backups))
 
     def keys(self) -> keys.Keys:

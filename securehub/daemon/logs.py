@@ -9,11 +9,13 @@ it: the kinds of exceptions, and the places in the code.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from traceback import TracebackException, format_list
 from typing import Any
 
@@ -90,9 +92,22 @@ class LogWriter:
         self._file.flush()
 
     def rotate(self) -> None:
-        """Put the file aside and begin a new one, as twistd does when it gets SIGUSR1."""
-        if isinstance(self._file, LogFile):
-            self._file.rotate()
+        """
+        Put the file aside and begin a new one, as twistd does when it gets SIGUSR1.
+
+        @raise OSError: it failed; the old file is written on, which LogFile's own C{rotate} would have closed.
+        """
+        if not isinstance(self._file, LogFile):
+            return
+        path = self._file.path
+        if os.path.exists(path):
+            free = next(number for number in count(1) if not os.path.lexists(f"{path}.{number}"))
+            for number in range(free, 1, -1):
+                os.rename(f"{path}.{number - 1}", f"{path}.{number}")
+            os.rename(path, f"{path}.1")
+        reopen = self.prepare_reopen()
+        assert reopen is not None
+        reopen()
 
     def prepare_reopen(self) -> Callable[[], None] | None:
         """

@@ -4,9 +4,9 @@ Drills: a backup that nobody has ever opened is a hope. A drill opens the newest
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import msgspec
 
 from securehub.store.backup import backups, check_files
 from securehub.store.chain import Broken
-from securehub.store.files import TEMPORARY, RealDirectory
+from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey
-from securehub.store.records import Record
+from securehub.store.records import Record, forms
 from securehub.store.recovery import CannotStart, Collections, recover
 from securehub.store.verification import Invariant, verify
 
@@ -63,15 +63,17 @@ def drill(
         except (Broken, CannotStart, NoKey) as fault:
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
-    _note(target, result)
+    # What came of it is told, also where it cannot be noted: backups may be looked at where nobody may write.
+    with suppress(OSError):
+        _note(target, result)
     return result
 
 
 def last(target: Path) -> Drill | None:
-    """What came of the last drill on the backups of a directory; None if there was none."""
+    """What came of the last drill on the backups of a directory; None if there was none, or nobody can tell."""
     try:
         return msgspec.json.decode((target / RESULT).read_bytes(), type=Drill)
-    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
@@ -79,8 +81,7 @@ def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Itera
     backup = check_files(path)
     directory = RealDirectory(path, keys)
     begun = time.monotonic()
-    forms = {cls.collection: cls.version for cls in records}
-    state = recover(directory, Collections, forms)
+    state = recover(directory, Collections, forms(records))
     seconds = time.monotonic() - begun
     if (state.number, state.head.decode()) != (backup.number, backup.head):
         raise Broken(path.name, 0, f"it opens at commit {state.number}, and was made at {backup.number}")
@@ -90,7 +91,4 @@ def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Itera
 
 
 def _note(target: Path, result: Drill) -> None:
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = target / (RESULT + TEMPORARY)
-    temporary.write_bytes(msgspec.json.encode(result) + b"\n")
-    os.replace(temporary, target / RESULT)
+    RealDirectory(target).write(RESULT, [msgspec.json.encode(result) + b"\n"])

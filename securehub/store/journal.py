@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -29,7 +29,7 @@ from securehub.store import line as lines
 from securehub.store.collection import Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
-from securehub.store.records import Record, decoder, encoder, parents
+from securehub.store.records import Record, decoder, encoder, forms, parents
 from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
@@ -52,6 +52,10 @@ UNTIDY = 1_024
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
+
+
+SET_FORWARD = timedelta(hours=1)
+"""So far ahead of the time that has passed, the clock was set, or the machine has slept."""
 
 
 class Position:
@@ -148,13 +152,14 @@ class JournalStore:
         self._gate = gate
         self._announcer = announcer
         self._records = list(records)
-        self._forms = {cls.collection: cls.version for cls in self._records}
+        self._forms = forms(self._records)
         self._places: Places = {}
         self._reading = ReadTransaction(self._places)
         self._collections = Collections()
         self._expiring: list[ExpiringCollection] = []
         self._untidy = 0
         self._next_expiry = datetime.fromtimestamp(0, UTC)
+        self._expired = (self._next_expiry, 0.0)
         self._drawn: dict[str, int] = {}
         self._segment_bytes = segment_bytes
         self.writer = Writer(directory, Recovered(Collections()), {}, segment_bytes)
@@ -183,6 +188,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
+        self._expired = self._clock.now(), self._reactor.seconds()
         self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
         try:
@@ -318,7 +324,7 @@ class JournalStore:
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
-            self._next_expiry = expire_all(self._expiring, at)
+            self._next_expiry = self._expire(at)
         batch = self._gathering or self._gather(at)
         number = self._number + 1
         batch.size += batch.group.add(tx.changes(), tx.drawn, number, at)
@@ -330,6 +336,16 @@ class JournalStore:
             self._drawn.update(tx.drawn)
         if prepared:
             self._announcer.deliver(prepared)
+
+    def _expire(self, at: datetime) -> datetime:
+        """
+        Let go what has lived long enough. How much time has passed says the other clock, too: one that is set forward makes nothing old.
+
+        @return: when this has to be called again.
+        """
+        (last, seconds), self._expired = self._expired, (at, self._reactor.seconds())
+        ahead = at - last - timedelta(seconds=self._expired[1] - seconds)
+        return expire_all(self._expiring, at, set_forward=ahead > SET_FORWARD)
 
     def _gather(self, at: datetime) -> _Batch:
         self._gathering = batch = _Batch(at, self._synced, self._number)

@@ -74,7 +74,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     @ivar format: the version of this format.
     @ivar after: the number of the commit before the first of this segment. What an earlier segment holds beyond it is dead: it was never
         acknowledged.
-    @ivar forms: collections and the versions of their records' forms, as the daemon that wrote it knew them.
+    @ivar forms: collections and their records' forms (L{securehub.store.records.forms}), as the daemon that wrote it knew them.
     @ivar snapshot: the digest of the snapshot from which the daemon started, if from one.
     @ivar key: the name of the key under which the commits are sealed, if they are.
     @ivar salt: from which the file's own key is made, together with that.

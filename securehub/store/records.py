@@ -8,7 +8,8 @@ default, so that older records still load; any other change raises the version a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -40,10 +41,51 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         return ()
 
 
+@cache
+def refuse_unfit(cls: type[Record]) -> None:
+    """
+    A class whose records could not be kept is found before any is.
+
+    @raise TypeError: saying what is wrong with it.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Record)):
+        raise TypeError("it is no class of records")
+    if not isinstance(getattr(cls, "collection", None), str):
+        raise TypeError("it has no collection")
+    missing = [older for older in range(1, cls.version) if older not in cls.upgrades]
+    if missing:
+        raise TypeError(f"it is version {cls.version}, and has no upgrade from version {missing[0]}")
+    if "v" in cls.__struct_encode_fields__:
+        raise TypeError("it has a field v, which is where the version stands")
+    try:
+        decoder(cls)
+    except NameError as error:
+        raise TypeError(str(error)) from None
+
+
 def number_key(number: int) -> str:
     """Under which key a record is kept that has a number of up to 15 digits: such keys are in the order of the numbers."""
     return f"{number:015d}"
 
+
+def forms(records: Iterable[type[Record]]) -> dict[str, int]:
+    """
+    What files say of the forms of records, by collection: a number that grows with the version, and with each field that is added.
+
+    A record with a field that it does not know cannot be read by an older SecureHub, though the version is the same. So it has to refuse
+    the file, at its start, and not this and that which members ask for later. Files from before this was so have the version alone.
+    """
+    return {cls.collection: cls.version * _VERSION_STEP + _fields(cls) for cls in records}
+
+
+def _fields(cls: type[Record]) -> int:
+    """How many fields a record has, those of the structs in it included."""
+    structs = msgspec.json.schema(cls)["$defs"].values()
+    return sum(len(struct.get("properties", struct.get("prefixItems", ()))) for struct in structs)
+
+
+_VERSION_STEP = 1_000
+"""More than a record has fields."""
 
 R = TypeVar("R", bound=Record)
 Encoder = Callable[[Record], bytes]

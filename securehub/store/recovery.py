@@ -113,7 +113,7 @@ class Recovered:
     @ivar snapshot: the digest of the snapshot that was loaded.
     @ivar replayed: how many commits were replayed after it.
     @ivar at: the time of the last line; no later record may have an earlier one.
-    @ivar forms: collections and the versions of their records' forms, those included that no service declares now.
+    @ivar forms: collections and their records' forms (L{securehub.store.records.forms}), those included that no service declares now.
     @ivar next_expiry: when there is something to expire.
     """
 
@@ -136,7 +136,7 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
 
     @param fresh: makes empty collections for the records that the services declare. Those of services which are not there now are
         kept as they are.
-    @param forms: the versions of the records' forms that this daemon knows.
+    @param forms: the records' forms that this daemon knows, see L{securehub.store.records.forms}.
 
     @raise CannotStart: acknowledged commits are missing, or a newer daemon wrote here.
     """
@@ -409,10 +409,10 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
 
 
 def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
-    for collection, version in written.items():
-        if version > known.get(collection, version):
+    for collection, form in written.items():
+        if form > known.get(collection, form):
             raise CannotStart(
-                f"{name} holds {collection} records of version {version}; this SecureHub knows up to {known[collection]}. "
+                f"{name} holds {collection} records of form {form}; this SecureHub knows up to {known[collection]}. "
                 "Start the newer version again."
             )
 

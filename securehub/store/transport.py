@@ -18,7 +18,7 @@ from securehub.store.files import RealDirectory
 from securehub.store.journal import collection_for
 from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
-from securehub.store.records import Record, decoder
+from securehub.store.records import Record, decoder, forms
 from securehub.store.recovery import Collections, recover, snapshot_name
 from securehub.store.verification import Invariant
 
@@ -29,9 +29,9 @@ def export(directory: RealDirectory, records: Sequence[type[Record]]) -> Iterato
 
     @raise CannotStart: see L{recover}.
     """
-    forms = {cls.collection: cls.version for cls in records}
-    found = recover(directory, lambda: Collections((cls.collection, collection_for(cls)) for cls in records), forms)
-    head = snapshot.Head(lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | forms, found.drawn)
+    known = forms(records)
+    found = recover(directory, lambda: Collections((cls.collection, collection_for(cls)) for cls in records), known)
+    head = snapshot.Head(lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | known, found.drawn)
     return snapshot.chunks(head, found.collections.values())
 
 
@@ -86,7 +86,7 @@ def _checked(
 
 
 def _refuse_newer(name: str, head: snapshot.Head, records: Iterable[type[Record]]) -> None:
-    for cls in records:
-        version = head.forms.get(cls.collection, 0)
-        if version > cls.version:
-            raise Broken(name, 1, f"it holds {cls.collection} records of version {version}; this SecureHub knows up to {cls.version}")
+    for collection, known in forms(records).items():
+        form = head.forms.get(collection, 0)
+        if form > known:
+            raise Broken(name, 1, f"it holds {collection} records of form {form}; this SecureHub knows up to {known}")

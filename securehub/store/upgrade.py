@@ -20,7 +20,7 @@ from securehub.store import line as lines
 from securehub.store.chain import Broken, Journal
 from securehub.store.collection import Collection
 from securehub.store.files import Directory
-from securehub.store.records import Record, decoder, encoder, version_of
+from securehub.store.records import Record, decoder, encoder, forms, version_of
 from securehub.store.recovery import Collections, Recovered, recover
 from securehub.store.transaction import MAX_RECORDS
 from securehub.store.writer import SEGMENT_BYTES, Writer
@@ -51,12 +51,12 @@ def upgrade(directory: Directory, records: Iterable[type[Record]], *, dry_run: b
     """
     classes = {cls.collection: cls for cls in records}
     formats = Counter(link.header.format for link in Journal(directory).walk() if link.line == 1)
-    state = recover(directory, Collections, {name: cls.version for name, cls in classes.items()})
+    state = recover(directory, Collections, forms(classes.values()))
     changes = [change for cls in classes.values() for change in _changes(state.collections[cls.collection], cls)]
     older = Counter(name for name, _, _ in changes)
     commits = -(-len(changes) // MAX_RECORDS)
     if changes and not dry_run:
-        _commit(directory, state, {name: cls.version for name, cls in classes.items()}, changes, at or datetime.now(UTC))
+        _commit(directory, state, forms(classes.values()), changes, at or datetime.now(UTC))
     return Upgrade(dict(formats), dict(older), commits)
 
 

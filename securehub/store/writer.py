@@ -25,7 +25,7 @@ class Writer:
     Appends commits to the newest segment, each line hanging on the one before; begins another one when it is full or old.
 
     @param found: what is there: it is gone on from its last commit and line, in a segment of its own.
-    @param forms: collections and the versions of their records' forms.
+    @param forms: collections and their records' forms, see L{securehub.store.records.forms}.
     @param full: bytes of a segment after which the next one begins.
 
     @ivar head: the hash of the newest line that is synced.

@@ -192,6 +192,10 @@ class Digests(Rules):
         for one, other in (("1.50", "1.5"), ("0001.5", "1.500"), ("10", "10.00"), ("0.10", "0.1"), ("100", "100")):
             self.assertEqual(digest("m", ["bob", Amount.parse(one), ""]), digest("m", ["bob", Amount.parse(other), ""]))
 
+    def test_as_it_is_kept(self) -> None:
+        """What an earlier version has kept is still known."""
+        self.assertEqual(digest("m", ["bob", Amount.parse("1.50"), None, True]).hex(), "f3528fe40a2ac2d8b98056f43cc50098")
+
     def test_different(self) -> None:
         """Whatever differs is different: method, values, their order, their types, and where one ends and the next begins."""
         amounts = [Amount.parse(text) for text in ("1", "10", "100", "0.1", "0.01", "1.1")]

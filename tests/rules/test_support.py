@@ -660,7 +660,7 @@ class TableTests(AtTheDesk):
         first = self.ask(tables.cases_table, limit=1, before=None)
         self.assertEqual((first.text.split("\n")[1].split(",")[:3], first.more), (["2", "waiting", "carol"], True))
         second = self.ask(tables.cases_table, limit=1, before=2)
-        self.assertTrue(second.text.endswith(',1,"\'\n=HYPERLINK(""x"")"\n'), second.text)
+        self.assertTrue(second.text.endswith(',1,"\n\'=HYPERLINK(""x"")"\n'), second.text)
         self.assertFalse(second.more)
 
 

@@ -163,6 +163,24 @@ class Backups(SynchronousTestCase):
         prune(self.target, 2)
         self.assertEqual([each.name for each in backups.backups(self.target)], ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"])
 
+    def test_a_clock_that_was_ahead(self) -> None:
+        """What was made last is the newest all the same: it is not removed for those from ahead. It says when it was made."""
+        for at in (BEGIN.replace(year=2029), BEGIN, BEGIN.replace(hour=19), BEGIN.replace(hour=19)):
+            made = back_up(self.state, self.target, "1.2", at=at)
+            self.assertEqual((backups.backups(self.target)[-1], read_list(made).at), (made, at))
+        prune(self.target, 2)
+        self.assertEqual([each.name for each in backups.backups(self.target)], ["backup-20291119T180202Z-15", "backup-20291119T180203Z-15"])
+
+    def test_others_beside_them(self) -> None:
+        """What somebody else has put there is no backup, and not removed."""
+        made = self.back_up()
+        packed = self.target / f"{made.name}.tar.gz"
+        packed.touch()
+        (self.target / "backup-99990101T000000Z-1").touch()
+        self.assertEqual(backups.backups(self.target), [made])
+        prune(self.target, 1)
+        self.assertTrue(packed.exists())
+
     def test_not_whole(self) -> None:
         """A backup that was changed, or of which something is missing, is not restored; nothing is left of the try."""
         path = self.back_up()

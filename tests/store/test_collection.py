@@ -5,9 +5,11 @@ Collections: records by key, put back as they were, and records that vanish.
 from __future__ import annotations
 
 import random
+from bisect import insort
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.store import collection
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 
 
@@ -68,6 +70,7 @@ class Plain(SynchronousTestCase):
             for key, old in reversed(undo):
                 letters.replace(key, old)
             self.assertEqual(beneath(), before)
+        self.assertRaises(AssertionError, keys, letters)
 
     def test_put_in_order(self) -> None:
         """What a start has put there without order is in order afterwards, and new keys find their place in it."""
@@ -78,6 +81,7 @@ class Plain(SynchronousTestCase):
         rooms.drop("d/1")
         rooms.put_in_order()
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/2"])
+        self.assertEqual([key for key, _ in rooms.items()], ["a/1", "b/1", "b/2"])
         rooms.replace("b/15", b"1")
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/15", "b/2"])
 
@@ -116,7 +120,11 @@ class Plain(SynchronousTestCase):
             rooms.replace(key, b"1")
             if number % 100 == 0:
                 rooms.tidy()
+        rooms.tidy()
+        placed: list[str] = []
+        self.patch(collection, "insort", lambda family, key: (placed.append(key), insort(family, key)))
         self.assertEqual(keys(rooms), expected)
+        self.assertLess(len(placed), 4096)
 
 
 class Expiring(SynchronousTestCase):

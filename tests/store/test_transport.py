@@ -87,7 +87,7 @@ class Transport(SynchronousTestCase):
 
     def test_newer(self) -> None:
         lines = [self.lines[0].replace(b'"account":1', b'"account":2'), *self.lines[1:]]
-        self.assertIn("version 2", str(self.assertRaises(Broken, self.take_in, lines, self.fresh())))
+        self.assertIn("form 2010", str(self.assertRaises(Broken, self.take_in, lines, self.fresh())))
 
 
 def redigested(lines: list[bytes]) -> list[bytes]:

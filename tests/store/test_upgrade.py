@@ -29,6 +29,7 @@ class Impossible(Record, frozen=True):
     version: ClassVar[int] = 2
 
     colour: str
+    shade: str = ""
 
 
 class Upgrading(SynchronousTestCase):

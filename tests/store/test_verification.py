@@ -32,13 +32,16 @@ def extent(content: bytes) -> bytes:
     return b'"bytes":%d,"sha256":"%b"' % (len(content), sha256(content).hexdigest().encode())
 
 
-def forged(files: dict[str, bytes], name: str, old: bytes, new: bytes, *, restated: bool = True) -> dict[str, bytes]:
+def forged(
+    files: dict[str, bytes], name: str, old: bytes, new: bytes, *, restated: bool = True, begins: bytes = b"0" * 64
+) -> dict[str, bytes]:
     """
     The files with something else in a segment, and with a chain that fits again, as somebody who can write everything would leave it.
 
     @param restated: whether headers state what the segments before them are then.
+    @param begins: the hash on which the first line hangs.
     """
-    head, renamed = b"0" * 64, {}
+    head, renamed = begins, {}
     result = dict(files)
     before = b""
     for each in sorted(name for name in files if name.startswith("journal")):
@@ -271,6 +274,11 @@ class Forging(Files):
         files = forged(self.books.files, FIRST, b'"n":1', b'"n":1')
         self.assertEqual(files, self.books.files)
 
+    def test_another_beginning(self) -> None:
+        """A chain that fits, and does not begin as one does."""
+        files = forged(self.books.files, FIRST, b'"n":1', b'"n":1', begins=b"1" * 64)
+        self.assert_broken(files, FIRST, 1, "does not hang")
+
     def test_balance(self) -> None:
         """Money that comes from nowhere."""
         self.assert_broken(self.forge(b'"balance":9999', b'"balance":9998'), FIRST, 6, "books do not balance")
@@ -310,6 +318,13 @@ class Forging(Files):
         """A record that this version cannot read."""
         files = self.forge(b'"owner":"ann"', b'"omner":"ann"')
         self.assert_broken(files, FIRST, 2, "cannot be read")
+
+    def test_unreadable_record_of_a_snapshot(self) -> None:
+        """Also where there is no journal that had it before."""
+        name = next(name for name in self.books.files if name.startswith("snapshot"))
+        rows = self.books.files[name].replace(b'"owner":"ann"', b'"omner":"ann"').splitlines(keepends=True)[:-1]
+        end = b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())
+        self.assert_broken({name: b"".join([*rows, end])}, name, 0, "cannot be read")
 
     def test_stated(self) -> None:
         """What a header states of the segment before it is not what that is."""

@@ -232,5 +232,5 @@ class Safety:
     def _ago(self, at: datetime | None) -> str:
         if at is None:
             return "never"
-        hours = (self.clock.now() - at).total_seconds() / HOUR
+        hours = (self.clock.wall() - at).total_seconds() / HOUR
         return f"{hours:.0f} h ago" if hours < 48 else f"{hours / 24:.0f} days ago"

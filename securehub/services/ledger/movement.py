@@ -267,7 +267,7 @@ def move(
     @param target: the number of the account that receives, C{payee}.
     @param by: who does it, where that is not the payer.
     @param reference: what it belongs to, such as C{order/41}.
-    @param watchers: told of it, if an account of it is watched, or if it belongs to something else.
+    @param watchers: told of it, if an account of it is watched, or if it belongs to something else. Their warnings are for the payer alone.
 
     @raise BadArgument: payer and payee are one account.
     @raise Conflict: their currencies differ.
@@ -296,6 +296,9 @@ def move(
     if watchers and (payer.watched or payee.watched or reference):
         movement = Movement(number, at, kind, payer.owner, payee.owner, source, target, units, money.code, memo, reference)
         warnings = tell(tx, watchers, movement)
+        if by and by != payer.owner:
+            # They say how the payer's budget stands, which is nobody else's business.
+            warnings = ()
     moved = money.text(units)
     if payee.floor is not None:
         received = Received(

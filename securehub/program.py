@@ -1,0 +1,55 @@
+"""
+How our programs begin and end, whatever the shell has given them: standard streams that are closed, a reader that goes, Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+CANNOT, INTERRUPTED, UNREAD = 2, 130, 141
+"""Exit statuses; the latter two as a shell tells of a program that SIGINT or SIGPIPE has ended."""
+
+
+def run(name: str, main: Callable[[], int]) -> int:
+    """
+    Run a program that prints.
+
+    @param name: the program's, in front of a complaint.
+
+    @return: the exit status.
+    """
+    open_standard_streams()
+    try:
+        try:
+            return main()
+        finally:
+            # Now, as at the very end nobody could be told that it failed.
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads it has enough: C{head}, say.
+        _print_no_more()
+        return UNREAD
+    except OSError as fault:
+        _print_no_more()
+        print(f"{name}: what there is to say cannot be written: {fault.strerror or fault}", file=sys.stderr)
+        return CANNOT
+
+
+def open_standard_streams() -> None:
+    """Have something in the place of those that are closed: else what is opened next gets their numbers, a socket, say."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False, encoding="utf-8"))
+
+
+def _print_no_more() -> None:
+    """Let Python not try it once more at its end."""
+    sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
