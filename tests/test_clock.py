@@ -4,9 +4,12 @@ A wall clock that somebody has set back.
 
 from __future__ import annotations
 
+from time import monotonic
+
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.clock import Clock
 from tests.authenticator import code, identity
 from tests.world import PASSWORD, World
 
@@ -53,3 +56,11 @@ class SetBackTests(SynchronousTestCase):
         self.world.skew = 120
         back = self.world.connect(certificate=laptop)
         self.assertIn("result", back.call("auth.login", username="alice", otp=code(secret, self.world.now())))
+
+
+class PassingTests(SynchronousTestCase):
+    """What tells that the clock was set must not be set with it."""
+
+    def test_monotonic(self) -> None:
+        """So it is not the reactor's time, which is that of the clock."""
+        self.assertIs(Clock().passing, monotonic)

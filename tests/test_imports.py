@@ -145,7 +145,7 @@ OTHERS: dict[str, set[str]] = {
     "random": {"tap", "imports.tool"},
     "sqlite3": {"imports.sources"},
     "secrets": set(),
-    "time": {"tap", "daemon.systemd", "client", "store"},
+    "time": {"clock", "tap", "daemon.systemd", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 

@@ -263,7 +263,7 @@ class World:
             directory=self.directory,
             worker=self.worker,
             reactor=self.time,
-            clock=Clock(self.now),
+            clock=Clock(self.now, self.time.seconds),
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,

@@ -188,7 +188,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self._expired = self._clock.now(), self._reactor.seconds()
+        self._expired = self._clock.now(), self._clock.passing()
         self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
         try:
@@ -339,11 +339,11 @@ class JournalStore:
 
     def _expire(self, at: datetime) -> datetime:
         """
-        Let go what has lived long enough. How much time has passed says the other clock, too: one that is set forward makes nothing old.
+        Let go what has lived long enough. How much time has really passed is looked at, too: a clock that is set forward makes nothing old.
 
         @return: when this has to be called again.
         """
-        (last, seconds), self._expired = self._expired, (at, self._reactor.seconds())
+        (last, seconds), self._expired = self._expired, (at, self._clock.passing())
         ahead = at - last - timedelta(seconds=self._expired[1] - seconds)
         return expire_all(self._expiring, at, set_forward=ahead > SET_FORWARD)
 

@@ -5,7 +5,7 @@ Exactly once: what a key does to a rule.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,9 +13,17 @@ from securehub.money import Amount
 from securehub.once import DAY, digest, once, place
 from securehub.refusals import Conflict, KeyReused
 from securehub.reply import MoneyReply, Reply
-from securehub.store.suspicious import SuspiciousStore
+from securehub.store.records import Record
 from tests.rules.setting import RECORDS, Rules
-from tests.store.setting import BEGIN, Room, Said, Setting
+from tests.store.setting import BEGIN, Said
+
+
+class Tally(Record, frozen=True):
+    """How often the rule took effect."""
+
+    collection: ClassVar[str] = "tally"
+
+    count: int = 0
 
 
 class Counted(Reply, frozen=True):
@@ -55,10 +63,10 @@ def pay(tx: Any, name: str) -> Paid:
 
 def count(tx: Any, name: str) -> Counted:
     """Count up, which shows how often the rule took effect."""
-    room = tx.get(Room, name) or Room()
-    tx.put(name, Room(seq=room.seq + 1))
-    tx.announce(name, Said(room.seq + 1))
-    return Counted(room.seq + 1, 'é "quoted"', names=("a", "b"))
+    tally = tx.get(Tally, name) or Tally()
+    tx.put(name, Tally(tally.count + 1))
+    tx.announce(name, Said(tally.count + 1))
+    return Counted(tally.count + 1, 'é "quoted"', names=("a", "b"))
 
 
 def nothing(tx: Any, name: str) -> None:
@@ -70,17 +78,15 @@ class Keys(Rules):
 
     def setUp(self) -> None:
         super().setUp()
-        # A room of the tests, which has another form than the chat's.
-        others = [each for each in RECORDS if each.collection != Room.collection]
-        self.setting = Setting(SuspiciousStore, records=(*others, Room))
+        self.setting = self.setting.reopened(records=(*RECORDS, Tally))
 
     def once(self, key: str, *, user: str = "alice", method: str = "test.count", name: str = "lobby", rule: Any = count) -> Any:
         reply = Counted if rule is count else None
         return self.do(once, (place(user, key), digest(method, [name]), reply), rule, name)
 
     def counted(self, name: str = "lobby") -> int:
-        room = self.setting.get(Room, name)
-        return room.seq if room else 0
+        tally = self.setting.get(Tally, name)
+        return tally.count if tally else 0
 
     def test_once(self) -> None:
         """The first request takes effect; the others are answered with the same reply, and announce nothing."""
