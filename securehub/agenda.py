@@ -90,25 +90,28 @@ class Agenda:
 
     async def look(self) -> None:
         """Do all that is due, some steps at a time."""
-        while not self._chores.stopped and await self._turn():
+        now = self._clock.now()
+        while not self._chores.stopped and await self._turn(now):
             await self._chores.others_first()
 
-    async def _turn(self) -> bool:
+    async def _turn(self, now: datetime) -> bool:
         """
-        Do what is due, up to some number of steps.
+        Do what is due at a moment, up to some number of steps.
 
-        @return: whether more may be due.
+        @return: whether more is due; what a step puts on the agenda for that very moment, as some always do, waits for the next look.
         """
-        now = self._clock.now()
         self._put_off = {key: until for key, until in self._put_off.items() if until > now}
-        keys = await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), now, limit=STEPS_A_TURN)
+        keys = await self._due(now, STEPS_A_TURN)
         for key in keys:
             try:
                 await self._carry_out(key)
             except Unavailable:
                 # The store has told the log why; the entry is there when it is well again.
                 return False
-        return len(keys) == STEPS_A_TURN
+        return len(keys) == STEPS_A_TURN or (bool(keys) and bool(await self._due(now - datetime.resolution, 1)))
+
+    async def _due(self, now: datetime, limit: int) -> list[str]:
+        return await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), now, limit=limit)
 
     async def _carry_out(self, key: str) -> None:
         _, name, what = key.split(" ", 2)

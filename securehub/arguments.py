@@ -22,7 +22,10 @@ _WHOLE = re.compile(r"[0-9]{1,15}")
 # The category Zs, without the space of ASCII.
 _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-]00:00))?")
+ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""What a role can be called."""
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
 
@@ -79,7 +82,13 @@ class ArgumentType:
         parse.__name__ = self.parse.__name__
         parse.__doc__ = f"{self.expected}, of up to {limit} characters"
         return ArgumentType(
-            parse, accepts=tuple(self.accepts), multiline=self.multiline, rest=self.rest, secret=self.secret, target=self.target
+            parse,
+            accepts=tuple(self.accepts),
+            multiline=self.multiline,
+            rest=self.rest,
+            words=self.words,
+            secret=self.secret,
+            target=self.target,
         )
 
     @classmethod
@@ -155,6 +164,14 @@ def password(word: str) -> str:
 def token(word: str) -> str:
     """a resume token, as a login answers it"""
     return word
+
+
+def role(word: str) -> str:
+    """a role: treasurer, seller, agent, moderator, admin, or one that a service declares"""
+    role = word.lower()
+    if not word.isascii() or not ROLE.fullmatch(role):
+        raise BadArgument(f"{shown(word)} is not the name of a role")
+    return role
 
 
 def word(word: str) -> str:

@@ -103,7 +103,7 @@ class Binder:
         """
         if not rest:
             return self._complete(self._blank.copy(), 0, self._needed_in_text)
-        if plain and '"' not in rest and "  " not in rest:
+        if plain and '"' not in rest:
             return self._from_plain_words(rest)
         values = self._blank.copy()
         given = 0
@@ -193,7 +193,7 @@ class Binder:
         return given
 
     def _from_plain_words(self, rest: str) -> Bound:
-        """The same where no word is quoted and single blanks part them, as programs write; in half of the time."""
+        """The same where no word is quoted, as programs write; in half of the time."""
         values = self._blank.copy()
         given = 0
         waiting = iter(self._positional)

@@ -47,6 +47,7 @@ class Chores:
 
     def every(self, seconds: float, chore: Chore) -> None:
         """Run a chore every so many seconds, the first time after as many; what falls into a run that takes longer is left out."""
+        assert seconds > 0, f"every {seconds} seconds"
         self._repeated.append((seconds, chore))
 
     def hourly(self, chore: Chore) -> None:
@@ -81,7 +82,7 @@ class Chores:
             except Unavailable:
                 raise
             except Exception:
-                _log.failure("{chore} failed for {thing}", chore=chore.__qualname__, thing=thing)
+                _log.failure("{chore} failed for {thing}", chore=_name(chore), thing=thing)
 
     def others_first(self) -> Awaitable[None]:
         """Wait until everybody else has had a turn; for chores that go through a lot in steps."""
@@ -97,8 +98,13 @@ class Chores:
         try:
             await chore()
         except Unavailable as refusal:
-            _log.warn("{chore} has to wait: {refusal}.", chore=chore.__qualname__, refusal=refusal)
+            _log.warn("{chore} has to wait: {refusal}.", chore=_name(chore), refusal=refusal)
         except Exception:
-            _log.failure("{chore} failed", chore=chore.__qualname__)
+            _log.failure("{chore} failed", chore=_name(chore))
         finally:
             self._running.discard(chore)
+
+
+def _name(chore: Callable[..., object]) -> str:
+    """What the log calls it; that of a C{partial} is told by what it is made of."""
+    return getattr(chore, "__qualname__", repr(chore))

@@ -8,10 +8,10 @@ answer and ends.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
+import signal
 import socket
 import ssl
 import sys
@@ -22,7 +22,11 @@ from getpass import getpass
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import UNSET
+
 from securehub import config, program
+from securehub.refusals import Refusal
+from securehub.wire import characters, jsonrpc
 
 PORT = 5555
 STDIN = 0
@@ -129,10 +133,17 @@ class Client:
     def _secret(self) -> bytes:
         """What a person is asked for: hidden on a terminal, where Ctrl-D cancels; else the next line of the input."""
         if os.isatty(STDIN):
+            # A shell that takes a stopped job up again has the terminal show what is typed.
+            stopped = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             try:
                 return getpass("").encode()
             except EOFError:
                 return b""
+            except UnicodeError:
+                _complain("cancelled, as the terminal sent what is no text")
+                return b""
+            finally:
+                signal.signal(signal.SIGTSTP, stopped)
         while b"\n" not in self._typed and not self._ended:
             self._read_typed()
         line, _, self._typed = self._typed.partition(b"\n")
@@ -146,18 +157,17 @@ class Client:
 
 
 def _is_answered(line: bytes) -> bool:
-    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else."""
-    if not line.strip():
+    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else; what is wrong does."""
+    if not line.strip(b" \t\r"):
         return False
     if line[:1] not in b"{[":
         return True
     try:
-        found = json.loads(line)
-    except ValueError:
+        text, plain = characters.decode(line.removesuffix(b"\r"))
+        requests = jsonrpc.read_batch(text) if text[0] == "[" else [jsonrpc.read(text, plain)]
+    except Refusal:
         return True
-    if isinstance(found, dict):
-        return "id" in found or "method" not in found
-    return not found or any(not isinstance(each, dict) or "id" in each or "method" not in each for each in found)
+    return any(isinstance(each, Refusal) or each.id is not UNSET for each in requests)
 
 
 def open_admin_door(state: Path) -> socket.socket:
@@ -231,7 +241,7 @@ _address.__name__ = "address"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    @return: the exit status: 0; 1 if a request was refused; 2 if the connection could not be made, or broke off.
+    @return: the exit status: 0; 1 if a request was refused; 2 if the connection was not made or broke off, or nothing can be printed.
     """
     return program.run("securehub-client", lambda: _main(arguments))
 

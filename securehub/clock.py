@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 
 
 class Clock:
@@ -14,10 +15,14 @@ class Clock:
     Tells the time that records carry: the later of now and the last time told.
 
     @param source: the time in UTC; a test gives its own.
+    @param passing: see L{passing}; likewise.
+
+    @ivar passing: gives the seconds that have passed since some moment, whatever the clock is set to; a reactor's do not.
     """
 
-    def __init__(self, source: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, source: Callable[[], datetime] | None = None, passing: Callable[[], float] = monotonic) -> None:
         self._source = source or partial(datetime.now, UTC)
+        self.passing = passing
         self._last = datetime.fromtimestamp(0, UTC)
 
     def now(self) -> datetime:
@@ -28,7 +33,7 @@ class Clock:
         return now
 
     def wall(self) -> datetime:
-        """The time on the wall, be it behind what records have: for what others look at with clocks of their own."""
+        """The time as it is, which may go back: for what others say by clocks of their own, such as one-time codes and certificates."""
         return self._source()
 
     def behind(self) -> timedelta:

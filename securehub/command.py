@@ -8,18 +8,23 @@ tests. So whatever they need to know stands here, and nothing about a command is
 from __future__ import annotations
 
 import inspect
+import re
+import types
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from securehub.arguments import KEY, TRY, ArgumentType
-from securehub.refusals import Forbidden, NotLoggedIn, Refusal
-from securehub.reply import MoneyReply
+from securehub.refusals import BadArgument, Forbidden, NotLoggedIn, Refusal, shown
+from securehub.reply import MoneyReply, Reply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
-"""What a member may be granted; every member is C{member} besides."""
+"""What a member may be granted, besides the roles that services declare; every member is C{member} besides."""
+
+NOBODY_S = ("member", "operator")
+"""No roles to be granted: what everybody is, and nobody can become."""
 
 
 class Audited(Enum):
@@ -53,8 +58,6 @@ class Access:
     stranger: bool = False
 
     def __post_init__(self) -> None:
-        if self.role is not None and self.role not in ROLES:
-            raise TypeError(f"there is no role {self.role}")
         if not self.login and (self.own_account or self.role):
             raise TypeError("an account or a role is of somebody who is logged in")
 
@@ -84,6 +87,16 @@ class Access:
         return True
 
 
+def refuse_unknown_role(role: str, known: Iterable[str]) -> None:
+    """
+    @param known: those that this hub knows.
+
+    @raise BadArgument: the argument C{role} is none of them.
+    """
+    if role not in known:
+        raise BadArgument(f"role: {shown(role)} is not one of {', '.join(known)}")
+
+
 ANYONE = Access(False, False, None, "anyone")
 STRANGER = Access(False, False, None, "whoever is not logged in", stranger=True)
 LOGGED_IN = Access(True, False, None, "whoever is logged in")
@@ -91,7 +104,7 @@ MEMBER = Access(True, True, None, "members")
 
 
 def role(name: str) -> Access:
-    """Access for those who have been granted a role, and the operator."""
+    """Access for those who have been granted a role, and the operator. Whether there is such a role is seen when the hub is made."""
     return Access(True, False, name, f"role {name}")
 
 
@@ -122,7 +135,13 @@ class Parameter:
     unless: Callable[..., Awaitable[bool]] | None = None
 
     def bound(self, service: object, settings: Mapping[str, Any]) -> Parameter:
-        """This parameter of a command of a running hub, bounded by the settings."""
+        """
+        This parameter of a command of a running hub, bounded by the settings.
+
+        @raise LookupError: by one that there is not.
+        """
+        if self.type.limit and self.type.limit not in settings:
+            raise LookupError(f"{self.name} is bounded by {self.type.limit}, and there is no such setting")
         type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
         return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
 
@@ -220,6 +239,11 @@ class Command:
         )
 
     @property
+    def replies(self) -> tuple[Any, ...]:
+        """The types of its replies: one mostly, several where it answers in one of several ways; None for a reply without fields."""
+        return _each(self.result)
+
+    @property
     def wire_parameters(self) -> tuple[Parameter, ...]:
         """All that a request may give, what the hub sees to by itself included."""
         return (*self.parameters, *[KEY_PARAMETER] * self.keyed, *[TRY_PARAMETER] * self.moves)
@@ -278,8 +302,9 @@ def command(
         if moves and not (isinstance(result, type) and issubclass(result, MoneyReply)):
             raise TypeError(f"{function.__qualname__} moves money, so it has to return a MoneyReply")
         takes_key = moves or (writes if keyed is None else keyed)
-        if takes_key and "return" not in typing.get_type_hints(function):
-            raise TypeError(f"{function.__qualname__} takes a key, so it has to say what it returns: a repeat is answered with that")
+        if takes_key and not _is_plain(result):
+            raise TypeError(f"{function.__qualname__} takes a key, so it returns one class of replies: a repeat is answered with that")
+        _check_names(function, verb, [each.name for each in parameters], ["key"] * takes_key + ["try"] * moves)
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
         function.declaration = Command(  # type: ignore[attr-defined]
             name=function.__name__.rstrip("_"),
@@ -339,6 +364,41 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
         raise TypeError(f"{where} has no docstring, which is what HELP says")
 
 
+def _check_names(function: Callable[..., Any], verb: str | None, names: list[str], added: list[str]) -> None:
+    """
+    What nobody could type, or would be bound to something else, is found likewise.
+
+    @param added: the parameters that the hub adds.
+    """
+    where = function.__qualname__
+    if verb is not None and not _VERB.fullmatch(verb):
+        raise TypeError(f"{where}: the verb {verb!r} is not a word of letters, digits, dots, _ and -, beginning with a letter")
+    for name in names:
+        if names.count(name) > 1 or name in added:
+            raise TypeError(f"{where} declares the parameter {name}, and there is another one of that name")
+
+
 def _result(function: Callable[..., Any]) -> Any:
-    result = typing.get_type_hints(function).get("return")
-    return None if result is type(None) else result
+    hints = typing.get_type_hints(function)
+    if "return" not in hints:
+        raise TypeError(f"{function.__qualname__} has to say what it returns: a reply, or None")
+    result = hints["return"]
+    for each in _each(result):
+        cls = typing.get_origin(each) or each
+        if each is not None and not (isinstance(cls, type) and issubclass(cls, Reply)):
+            raise TypeError(f"{function.__qualname__} returns {each}, which is not a reply")
+    return None if result is types.NoneType else result
+
+
+def _each(result: Any) -> tuple[Any, ...]:
+    """What a union is of, or the one type that it is; None for the type of None."""
+    several = isinstance(result, types.UnionType) or typing.get_origin(result) is typing.Union
+    return tuple(None if each is types.NoneType else each for each in (typing.get_args(result) if several else (result,)))
+
+
+def _is_plain(result: Any) -> bool:
+    """Whether it is one class, of which it can be said whether something is of it; or None."""
+    return result is None or isinstance(result, type)
+
+
+_VERB = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")

@@ -5,7 +5,7 @@ Every setting there is, with its default and its meaning; C{etc/securehub.ini} i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from contextlib import suppress
@@ -36,6 +36,7 @@ class Setting:
     @ivar section: of the configuration file.
     @ivar default: as it would be written there.
     @ivar parse: text to value; raises ValueError with what is expected.
+    @ivar live: for one that a service brings: whether a reload takes it from the file, see L{LIVE}.
     """
 
     section: str
@@ -43,6 +44,7 @@ class Setting:
     default: str
     parse: Callable[[str], Any]
     meaning: str
+    live: bool = False
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -326,17 +328,18 @@ at all accounts and ends all that lets the member in.
 
 _OF_A_MEMBER = ("accounts_per_member", "certificates_per_member", "sessions_per_member")
 
-_BY_NAME = {setting.name: setting for setting in SETTINGS}
 
-
-def settings(file: Path | None = None, options: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+def settings(file: Path | None = None, options: Mapping[str, str | None] | None = None, own: Iterable[Setting] = ()) -> dict[str, Any]:
     """
     All settings: the options, or else the file, or else the defaults.
 
+    @param own: those that services bring.
+
     @raise BadSetting: the file cannot be read, or a setting is unknown or malformed.
     """
-    texts = {setting.name: setting.default for setting in SETTINGS}
-    read = {} if file is None else dict(_read(file))
+    known = {setting.name: setting for setting in (*SETTINGS, *own)}
+    texts = {name: setting.default for name, setting in known.items()}
+    read = {} if file is None else dict(_read(file, known))
     chosen = {name: text for name, text in (options or {}).items() if text is not None}
     texts |= read | chosen
 
@@ -347,7 +350,7 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     values = {}
     for name, text in texts.items():
         try:
-            values[name] = _BY_NAME[name].parse(text)
+            values[name] = known[name].parse(text)
         except ValueError as error:
             raise bad(name, error) from None
     try:
@@ -390,7 +393,7 @@ def _example_lines() -> Iterator[str]:
     yield ""
 
 
-def _read(file: Path) -> Iterator[tuple[str, str]]:
+def _read(file: Path, known: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="")
     try:
         # Some editors put a mark in front, which is no part of the text.
@@ -400,7 +403,7 @@ def _read(file: Path) -> Iterator[tuple[str, str]]:
         raise BadSetting(f"{file} cannot be read: {error}") from None
     for section in parser.sections():
         for name, text in parser[section].items():
-            setting = _BY_NAME.get(name)
+            setting = known.get(name)
             if setting is None or setting.section != section:
                 raise BadSetting(f"{file}: there is no setting {name} in section [{section}]")
             yield name, text

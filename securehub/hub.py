@@ -4,16 +4,17 @@ The hub: all parts, put together.
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from securehub import openrpc
 from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
@@ -32,8 +33,8 @@ from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
-from securehub.once import Once
-from securehub.service import BadServices, parts_of, records_of
+from securehub.once import Once, forget_all
+from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -84,14 +85,18 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
+    @ivar own_references: how the references of transfers begin which nobody but their service gives back, such as C{raffle/}; services add
+        theirs.
     @ivar safekeeping: backups, drills and verification.
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar order_refunds: how agents give back some of an order's price; likewise.
     @ivar chores: what is done by itself, at the start or every so often.
+    @ivar forget_answers: forgets what all requests of a user with a key were answered.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
+    @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
     @ivar service_names: likewise.
@@ -143,9 +148,11 @@ class Hub:
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])
         self.numbering = Numbering(settings["bank"], settings["branch"])
         self.watchers: list[Watcher] = []
+        self.own_references: list[str] = []
         self.order_facts: list[OrderFacts] = []
         self.order_refunds: list[OrderRefund] = []
         self.chores = Chores(reactor)
+        self.forget_answers = partial(forget_all, self.store, self.chores.others_first)
         self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
@@ -154,6 +161,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
+        self.roles = roles_of(factories)
         self._add_services(factories)
         self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
@@ -167,12 +175,7 @@ class Hub:
         @raise BadSetting: a currency has other decimals than its accounts.
         @raise BadKey: the vault's key file is damaged.
         """
-        # What is loaded is here to stay: the collector need not look at it, neither now nor later, nor run as often as for a script.
-        gc.disable()
         found = self.store.open()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        gc.enable()
         self._refuse_other_digits()
         self.vault.load(first_start=not found.number)
         self.vitals.start()
@@ -225,10 +228,15 @@ class Hub:
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
-            parts = [make(self) for make in parts_of(factory)]
-            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
+            parts = [made(factory, make, self) for make in parts_of(factory)]
+            declared = made(factory, partial(_bound, factory.name, parts), self)
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
+            refuse_forgetful(factory.name, parts[0])
+            for command in declared:
+                _refuse_untold(command)
+                if command.access.role not in (None, *self.roles):
+                    raise BadServices(f"{command.name} needs the role {command.access.role}, which no service declares")
             self.commands += declared
             self.service_names.append(factory.name)
             self.services[factory.name] = parts[0]
@@ -252,6 +260,19 @@ class Hub:
             secure=secure,
             operator=operator,
         )
+
+
+def _bound(name: str, parts: Iterable[Any], hub: Hub) -> list[Command]:
+    """The commands of a service, as this hub has them."""
+    return [command.bound(part, name, hub.settings) for part in parts for command in declared_by(part)]
+
+
+def _refuse_untold(command: Command) -> None:
+    try:
+        for reply in filter(None, command.replies):
+            openrpc.refuse_untold(reply)
+    except (TypeError, NameError) as error:
+        raise BadServices(f"the replies of {command.name} cannot be described: {error}") from None
 
 
 def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:

@@ -5,8 +5,8 @@ The OpenRPC document of a hub's commands, made from their declarations (https://
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import UnionType
-from typing import Any, get_args
+from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -19,22 +19,25 @@ _SCHEMAS = {str: "string", int: "integer", bool: "boolean", list: "array", dict:
 def document(commands: Iterable[Command]) -> dict[str, Any]:
     """The whole document, as plain values."""
     commands = list(commands)
-    replies = list(dict.fromkeys(reply for command in commands for reply in _replies(command)))
+    replies = list(dict.fromkeys(reply for command in commands for reply in command.replies if reply is not None))
     schemas, components = msgspec.json.schema_components(replies, ref_template="#/components/schemas/{name}")
-    schema_of = dict(zip(replies, schemas, strict=True))
+    schema_of: dict[Any, dict[str, Any]] = {None: {"type": "object"}, **dict(zip(replies, schemas, strict=True))}
     return {
         "openrpc": "1.3.2",
         "info": {"title": "SecureHub", "version": __version__},
-        "methods": [_method(command, [schema_of[reply] for reply in _replies(command)]) for command in commands],
+        "methods": [_method(command, [schema_of[reply] for reply in command.replies]) for command in commands],
         "components": {"schemas": components},
     }
 
 
-def _replies(command: Command) -> tuple[Any, ...]:
-    """The types of a command's replies: one mostly, several for a union, none for a reply without fields."""
-    if command.result is None:
-        return ()
-    return get_args(command.result) if isinstance(command.result, UnionType) else (command.result,)
+@cache
+def refuse_untold(reply: Any) -> None:
+    """
+    One reply of which no program can be told would keep everybody from the whole document.
+
+    @raise TypeError: saying which type it is that has no schema.
+    """
+    msgspec.json.schema_components([reply])
 
 
 def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:
@@ -51,13 +54,12 @@ def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
-    if not schemas:
-        return {"type": "object"}
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _param(parameter: Parameter) -> dict[str, Any]:
-    kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts)
+    # Null is as if it had been left out.
+    kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts) + ["null"] * (not parameter.required)
     return {
         "name": parameter.name,
         "description": parameter.type.expected,

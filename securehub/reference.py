@@ -105,21 +105,20 @@ def _command(command: Command) -> Iterator[str]:
             for each in command.wire_parameters
         ]
         yield from _table(("parameter", "", "in JSON", "what it is"), rows)
-    yield from _result(command.result)
+    for reply in command.replies:
+        yield from _result(reply)
 
 
-def _result(result: Any) -> Iterator[str]:
-    if result is None:
+def _result(reply: Any) -> Iterator[str]:
+    if reply is None:
         yield "Result: an empty object.\n"
-        return
-    for one in typing.get_args(result) if isinstance(result, types.UnionType) else (result,):
-        if issubclass(typing.get_origin(one) or one, Listing):
-            (row,) = typing.get_args(one) or typing.get_args(one.__orig_bases__[0])
-            yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
-            yield from _fields(row)
-        else:
-            yield f"Result: {_about(one)}\n"
-            yield from _fields(one)
+    elif issubclass(typing.get_origin(reply) or reply, Listing):
+        (row,) = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
+        yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
+        yield from _fields(row)
+    else:
+        yield f"Result: {_about(reply)}\n"
+        yield from _fields(reply)
 
 
 def _events() -> Iterator[str]:

@@ -7,15 +7,22 @@ service; the methods that are declared as commands are its commands.
 
 from __future__ import annotations
 
+import re
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.plugin import getPlugins
+from twisted.python.filepath import FilePath
 from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
+from securehub.arguments import ROLE
+from securehub.command import NOBODY_S, ROLES
+from securehub.config import SETTINGS, BadSetting, Setting
 from securehub.reply import Row
-from securehub.store.records import Record
+from securehub.store.records import Record, refuse_unfit
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
@@ -28,7 +35,8 @@ class IServiceFactory(Interface):
     name = Attribute("The name of the service, which is the first part of its commands' names.")
 
     # Optional: C{records}, the record classes that the service keeps; C{parts}, classes that are called with the hub as well, and whose
-    # commands are the service's, where it is too large for one class.
+    # commands are the service's, where it is too large for one class; C{roles}, what members may be granted because of this service;
+    # C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
 
     def __call__(hub: Hub) -> Any:
         """
@@ -121,10 +129,15 @@ def find(wanted: Sequence[str] = ()) -> list[Any]:
     """
     from securehub import plugins
 
+    _refuse_shadows(plugins.__path__)
     _import_all(plugins.__name__)
     # A class that one plugin module imports from another is found in both; it is the same one.
     found = list(dict.fromkeys(getPlugins(IServiceFactory, plugins)))
     by_name: dict[str, Any] = {}
+    for factory in found:
+        name = getattr(factory, "name", None)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise BadServices(f"{factory} has the name {name!r}; a service has one of a-z 0-9 _ -, starting with a letter")
     for factory in sorted(found, key=lambda factory: (factory.name, str(factory))):
         if factory.name in by_name:
             raise BadServices(f"two services are named {factory.name}: {by_name[factory.name]} and {factory}")
@@ -142,11 +155,92 @@ def records_of(factories: Iterable[Any], core: Iterable[type[Record]]) -> list[t
     @raise BadServices: two of them want one collection.
     """
     owners: dict[str, type[Record]] = {}
-    for record in [*core, *(record for factory in factories for record in getattr(factory, "records", ()))]:
+    kept = [(factory, record) for factory in factories for record in _kept(factory)]
+    for factory, record in kept:
+        try:
+            refuse_unfit(record)
+        except TypeError as error:
+            raise BadServices(f"the service {factory.name} cannot keep {record!r}: {error}") from None
+    for record in [*core, *(record for _, record in kept)]:
         other = owners.setdefault(record.collection, record)
         if other is not record:
             raise BadServices(f"{other.__qualname__} and {record.__qualname__} are both kept as {record.collection!r}")
     return list(owners.values())
+
+
+def _kept(factory: Any) -> tuple[Any, ...]:
+    records = getattr(factory, "records", ())
+    if not isinstance(records, tuple | list):
+        raise BadServices(f"the records of the service {factory.name} are {records!r}, which is no tuple of classes")
+    return tuple(records)
+
+
+def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
+    """
+    What a factory, or a part of it, makes for a hub.
+
+    @raise BadServices: it fails, by a fault of its own.
+    """
+    try:
+        return make(hub)
+    except (BadServices, BadSetting):
+        raise
+    except Exception as error:
+        path = getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
+        raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error, path)})") from error
+
+
+def roles_of(factories: Iterable[Any]) -> list[str]:
+    """
+    All roles that a member may be granted, those of the hub itself first. Services may share one.
+
+    @raise BadServices: one of them is no word for a role.
+    """
+    roles = list(ROLES)
+    for factory in factories:
+        for role in getattr(factory, "roles", ()):
+            if not isinstance(role, str) or not ROLE.fullmatch(role) or role in NOBODY_S:
+                raise BadServices(f"the service {factory.name} declares the role {role!r}; a role has a-z 0-9 _ -, starting with a letter")
+            roles.append(role)
+    return list(dict.fromkeys(roles))
+
+
+def refuse_forgetful(name: str, service: Any) -> None:
+    """
+    @raise BadServices: the service says that it remembers members, and lacks what an export or an erasure is going to ask for.
+    """
+    if IRemembers.providedBy(service):
+        for each in IRemembers.names():
+            if not callable(getattr(service, each, None)):
+                raise BadServices(f"the service {name} is an IRemembers, and has no {each}")
+
+
+def settings_of(factories: Iterable[Any]) -> list[Setting]:
+    """
+    The settings that services bring.
+
+    @raise BadServices: one of them is in another's section, or has a name that is taken, or a default that cannot be.
+    """
+    owners = {setting.name: "the hub" for setting in SETTINGS}
+    brought = []
+    for factory in factories:
+        for setting in getattr(factory, "own_settings", ()):
+            _refuse_setting(factory.name, setting, owners.get(setting.name))
+            owners[setting.name] = factory.name
+            brought.append(setting)
+    return brought
+
+
+def _refuse_setting(service: str, setting: Setting, owner: str | None) -> None:
+    where = f"the setting {setting.name} of the service {service}"
+    if owner is not None:
+        raise BadServices(f"{where} has the name of one of {owner}'s")
+    if setting.section != service or not _SETTING.fullmatch(setting.name):
+        raise BadServices(f"{where} belongs into the section [{service}], under a name of a-z 0-9 _")
+    try:
+        setting.parse(setting.default)
+    except ValueError as error:
+        raise BadServices(f"{where} has a default that is none: {error}") from None
 
 
 def parts_of(factory: Any) -> list[Any]:
@@ -160,4 +254,27 @@ def _import_all(package: str) -> None:
         try:
             module.load()
         except Exception as error:
-            raise BadServices(f"the plugin {module.filePath.path} cannot be imported: {error!r}") from error
+            path = module.filePath.path
+            raise BadServices(f"the plugin {path} cannot be imported: {error!r} ({_where(error, path)})") from error
+
+
+def _refuse_shadows(directories: Iterable[str]) -> None:
+    """Of two files of one name, in two versions of a distribution perhaps, Python finds the first and is silent about the other."""
+    first: dict[str, FilePath[str]] = {}
+    for file in (file for directory in directories for file in FilePath(directory).globChildren("*.py")):
+        other = first.setdefault(file.basename(), file)
+        if other.realpath() != file.realpath():
+            raise BadServices(f"two plugins are named {file.basename()}: {other.path} and {file.path}")
+
+
+def _where(error: BaseException, path: str) -> str:
+    """
+    Where something was raised: the innermost place in a file, if that has a part in it, or else of all.
+    """
+    places = traceback.extract_tb(error.__traceback__)
+    innermost = [place for place in places if place.filename == path] or places
+    return f"{innermost[-1].filename}, line {innermost[-1].lineno}"
+
+
+_SETTING = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")

@@ -15,6 +15,7 @@ from securehub import members
 from securehub.audit import Act, audited
 from securehub.command import ROLES
 from securehub.event import Bye, End, Event
+from securehub.eventqueue import EventQueue
 from securehub.gate import Outbox
 from securehub.once import Key, once
 from securehub.peer import PeerCertificate
@@ -68,11 +69,6 @@ class _CatchingUp:
         self.after = after
 
 
-# Among the events that wait: none, but what comes has to wait; and the end of those that wait for one answer.
-_NOTHING = (b"", None)
-_MARK = (b"", "")
-
-
 class Session:
     """
     One connection, from its greeting to its end.
@@ -99,7 +95,7 @@ class Session:
         self._store = store
         self._switchboard = switchboard
         self._outbox = outbox
-        self._later: list[tuple[bytes, str | None]] = []
+        self._events = EventQueue(outbox)
         self._channels: dict[str, None] = {}
         self._running = False
         self._writes = False
@@ -129,15 +125,28 @@ class Session:
 
     @property
     def member(self) -> str:
-        """The member who is logged in; for commands whose access says that there is one."""
-        assert self.user is not None and not self.operator
-        return self.user
+        """
+        The member who is logged in; for commands whose access says that there is one.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
+        """
+        user = self.user
+        if user is None:
+            raise NotLoggedIn("this session has ended in the meantime")
+        assert not self.operator
+        return user
 
     @property
     def caller(self) -> str:
-        """Who is logged in, or C{operator}; for commands whose access needs a login."""
-        assert self.user is not None
-        return self.user
+        """
+        Who is logged in, or C{operator}; for commands whose access needs a login.
+
+        @raise NotLoggedIn: this session has been ended while the command waited.
+        """
+        user = self.user
+        if user is None:
+            raise NotLoggedIn("this session has ended in the meantime")
+        return user
 
     @property
     def queued(self) -> int:
@@ -234,8 +243,13 @@ class Session:
         self._switchboard.listen(member(username), self)
         self._switchboard.listen(EVERYBODY, self)
         await self._tune_in(username)
-        for event in await self._store.read(_greeting_of, username, self._switchboard.greetings):
-            self.hear(encode(event, self.speaks_json), event.series)
+        for greeting in self._switchboard.greetings:
+            try:
+                for event in await self._store.read(_greeting_of, username, greeting):
+                    self.hear(encode(event, self.speaks_json), event.series)
+            except Exception:
+                # Of one service, which must not keep everybody out.
+                _log.failure("A greeting failed")
 
     def log_out(self) -> None:
         """Let this session be nobody's."""
@@ -272,8 +286,11 @@ class Session:
             bye = b""
         else:
             self._said_bye = True
-            if not self._end_of_parts:
-                self._tell_later()
+            if self._end_of_parts:
+                # That line ends with goodbye, and nothing may come before its end.
+                self._events.clear()
+            else:
+                self._events.finish()
         self._outbox.reply(bye)
         self._cancel_asking()
 
@@ -312,7 +329,7 @@ class Session:
         """
         self._switchboard.hold_back(channel, series, self)
         # What came in the middle of a long batch is in one of the pages, too.
-        self._later = [each for each in self._later if each[1] != series]
+        self._events.drop(series)
         earlier = self.catching_up.get(series)
         if earlier is not None:
             after = min(after, earlier.after)
@@ -382,8 +399,7 @@ class Session:
             self._outbox.reply(chunk)
             if end:
                 self._end_of_parts = end
-                if not self._later:
-                    self._later.append(_NOTHING)
+                self._events.line_begun()
 
     def answer(self, chunk: bytes | None) -> None:
         """Send the reply, if the request wants one, and then the events that waited for it."""
@@ -392,19 +408,17 @@ class Session:
         self._running = False
         if chunk is not None:
             self._outbox.reply(chunk)
-        elif self._wrote or self._later:
+        elif self._wrote or self._events.waiting:
             # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go; and so it has if the
             # events below were lost, which are settled, and which nobody would send again.
             self._outbox.reply(b"")
         self._wrote = False
-        if self._later:
+        if self._events.waiting:
             self._end_of_parts = b""
             if self.leaving:
-                self._tell_later()
+                self._events.finish()
             else:
-                # What settles before this answer leaves must neither overtake these, nor come between its parts.
-                self._later.append(_MARK)
-                self._outbox.then(self._go_on_telling)
+                self._events.answered()
         if self._bye is not None:
             self._outbox.reply(self._bye)
             self._bye = None
@@ -414,28 +428,10 @@ class Session:
         """Send events that are settled, after the reply of the command that is running."""
         if not self.hears or self.leaving:
             return
-        if self._running or self._later:
-            self._later.append((events, series))
+        if self._running or self._events.waiting:
+            self._events.add(events, series, answering=self._running)
         else:
             self._outbox.deliver(events)
-
-    def _tell_later(self) -> None:
-        """Send the events that wait behind all that was answered; nothing comes after them but goodbye."""
-        later, self._later = self._later, []
-        for events, _ in later:
-            self._outbox.event(events)
-
-    def _go_on_telling(self) -> None:
-        """An answer has left for which events waited: send these, and those behind them if they wait for nothing else."""
-        if self.leaving:
-            return
-        place = self._later.index(_MARK)
-        ready, self._later = self._later[:place], self._later[place + 1 :]
-        if not self._running and _MARK not in self._later:
-            ready, self._later = [*ready, *self._later], []
-        for events, _ in ready:
-            if events:
-                self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
         """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
@@ -461,9 +457,9 @@ def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Sub
     return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
 
 
-def _greeting_of(tx: ReadTransaction, username: str, greetings: Iterable[Greeting]) -> list[Event]:
-    """What a member is told at a login."""
-    return [event for greeting in greetings for event in greeting(tx, username)]
+def _greeting_of(tx: ReadTransaction, username: str, greeting: Greeting) -> list[Event]:
+    """What one service tells a member at a login."""
+    return list(greeting(tx, username))
 
 
 async def _at_once(value: T) -> T:

@@ -54,10 +54,10 @@ class Tool:
     def __init__(self, given: Namespace) -> None:
         self._given = given
         file = Path(given.config) if given.config else None
-        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key})
+        self._factories = service.find()
+        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
         self._state: Path = self._settings["state"]
         self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
-        self._factories = service.find()
         self._records = service.records_of(self._factories, Hub.core_records)
         self._invariants = list(chain.from_iterable(getattr(factory, "invariants", ()) for factory in self._factories))
         self.found: dict[str, Any] = {}

@@ -108,13 +108,12 @@ class Channel:
     """
     A name to which sessions listen.
 
-    @ivar runs: what it has said, and the gate has not let out yet. They may share C{listeners}, which is changed only if there are none.
+    @ivar runs: what it has said, and the gate has not let out yet. They may share C{listeners}, which is changed only when none does.
     """
 
-    __slots__ = ("listeners", "name", "runs")
+    __slots__ = ("listeners", "runs")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.listeners: Listeners = {}
         self.runs: list[Run] = []
 
@@ -125,10 +124,9 @@ class Channel:
 
     def remove(self, listener: Listener) -> None:
         """Who leaves hears no more, not even what was said before and is still on its way."""
-        if self.runs:
-            self.listeners = self.listeners.copy()
-            for run in self.runs:
-                run.leave_out(listener)
+        for run in self.runs:
+            # From then on a run has listeners of its own.
+            run.leave_out(listener)
         self.listeners.pop(listener, None)
 
 
@@ -219,7 +217,7 @@ class Switchboard:
         """Hear a channel; to do so already is no error."""
         found = self._channels.get(channel)
         if found is None:
-            found = self._channels[channel] = Channel(channel)
+            found = self._channels[channel] = Channel()
             found.add(listener)
             self._watch(channel, True)
         elif listener not in found.listeners:
@@ -261,7 +259,7 @@ class Switchboard:
         @param lost: called if they are not told after all, because what was stored before is undone.
         """
         left_out = set(self.listeners(but))
-        all_of_them = Channel("")
+        all_of_them = Channel()
         for channel in channels:
             all_of_them.listeners.update((each, None) for each in self.listeners(channel) if each not in left_out)
         if all_of_them.listeners:
@@ -322,7 +320,6 @@ class Switchboard:
         missed = not tune.on and tuned is not None and bool(tuned.runs)
         for listener in listeners:
             listener.tune(tune.channel, tune.on)
-        self._run = None
         self._gate.then(lost=partial(_tuned_in_vain, listeners, missed))
 
     def _watch(self, channel: str, listened: bool) -> None:

@@ -27,7 +27,7 @@ from twisted.python.usage import UsageError
 
 from securehub import config, hashing, program, service
 from securehub.clock import Clock
-from securehub.daemon import logs, signals, systemd
+from securehub.daemon import collector, logs, signals, systemd
 from securehub.daemon.beside import Processes
 from securehub.daemon.operations import Operations, Reread
 from securehub.daemon.vitals import memory_bytes
@@ -83,6 +83,8 @@ class Options(BaseOptions):
             self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
+        except service.BadServices as error:
+            raise SystemExit(f"SecureHub cannot start: {error}") from None
         parent: Any = self.parent
         if parent.get("nodaemon") and parent["pidfile"] == PID_FILE:
             parent["pidfile"] = ""
@@ -92,9 +94,11 @@ class Options(BaseOptions):
         The settings, as they stand now.
 
         @raise BadSetting: a setting is unknown or malformed.
+        @raise BadServices: those that are installed do not fit together.
         """
         file = Path(self["config"]).absolute() if self["config"] else None
-        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")})
+        own = service.settings_of(service.find())
+        return config.settings(file, {name: self[name] for name in ("state", "port", "interface")}, own)
 
 
 def makeService(options: Options) -> HubService:
@@ -138,6 +142,7 @@ class HubService(Service):
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
+        self._live = config.LIVE | {setting.name for setting in service.settings_of(factories) if setting.live}
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
@@ -189,7 +194,7 @@ class HubService(Service):
         """
         try:
             settings = self._read_settings()
-            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in config.LIVE})
+            use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in self._live})
             use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
             raise Conflict(logs.escape(str(error))) from None
@@ -240,7 +245,8 @@ class HubService(Service):
             beside=Processes(reactor, settings),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
-        self._hub.open()
+        with collector.loading():
+            self._hub.open()
         self._open_admin_door()
         self._open_ports()
 
@@ -280,9 +286,9 @@ class HubService(Service):
         @return: the names of those that have, and of those that have but must not.
         """
         changed = sorted(name for name, value in settings.items() if value != self._settings[name])
-        live = [name for name in changed if name in config.LIVE]
+        live = [name for name in changed if name in self._live]
         self._settings.update({name: settings[name] for name in live})
-        return live, [name for name in changed if name not in config.LIVE]
+        return live, [name for name in changed if name not in self._live]
 
     def _open_admin_door(self) -> None:
         path = self._settings["state"] / "admin.sock"

@@ -16,7 +16,6 @@ tells the same story, to the byte.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -388,7 +387,7 @@ class Simulation(Play):
             self.world.worker.step()
 
     def _hash(self, _: Person) -> None:
-        if self.world._to_hash:
+        if self.world.to_hash:
             self.world.hash_next()
 
     def _child_steps(self, _: Person) -> None:
@@ -450,7 +449,6 @@ class Simulation(Play):
                 files = disk.after_crash()
             else:
                 break
-        gc.unfreeze()
         self._begin_life()
 
     # What has to be so

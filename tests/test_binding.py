@@ -110,6 +110,7 @@ class TextTests(BindingCase):
     def test_in_order(self) -> None:
         self.bound("bob 5", "bob", 5, "nothing", None)
         self.bound("bob 5 for  lunch ", "bob", 5, "for  lunch ", None)
+        self.bound("bob  5 ", "bob", 5, "nothing", None)
         self.bound('"bob" "5" "for lunch"', "bob", 5, "for lunch", None)
         self.bound("bob\t5\tx", "bob", 5, "x", None)
 
@@ -125,6 +126,7 @@ class TextTests(BindingCase):
         """A name that is no parameter, or is given already, is part of a plain word."""
         self.bound("bob 5 a=b", "bob", 5, "a=b", None)
         self.bound("bob 5 to=carol", "bob", 5, "to=carol", None)
+        self.bound('"bob" 5 to=carol', "bob", 5, "to=carol", None)
         self.bound("bob 5 key=k key=l", "bob", 5, "key=l", None, key="k")
         self.bound("bob 5 =x", "bob", 5, "=x", None)
         self.refused("a=b 5", "to", "a=b")
@@ -298,6 +300,7 @@ class WordsTests(SynchronousTestCase):
     def test_a_name_once(self) -> None:
         """The second is a word like others, as in every command."""
         self.assertEqual(self.bound("note=one note=two")[0], [["note=two"], "one"])
+        self.assertEqual(self.bound('note="one" note=two')[0], [["note=two"], "one"])
 
     def test_by_its_name(self) -> None:
         self.assertEqual(self.bound('things="a 2"')[0], [["a", "2"], ""])
@@ -308,6 +311,7 @@ class WordsTests(SynchronousTestCase):
             self.assertIn(text, str(self.assertRaises(BadArgument, self.bound, rest)))
         self.assertRaises(BadArgument, self.bound, 'a note="open')
         self.assertRaises(BadArgument, self.bound, "a \x07")
+        self.assertRaises(BadArgument, self.bound, "a note=\u202e")
 
     def test_declared(self) -> None:
         """It cannot stand beside another one that is not given by name."""

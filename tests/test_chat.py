@@ -216,6 +216,38 @@ class CatchingUpTests(Room):
         self.assertEqual(self.numbers(lines), [*range(1, self.COUNT + 1)])
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
+    def test_a_batch_in_between(self) -> None:
+        """No page comes between the parts of its answer, be it that the rest takes its time."""
+        self.bob.transport.stop_reading()
+        self.join(0)
+        self.world.hashing_waits = True
+        ping, erase = '{"jsonrpc":"2.0","id":10,"method":"hub.ping"}', '{"jsonrpc":"2.0","id":11,"method":"auth.erase","params":["wrong"]}'
+        self.bob.send(f"[{ping},{erase}]")
+        told = b""
+        for _ in range(self.COUNT):
+            told += self.bob.transport.read_again()
+            self.world.settle()
+        self.world.hashing_waits = False
+        self.world.settle()
+        lines = (told.decode() + "\n".join(self.bob.received())).splitlines() + self.read_on()
+        answers = [json.loads(line) for line in lines if line.startswith("[")]
+        self.assertEqual([each["id"] for each in answers[0]], [10, 11])
+        self.assertEqual(self.numbers([line for line in lines if not line.startswith("[")]), [*range(1, self.COUNT + 1)])
+
+    def test_bounded_at_the_gate(self) -> None:
+        """Nor does more than a page wait for the disk, however much is asked meanwhile."""
+        self.world.disk_waits = True
+        self.bob.send('{"jsonrpc":"2.0","id":0,"method":"chat.join","params":{"room":"den"}}')
+        self.join(0)
+        page = self.bob.protocol.outbox.waiting_bytes
+        for _ in range(5):
+            self.bob.send('{"jsonrpc":"2.0","method":"hub.ping"}')
+            self.world.settle()
+            self.assertEqual(self.bob.protocol.outbox.waiting_bytes, page)
+        self.world.disk_waits = False
+        self.world.settle()
+        self.assertEqual(self.numbers(self.bob.received()), [*range(1, self.COUNT + 1)])
+
     def test_at_the_end_of_a_long_batch(self) -> None:
         """What came while others had their turn in the middle of it is among that with which one catches up, and comes once."""
         params: list[dict[str, Any]] = [{"method": "chat.log", "params": {"room": "lobby", "limit": 200}}]

@@ -4,11 +4,13 @@ What is done without being asked.
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.chores import Chores
+from securehub.chores import HOUR_SECONDS, Chores
 from securehub.refusals import Unavailable
 
 
@@ -47,6 +49,12 @@ class ChoreTests(SynchronousTestCase):
         self.assertEqual(len(self.done), 3)
         self.assertEqual(self.time.getDelayedCalls(), [])
 
+    def test_hourly(self) -> None:
+        self.chores.hourly(self.chore)
+        self.chores.start()
+        self.time.pump([HOUR_SECONDS / 2] * 5)
+        self.assertEqual(self.done, [HOUR_SECONDS, 2.0 * HOUR_SECONDS])
+
     def test_faults(self) -> None:
         """A fault is logged, and a disk that is full is no fault; either way it runs again."""
         self.chores.every(10, self.chore)
@@ -56,6 +64,20 @@ class ChoreTests(SynchronousTestCase):
             self.time.advance(10)
         self.assertEqual(self.done, [10.0, 20.0, 30.0])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_faults_of_a_partial(self) -> None:
+        """What has no name of its own fails and runs again like any other."""
+        self.chores.every(10, partial(self.chore))
+        self.chores.start()
+        self.fault = ZeroDivisionError()
+        self.time.pump([10.0] * 3)
+        self.assertEqual(self.done, [10.0, 20.0, 30.0])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    def test_never(self) -> None:
+        """What is to run all the time would keep everybody else from it."""
+        for seconds in (0, -1):
+            self.assertRaises(AssertionError, self.chores.every, seconds, self.chore)
 
     def test_one_of_many_fails(self) -> None:
         """A fault with one is logged, and the others are done; when the disk takes nothing, nobody tries the rest."""

@@ -28,12 +28,18 @@ from securehub.command import (
     role,
 )
 from securehub.refusals import Forbidden, NotLoggedIn
-from securehub.reply import Reply
+from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger import movement
 
 
 class Told(Reply, frozen=True):
     """A reply."""
+
+    text: str
+
+
+class Item(Row, frozen=True):
+    """An item of a list."""
 
     text: str
 
@@ -200,13 +206,69 @@ class DisagreementTests(SynchronousTestCase):
         self.refused(silent)
 
     def test_no_reply(self) -> None:
-        """What a repeat is answered with has to be known by its type, so what takes a key says what it returns."""
+        """Programs are told what comes, so every command says what it returns: replies, or None."""
 
         def hides(self: Any, session: object):  # type: ignore[no-untyped-def]
             """Hide."""
 
-        self.assertRaises(TypeError, command("X", access=MEMBER, writes=True), hides)
-        command("X", access=MEMBER)(hides)
+        def babbles(self: Any, session: object) -> str:
+            """Babble."""
+            return "b"
+
+        def may_babble(self: Any, session: object) -> Told | dict[str, str]:
+            """Babble, or tell."""
+            return {}
+
+        def may_tell(self: Any, session: object) -> Told | Listing[Item] | None:
+            """Tell, or not."""
+            return None
+
+        for wrong in (hides, babbles, may_babble):
+            self.refused(wrong)
+        command("X", access=MEMBER)(may_tell)
+
+    def test_replies_for_keys(self) -> None:
+        """What a repeat is answered with is made of what was kept, so it is of one class."""
+
+        def either(self: Any, session: object) -> Told | Listing[Item]:
+            """Tell, or list."""
+            return Told("")
+
+        def lists(self: Any, session: object) -> Listing[Item]:
+            """List."""
+            return Listing([])
+
+        for several in (either, lists):
+            self.refused(several, writes=True)
+            command("X", access=MEMBER, writes=True, keyed=False)(several)
+
+    def test_verbs_that_nobody_can_type(self) -> None:
+        def good(self: Any, session: object) -> None:
+            """Good."""
+
+        for verb in ("", "GO ON", "{GO", "[", "*", "GRÜSS", "5TH", "GO\n", '"GO"', "A=B"):
+            error = self.assertRaises(TypeError, command(verb, access=MEMBER), good)
+            self.assertIn(repr(verb), str(error))
+        for verb in ("GO", "go", "HUB.PING", "go-on_2"):
+            command(verb, access=MEMBER)(good)
+
+    def test_parameters_of_the_hub(self) -> None:
+        """What the hub adds would take the place of a parameter of that name: the request would carry a key that does nothing."""
+
+        def unlocks(self: Any, session: object, key: str) -> None:
+            """Unlock."""
+
+        def tries(self: Any, session: object, try_: str) -> movement.Booked:
+            """Try."""
+            return movement.Booked(1, "1.00", "USD")
+
+        def twice(self: Any, session: object, from_: str, from__: str) -> None:
+            """Twice."""
+
+        self.refused(unlocks, writes=True, key=arguments.word)
+        self.refused(tries, moves=True, try_=arguments.word)
+        self.refused(twice, from_=arguments.word, from__=arguments.word)
+        command("X", access=MEMBER, key=arguments.word)(unlocks)
 
     def test_no_access(self) -> None:
         """Nothing is open to anybody by oversight."""
@@ -217,7 +279,6 @@ class DisagreementTests(SynchronousTestCase):
         self.assertRaises(TypeError, command, "X")
         for access in (None, "anyone", True):
             self.assertRaises(TypeError, command("X", access=access), good)  # type: ignore[arg-type]
-        self.assertRaises(TypeError, role, "king")
         self.assertRaises(TypeError, Access, False, False, "admin", "whoever asks")
         self.assertRaises(TypeError, Access, False, True, None, "whoever asks")
 

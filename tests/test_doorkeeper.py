@@ -231,6 +231,18 @@ class AllowanceTests(DoorCase):
             self.door.lost(visitor)
         self.assertEqual(self.door.wait(self.inside()), 0)
 
+    def test_no_more_than_it_took(self) -> None:
+        """What others have used stays used; and who logs in again is given back what came after the first time."""
+        other, visitor = self.inside(), self.inside()
+        self.ask(other, 5)
+        self.ask(visitor, 3)
+        self.door.logged_in(visitor)
+        self.door.logged_out(visitor)
+        self.ask(visitor, 1)
+        self.door.logged_in(visitor)
+        self.ask(other, 4)
+        self.assertEqual(self.door.wait(other), 0.5)
+
     def test_a_debt_is_bounded(self) -> None:
         """One who was answered megabytes does not shut the others out for long."""
         visitor = self.inside()

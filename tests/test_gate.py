@@ -12,14 +12,20 @@ from securehub.store.journal import Position
 
 
 class MemoryOutlet:
-    """Notes what is let out."""
+    """
+    Notes what is let out.
+
+    @ivar answers: how often something was let out that somebody had asked for.
+    """
 
     def __init__(self) -> None:
         self.released: list[tuple[bytes, int]] = []
+        self.answers = 0
         self.was_cut = False
 
     def release(self, content: bytes, event_bytes: int) -> None:
         self.released.append((content, event_bytes))
+        self.answers += 1
 
     def tell(self, events: bytes) -> None:
         self.released.append((events, len(events)))
@@ -71,6 +77,28 @@ class GateTests(SynchronousTestCase):
         self.time.advance(0)
         self.assertEqual(self.outlet.released, [(b"a\nb\n", 4)])
 
+    def test_once_a_turn(self) -> None:
+        """However many connections have something, and whatever it is."""
+        self.outbox.reply(b"a\n")
+        Outbox(self.gate, MemoryOutlet()).reply(b"b\n")
+        self.gate.tell(Told(b"told\n", self.outbox), None)
+        self.gate.tell(Told(b"more\n", self.outbox), None)
+        self.outbox.reply(b"c\n")
+        self.assertEqual(len(self.time.getDelayedCalls()), 1)
+        self.time.advance(0)
+        self.assertEqual(self.outlet.released, [(b"a\nc\ntold\nmore\n", 10)])
+        for _ in range(2):
+            self.gate.tell(Told(b"again\n", self.outbox), None)
+        self.assertEqual(len(self.time.getDelayedCalls()), 1)
+
+    def test_events_alone(self) -> None:
+        """They are told, as nobody has waited for them; an answer that has left before does not make them one."""
+        self.outbox.reply(b"a\n")
+        self.gate.flush()
+        self.outbox.event(b"b\n")
+        self.gate.flush()
+        self.assertEqual((self.outlet.released, self.outlet.answers), ([(b"a\n", 0), (b"b\n", 2)], 1))
+
     def test_waits_for_its_position(self) -> None:
         """A read, too, if what it saw could still be lost."""
         first, second = Position(), Position()
@@ -85,6 +113,15 @@ class GateTests(SynchronousTestCase):
         self.gate.position = None
         self.gate.settled(second)
         self.assertEqual(self.outlet.released, [(b"a\n", 0), (b"b\n", 0)])
+
+    def test_events_wait_for_their_position(self) -> None:
+        """Each for its own, as replies do."""
+        self.gate.position = first = Position()
+        self.outbox.event(b"a\n")
+        self.gate.position = Position()
+        self.outbox.event(b"b\n")
+        self.gate.settled(first)
+        self.assertEqual((self.outlet.released, self.outbox.waiting_bytes), ([(b"a\n", 2)], 2))
 
     def test_order(self) -> None:
         """What waits for nothing was made before what waits, and leaves before it."""
@@ -181,3 +218,14 @@ class GateTests(SynchronousTestCase):
         self.gate.flush()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.outlet.released, [(b"told\n", 5)])
+
+    def test_a_broken_event(self) -> None:
+        """What cannot be told keeps nobody from hearing the rest."""
+        broken = Told(b"broken\n", self.outbox)
+        broken.release = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        for each in (broken, Told(b"told\n", self.outbox)):
+            self.gate.tell(each, None)
+        self.outbox.reply(b"a\n")
+        self.gate.flush()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.outlet.released, [(b"a\ntold\n", 5)])

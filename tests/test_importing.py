@@ -24,6 +24,7 @@ from securehub.imports.offline import Offline
 from securehub.imports.rules import MONTHS_AT_ONCE, Terms, bring, month_after
 from securehub.imports.sources import Account, CannotRead, Month, Person, Secret
 from securehub.money import Currencies
+from securehub.refusals import BadArgument
 from securehub.services.auth.records import Credential
 from securehub.services.ledger import books
 from securehub.services.ledger.accounts import Numbering
@@ -119,6 +120,43 @@ class SourceTests(Files):
         found = sources.read_bank(self.bank)
         self.assertEqual((found.people, len(found.problems)), ({}, len(rows)))
 
+    def test_bank_doubles(self) -> None:
+        """What two rows claim is one row's: nobody's money goes to somebody with almost the same name, and no account is booked twice."""
+        self.execute("DELETE FROM accounts")
+        for row in ("'A', 'aa', 'p', 1, '1'", "'A', 'AA', 'q', 2, '2'", "'A', ' aa ', 'p', 4, '1'", "'A', 'aa', 'p', 8, NULL"):
+            self.execute(f"INSERT INTO accounts (owner, username, password, balance, clabe) VALUES ({row})")
+        found = sources.read_bank(self.bank)
+        self.assertEqual([each.accounts for each in found.people.values()], [(Account("1", Decimal(1)),)])
+        expected = [
+            "bank.db: 'AA': there is another aa, written differently",
+            "bank.db: ' aa ': there is another account 1",
+            "bank.db: 'aa': clabe is not the number of an account: 'None'",
+        ]
+        self.assertEqual(found.problems, expected)
+
+    def test_bank_passwords(self) -> None:
+        """A password that begins as a hash does is one all the same, and is kept in the form that a login gives it."""
+        self.execute("DELETE FROM accounts")
+        passwords = ("shadow", "$ecret", "md5", "cafe\u0301", "sha1$x$y", "$2b$12$x", "{SSHA}x", "pbkdf2_sha256$1$x$y", "scrypt:1:2$x")
+        for number, password in enumerate(passwords):
+            self.execute(f"INSERT INTO accounts (username, password, balance, clabe) VALUES ('u{number}', '{password}', 1, '{number}')")
+        found = [each.secret and each.secret.text for each in sources.read_bank(self.bank).people.values()]
+        self.assertEqual(found, ["shadow", "$ecret", "md5", "caf\u00e9", *[None] * 5])
+
+    def test_where(self) -> None:
+        """A problem names the file it is in, and the account that it is about."""
+        self.execute("DELETE FROM accounts WHERE username != 'eve'")
+        self.execute("UPDATE accounts SET balance = 'much'")
+        (self.place / "orders.json").write_text('{"x": {}, "yy": {}, "YY": {}}')
+        problems = sources.read_bank(self.bank).problems + sources.read_orders(self.place / "orders.json").problems
+        expected = (
+            "bank.db: 'eve': the balance of account 002010077777777771 is not a number: 'much'",
+            "orders.json: 'x' is not a username",
+            "orders.json: 'YY': there is another yy, written differently",
+        )
+        for text, problem in zip(expected, problems, strict=True):
+            self.assertIn(text, problem)
+
     def test_files_of_another_kind(self) -> None:
         """They are refused as a whole, with their names."""
         file = self.place / "orders.json"
@@ -127,6 +165,7 @@ class SourceTests(Files):
             ("{", "is not JSON"),
             ("[" * 100_000, "is not JSON"),
             ('{"a": NaN}', "NaN"),
+            ('{"aa": {"orders": 1}, "aa": {"orders": 2}}', "'aa' stands twice"),
             ("9" * 5000, "digits"),
         ):
             file.write_text(content)
@@ -260,6 +299,8 @@ class BringTests(SynchronousTestCase):
             [month_after("2026-11", months) for months in (0, 1, 2, 14, -10, -11)],
             ["2026-11", "2026-12", "2027-01", "2028-01", "2026-01", "2025-12"],
         )
+        for name, months in (("0001-01", -1), ("9999-12", 1)):
+            self.assertRaises(BadArgument, month_after, name, months)
 
 
 class ToolTests(Files):
@@ -309,6 +350,37 @@ class ToolTests(Files):
         self.assertEqual(really[1], told.replace("This was a dry run: nothing was changed.\n", ""))
         self.assertEqual(again[1].splitlines()[-1], "0 new members, 0 with something new, 5 as they were, 5 left out.")
         self.assertEqual(self.records(), {"alice": "125.40", "bob": "0.00", "carol": "0.00", "eve": "10.00", "frank": "0.00"})
+
+    def test_refused_in_the_middle(self) -> None:
+        """What was done of somebody's before something of theirs is refused is told, and so it is by a dry run."""
+        self.run_tool()
+        self.execute("INSERT INTO accounts (owner, username, password, balance, clabe) VALUES ('Eve', 'eve', '', 1, '5')")
+        self.execute("INSERT INTO accounts (owner, username, password, balance, clabe) VALUES ('Gina', 'gina', '', 1, '6')")
+        (self.place / "budget" / "gina_budget_history.json").write_text('[{"actual_expenses": {}}, {"actual_expenses": {}}]')
+        (self.place / "budget" / "users.json").write_text('{"gina": {}}')
+        more = ("--last-month", "0001-01")
+        told = [self.run_tool(*more, *dry)[1].splitlines() for dry in (["--dry-run"], [])]
+        self.assertEqual(told[0][:-1], told[1])
+        self.assertEqual(told[1][:2], [
+            "eve: 1.00 USD of account 5",
+            "gina: new member; no password: give one with admin.password; 1.00 USD of account 6",
+        ])  # fmt: skip
+        self.assertIn("left out: gina: there is no month -1 months from 0001-01", told[1])
+        self.assertTrue(told[1][-1].startswith("1 new members, 1 with something new, "), told[1][-1])
+
+    def test_strange_files(self) -> None:
+        """A password that no login could give, and a name of a file in no encoding, do not end an import in the middle."""
+        self.execute(f"UPDATE accounts SET password = '{'x' * 5000}' WHERE username = 'eve'")
+        (self.place / "budget" / "\udce9_budget_history.json").write_text("[]")
+        written = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        with redirect_stdout(written):
+            self.assertEqual(commandline.main(["import", "--budget", str(self.place / "budget"), "--bank", str(self.bank),
+                "--state", str(self.state)]), 1)  # fmt: skip
+        written.seek(0)
+        told = written.read()
+        self.assertIn("eve: new member; no password", told)
+        self.assertIn("left out: \\udce9_budget_history.json: it is of nobody", told)
+        self.assertIn("'Zo\\xeb' is not a username", told)
 
     def test_other_decimals(self) -> None:
         """What a currency's accounts have is not taken for other amounts, neither by an import nor by a dry run."""

@@ -52,13 +52,14 @@ ALLOWED: dict[str, set[str]] = {
     "peer": set(),
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
-    "session": {"refusals", "audit", "members", "command", "event", "gate", "once", "peer", "reply", "store.transaction", "switchboard"}
-    | {"trying", "wire"},
+    "eventqueue": {"gate"},
+    "session": {"refusals", "audit", "members", "command", "event", "eventqueue", "gate", "once", "peer", "reply", "switchboard"}
+    | {"store.transaction", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "turns": set(),
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
     # services
-    "service": {"reply", "store.records", "store.transaction", "plugins", "hub"},
+    "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
     | {"audit", "imports.records", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
@@ -76,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"network.doorkeeper", "network.outlet"},
     # the process
     "daemon": set(),
+    "daemon.collector": set(),
     "daemon.operations": set(),
     "daemon.vitals": set(),
     "daemon.logs": set(),
@@ -85,14 +87,14 @@ ALLOWED: dict[str, set[str]] = {
     "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
-    | {"once", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
+    | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
     | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
     "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "program", "refusals", "service", "vault"}
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "program": set(),
-    "client": {"", "config", "program"},
+    "client": {"", "config", "program", "refusals", "wire"},
     "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
@@ -143,7 +145,7 @@ OTHERS: dict[str, set[str]] = {
     "random": {"tap", "imports.tool"},
     "sqlite3": {"imports.sources"},
     "secrets": set(),
-    "time": {"tap", "daemon.systemd", "client", "store"},
+    "time": {"clock", "tap", "daemon.systemd", "client", "store"},
 }
 """Of what comes from elsewhere, that which only some may use."""
 

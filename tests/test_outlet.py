@@ -150,8 +150,12 @@ class OutletTests(SynchronousTestCase):
         self.outlet.release(b"b", 0)
         self.outlet.close()
         self.outlet.lost()
+        self.outlet.resumeProducing()
         self.outlet.release(b"c", 0)
+        self.outlet.tell(b"d")
+        self.assertEqual(self.outlet.queued, 0)
         self.outlet.cut()
+        self.outlet.close()
         self.assertEqual((self.transport.value(), self.outlet.queued, self.transport.aborted), (b"a" * 12, 0, False))
         self.assertEqual(self.time.getDelayedCalls(), [])
 

@@ -67,6 +67,7 @@ class FigureTests(SynchronousTestCase):
             ("1.234", 123400),
             ("0.500", 50),
             ("-0,500", -50),
+            ("1234.500", 123450),
             ("1 234,00 €", 123400),
             ("1'234.50", 123450),
             ("1,234,567", 123456700),
@@ -77,6 +78,9 @@ class FigureTests(SynchronousTestCase):
             ("$-12.50", -1250),
             ("12.50 DR", -1250),
             ("12.50 CR", 1250),
+            ("12,50 S", -1250),
+            ("12,50 H", 1250),
+            ("12.50 EUR dr", -1250),
         ):
             self.assertEqual(figures.units(written, USD), units, written)
         self.assertEqual(figures.units("1,234", JPY), 1234)
@@ -84,8 +88,25 @@ class FigureTests(SynchronousTestCase):
         self.assertEqual(figures.units("1.234", GOLD), 1_234_000)
 
     def test_no_amounts(self) -> None:
-        for wrong in ("", "-", "1.2345", "1.234,567", "12.5.", "0x10", "٣", "1e3x", "1" * 16, "12..5"):
+        for wrong in ("", "-", "1.2345", "1.234,567", "12.5.", "0x10", "٣", "1e3x", "1" * 16, "12..5", "1234.567"):
             self.assertRaises(BadArgument, figures.units, wrong, USD)
+
+    def test_mark(self) -> None:
+        """One amount that can be read in one way only settles what a point is in the others."""
+        for texts, mark in (
+            (("1.234", "12.5"), "."),
+            (("1.234", "12,5", ""), ","),
+            (("1.234,567", "x"), ","),
+            (("1234.500",), "."),
+            (("0.500",), "."),
+            (("1.234", "1,234", "1.234.567", "12"), ""),
+            (("12.5", "12,5"), ""),
+        ):
+            self.assertEqual(figures.decimal_mark(texts), mark, texts)
+        self.assertEqual(figures.units("12.340", USD, mark="."), 1234)
+        self.assertEqual(figures.units("12.340", USD, mark=","), 1234000)
+        self.assertEqual(figures.units("1,234", GOLD, mark="."), 1_234_000_000)
+        self.assertRaises(BadArgument, figures.units, "12.345", USD, mark=".")
 
     def test_days(self) -> None:
         for written in (
@@ -120,6 +141,12 @@ class TableTests(SynchronousTestCase):
     def test_plain(self) -> None:
         self.assertEqual(rows('Date,Description,Amount\n2026-11-05,"Coffee, black",-3.50\n'), [("2026-11-05", -350, "", "Coffee, black")])
 
+    def test_three_decimals(self) -> None:
+        """Where a point stands before cents, 12.340 is not twelve thousand; nor is it tens of thousands where one is refused."""
+        text = "Date,Amount\n2026-11-05,-3.5\n2026-11-06,{}\n"
+        self.assertEqual([units for _, units, *_ in rows(text.format("-12.340"))], [-350, -1234])
+        self.assertIn("row 3: '-12.345' has more decimals", str(self.assertRaises(BadArgument, rows, text.format("-12.345"))))
+
     def test_german(self) -> None:
         """Semicolons, commas, names with umlauts, and lines above the header."""
         text = (
@@ -139,12 +166,60 @@ class TableTests(SynchronousTestCase):
         text = "Date,Credit/Debit,Amount,Name\n2026-11-05,Debit,12.5,Bob\n2026-11-05,Credit,3,Carol\n"
         self.assertEqual(rows(text), [("2026-11-05", -1250, "Bob", ""), ("2026-11-05", 300, "Carol", "")])
 
+    def test_direction_by_sign(self) -> None:
+        """A minus of its own says it, too; but not as the type of a booking, where it stands for none."""
+        text = "Fecha,Descripción,{},Importe\n13/11/2026,Compra,-,120.50\n13/11/2026,Pago,+,3\n"
+        self.assertEqual([units for _, units, *_ in rows(text.format("Cargo/Abono"))], [-12050, 300])
+        self.assertEqual([units for _, units, *_ in rows(text.format("Tipo"))], [12050, 300])
+
+    def test_direction_without_a_name(self) -> None:
+        """Cooperative banks of Germany give that column no name."""
+        text = "Buchungstag;Empfänger;Umsatz;\n05.11.2026;REWE;12,34;S\n06.11.2026;ACME;1.012,34;H\n"
+        self.assertEqual([units for _, units, *_ in rows(text)], [-1234, 101234])
+        self.assertEqual([units for _, units, *_ in rows(text.replace("H", "x"))], [1234, 101234])
+
+    def test_amounts_by_direction(self) -> None:
+        """A column whose name begins with that of an amount may be for what went alone."""
+        text = "Date,Narration,Amount Debit,Amount Credit\n2026-11-05,Bread,12.00,\n2026-11-05,Pay,,3.00\n"
+        self.assertEqual(rows(text), [("2026-11-05", -1200, "", "Bread"), ("2026-11-05", 300, "", "Pay")])
+
+    def test_names(self) -> None:
+        """What large banks call a payee and a text."""
+        for name, found in (
+            ("Partner Name", ("x", "")),
+            ("Name / Description", ("x", "")),
+            ("Auftraggeber/Empfänger", ("x", "")),
+            ("Transaction Description", ("", "x")),
+            ("Payment Reference", ("", "x")),
+            ("Vorgang/Verwendungszweck", ("", "x")),
+        ):
+            self.assertEqual(rows(f"Buchung;{name};Betrag\n05.11.2026;x;-3\n"), [("2026-11-05", -300, *found)], name)
+
     def test_no_header(self) -> None:
         """Columns are found by what is in them."""
         self.assertEqual(
             rows("2026-11-05\t-3.50\tCafé\tblack\n2026-11-06\t4\tBob\t"),
             [("2026-11-05", -350, "Café", "black"), ("2026-11-06", 400, "Bob", "")],
         )
+
+    def test_no_header_and_no_words(self) -> None:
+        """A column without a letter, such as a star or the number of a cheque, is no payee."""
+        text = '"11/25/2026","-12.50","*","","WALMART"\n"11/26/2026","-3.50","*","101","SHELL"\n'
+        self.assertEqual(rows(text), [("2026-11-25", -1250, "WALMART", ""), ("2026-11-26", -350, "SHELL", "")])
+
+    def test_open_quote(self) -> None:
+        """It would swallow the rows below it, and nobody would know."""
+        text = 'Date,Amount,Text\n2026-11-05,-3,"3/4"" of, that"\n2026-11-06,-4,{}12"\n2026-11-07,-5,x\n'
+        self.assertEqual([units for _, units, *_ in rows(text.format(""))], [-300, -400, -500])
+        self.assertIn("never closed", str(self.assertRaises(BadArgument, rows, text.format('"') + '2026-11-08,-6,"y\n')))
+        self.assertRaises(BadArgument, rows, '2026-11-06,-4,a\n2026-11-06,-4,"x\n')
+
+    def test_currencies(self) -> None:
+        """Rows in another currency are left out; where all are, whoever sends it is told."""
+        text = "Date,Amount,Currency\n2026-11-05,-1,{}\n2026-11-06,-2,EUR\n"
+        self.assertEqual([units for _, units, *_ in rows(text.format("usd"))], [-100])
+        refused = self.assertRaises(BadArgument, rows, text.format("$"))
+        self.assertEqual(str(refused), "the statement is in 'EUR', and the budget in USD")
 
     def test_what_is_left_out(self) -> None:
         """Lines without a date, and amounts of nothing."""
@@ -225,6 +300,12 @@ class IdentityTests(SynchronousTestCase):
         """Coffee twice a day is twice, in each file anew."""
         text = "Date,Amount,Text\n2026-11-05,-3,Coffee\n2026-11-06,-3,Coffee\n2026-11-05,-3,Coffee\n"
         self.assertEqual([row.which for row in read(text, USD)], [1, 1, 2])
+
+    def test_no_id(self) -> None:
+        """What stands for several payments is no id of one, whatever it is called: the second one would be taken for the first."""
+        text = "Date,Amount,Text,{}\n2026-11-05,-3,Rent,7\n2026-12-05,-3,Rent,7\n2026-12-05,-9,Milk,8\n"
+        self.assertEqual([row.id for row in read(text.format("Transaction ID"), USD)], ["", "", "8"])
+        self.assertEqual([row.id for row in read(text.format("Reference Number"), USD)], ["", "", ""])
 
 
 class FuzzTests(SynchronousTestCase):

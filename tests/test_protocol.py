@@ -10,7 +10,7 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.hub import GOODBYE_SECONDS
+from securehub.hub import GOODBYE_SECONDS, SNAPSHOT_SECONDS, STOPPING_SECONDS
 from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import TURN
 from securehub.store import journal
@@ -266,6 +266,28 @@ class OrderTests(ProtocolCase):
         self.assertEqual([each["id"] for each in said[0]], [1, 2])
         self.assertEqual([each["params"]["text"] for each in said[1:]], ["one", "two"])
 
+    def test_two_batches_over_several_syncs(self) -> None:
+        """Events that waited for the first do not come between the answers of the second, though some of those leave with the first."""
+        operator, alice = self.world.operator(), self.world.member("alice")
+        alice.received()
+        ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
+        erase = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "auth.erase", "params": ["wrong"]})
+        self.world.hashing_waits = True
+        alice.ask(f"[{ping},{erase}]")
+        operator.ask("admin.announce one")
+        self.world.disk_waits = True
+        operator.ask("admin.announce two")
+        alice.send(f"[{ping},{erase}]")
+        self.world.hash_next()
+        self.world.settle()
+        operator.ask("admin.announce three")
+        self.world.hash_next()
+        self.world.settle()
+        self.settle_in_two()
+        said = [json.loads(line) for line in alice.received()]
+        self.assertEqual([[answer["id"] for answer in each] for each in said if isinstance(each, list)], [[1, 2], [1, 2]])
+        self.assertEqual([each["params"]["text"] for each in said if isinstance(each, dict)], ["one", "two", "three"])
+
     def test_events_in_the_order_of_their_commits(self) -> None:
         """One that has waited for an answer is not overtaken, though the answer waits for a later commit than the next event."""
         operator, alice = self.world.operator(), self.world.member("alice")
@@ -311,6 +333,11 @@ class OrderTests(ProtocolCase):
         self.world.settle()
         answers = json.loads(self.client.received()[0])
         self.assertEqual((answers[0]["result"], answers[1]["result"]["username"]), ({}, "alice"))
+        self.assertTrue(self.client.closed)
+
+    def test_nothing_behind_quit(self) -> None:
+        """What a client says behind its goodbye is not heard."""
+        self.assertEqual(self.client.ask("QUIT", "PING"), ["OK"])
         self.assertTrue(self.client.closed)
 
     def test_reads_no_further_while_it_has_lines(self) -> None:
@@ -373,8 +400,8 @@ class HalfClosedTests(ProtocolCase):
     def test_answers_come_first(self) -> None:
         """What was asked is answered, be it still at the gate or not yet begun, and then we close."""
         self.world.member("alice")
-        operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (TURN + 1), "DEPOSIT alice 6")
-        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (TURN + 1), "OK Transfer 2: 6.00 USD."])
+        operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (3 * TURN), "DEPOSIT alice 6")
+        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (3 * TURN), "OK Transfer 2: 6.00 USD."])
         self.assertTrue(operator.closed)
 
     def test_a_last_line_without_an_end(self) -> None:
@@ -537,6 +564,15 @@ class DiskTests(ProtocolCase):
         self.assertEqual(alice.ask(f"[{pay},{out_and_in}]"), [])
         self.assertTrue(alice.closed)
 
+    def test_a_part_of_a_batch_that_is_lost(self) -> None:
+        """Be it one that wants no answer: nobody who waits for the rest is left to believe in it."""
+        pay = '{"jsonrpc":"2.0","method":"ledger.transfer","params":["bob","5"]}'
+        erase = '{"jsonrpc":"2.0","id":1,"method":"auth.erase","params":["wrong"]}'
+        self.fill_disk()
+        self.world.hashing_waits = True
+        self.assertEqual(self.alice.ask(f"[{pay},{erase}]"), [])
+        self.assertTrue(self.alice.closed)
+
     def test_a_logout_that_is_lost(self) -> None:
         """The login is as it was: its token is good."""
         client = self.greeted()
@@ -665,10 +701,11 @@ class StopTests(ProtocolCase):
         self.world.disk_waits = True
         alice.ask("OPEN savings")
         stopped = self.world.hub.stop()
-        alice.send("OPEN more")
+        alice.send("OPEN more", "PING")
         self.world.disk_waits = False
         self.world.settle()
         self.successResultOf(stopped)
+        self.assertEqual([line[:4] for line in alice.received()], ["OK A", "* By"])
         self.assertEqual(self.world.hub.store.counts()["account"], 2)
 
     def test_leaves_a_snapshot(self) -> None:
@@ -703,10 +740,9 @@ class StopTests(ProtocolCase):
         self.world.disk_waits = True
         alice.ask("OPEN savings")
         stopped = self.world.hub.stop()
-        for _ in range(5):
-            self.world.elapse(6)
-        self.world.disk_waits = False
-        self.world.settle()
+        for seconds in (STOPPING_SECONDS, GOODBYE_SECONDS, SNAPSHOT_SECONDS):
+            self.assertNoResult(stopped)
+            self.world.elapse(seconds)
         self.successResultOf(stopped)
 
     def test_a_login_that_is_being_verified(self) -> None:

@@ -227,17 +227,28 @@ class Safekeeping(SynchronousTestCase):
             self.world.elapse(600)
         self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
-    def test_clock_was_wrong(self) -> None:
-        """Neither are backups made at every look while times stand still, nor none where the newest is of a time that is still to come."""
+    def test_a_clock_that_was_wrong(self) -> None:
+        """While times stand still far ahead of the clock, backups are made as often as otherwise: more would let those from before go."""
         self.start(backup_hours=24)
-        self.world.skew = 1000 * HOUR
+        self.world.skew = 365 * 24 * HOUR
         self.world.member("alice")
+        self.world.skew = 0
+        for _ in range(2 * 24 * 6):
+            self.world.elapse(600)
+        self.assertEqual(len(self.world.beside.asked), 4)
+        self.assertEqual(self.troubles(), "")
+        self.assertIn("backup 24 h ago", self.call("admin.health")["line"])
+
+    def test_a_backup_from_ahead(self) -> None:
+        """What was made while the clock was far ahead is no reason to make none when it is right."""
+        self.start(backup_hours=24)
+        self.world.skew = 365 * 24 * HOUR
         self.world.elapse(600)
         self.world.skew = 0
-        for _ in range(12):
-            self.world.elapse(600)
+        self.assertEqual(self.troubles(), "a backup is overdue")
+        self.world.elapse(600)
         self.assertEqual([tool for tool, *_ in self.world.beside.asked], ["backup", "drill"] * 2)
-        self.assertIn("backup 2 h ago", self.call("admin.health")["line"])
+        self.assertEqual(self.troubles(), "")
 
     def test_damage_by_itself(self) -> None:
         """A backup that cannot be made as something is damaged is in the log, and tried again."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.event import End, Event, ToOthers, Tune
 from securehub.gate import Gate
 from securehub.store.journal import Position
-from securehub.switchboard import MAX_EVENT, Switchboard, member
+from securehub.switchboard import FEW, MAX_EVENT, Switchboard, member
 
 
 class Rung(Event, frozen=True):
@@ -155,6 +155,25 @@ class SwitchboardTests(Case):
         self.assertEqual(ENCODED, ["bob"])
         self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
 
+    def test_forms_that_are_heard(self) -> None:
+        """Of few it is known in which they listen; for many, and for those who may come in the same commit, both are made."""
+
+        def forms(*announced: tuple[str, Event]) -> list[bool]:
+            *_, as_text, as_json = self.switchboard.prepare(announced)[-1]
+            return [as_text is not None, as_json is not None]
+
+        ears = [self.ear("tower") for _ in range(FEW)]
+        self.assertEqual(forms(("tower", Rung("bob"))), [True, False])
+        ears[0].speaks_json = True
+        self.assertEqual(forms(("tower", Rung("bob"))), [True, True])
+        for ear in ears:
+            ear.speaks_json = True
+        self.assertEqual(forms(("tower", Rung("bob"))), [False, True])
+        self.ear("tower", json=True)
+        self.assertEqual(forms(("tower", Rung("bob"))), [True, True])
+        self.ear("member/bob")
+        self.assertEqual(forms(("member/bob", Tune("cellar", True)), ("cellar", Rung("bob"))), [True, True])
+
     def test_order(self) -> None:
         """Events in the order in which they were announced."""
         ear = self.ear("a", "b")
@@ -183,7 +202,9 @@ class SwitchboardTests(Case):
     def test_too_long(self) -> None:
         """It is found before the commit, and not when half of the listeners have heard it."""
         self.ear("tower")
-        self.assertRaises(AssertionError, self.switchboard.prepare, [("tower", Rung("x" * MAX_EVENT))])
+        most = MAX_EVENT - len(Rung("").text()) - len("* \n")
+        self.assertEqual(len(self.switchboard.prepare([("tower", Rung("x" * most))])), 1)
+        self.assertRaises(AssertionError, self.switchboard.prepare, [("tower", Rung("x" * (most + 1)))])
 
     def test_channels_of_members(self) -> None:
         self.assertNotEqual(member("bob"), member("alice"))
@@ -204,24 +225,29 @@ class SwitchboardTests(Case):
         self.assertEqual(seen, [("tower", True)])
         self.switchboard.leave("tower", other)
         self.assertEqual(seen, [("tower", True), ("tower", False)])
+        self.switchboard.listen("tower", other)
+        self.assertEqual(seen[2:], [("tower", True)])
 
 
 class RunTests(Case):
     """What a channel says in one go is joined once, and handed to all of its listeners."""
 
     def test_joined_once(self) -> None:
-        ears = [self.ear("tower") for _ in range(100)]
+        """In either form."""
+        ears, programs = [self.ear("tower") for _ in range(100)], [self.ear("tower", json=True) for _ in range(100)]
         self.announce(*(("tower", Rung(name)) for name in ("bob", "carol")))
         self.assertEqual(ears[0].heard, [b"* bob rings the bell.\n* carol rings the bell.\n"])
-        self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
+        self.assertEqual(len(programs[0].heard[0].splitlines()), 2)
+        for group in (ears, programs):
+            self.assertEqual({id(ear.heard[0]) for ear in group}, {id(group[0].heard[0])})
 
     def test_one_alone_is_not_joined(self) -> None:
         """The very bytes that were encoded go to all."""
-        ears = [self.ear("tower") for _ in range(20)]
-        self.say(("tower", Rung("bob")))
-        self.say(("cellar", Rung("bob")))
+        ears = [self.ear("tower", json=json) for json in [False, True] * 10]
+        prepared = self.switchboard.prepare([("tower", Rung("bob"))])
+        self.switchboard.deliver(prepared)
         self.gate.flush()
-        self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(ears[0].heard[0])})
+        self.assertEqual({id(ear.heard[0]) for ear in ears}, {id(form) for form in prepared[0][-2:]})
 
     def test_order_of_commits(self) -> None:
         """Whoever listens to two channels hears the events of both in their order."""
@@ -231,6 +257,15 @@ class RunTests(Case):
         self.gate.flush()
         self.assertEqual(b"".join(ear.heard).split()[1::5], [b"1", b"2", b"3", b"4"])
         self.assertEqual(len(ear.heard), 3)
+
+    def test_order_of_what_is_not_stored(self) -> None:
+        """It is heard between what came before and after it."""
+        ear, other = self.ear("a", "b"), self.ear("b", "c")
+        self.say(("a", Rung("1")))
+        self.switchboard.announce(Rung("2"), "a", "b", but="c", lost=lambda: None)
+        self.say(("a", Rung("3")))
+        self.gate.flush()
+        self.assertEqual((b"".join(ear.heard).split()[1::5], other.heard), ([b"1", b"2", b"3"], []))
 
     def test_next_turn(self) -> None:
         """What has been let out is not said again, nor forgotten."""
@@ -284,11 +319,11 @@ class RunTests(Case):
     def test_who_has_left(self) -> None:
         """Hears nothing more, not even what was on its way; and not twice if it comes back."""
         leaver, other = self.ear("tower"), self.ear("tower")
-        position = self.commit(("tower", Rung("bob")))
+        position = self.commit(("tower", Rung("bob")), ("tower", Numbered(1)))
         self.switchboard.leave("tower", leaver)
         self.switchboard.listen("tower", leaver)
         self.settle(position)
-        self.assertEqual((leaver.heard, len(other.heard)), ([], 1))
+        self.assertEqual((leaver.heard, len(other.heard)), ([], 2))
 
     def test_another_form_in_between(self) -> None:
         """A listener may have changed its form since the event was encoded."""
@@ -297,6 +332,10 @@ class RunTests(Case):
         ear.speaks_json = True
         self.settle(position)
         self.assertEqual([json.loads(line)["params"]["by"] for line in ear.heard[0].splitlines()], ["bob", "carol"])
+        position = self.commit(("tower", Rung("eve")))
+        ear.speaks_json = False
+        self.settle(position)
+        self.assertEqual(ear.heard[1:], [b"* eve rings the bell.\n"])
 
     def test_undone(self) -> None:
         """Nobody is told of what has not happened."""
@@ -326,6 +365,21 @@ class TuningTests(Case):
         self.gate.lost(position)
         self.assertEqual((ear.anew, other.anew), (1, 0))
 
+    def test_undone_and_others_on_their_way(self) -> None:
+        """Whoever was tuned in had missed nothing of what was said before."""
+        ear, other = self.ear("member/bob"), self.ear("tower")
+        before = self.commit(("tower", Rung("1")))
+        position = self.commit(("member/bob", Tune("tower", True)))
+        self.gate.settled(before)
+        self.gate.position = None
+        self.gate.lost(position)
+        self.assertEqual((ear.anew, ear.cuts, len(other.heard)), (1, 0, 1))
+
+    def test_off_where_nobody_listens(self) -> None:
+        ear = self.ear("member/bob")
+        self.announce(("member/bob", Tune("tower", False)), ("member/bob", Rung("1")))
+        self.assertEqual(len(ear.heard), 1)
+
     def test_undone_with_something_on_its_way(self) -> None:
         """Whoever was tuned out was left out of what was said before, which nobody would send again; so the connection is cut."""
         ear, other = self.ear("member/bob", "tower"), self.ear("tower")
@@ -336,9 +390,19 @@ class TuningTests(Case):
         self.gate.lost(position)
         self.assertEqual(((ear.heard, ear.cuts), (other.heard, other.cuts)), (([], 1), ([b"* 1 rings the bell.\n"], 0)))
 
+    def test_at_the_end_of_somebody(self) -> None:
+        """What ends others in the same commit does not hide that there are new listeners."""
+        ear = self.ear("member/bob")
+        self.announce(("member/bob", Tune("tower", True)), ("member/bob", End("no", "other")), ("tower", Rung("1")))
+        self.assertEqual(ear.heard, [b"* 1 rings the bell.\n"])
+
     def test_undone_with_nothing_on_its_way(self) -> None:
-        """Then nothing was missed."""
+        """Then nothing was missed: what was said before has been told, or is itself undone."""
         ear = self.ear("member/bob", "tower")
+        self.settle(self.commit(("tower", Rung("1"))))
+        before = self.commit(("tower", Rung("2")))
+        self.gate.position = None
+        self.gate.lost(before)
         position = self.commit(("member/bob", Tune("tower", False)))
         self.gate.position = None
         self.gate.lost(position)
@@ -373,5 +437,22 @@ class SeriesTests(Case):
         self.switchboard.hold_back("tower", "bells", ear)
         self.switchboard.let_on("bells", ear)
         self.switchboard.let_on("bells", ear)
+        self.announce(("tower", Numbered(1)), ("tower", Numbered(2)))
+        self.assertEqual(ear.heard, [b"* 1\n* 2\n"])
+
+    def test_each_for_itself(self) -> None:
+        """Who has caught up lets on nobody else."""
+        ear, other = self.ear("tower"), self.ear("tower")
+        for each in (ear, other):
+            self.switchboard.hold_back("tower", "bells", each)
+        self.switchboard.let_on("bells", ear)
         self.announce(("tower", Numbered(1)))
-        self.assertEqual(ear.heard, [b"* 1\n"])
+        self.assertEqual((ear.heard, other.heard), ([b"* 1\n"], []))
+
+    def test_a_channel_of_nobody(self) -> None:
+        """Whoever is about to listen may catch up first."""
+        ear = self.ear()
+        self.switchboard.hold_back("tower", "bells", ear)
+        self.switchboard.listen("tower", ear)
+        self.announce(("tower", Numbered(1)), ("tower", Rung("bob")))
+        self.assertEqual(ear.heard, [b"* bob rings the bell.\n"])

@@ -35,6 +35,13 @@ class VaultTests(SynchronousTestCase):
         again = self.loaded(self.directory.crashed())
         self.assertEqual(again.open(sealed, "alice's"), b"a secret")
 
+    def test_as_it_was_sealed(self) -> None:
+        """What an earlier version has sealed is opened, and a mark that it has made is the same."""
+        vault = self.loaded(MemoryDirectory({KEY_FILE: b"0" * 64}))
+        sealed = "e96ca283e1068a3bf5b165224a58b791df6af1d8f9892087945e9116eb8d1c2a9dac97187e9216fa1b4997c9"
+        self.assertEqual(vault.open(bytes.fromhex(sealed), "alice"), b"a secret")
+        self.assertEqual(vault.mark("a secret").hex(), "41939ce84cd0c980257ec328b7e4369e")
+
     def test_never_the_same(self) -> None:
         """Each sealing has a nonce of its own."""
         self.assertEqual(len({self.vault.seal(b"a secret", "alice's") for _ in range(100)}), 100)

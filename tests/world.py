@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import Any
+from types import CoroutineType, NoneType
+from typing import Any, get_origin
 
 from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -25,6 +26,7 @@ from twisted.python.failure import Failure
 
 from securehub import config, service
 from securehub.clock import Clock
+from securehub.command import Command
 from securehub.daemon.operations import Operations, Reread
 from securehub.hashing import Hashing, context
 from securehub.hub import Hub
@@ -216,6 +218,7 @@ class World:
     @ivar beside: who makes backups and looks at them.
     @ivar disk_waits: whether what the store gives to the disk waits for C{worker.step}.
     @ivar hashing_waits: whether passwords wait for L{hash_next}.
+    @ivar to_hash: the passwords that wait to be hashed.
     @ivar broken: what is wrong with that which a reload would read; empty if nothing is.
     @ivar late: settings that a reload finds to have changed, and which must not.
     @ivar clients: all who ever connected to the hub that runs now.
@@ -234,13 +237,13 @@ class World:
         self.time = Time()
         self.random = random.Random(seed)
         self.directory = directory or MemoryDirectory()
-        self.settings = config.settings() | settings
+        self._factories = factories if factories is not None else installed()
+        self.settings = config.settings(own=service.settings_of(self._factories)) | settings
         self.beside = MemoryBeside(self.now)
         self.disk_waits = False
         self.hashing_waits = False
         self.broken = ""
         self.late: tuple[str, ...] = ()
-        self._factories = factories if factories is not None else installed()
         self._make_store = make_store
         self._make_folder = make_folder
         self.skew = 0.0
@@ -249,7 +252,7 @@ class World:
     def _start(self) -> None:
         self.worker = StepWorker()
         self.clients: list[Client] = []
-        self._to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
+        self.to_hash: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
         self.hashing = Hashing(
             CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
         )
@@ -260,7 +263,7 @@ class World:
             directory=self.directory,
             worker=self.worker,
             reactor=self.time,
-            clock=Clock(self.now),
+            clock=Clock(self.now, self.time.seconds),
             random=self.random,
             hashing=self.hashing,
             make_store=self._make_store,
@@ -268,6 +271,8 @@ class World:
             folder=self.folder,
             beside=self.beside,
         )
+        for entry in self.hub.dispatch._methods.values():
+            entry.function = _answering(entry.command, entry.function)
         self.hub.open()
 
     def now(self) -> datetime:
@@ -321,7 +326,7 @@ class World:
 
     def hash_next(self) -> None:
         """Compute the password hash that has waited longest."""
-        deferred, compute = self._to_hash.popleft()
+        deferred, compute = self.to_hash.popleft()
         maybeDeferred(compute).chainDeferred(deferred)
 
     def restart(self, *, crash: bool = False) -> None:
@@ -355,7 +360,7 @@ class World:
         """Do the next thing that somebody else does for the hub."""
         if self.worker.jobs and not self.disk_waits:
             self.worker.step()
-        elif self._to_hash and not self.hashing_waits:
+        elif self.to_hash and not self.hashing_waits:
             self.hash_next()
         else:
             return False
@@ -368,5 +373,23 @@ class World:
 
     def _hash_later(self, compute: Callable[..., Any], *args: Any) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()
-        self._to_hash.append((deferred, partial(compute, *args)))
+        self.to_hash.append((deferred, partial(compute, *args)))
         return deferred
+
+
+def _answering(command: Command, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a command, which is at fault where it answers with something that it has not declared."""
+    kinds = tuple(NoneType if each is None else get_origin(each) or each for each in command.replies)
+
+    def declared(result: Any) -> Any:
+        assert isinstance(result, kinds), f"{command.name} answers {result!r}, and does not declare that"
+        return result
+
+    async def later(answer: Coroutine[Any, Any, Any]) -> Any:
+        return declared(await answer)
+
+    def answer(session: Any, *values: Any) -> Any:
+        result = function(session, *values)
+        return later(result) if isinstance(result, CoroutineType) else declared(result)
+
+    return answer

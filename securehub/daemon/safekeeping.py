@@ -72,7 +72,7 @@ class Safekeeping:
     @property
     def overdue(self) -> bool:
         """Whether a backup should have been made by now, twice over."""
-        return bool(self._hours) and not self._younger(2 * self._hours)
+        return bool(self._hours) and self._has_none_since(2 * self._hours)
 
     def books_balance(self) -> bool | None:
         """What the last look at all of them said; None if there was none, or it did not come so far."""
@@ -175,21 +175,24 @@ class Safekeeping:
         """Make a backup and drill it, if it is time for that."""
         if self._beside is None or not self._hours or self._busy is not None:
             return
-        if not self._younger(self._hours):
+        if self._has_none_since(self._hours):
             try:
                 await self.back_up()
                 await self.drill_newest()
             except (Conflict, Unavailable) as refusal:
                 _log.error("{refusal}.", refusal=str(refusal))
 
+    def _has_none_since(self, hours: timedelta) -> bool:
+        """
+        Whether no backup was made for so long, by the clock as it is: those who make them know no other time. One from as far ahead, as
+        the clock was wrong then, is as good as none.
+        """
+        return self.backup_at is None or abs(self._clock.wall() - self.backup_at) >= hours
+
     def stop(self) -> None:
         """End what runs beside."""
         if self._beside is not None:
             self._beside.stop()
-
-    def _younger(self, age: timedelta) -> bool:
-        """Whether there is a backup that is younger. One of a time to come is of a clock that was wrong, and counts for none."""
-        return self.backup_at is not None and timedelta() <= self._clock.wall() - self.backup_at < age
 
     def _asked(self) -> Beside:
         if self._beside is None:

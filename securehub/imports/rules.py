@@ -5,7 +5,7 @@ was interrupted goes on, and a second one changes nothing.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from securehub.imports.records import Brought
 from securehub.imports.sources import BUCKETS, Account, Month, Person
 from securehub.members import OPERATOR, Member
 from securehub.money import Currency
-from securehub.refusals import Exists
+from securehub.refusals import BadArgument, Exists
 from securehub.services.auth.rules import enroll
 from securehub.services.budget.entries import Draft, enter
 from securehub.services.budget.records import Book
@@ -152,6 +152,10 @@ def month_after(name: str, months: int) -> str:
     """
     @param name: such as C{2026-11}.
     @param months: may be negative.
+
+    @raise BadArgument: no calendar has that month.
     """
     years, month = divmod(int(name[:4]) * 12 + int(name[5:]) - 1 + months, 12)
+    if not MINYEAR <= years <= MAXYEAR:
+        raise BadArgument(f"there is no month {months} months from {name}")
     return f"{years:04d}-{month + 1:02d}"

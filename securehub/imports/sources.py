@@ -44,7 +44,9 @@ _NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z -]{0,33}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # As long as MD5, SHA-1, SHA-384 or SHA-512 in hexadecimal, or the beginnings of what crypt, Django, Werkzeug and LDAP write.
 _OTHER_HASH = re.compile(
-    r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}|(\$|pbkdf2|scrypt|argon2|bcrypt|sha|md5|\{).*", re.S
+    r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}"
+    r"|(\$[0-9A-Za-z-]+\$|(pbkdf2|scrypt|argon2|bcrypt|sha|md5)[0-9a-z_]*[$:]|\{[0-9A-Za-z-]+\}).*",
+    re.S,
 )
 
 
@@ -140,7 +142,7 @@ def read_budget(directory: Path) -> Found:
     """
     found = Found({}, [])
     for name, values in _users(directory / "users.json", found):
-        person = _person(name, found, secret=_hashed(values.get("password")))
+        person = _person(directory / "users.json", name, found, secret=_hashed(values.get("password")))
         if person is None:
             continue
         history = directory / f"{name}{HISTORY}"
@@ -169,7 +171,7 @@ def read_orders(file: Path) -> Found:
         if type(orders) is not int or not 0 <= orders <= MOST_ORDERS:
             found.problems.append(f"{file.name}: {shown(name)}: orders is not a number of orders")
             continue
-        person = _person(name, found, secret=_hashed(values.get("password")), orders=orders)
+        person = _person(file, name, found, secret=_hashed(values.get("password")), orders=orders)
         if person is not None:
             found.people[person.username] = person
     return found
@@ -184,17 +186,19 @@ def read_bank(file: Path, table: str | None = None) -> Found:
     @raise CannotRead: it is no SQLite file, or there is no such table in it.
     """
     found = Found({}, [])
+    written: dict[str, str] = {}
+    numbers: set[str] = set()
     for row in _rows(file, table):
         owner, username, password, balance, number = row
         where = f"{file.name}: {shown(str(username))}"
         if not isinstance(username, str):
             found.problems.append(f"{where}: the username is not a text")
             continue
-        person = _person(username, found, secret=_secret(password), again=True)
+        person = _person(file, username, found, secret=_secret(password), again=written)
         if person is None:
             continue
         try:
-            person = person._replace(name=_name(owner), accounts=(_account(number, balance),))
+            person = person._replace(name=_name(owner), accounts=(_account(number, balance, numbers),))
         except (CannotRead, Refusal) as fault:
             found.problems.append(f"{where}: {fault}")
             continue
@@ -214,17 +218,18 @@ def _users(file: Path, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
             found.problems.append(f"{file.name}: {shown(name)}: it is not an object")
 
 
-def _person(word: str, found: Found, *, again: bool = False, **values: Any) -> Person | None:
+def _person(file: Path, word: str, found: Found, *, again: dict[str, str] | None = None, **values: Any) -> Person | None:
     """
-    @param again: whether one username may come more than once.
+    @param again: where one username may come more than once, those that have come, and how they were written.
     """
+    word = word.strip()
     try:
-        username = arguments.username(word.strip())
+        username = arguments.username(word)
     except BadArgument as refusal:
-        found.problems.append(str(refusal))
+        found.problems.append(f"{file.name}: {refusal}")
         return None
-    if username in found.people and not again:
-        found.problems.append(f"{shown(word)}: there is another {username}, written differently")
+    if username in found.people if again is None else again.setdefault(username, word) != word:
+        found.problems.append(f"{file.name}: {shown(word)}: there is another {username}, written differently")
         return None
     return Person(username, **values)
 
@@ -238,10 +243,19 @@ def _name(owner: object) -> str:
     return name
 
 
-def _account(number: object, balance: object) -> Account:
-    if not _NUMBER.fullmatch(str(number)):
+def _account(number: object, balance: object, numbers: set[str]) -> Account:
+    """
+    @param numbers: those of the accounts before it.
+    """
+    if not isinstance(number, (int, str)) or not _NUMBER.fullmatch(str(number)):
         raise CannotRead(f"clabe is not the number of an account: {shown(str(number))}")
-    account = Account(str(number), _decimal(balance))
+    if str(number) in numbers:
+        raise CannotRead(f"there is another account {number}")
+    numbers.add(str(number))
+    try:
+        account = Account(str(number), _decimal(balance))
+    except CannotRead as fault:
+        raise CannotRead(f"the balance of account {number} {fault}") from None
     if account.balance < 0:
         raise CannotRead(f"the balance is {account.balance}; book by hand what is owed")
     return account
@@ -292,18 +306,29 @@ def _secret(value: object) -> Secret | None:
     """What the bank kept. Another kind of hash must never be taken for the password itself."""
     if not isinstance(value, str) or not value or _hashed(value) or _OTHER_HASH.fullmatch(value):
         return _hashed(value)
-    return Secret(value, False)
+    # In the form that a login gives it.
+    return Secret(arguments.password(value), False)
 
 
 def _json(file: Path) -> Any:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise CannotRead(f"{file.name}: it is larger than {MOST_BYTES} bytes")
-        return json.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant, parse_int=_whole)
+        text = file.read_text(encoding="utf-8-sig")
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant, parse_int=_whole, object_pairs_hook=_once)
     except OSError as fault:
         raise CannotRead(f"{file}: {fault.strerror}") from None
     except (ValueError, RecursionError) as fault:
         raise CannotRead(f"{file.name}: it is not JSON: {fault}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{shown(name)} stands twice in one object")
+        found[name] = value
+    return found
 
 
 def _no_constant(name: str) -> None:

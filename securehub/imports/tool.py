@@ -18,7 +18,7 @@ from securehub.clock import Clock
 from securehub.hub import Hub
 from securehub.imports import rules, sources
 from securehub.imports.offline import CannotWrite, LookingDisk, Offline
-from securehub.imports.rules import Terms
+from securehub.imports.rules import Done, Terms
 from securehub.imports.sources import CannotRead, Found, Person
 from securehub.money import Currencies
 from securehub.refusals import Refusal
@@ -32,7 +32,7 @@ from securehub.vault import BadKey, Vault
 
 WELL, LEFT_OUT, CANNOT = 0, 1, 2
 
-_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(given: Namespace) -> int:
         return _cannot("say what to import: --budget, --orders, --bank")
     try:
         found = _found(given)
-        importing = Importing(given, tell=print)
+        importing = Importing(given, tell=_say)
         try:
             importing.bring_all(found.people.values())
         finally:
@@ -73,7 +73,7 @@ def run(given: Namespace) -> int:
         return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
     problems = found.problems + importing.problems
     for problem in problems:
-        print(f"left out: {problem}")
+        _say(f"left out: {problem}")
     counts = importing.counts
     print(f"{counts['new']} new members, {counts['changed']} with something new, {counts['same']} as they were, {len(problems)} left out.")
     if given.dry_run:
@@ -99,11 +99,12 @@ class Importing:
     """
 
     def __init__(self, given: Namespace, *, tell: Callable[[str], object]) -> None:
-        settings = config.settings(given.config, {"state": given.state} if given.state else {})
+        factories = service.find()
+        settings = config.settings(given.config, {"state": given.state} if given.state else {}, service.settings_of(factories))
         state: Path = settings["state"]
         if given.dry_run and not state.is_dir():
             raise CannotStart(f"there is no directory {state}")
-        records = service.records_of(service.find(), Hub.core_records)
+        records = service.records_of(factories, Hub.core_records)
         self._tell = tell
         self._dry = given.dry_run
         self._random = SystemRandom()
@@ -134,38 +135,36 @@ class Importing:
 
     def bring_all(self, people: Iterable[Person]) -> None:
         for person in sorted(people):
-            try:
-                told = self._bring(person)
-            except Refusal as refusal:
+            told, refusal = self._bring(person)
+            if refusal is not None:
                 self.problems.append(f"{person.username}: {refusal}")
-                continue
             if told:
                 self._tell(f"{person.username}: {'; '.join(told)}")
-            self.counts["same" if not told else "new" if told[0] == "new member" else "changed"] += 1
+                self.counts["new" if told[0] == "new member" else "changed"] += 1
+            elif refusal is None:
+                self.counts["same"] += 1
 
     def close(self) -> None:
         self._store.close()
         self._directory.release()
 
-    def _bring(self, person: Person) -> list[str]:
+    def _bring(self, person: Person) -> tuple[list[str], Refusal | None]:
+        """What is done, and what is refused then: the steps before it stay."""
         hashed = ""
         how: list[str] = []
         if self._store.read(rules.is_new, person.username):
             hashed, how = self._password(person)
         given = (person, hashed, self._terms)
         if self._dry:
-            told = self._store.attempt(_bring_whole, *given, at=self._clock.now())
+            told, refusal = self._store.attempt(_bring_whole, *given, at=self._clock.now())
         else:
-            told, more = [], True
-            while more:
-                step, more = self._store.transact(rules.bring, *given, at=self._clock.now())
-                told += step
-        return [*told[:1], *how, *told[1:]] if how else told
+            told, refusal = _all_steps(lambda: self._store.transact(rules.bring, *given, at=self._clock.now()))
+        return [*told[:1], *how, *told[1:]] if told else told, refusal
 
     def _password(self, person: Person) -> tuple[str, list[str]]:
         """The hash of a new member's password, and what to say of it."""
         secret = person.secret
-        if secret is None:
+        if secret is None or len(secret.text) > hashing.MAX_PASSWORD:
             # One that nobody knows.
             return self._hash(f"{self._random.getrandbits(256):x}"), ["no password: give one with admin.password"]
         if not secret.sha256:
@@ -176,19 +175,33 @@ class Importing:
         return "" if self._dry else self._passwords.hash(password)
 
 
-def _bring_whole(tx: Transaction, person: Person, hashed: str, terms: Terms, *, at: datetime) -> list[str]:
+def _bring_whole(tx: Transaction, person: Person, hashed: str, terms: Terms, *, at: datetime) -> tuple[list[str], Refusal | None]:
     """All steps at once, for a dry run."""
-    told, more = [], True
+    return _all_steps(lambda: rules.bring(tx, person, hashed, terms, at=at))
+
+
+def _all_steps(step: Callable[[], Done]) -> tuple[list[str], Refusal | None]:
+    told: list[str] = []
+    more = True
     while more:
-        step, more = rules.bring(tx, person, hashed, terms, at=at)
-        told += step
-    return told
+        try:
+            done, more = step()
+        except Refusal as refusal:
+            return told, refusal
+        told += done
+    return told, None
 
 
 def _month(text: str) -> str:
     if not _MONTH.fullmatch(text):
         raise ArgumentTypeError(f"{text!r} is not a month such as 2026-10")
     return text
+
+
+def _say(text: str) -> None:
+    """What a terminal's encoding does not have, and names of files that are in none, must not end an import."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _cannot(reason: str) -> int:

@@ -5,13 +5,16 @@ Amounts and days, as banks all over the world write them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, Currency
 from securehub.refusals import BadArgument, shown
 
 ORDERS = ("dmy", "mdy")
+
+OUT = frozenset(("d", "dr", "db", "debit", "s", "soll", "cargo", "af"))
+"""Behind an amount, or in a column beside amounts without a sign: that they went."""
 
 # Before and after the digits: a sign or parentheses, and a currency's sign or code. Some put blanks between thousands.
 _AMOUNT = re.compile(r"([-+(A-Za-z$€£¥₹\s]*)([0-9](?:[0-9.,'\s]*[0-9])?)([-+)A-Za-z$€£¥₹\s]*)")
@@ -22,20 +25,20 @@ _NAMED = re.compile(r"([0-9]{1,2})[ -]([A-Za-z]{3})[a-z]*\.?,?[ -]([0-9]{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def units(text: str, money: Currency, *, parted: bool = True) -> int:
+def units(text: str, money: Currency, *, parted: bool = True, mark: str = "") -> int:
     """
-    An amount in units, with its sign: C{-1.234,56}, C{1,234.56-}, C{(12.50)}, C{$ 12.50}.
+    An amount in units, with its sign: C{-1.234,56}, C{1,234.56-}, C{(12.50)}, C{$ 12.50}, C{12.50 DR}.
 
     @param parted: whether thousands may be parted, so that 1.234 is over a thousand.
+    @param mark: what stands before decimals; empty if that is not known.
 
     @raise BadArgument: it is no amount, or has more decimals than the currency.
     """
-    found = _AMOUNT.fullmatch(text.replace("\u2212", "-"))
-    bare = "".join(found[2].split()) if found else ""
-    if found is None or not _NUMBER.fullmatch(bare):
+    found, bare = _taken_apart(text)
+    if found is None:
         raise BadArgument(f"{shown(text)} is not an amount")
-    negative = "-" in found[1] + found[3] or "(" in found[1] or "DR" in found[3].upper().split()
-    whole, fraction = _parted(bare, money.digits if parted else MAX_DIGITS)
+    negative = "-" in found[1] + found[3] or "(" in found[1] or not OUT.isdisjoint(found[3].lower().split())
+    whole, fraction = _parted(bare, money.digits if parted else MAX_DIGITS, mark)
     if fraction[money.digits :].strip("0"):
         raise BadArgument(f"{shown(text)} has more decimals than {money.code}, which has {money.digits}")
     if len(whole) > MAX_WHOLE_DIGITS:
@@ -44,16 +47,45 @@ def units(text: str, money: Currency, *, parted: bool = True) -> int:
     return -size if negative else size
 
 
-def _parted(bare: str, digits: int) -> tuple[str, str]:
+def decimal_mark(texts: Iterable[str]) -> str:
+    """
+    What stands before decimals in all amounts of one program, as far as one of them tells; empty if none does, or they disagree.
+    """
+    told = set()
+    for text in texts:
+        _, bare = _taken_apart(text)
+        last = _last_mark(bare)
+        if last >= 0 and bare.count(bare[last]) == 1 and not _may_part(bare, last):
+            told.add(bare[last])
+    return told.pop() if len(told) == 1 else ""
+
+
+def _taken_apart(text: str) -> tuple[re.Match[str] | None, str]:
+    """What stands around an amount, and itself, without blanks; nothing if it is none."""
+    found = _AMOUNT.fullmatch(text.replace("\u2212", "-"))
+    bare = "".join(found[2].split()) if found else ""
+    return (found, bare) if _NUMBER.fullmatch(bare) else (None, "")
+
+
+def _parted(bare: str, digits: int, known: str) -> tuple[str, str]:
     """The digits before and after the decimal point, be it a point or a comma."""
-    last = max(bare.rfind("."), bare.rfind(","))
+    last = _last_mark(bare)
     mark = bare[last] if last >= 0 else ""
-    alone = set(bare) <= set(f"0123456789{mark}")
-    # The same mark twice parts thousands; so does one before three digits, where no amount has three decimals: 1.234 is over a thousand.
-    # No thousands begin with a zero: 0.500 is a half.
-    if not mark or bare.count(mark) > 1 or (alone and len(bare) - last == 4 and digits < 3 and bare[0] != "0"):
+    # Where no amount has three decimals, one mark before three digits parts thousands: 1.234 is over a thousand.
+    thousands = mark != known if known else digits < 3
+    # The same mark twice parts them in any case.
+    if not mark or bare.count(mark) > 1 or (thousands and _may_part(bare, last)):
         return _digits(bare), ""
     return _digits(bare[:last]), bare[last + 1 :]
+
+
+def _last_mark(bare: str) -> int:
+    return max(bare.rfind("."), bare.rfind(","))
+
+
+def _may_part(bare: str, last: int) -> bool:
+    """Whether the one mark of an amount may part thousands: before it stand one to three digits, not 0 as in 0.500; behind it three."""
+    return set(bare) <= set(f"0123456789{bare[last]}") and len(bare) - last == 4 and last <= 3 and bare[0] != "0"
 
 
 def _digits(text: str) -> str:

@@ -47,10 +47,20 @@ class Row(NamedTuple):
 
 
 def counted(rows: Iterable[Row]) -> list[Row]:
-    """The rows, each without an id knowing which one it is among those that say the same."""
+    """
+    The rows, each without an id knowing which one it is among those that say the same.
+
+    An id that stands for several days or amounts tells nothing, whatever a bank calls it: such rows are known by what they say.
+    """
+    rows = list(rows)
+    meant: dict[tuple[str, str], set[tuple[date, int]]] = {}
+    for row in rows:
+        meant.setdefault((row.account, row.id), set()).add((row.day, row.units))
     seen: Counter[Row] = Counter()
     found = []
     for row in rows:
+        if len(meant[row.account, row.id]) > 1:
+            row = row._replace(id="")
         if not row.id and not row.which:
             seen[row] += 1
             row = row._replace(which=seen[row])

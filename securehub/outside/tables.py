@@ -26,24 +26,31 @@ MOST_COLUMNS = 64
 
 # English, German and Spanish, as banks write them; what stands first is looked for first.
 NAMES = {
-    "day": "date, booking date, transaction date, posting date, posted date, buchungstag, buchungsdatum, datum, fecha, fecha de operacion,"
-    " fecha operacion, completed date, started date, value date, valuta, wertstellung, dia",
+    "day": "date, booking date, transaction date, posting date, posted date, buchungstag, buchungsdatum, buchung, datum, fecha,"
+    " fecha de operacion, fecha operacion, completed date, started date, value date, valuta, wertstellung, dia",
+    "sign": "debit credit, credit debit, dr cr, cr dr, soll haben, cargo abono",
+    "type": "type, transaction type, tipo",
+    "out": "debit, debit amount, amount debit, amount debited, withdrawal, withdrawals, money out, paid out, soll, cargo, cargos, retiro,"
+    " retiros",
+    "in": "credit, credit amount, amount credit, amount credited, deposit, deposits, money in, paid in, haben, abono, abonos, deposito,"
+    " depositos",
     "amount": "amount, betrag, umsatz, importe, monto, cantidad, transaction amount",
-    "sign": "debit credit, credit debit, dr cr, cr dr, soll haben, cargo abono, type, transaction type, tipo",
-    "out": "debit, debit amount, withdrawal, withdrawals, money out, paid out, soll, cargo, cargos, retiro, retiros",
-    "in": "credit, credit amount, deposit, deposits, money in, paid in, haben, abono, abonos, deposito, depositos",
-    "payee": "payee, name, merchant, counterparty, counterparty name, beneficiary, empfanger, auftraggeber, name zahlungsbeteiligter,"
-    " beguenstigter zahlungspflichtiger, zahlungsempfanger, beneficiario, comercio",
-    "id": "id, fitid, transaction id, reference number, transaction reference",
-    "text": "text, description, memo, details, narrative, verwendungszweck, buchungstext, concepto, descripcion, referencia, reference,"
-    " notes, note",
+    "payee": "payee, name, name description, merchant, counterparty, counterparty name, beneficiary, partner name, empfanger,"
+    " auftraggeber, name zahlungsbeteiligter, beguenstigter zahlungspflichtiger, zahlungsempfanger, beneficiario, comercio",
+    "id": "id, fitid, transaction id",
+    "text": "text, description, memo, details, narrative, transaction description, transaction details, narration, particulars,"
+    " payment reference, verwendungszweck, vorgang verwendungszweck, buchungstext, concepto, descripcion, referencia, reference, notes,"
+    " note",
     "which": "which",
     "account": "account, account number, account name, konto, cuenta",
     "currency": "currency, wahrung, waehrung, moneda, divisa",
 }
 
-OUT = frozenset(("d", "dr", "db", "debit", "s", "soll", "cargo", "af"))
-"""In a column that says which way unsigned amounts went: that they went."""
+IN = frozenset(("c", "cr", "credit", "h", "haben", "abono", "bij"))
+"""In a column that says which way unsigned amounts went: that they came; L{figures.OUT} says that they went."""
+
+OPEN = "\0"
+"""Stands behind the last row of a table if that begins with a quote that is never closed: who knows how many rows it has swallowed."""
 
 Table = list[list[str]]
 
@@ -52,21 +59,28 @@ def read(text: str, money: Currency, order: str | None) -> list[Row]:
     """
     @param order: see L{figures.days}.
 
-    @raise BadArgument: there are no columns with days and amounts, or one of those cannot be read.
+    @raise BadArgument: there are no columns with days and amounts, or one of those cannot be read; or all is in another currency.
     """
     table, place, columns = _understood(text.removeprefix("\ufeff"), money)
+    if table[-1][-1:] == [OPEN]:
+        raise BadArgument("a cell begins with a quote that is never closed")
     lines = [(number, row) for number, row in enumerate(table[place + 1 :], place + 2) if _cell(row, columns, "day")]
     days = figures.days([_cell(row, columns, "day") for _, row in lines], order)
+    mark = figures.decimal_mark(_cell(row, columns, thing) for _, row in lines for thing in ("amount", "out", "in"))
     rows = []
+    foreign = ""
     for day, (number, line) in zip(days, lines, strict=True):
         if _cell(line, columns, "currency").upper() not in ("", money.code):
+            foreign = _cell(line, columns, "currency")
             continue
         try:
-            units = _units(line, columns, money)
+            units = _units(line, columns, money, mark)
         except BadArgument as refusal:
             raise BadArgument(f"row {number}: {refusal}") from None
         payee, said, id, account = (cleaned(_cell(line, columns, name)) for name in ("payee", "text", "id", "account"))
         rows.append(Row(day, units, payee, said, id, _which(line, columns), account))
+    if foreign and not rows:
+        raise BadArgument(f"the statement is in {shown(foreign)}, and the budget in {money.code}")
     return [row for row in rows if row.units]
 
 
@@ -85,9 +99,12 @@ def _understood(text: str, money: Currency) -> tuple[Table, int, dict[str, int]]
 
 def _table(text: str, delimiter: str) -> Table:
     try:
-        return [row[:MOST_COLUMNS] for row in csv.reader(text.split("\n"), delimiter=delimiter, skipinitialspace=True)]
+        # The last line is a row of its own, unless a quote is open.
+        *rows, last = csv.reader([*text.split("\n"), OPEN], delimiter=delimiter, skipinitialspace=True)
     except csv.Error as error:
         raise BadArgument(f"it is neither OFX nor CSV: {error}") from None
+    table = [row[:MOST_COLUMNS] for row in rows]
+    return table if last == [OPEN] else [*table, [*last[:MOST_COLUMNS], OPEN]]
 
 
 def _header(table: Table) -> tuple[int, dict[str, int]]:
@@ -100,7 +117,7 @@ def _header(table: Table) -> tuple[int, dict[str, int]]:
             if found is not None:
                 columns[thing] = found
         if "day" in columns and ("amount" in columns or "out" in columns or "in" in columns):
-            return place, columns
+            return place, _nameless(names, table[place + 1 :]) | columns
     return 0, {}
 
 
@@ -114,6 +131,15 @@ def _named(names: Sequence[str], known: Sequence[str], taken: set[int]) -> int |
     return next((place for beginning in beginnings for place, each in longer if each.startswith(beginning)), None)
 
 
+def _nameless(names: Sequence[str], rows: Table) -> dict[str, int]:
+    """The column without a name that says which way amounts went, as cooperative banks of Germany have it."""
+    for place, name in enumerate(names):
+        said = {_plain(row[place]) for row in rows if place < len(row)} - {""}
+        if not name and said and said <= figures.OUT | IN:
+            return {"sign": place}
+    return {}
+
+
 def _guessed(table: Table, money: Currency) -> dict[str, int]:
     """The columns of a table without a header, by what is in them."""
     rows = [row for row in table if any(cell.strip() for cell in row)]
@@ -125,6 +151,9 @@ def _guessed(table: Table, money: Currency) -> dict[str, int]:
             columns["day"] = place
         elif "amount" not in columns and all(_is_amount(cell, money) for cell in cells):
             columns["amount"] = place
+        elif not any(map(str.isalpha, "".join(cells))):
+            # Such as the number of a cheque, or a star in each row.
+            continue
         elif "payee" not in columns:
             columns["payee"] = place
         elif "text" not in columns:
@@ -148,16 +177,17 @@ def _parses(parse: Callable[..., object], *args: object) -> bool:
     return True
 
 
-def _units(row: list[str], columns: dict[str, int], money: Currency) -> int:
+def _units(row: list[str], columns: dict[str, int], money: Currency, mark: str) -> int:
     """The amount of a row: signed, or beside a word that says which way it went, or in a column for either way."""
     if amount := _cell(row, columns, "amount"):
-        units = figures.units(amount, money)
+        units = figures.units(amount, money, mark=mark)
         # Where the amount has a sign, that is all there is to know.
-        return -units if units > 0 and _plain(_cell(row, columns, "sign")) in OUT else units
+        went = _plain(_cell(row, columns, "sign")) in {"-", *figures.OUT} or _plain(_cell(row, columns, "type")) in figures.OUT
+        return -units if units > 0 and went else units
     out, in_ = _cell(row, columns, "out"), _cell(row, columns, "in")
     if not out and not in_:
         raise BadArgument("it has no amount")
-    return (figures.units(in_, money) if in_ else 0) - (abs(figures.units(out, money)) if out else 0)
+    return (figures.units(in_, money, mark=mark) if in_ else 0) - (abs(figures.units(out, money, mark=mark)) if out else 0)
 
 
 def _which(row: list[str], columns: dict[str, int]) -> int:

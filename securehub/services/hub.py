@@ -11,7 +11,7 @@ from twisted.plugin import IPlugin
 from zope.interface import provider
 
 from securehub import __version__, arguments, members
-from securehub.command import ANYONE, LOGGED_IN, ROLES, Access, command, optional
+from securehub.command import ANYONE, LOGGED_IN, Access, command, optional
 from securehub.help import ALL, CommandHelp, Help, ServiceHelp, explained, of_service, overview
 from securehub.reply import Reply
 from securehub.service import IServiceFactory
@@ -64,6 +64,7 @@ class HubService:
         self.store = hub.store
         self.commands = hub.commands
         self.services = hub.service_names
+        self.roles = hub.roles
 
     @command("HELP", access=ANYONE, command_=optional(arguments.word))
     async def help(self, session: Session, command_: str | None = None) -> Help | ServiceHelp | CommandHelp:
@@ -92,7 +93,7 @@ class HubService:
         if session.user is None:
             return WhoAmI(None, [], None)
         if session.operator:
-            return WhoAmI(members.OPERATOR, list(ROLES), None)
+            return WhoAmI(members.OPERATOR, list(self.roles), None)
         return await self.store.read(_whoami, session.user)
 
     @command("QUIT", access=ANYONE)

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -30,7 +30,7 @@ FORMAT = 1
 
 _PREFIX = "backup-"
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"backup-[0-9]{8}T[0-9]{6}Z-[0-9]+")
+_NAME = re.compile(_PREFIX + r"([0-9]{8}T[0-9]{6}Z)-[0-9]+")
 
 _GENTLE = 8 * 1024 * 1024
 """Bytes that are written before they are synced: the daemon's own syncs may have to wait for all of them."""
@@ -93,21 +93,32 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
     @raise OSError: it cannot be written; nothing is left of it.
     """
     at = at or datetime.now(UTC)
-    unfinished = target / f"{_PREFIX}{at:{_TIME}}{TEMPORARY}"
     with _alone(target):
         for left in target.glob(f"{_PREFIX}*{TEMPORARY}"):
             shutil.rmtree(left)
+        name = _PREFIX + _time_of_name(target, at)
+        unfinished = target / (name + TEMPORARY)
         try:
             backup = _try(directory, unfinished, Backup(FORMAT, made_by, at, 0, "", {}), until)
             _write_whole(unfinished / LIST, msgspec.json.format(msgspec.json.encode(backup)) + b"\n")
             _sync_names(unfinished)
-            finished = target / f"{_PREFIX}{at:{_TIME}}-{backup.number}"
+            finished = target / f"{name}-{backup.number}"
             unfinished.rename(finished)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         _sync_names(target)
     return finished
+
+
+def _time_of_name(target: Path, at: datetime) -> str:
+    """
+    What tells a new backup from those that are there: when it was begun. But where the clock was ahead when the newest of them was made,
+    the moment after that one: what is newest has to be the last by its name, as all but the last are removed.
+    """
+    times = [found[1] for path in backups(target) if (found := _NAME.fullmatch(path.name))]
+    newest = datetime.strptime(max(times), _TIME).replace(tzinfo=UTC) if times else None
+    return f"{at if newest is None else max(at, newest + timedelta(seconds=1)):{_TIME}}"
 
 
 def read_list(path: Path) -> Backup:
@@ -128,13 +139,8 @@ def read_list(path: Path) -> Backup:
 
 
 def backups(target: Path) -> list[Path]:
-    """
-    The whole backups in a directory, the newest last. One of a time that is still to come is of a clock that was wrong, and was made before
-    all of the right time. What else somebody keeps there (a packed one, say) is none.
-    """
-    found = (path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
-    now = f"{_PREFIX}{datetime.now(UTC):{_TIME}}~"
-    return sorted(found, key=lambda path: (path.name < now, path.name))
+    """The whole backups in a directory, the newest last. What else somebody keeps there (a packed one, say) is none."""
+    return sorted(path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
 
 
 def prune(target: Path, kept: int) -> None:

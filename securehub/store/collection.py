@@ -197,14 +197,13 @@ class ExpiringCollection:
     A generation lasts as long as a record must be kept; the current one and the one before it are there. So a record lives for one to two
     lifetimes, no timer watches it, and no journal line says that it went.
 
-    @param lifetime: seconds.
-
+    @ivar lifetime: seconds.
     @ivar parts: the current generation.
     """
 
     def __init__(self, name: str, lifetime: int) -> None:
         self.name = name
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._generation = 0
         self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._previous: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
@@ -238,6 +237,10 @@ class ExpiringCollection:
             self.parts[part][key] = raw
         return old
 
+    def beginning(self, start: str, part: int) -> list[str]:
+        """The keys of one part that begin so. There is no order, so each of them is looked at."""
+        return [key for generation in (self.parts, self._previous) for key in generation[part] if key.startswith(start)]
+
     def tidy(self) -> None:
         """Nothing to do: there is no order."""
 
@@ -247,7 +250,7 @@ class ExpiringCollection:
     def put_in_order(self) -> None:
         """Nothing to do: these are never scanned."""
 
-    def expire(self, seconds: float) -> float:
+    def expire(self, seconds: float, *, set_forward: bool = False) -> float:
         """
         Tell what time it is, which only goes forward.
 
@@ -255,12 +258,13 @@ class ExpiringCollection:
         everybody feels.
 
         @param seconds: since the epoch.
+        @param set_forward: the clock was set forward since it was last told, so what is current may be of this minute.
 
         @return: in how many seconds this has to be called again.
         """
-        generation = int(seconds // self._lifetime)
+        generation = int(seconds // self.lifetime)
         if generation > self._generation:
-            next_one = generation == self._generation + 1
+            next_one = set_forward or generation == self._generation + 1
             self._expired += self._previous if next_one else self._previous + self.parts
             self._previous = self.parts if next_one else [{} for _ in range(PARTS)]
             self.parts = [{} for _ in range(PARTS)]
@@ -268,24 +272,29 @@ class ExpiringCollection:
         if self._expired:
             self._expired.pop()
             return 0.01
-        return (generation + 1) * self._lifetime - seconds
+        return (generation + 1) * self.lifetime - seconds
 
     def items(self) -> Iterator[tuple[int, str, bytes]]:
         """All records with the time (seconds since the epoch) at which their generation began, older ones first."""
         for age, generation in ((1, self._previous), (0, self.parts)):
-            began = (self._generation - age) * self._lifetime
+            began = (self._generation - age) * self.lifetime
             for part in generation:
                 for key, raw in sorted(part.items()):
                     yield began, key, raw
 
 
-def expire_all(collections: Iterable[Collection | ExpiringCollection], at: datetime) -> datetime:
+def expire_all(collections: Iterable[Collection | ExpiringCollection], at: datetime, *, set_forward: bool = False) -> datetime:
     """
     Let go what has lived long enough, a little at a time.
 
+    @param set_forward: the clock was set forward, so nobody knows what that is. What was current lives as long again.
+
     @return: when this has to be called again.
     """
-    pauses = [each.expire(at.timestamp()) for each in collections if isinstance(each, ExpiringCollection)]
+    expiring = [each for each in collections if isinstance(each, ExpiringCollection)]
+    pauses = [each.expire(at.timestamp(), set_forward=set_forward) for each in expiring]
+    if set_forward:
+        pauses = [max((each.lifetime for each in expiring), default=_NOTHING_EXPIRES)]
     return at + timedelta(seconds=min(pauses, default=_NOTHING_EXPIRES))
 
 

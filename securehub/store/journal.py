@@ -12,8 +12,8 @@ about that file is believed any more: the store goes on in a new segment from th
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -26,7 +26,7 @@ from securehub.event import Event
 from securehub.refusals import Unavailable
 from securehub.store import archive, snapshot
 from securehub.store import line as lines
-from securehub.store.collection import Collection, ExpiringCollection, expire_all
+from securehub.store.collection import PARTS, Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
 from securehub.store.records import Record, decoder, encoder, forms, parents
@@ -52,6 +52,10 @@ UNTIDY = 1_024
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
+
+
+SET_FORWARD = timedelta(hours=1)
+"""So far ahead of the time that has passed, the clock was set, or the machine has slept."""
 
 
 class Position:
@@ -155,6 +159,7 @@ class JournalStore:
         self._expiring: list[ExpiringCollection] = []
         self._untidy = 0
         self._next_expiry = datetime.fromtimestamp(0, UTC)
+        self._expired = (self._next_expiry, 0.0)
         self._drawn: dict[str, int] = {}
         self._segment_bytes = segment_bytes
         self.writer = Writer(directory, Recovered(Collections()), {}, segment_bytes)
@@ -183,6 +188,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
+        self._expired = self._clock.now(), self._clock.passing()
         self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
         try:
@@ -237,6 +243,15 @@ class JournalStore:
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""
         return {name: len(collection) for name, collection in sorted(self._collections.items())}
+
+    def vanishing(self, record: type[Record], start: str) -> Iterator[list[str]]:
+        """
+        The keys that begin so, of records that vanish by themselves, for whoever has to be rid of them before: a part at a time, each to
+        be taken in a turn of its own, as to look at all at once would be a pause that everybody feels.
+        """
+        collection = self._collections[record.collection]
+        assert isinstance(collection, ExpiringCollection), record
+        return (collection.beginning(start, part) for part in range(PARTS))
 
     async def transact(self, rule: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
         """
@@ -318,7 +333,7 @@ class JournalStore:
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
-            self._next_expiry = expire_all(self._expiring, at)
+            self._next_expiry = self._expire(at)
         batch = self._gathering or self._gather(at)
         number = self._number + 1
         batch.size += batch.group.add(tx.changes(), tx.drawn, number, at)
@@ -330,6 +345,16 @@ class JournalStore:
             self._drawn.update(tx.drawn)
         if prepared:
             self._announcer.deliver(prepared)
+
+    def _expire(self, at: datetime) -> datetime:
+        """
+        Let go what has lived long enough. How much time has really passed is looked at, too: a clock that is set forward makes nothing old.
+
+        @return: when this has to be called again.
+        """
+        (last, seconds), self._expired = self._expired, (at, self._clock.passing())
+        ahead = at - last - timedelta(seconds=self._expired[1] - seconds)
+        return expire_all(self._expiring, at, set_forward=ahead > SET_FORWARD)
 
     def _gather(self, at: datetime) -> _Batch:
         self._gathering = batch = _Batch(at, self._synced, self._number)

@@ -223,7 +223,10 @@ def unwrapped(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
         return
     if first.format > SEALED_FORMAT:
         raise Changed(f"it has format {first.format}; this SecureHub reads up to {SEALED_FORMAT}")
-    key = keys.for_file(first.key, first.salt)
+    try:
+        key = keys.for_file(first.key, first.salt)
+    except ValueError as error:
+        raise Changed(f"line 1: {error}") from None
     digest = sha256(line)
     count = 0
     last: _Last | None = None

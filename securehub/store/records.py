@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -38,6 +39,28 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         So a record that belongs to several (a transfer to two accounts) is kept once, and not once more for each of them.
         """
         return ()
+
+
+@cache
+def refuse_unfit(cls: type[Record]) -> None:
+    """
+    A class whose records could not be kept is found before any is.
+
+    @raise TypeError: saying what is wrong with it.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Record)):
+        raise TypeError("it is no class of records")
+    if not isinstance(getattr(cls, "collection", None), str):
+        raise TypeError("it has no collection")
+    missing = [older for older in range(1, cls.version) if older not in cls.upgrades]
+    if missing:
+        raise TypeError(f"it is version {cls.version}, and has no upgrade from version {missing[0]}")
+    if "v" in cls.__struct_encode_fields__:
+        raise TypeError("it has a field v, which is where the version stands")
+    try:
+        decoder(cls)
+    except NameError as error:
+        raise TypeError(str(error)) from None
 
 
 def number_key(number: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
-from securehub.event import MAX_EVENT, Event
+from securehub.event import MAX_EVENT, End, Event, ToOthers, Tune
 from securehub.refusals import Refusal
 from securehub.store.journal import JournalStore
 from securehub.store.records import R, Record
@@ -142,6 +142,20 @@ def _name(rule: Callable[..., object]) -> str:
     return getattr(rule, "__qualname__", repr(rule))
 
 
+def _refuse_untold(event: Event) -> None:
+    """A fault with an event is found only where somebody listens, in that form."""
+    name = event.__class__.__name__
+    if not isinstance(getattr(event, "method", None), str):
+        raise BrokenRule(f"announces {name}, which has no method")
+    try:
+        told = event.text()
+        msgspec.json.encode(event)
+    except Exception as error:
+        raise BrokenRule(f"announces {name}, which cannot be told: {error!r}") from error
+    if not isinstance(told, str):
+        raise BrokenRule(f"announces {name}, whose text is {told!r}")
+
+
 def _refuse_change(tx: object, *args: object, **kwargs: object) -> NoReturn:
     raise BrokenRule("changes something in a read")
 
@@ -229,6 +243,10 @@ class Watched(Transaction):
     def put(self, key: str, record: Record) -> None:
         place = self._places[record.__class__]
         raw = place.encode(record)
+        try:
+            place.decode(raw)
+        except msgspec.MsgspecError as error:
+            raise BrokenRule(f"puts {place.name} {key!r}, which cannot be read again: {error}") from error
         self._touch(record.__class__, key, raw)
         self._refuse_mixed(place.collection, key)
         self.written.append((place.collection.name, key, raw))
@@ -240,6 +258,8 @@ class Watched(Transaction):
         super().delete(record, key)
 
     def announce(self, channel: str, event: Event) -> None:
+        if not isinstance(event, (Tune, End)):
+            _refuse_untold(event.event if isinstance(event, ToOthers) else event)
         size = max(len(msgspec.json.encode(event)), len(event.text().encode()))
         if size > MAX_EVENT:
             raise BrokenRule(f"announces {event.__class__.__name__} with {size} bytes; {MAX_EVENT} are allowed")
@@ -251,6 +271,8 @@ class Watched(Transaction):
         self._touch(record, key, self._places[record].collection.get(key))
 
     def _touch(self, record: type[Record], key: str, raw: bytes | None) -> None:
+        if not isinstance(key, str):
+            raise BrokenRule(f"uses the key {key!r}, which is no text")
         if any(character < " " for character in key):
             raise BrokenRule(f"uses the key {key!r}, with a character below U+0020")
         if any("\ud800" <= character <= "\udfff" for character in key):

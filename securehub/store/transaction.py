@@ -152,11 +152,14 @@ class Transaction(ReadTransaction):
 
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
+        # Anything else would be another key after a restart, or a line that no start can read.
+        assert key.__class__ is str, f"a key is a text, not {key!r}"
         place = self._places[record.__class__]
         self.staged[place, key] = place.encode(record)
 
     def delete(self, record: type[Record], key: str) -> None:
         """Take a record away; it need not be there."""
+        assert key.__class__ is str, f"a key is a text, not {key!r}"
         self.staged[self._places[record], key] = None
 
     def changes(self) -> list[tuple[str, str, Raw]]:

@@ -137,18 +137,20 @@ class Upkeep:
             return
         self._works = True
         may_fold = self._reactor.seconds() >= self._not_before
-        self._in_worker(partial(self._tidy, self._clock.now(), may_fold), self._looked)
+        self._in_worker(partial(self._tidy, self._clock.now(), self._clock.wall(), may_fold), self._looked)
 
-    def _tidy(self, now: datetime, may_fold: bool) -> int | None:
+    def _tidy(self, now: datetime, wall: datetime, may_fold: bool) -> int | None:
         """
         In the worker: what is to be done without a child.
+
+        @param wall: the time as it is. Nothing is removed because a commit has a time that is still to come.
 
         @return: see L{fold_until}.
         """
         archive.sweep(self._directory)
         self._store.writer.turn_page(now)
         days = self._days()
-        for name in archive.prune(self._directory, now, days):
+        for name in archive.prune(self._directory, wall, days):
             _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
         if not may_fold:
             return None

@@ -213,6 +213,8 @@ class _Verification:
             return
         except Damaged as damage:
             raise Broken(name, 0, str(damage)) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Broken(name, 0, f"it holds a record that cannot be read: {error}") from None
         if alone:
             return
         self._pending = name, head.hash.encode()

@@ -4,14 +4,19 @@ What a budget shows of itself, and forgets.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
+from functools import partial
 
-from securehub.services.budget import entries, goals, memory, plans, sorting, statements
+from securehub.services.budget import entries, goals, memory, plans, reports, sorting, statements
 from securehub.services.budget.entries import Draft
+from securehub.services.budget.feeding import feed
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.records import Book, Entry, Month, entry_key, month_key
 from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
+from securehub.services.ledger import batches, movement
+from securehub.services.ledger.accounts import unname
+from securehub.services.ledger.batches import Payment
 from tests.rules.setting import CURRENCIES, Rules, amount
 
 USD = CURRENCIES["USD"]
@@ -76,3 +81,55 @@ class MemoryTests(Rules):
             after = self.do(memory.forget, "alice", after)
         left = [key.partition("/")[0] for key, _ in self.ask(lambda tx: list(tx.scan(Imported)))]
         self.assertEqual(left, ["alicia"] * len(rows))
+
+
+class InOtherBudgetsTests(Rules):
+    """What alice paid bob, and he her, has entered his budget, more than one step of it; and what he paid carol."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for owner in ("alice", "bob", "carol"):
+            self.open(owner)
+            self.do(movement.deposit, owner, amount("500"), "", "operator", at=self.at)
+        self.open("alice", "second")
+        for bucket in ("income", "needs"):
+            for payee in ("alice", "carol"):
+                self.do(sorting.add_rule, "bob", bucket, payee, "", "")
+        for place in range(memory.AT_ONCE + 5):
+            self.pay("alice", "bob", f"operation {place}")
+        self.pay("bob", "alice", "for her operation")
+        self.pay("bob", "carol", "cake")
+        self.pay("carol", "bob", "thanks")
+
+    def pay(self, payer: str, to: str, memo: str) -> None:
+        watchers = (partial(feed, zone=UTC, currency=USD),)
+        self.do(batches.pay_many, payer, (Payment(to, amount("1")),), memo, None, at=self.at, zone=UTC, watchers=watchers)
+
+    def items(self) -> list[str]:
+        return [row.item for row in self.ask(entries.entries_of, "bob", None, limit=1000, before=None).items]
+
+    def test_memos(self) -> None:
+        """They go with alice from the entries of others, as from the transfers; amounts stay, and what has nothing to do with her."""
+        report = self.ask(reports.report_of, "bob", "2026-11", USD)
+        self.assertEqual(self.items()[:4], ["thanks", "cake", "for her operation", f"operation {memory.AT_ONCE + 4}"])
+        self.do(entries.remove, "bob", 1)
+        self.do(unname, "alice")
+        after, steps = "", 0
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+            steps += 1
+        self.assertEqual((self.items(), steps), (["thanks", "cake", "to alice", *["from alice"] * (memory.AT_ONCE + 4)], 2))
+        self.assertEqual(self.ask(reports.report_of, "bob", "2026-11", USD).actual, report.actual)
+
+    def test_many_accounts(self) -> None:
+        """However many accounts there are, a step touches no more than it may, and none is left out."""
+        numbers = [self.open("alice", f"account {place}", limit=999) for place in range(3 * memory.AT_ONCE)]
+        self.pay("alice", numbers[-1], "for the last")
+        watchers = (partial(feed, zone=UTC, currency=USD),)
+        self.do(movement.pay, "alice", "bob", amount("1"), "from the last", numbers[-1], at=self.at, watchers=watchers)
+        self.assertEqual(self.items()[0], "from the last")
+        after, steps = "", 0
+        while after is not None:
+            after = self.do(memory.forget, "alice", after)
+            steps += 1
+        self.assertEqual((self.items()[0], steps), ("from alice", 5))

@@ -38,10 +38,10 @@ class CertificateTests(Rules):
         return Welcome(self.token(), "192.0.2.1", (), 100)
 
     def add(self, number: int, username: str = "alice") -> str:
-        return self.do(certificates.add, username, certificate(number), limit=LIMIT, at=self.at).fingerprint
+        return self.do(certificates.add, username, certificate(number), limit=LIMIT, at=self.at, wall=self.at).fingerprint
 
     def fits(self, number: int, username: str = "alice") -> bool:
-        return self.ask(certificates.fits, username, certificate(number), at=self.at)
+        return self.ask(certificates.fits, username, certificate(number), wall=self.at)
 
     def listed(self, username: str = "alice", current: PeerCertificate | None = None) -> list[tuple[str, bool]]:
         rows = self.ask(certificates.of_member, username, current).items
@@ -65,7 +65,7 @@ class CertificateTests(Rules):
 
     def test_one_members_alone(self) -> None:
         self.add(1)
-        self.refused(Exists, "another member", certificates.add, "bob", certificate(1), limit=LIMIT, at=self.at)
+        self.refused(Exists, "another member", certificates.add, "bob", certificate(1), limit=LIMIT, at=self.at, wall=self.at)
         self.refused(NotFound, "no such certificate", certificates.remove, "bob", certificate(1).fingerprint)
         self.assertTrue(self.fits(1))
         self.do(certificates.remove, "alice", certificate(1).fingerprint)
@@ -76,14 +76,21 @@ class CertificateTests(Rules):
         for number in (1, 2, 3):
             self.add(number)
         self.refused(
-            LimitExceeded, "3 certificates are registered; 3 are", certificates.add, "alice", certificate(4), limit=LIMIT, at=self.at
+            LimitExceeded,
+            "3 certificates are registered; 3 are",
+            certificates.add,
+            "alice",
+            certificate(4),
+            limit=LIMIT,
+            at=self.at,
+            wall=self.at,
         )
         self.do(certificates.remove, "alice", certificate(2).fingerprint)
         self.add(4)
         self.assertEqual(self.listed(), [("01", False), ("03", False), ("04", False)])
 
     def test_none(self) -> None:
-        self.refused(Conflict, "has no client certificate", certificates.add, "alice", None, limit=LIMIT, at=self.at)
+        self.refused(Conflict, "has no client certificate", certificates.add, "alice", None, limit=LIMIT, at=self.at, wall=self.at)
 
     def test_remove(self) -> None:
         """Nothing of it is left."""
@@ -101,14 +108,14 @@ class CertificateTests(Rules):
             self.at = at
             self.assertEqual(self.fits(1), good, at)
             if not good:
-                self.refused(Conflict, "which is not now", certificates.add, "alice", certificate(2), limit=LIMIT, at=at)
+                self.refused(Conflict, "which is not now", certificates.add, "alice", certificate(2), limit=LIMIT, at=BEGIN, wall=at)
 
     def test_log_in(self) -> None:
         """The same as a login by password, with what it leaves behind."""
         self.add(1)
         self.at += timedelta(minutes=1)
         welcome = self.welcome()
-        logged_in = self.do(certificates.log_in, "alice", certificate(1), welcome, at=self.at)
+        logged_in = self.do(certificates.log_in, "alice", certificate(1), self.at, welcome, at=self.at)
         self.assertEqual((logged_in.username, logged_in.last_login, logged_in.resume), ("alice", BEGIN, welcome.token.text))
 
     def test_removed_meanwhile(self) -> None:
@@ -116,17 +123,17 @@ class CertificateTests(Rules):
         mark = self.add(1)
         self.assertTrue(self.fits(1))
         self.do(certificates.remove, "alice", mark)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "alice", certificate(1), self.welcome(), at=self.at)
+        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_another_name(self) -> None:
         self.add(1)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "bob", certificate(1), self.welcome(), at=self.at)
+        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "bob", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_locked(self) -> None:
         """A lock holds on every way in."""
         self.add(1)
         self.do(_lock, "alice")
-        self.refused(Locked, "a reason", certificates.log_in, "alice", certificate(1), self.welcome(), at=self.at)
+        self.refused(Locked, "a reason", certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_fingerprints_as_people_write_them(self) -> None:
         """With colons or without, in any case; shown in one way."""

@@ -4,10 +4,11 @@ The rules of rooms and messages: who may say and read what, numbers without gaps
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
+from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.event import ToOthers, Tune
 from securehub.members import Member
@@ -16,17 +17,30 @@ from securehub.service import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Complaints, Correspondent, Deed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.records import Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.messages import Message, Trace
-from securehub.store.records import number_key
+from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
 
 LIMITS = Limits(rooms=30, told=100)
 SESSION = 7
+
+
+class OlderTests(SynchronousTestCase):
+    """What earlier versions have written."""
+
+    def test_sanctions(self) -> None:
+        """Version 1 had one author and one reason, and those of the other only where they differed."""
+        end = datetime(2026, 12, 1, tzinfo=UTC)
+        until, read = b'"2026-12-01T00:00:00Z"', decoder(Sanction)
+        both = b'{"banned":%b,"muted":%b,"by":"bob","reason":"shouting","banned_by":"alice","muted_by":"bob","banned_for":"spam"}'
+        self.assertEqual(read(both % (until, until)), Sanction(Imposed(end, "alice", "spam"), Imposed(end, "bob", "shouting")))
+        one = b'{"muted":%b,"by":"bob","reason":"shouting","banned_for":""}'
+        self.assertEqual(read(one % until), Sanction(mute=Imposed(end, "bob", "shouting")))
 
 
 class Talking(Rules):
@@ -325,6 +339,12 @@ class Keeping(Talking):
         self.do(moderation.kick, "lobby", "alice", "bob", "", 0, at=self.at)
         told = [(channel, event) for channel, event in self.heard() if isinstance(event, Parted)]
         self.assertEqual(told, [(member("bob"), Parted("lobby", "bob", "", act="kick", by="alice"))])
+
+    def test_who_is_not_there(self) -> None:
+        """A member may be in another room; somebody else is nowhere."""
+        for refusal, text, username in ((Conflict, "carol is not in lobby", "carol"), (NotFound, "no member nobody", "nobody")):
+            self.refused(refusal, text, moderation.kick, "lobby", "alice", username, "", 100, at=self.at)
+            self.refused(refusal, text, moderation.appoint, "lobby", "alice", username, True, at=self.at)
 
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""

@@ -5,7 +5,7 @@ Exactly once: what a key does to a rule.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,8 +13,17 @@ from securehub.money import Amount
 from securehub.once import DAY, digest, once, place
 from securehub.refusals import Conflict, KeyReused
 from securehub.reply import MoneyReply, Reply
+from securehub.store.records import Record
 from tests.rules.setting import RECORDS, Rules
-from tests.store.setting import BEGIN, Room, Said
+from tests.store.setting import BEGIN, Said
+
+
+class Tally(Record, frozen=True):
+    """How often the rule took effect."""
+
+    collection: ClassVar[str] = "tally"
+
+    count: int = 0
 
 
 class Counted(Reply, frozen=True):
@@ -54,10 +63,10 @@ def pay(tx: Any, name: str) -> Paid:
 
 def count(tx: Any, name: str) -> Counted:
     """Count up, which shows how often the rule took effect."""
-    room = tx.get(Room, name) or Room()
-    tx.put(name, Room(seq=room.seq + 1))
-    tx.announce(name, Said(room.seq + 1))
-    return Counted(room.seq + 1, 'é "quoted"', names=("a", "b"))
+    tally = tx.get(Tally, name) or Tally()
+    tx.put(name, Tally(tally.count + 1))
+    tx.announce(name, Said(tally.count + 1))
+    return Counted(tally.count + 1, 'é "quoted"', names=("a", "b"))
 
 
 def nothing(tx: Any, name: str) -> None:
@@ -69,15 +78,15 @@ class Keys(Rules):
 
     def setUp(self) -> None:
         super().setUp()
-        self.setting = self.setting.reopened(records=(*RECORDS, Room))
+        self.setting = self.setting.reopened(records=(*RECORDS, Tally))
 
     def once(self, key: str, *, user: str = "alice", method: str = "test.count", name: str = "lobby", rule: Any = count) -> Any:
         reply = Counted if rule is count else None
         return self.do(once, (place(user, key), digest(method, [name]), reply), rule, name)
 
     def counted(self, name: str = "lobby") -> int:
-        room = self.setting.get(Room, name)
-        return room.seq if room else 0
+        tally = self.setting.get(Tally, name)
+        return tally.count if tally else 0
 
     def test_once(self) -> None:
         """The first request takes effect; the others are answered with the same reply, and announce nothing."""
@@ -191,6 +200,16 @@ class Digests(Rules):
         """The same values are the same, and amounts that are worth the same, however they were written."""
         for one, other in (("1.50", "1.5"), ("0001.5", "1.500"), ("10", "10.00"), ("0.10", "0.1"), ("100", "100")):
             self.assertEqual(digest("m", ["bob", Amount.parse(one), ""]), digest("m", ["bob", Amount.parse(other), ""]))
+
+    def test_without_order(self) -> None:
+        """The same things in another order are the same arguments, where order means nothing."""
+        self.assertEqual(digest("m", [frozenset([0, 8])]), digest("m", [frozenset([8, 0])]))
+        self.assertEqual(digest("m", [{"a": 1, "b": 2}]), digest("m", [{"b": 2, "a": 1}]))
+        self.assertNotEqual(digest("m", [(0, 8)]), digest("m", [(8, 0)]))
+
+    def test_as_it_is_kept(self) -> None:
+        """What an earlier version has kept is still known."""
+        self.assertEqual(digest("m", ["bob", Amount.parse("1.50"), None, True]).hex(), "f3528fe40a2ac2d8b98056f43cc50098")
 
     def test_different(self) -> None:
         """Whatever differs is different: method, values, their order, their types, and where one ends and the next begins."""

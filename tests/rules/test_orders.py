@@ -190,6 +190,17 @@ class PlacingTests(Shopping):
         self.refused_order(InsufficientFunds, "is needed", "coffee", 10, "cake", 10, source=self.open("alice", "empty"))
         self.assertEqual((self.stock("coffee"), self.card().order_count), (10, 0))
 
+    def test_how_many(self) -> None:
+        """However many are wanted, it is what is there that they are told of first, and then what one order may have."""
+        wanted = words.items("coffee 999999999999999")
+        self.refused(
+            OutOfStock, "coffee: 10 left, 999999999999999 are", placing.place, "alice", wanted, Choice(), USUAL, limit=9, **self.booking
+        )
+        self.item("coffee", stock=1_000_000_000)
+        self.refused_order(LimitExceeded, "coffee: one order has at most 10000, 10001 are ordered", "coffee", 10_001)
+        for wrong in ("0", "-1", "1.5", "1e3", "9" * 16):
+            self.assertRaises(BadArgument, words.items, f"coffee {wrong}")
+
     def test_low(self) -> None:
         """The seller is told once when it gets below."""
         self.item("coffee", low=8)
@@ -554,6 +565,16 @@ class ThreadTests(Shopping):
         found = self.ask(threads.log, 1, "bob", limit=2, before=None)
         self.assertEqual([(line.seq, line.from_) for line in found.items], [(4, "bob"), (3, "ann")])
 
+    def test_an_agent_who_sells(self) -> None:
+        """Who sees to the case about an order with themselves is told once."""
+        self.order("coffee", 1)
+        self.do(put, "bob", Member(1, roles=("agent", "seller")))
+        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, orders=(threads.facts,), limit=5, at=self.at).ticket
+        self.do(cases.take, ticket, "bob", 7, at=self.at)
+        self.heard()
+        self.say("alice")
+        self.assertEqual([channel for channel, _ in self.heard()], ["member/alice", "member/bob"])
+
     def test_facts(self) -> None:
         """What canned replies may say."""
         number = self.order("coffee", 2).order
@@ -650,10 +671,10 @@ class MemoryTests(Shopping):
 
     def test_seller(self) -> None:
         for number in range(3):
-            self.item(f"thing{number}", "1", name="A thing", tags=("mine",))
+            self.item(f"thing{number}", "1", name="A thing", unit="of mine", tags=("mine",))
         self.forget("bob")
         items = [self.setting.get(Item, sku) for sku in ("cake", "coffee", "thing0", "thing2")]
-        self.assertEqual({(item.active, item.tags) for item in items}, {(False, ())})
+        self.assertEqual({(item.active, item.unit, item.tags) for item in items}, {(False, "", ())})
         self.assertEqual(items[2].name, "thing0")
         self.assertEqual(self.ask(catalogue.catalogue, None, None, "", limit=9).items, [])
         self.assertEqual((self.setting.get(Shop, "bob").items, self.setting.get(Wallet, "bob") is None), (5, False))

@@ -53,7 +53,7 @@ class Codes(Rules):
         return setup.secret
 
     def given(self, typed: str, username: str = "alice") -> Given:
-        return otp.compare(self.setting.get(OneTime, username), username, otp.code(typed), self.vault, at=self.at)
+        return otp.compare(self.setting.get(OneTime, username), username, otp.code(typed), self.vault, wall=self.at)
 
     def turn_on(self) -> tuple[str, tuple[str, ...]]:
         """Begin and confirm; gives the secret and the recovery codes."""
@@ -83,7 +83,7 @@ class Codes(Rules):
             self.at = datetime.fromtimestamp(seconds, UTC)
             self.assertEqual(code(RFC, self.at), shown)
             kept = OneTime(self.vault.seal(b32decode(RFC), "the secret of alice's one-time codes"))
-            self.assertEqual(otp.compare(kept, "alice", shown, self.vault, at=self.at).step, seconds // 30)
+            self.assertEqual(otp.compare(kept, "alice", shown, self.vault, wall=self.at).step, seconds // 30)
 
     def test_secret(self) -> None:
         """160 bits, in the form that apps take, and nowhere to be read afterwards."""

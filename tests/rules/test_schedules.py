@@ -179,6 +179,17 @@ class ScheduleTests(Money):
         self.work()
         self.assertEqual(self.balance("bob"), "60.00")
 
+    def test_a_long_time_without_money(self) -> None:
+        """Whose next one's day has come as well is not tried again: so what could not be made up does not go on for as long again."""
+        number = self.schedule("60", "daily")
+        self.at += 9 * DAY
+        failed = self.work()
+        self.assertEqual([each.again for each in failed], [None] * 9 + [self.at + AGAIN])
+        self.assertEqual((failed[-1].day, self.state(number).past, self.state(number).tries), (self.at.date(), 9, 1))
+        self.at += AGAIN
+        today = self.at.date()
+        self.assertEqual([(each.day, each.again) for each in self.work()], [(today - DAY, None), (today, self.at + AGAIN)])
+
     def test_other_refusals(self) -> None:
         """Limits and locks hold for what is made by itself, too; and nothing of a refused transfer is there."""
         self.schedule("10", "once")

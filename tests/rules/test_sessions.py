@@ -347,7 +347,7 @@ class Erased(Logging):
             self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
         for number in range(registered):
             shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
-            self.do(certificates.add, "alice", shown, limit=999, at=self.at)
+            self.do(certificates.add, "alice", shown, limit=999, at=self.at, wall=self.at)
         checks = (memory.refuse_to_forget, orders.refuse_to_forget)
         self.do(erasure.erase, "alice", checks, self.at, HASH, at=self.at)
         counts = self.setting.store.counts()

@@ -93,8 +93,17 @@ class StatementTests(Money):
             self.pay("alice", "bob", "1", memo)
         export = exports.as_csv(self.statement(None, self.at + HOUR), ZoneInfo("America/Mexico_City"))
         rows = list(csv.DictReader(StringIO(export.text)))
-        self.assertEqual([row["memo"] for row in rows], ["", "'=1+1", 'a, "b"', "two\nlines", "'-", "'\n@x"])
-        self.assertEqual([exports.harmless(memo) for memo in (" =1", "\uff1d1", "x=1")], ["' =1", "'\uff1d1", "x=1"])
+        self.assertEqual([row["memo"] for row in rows], ["", "'=1+1", 'a, "b"', "two\nlines", "'-", "\n'@x"])
+        for memo, cell in (
+            (" =1", " '=1"),
+            ("\uff1d1", "'\uff1d1"),
+            ("x=1", "x=1"),
+            # Behind these a spreadsheet that parts cells with semicolons begins a cell, whatever quotes stand around the text.
+            ("x;=1", "x;'=1"),
+            ("x; +1;@y; z", "x; '+1;'@y; z"),
+            ("x\n-1", "x\n'-1"),
+        ):
+            self.assertEqual(exports.harmless(memo), cell)
         self.assertEqual((rows[1]["amount"], rows[1]["balance"], rows[1]["with"]), ("-1.00", "4.00", "bob"))
         self.assertEqual(rows[0]["at"], "2026-11-19T12:02:00-06:00")
 

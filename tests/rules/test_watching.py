@@ -67,14 +67,18 @@ class Watching(Rules):
         self.assertEqual(self.notes("alice"), [])
 
     def test_either_side(self) -> None:
-        """Whichever side is watched, the watcher is told, and its warnings are in the reply, or come with it to a program."""
+        """Whichever side is watched, the watcher is told, and its warnings are in the reply; not in that of anybody but the payer."""
         self.do(set_watched, "bob", True)
         self.assertEqual(self.pay("alice", "bob"), ())
         self.assertEqual(self.pay("bob", "alice"), ())
         self.assertEqual(self.pay("alice", "bob"), ("that is number 2",))
         self.assertEqual(self.notes("alice"), ["transfer 100 to bob"] * 2)
         booked = self.book(movement.withdraw, "bob", amount("1"), "", "t")
-        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD. Warning: that is number 2.")
+        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD.")
+        self.assertEqual(self.notes("bob"), ["transfer 100 to alice", "withdrawal 100 to @cash"])
+        self.pay("alice", "bob")
+        paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None)
+        self.assertEqual(paid.status(), "Transfer 7: 1.00 USD to alice. Balance 0.00 USD. Warning: that is number 3.")
 
     def test_no_longer(self) -> None:
         """Whoever is not watched any more is not told of, either."""

@@ -331,6 +331,19 @@ class StoreContract(SynchronousTestCase):
         self.setting.transact(many, 256)
         self.assertEqual(len(self.setting.topics()), 256)
 
+    def test_keys_are_texts(self) -> None:
+        """
+        What is kept under anything else would be under another key after a restart, or in a line that no start can read; so it is a fault.
+        """
+        odd: Any
+        for odd in (5, None, b"lobby", ("lobby", 5), 1.5, True):
+            self.assertRaises(AssertionError, self.setting.transact, put, odd, Room())
+            self.assertRaises(AssertionError, self.setting.transact, lambda tx, odd=odd: tx.delete(Room, odd))
+        self.assertEqual(self.setting.topics(), {})
+        self.setting.put("attic", Room())
+        self.setting.settle()
+        self.assertEqual(list(self.setting.crashed().topics()), ["attic"])
+
     def test_reads_only_read(self) -> None:
         """What only reads cannot change anything."""
         for change in (
@@ -569,6 +582,25 @@ class StoreContract(SynchronousTestCase):
         late = soon.reopened(after=LIFETIME + 2)
         late.put("lobby", Room())
         self.assertIsNone(late.get(Receipt, "a"))
+
+    def test_receipts_and_a_clock_that_is_set_right(self) -> None:
+        """When the clock is set forward by days, what is of this minute is there for its lifetime all the same, and gone in the end."""
+        for begin in range(0, LIFETIME, 7):
+            setting = self.make_store()
+            setting.time.advance(begin)
+            setting.put("a", Receipt("before"))
+            setting.settle()
+            setting.wall += 3 * 24 * 3600 + begin
+            setting.put("b", Receipt("behind"))
+            setting.settle()
+            for _ in range(LIFETIME - 1):
+                setting.time.advance(1)
+                setting.put("lobby", Room())
+                self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (Receipt("before"), Receipt("behind")), begin)
+            for _ in range(2 * LIFETIME + 2):
+                setting.time.advance(1)
+                setting.put("lobby", Room())
+            self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (None, None), begin)
 
     def test_receipt_deleted_and_replaced(self) -> None:
         """It can be replaced, which makes it last anew, and be deleted."""

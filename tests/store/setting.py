@@ -135,7 +135,7 @@ class Setting:
         self.worker = StepWorker()
         self.gate = RecordingGate()
         self.announcer = RecordingAnnouncer()
-        self.clock = Clock(self.now)
+        self.clock = Clock(self.now, self.time.seconds)
         self.store = make_store(self.disk, self.worker, self.time, self.clock, self.records, self.gate, self.announcer, **options)
         self.found = self.store.open()
 

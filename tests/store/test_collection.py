@@ -5,10 +5,12 @@ Collections: records by key, put back as they were, and records that vanish.
 from __future__ import annotations
 
 import random
+from bisect import insort
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store.collection import SHIFT, Collection, ExpiringCollection
+from securehub.store import collection
+from securehub.store.collection import PARTS, SHIFT, Collection, ExpiringCollection
 
 
 def keys(found: Collection, start: str = "", end: str | None = None) -> list[str]:
@@ -68,6 +70,7 @@ class Plain(SynchronousTestCase):
             for key, old in reversed(undo):
                 letters.replace(key, old)
             self.assertEqual(beneath(), before)
+        self.assertRaises(AssertionError, keys, letters)
 
     def test_put_in_order(self) -> None:
         """What a start has put there without order is in order afterwards, and new keys find their place in it."""
@@ -78,6 +81,7 @@ class Plain(SynchronousTestCase):
         rooms.drop("d/1")
         rooms.put_in_order()
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/2"])
+        self.assertEqual([key for key, _ in rooms.items()], ["a/1", "b/1", "b/2"])
         rooms.replace("b/15", b"1")
         self.assertEqual(keys(rooms), ["a/1", "b/1", "b/15", "b/2"])
 
@@ -116,7 +120,11 @@ class Plain(SynchronousTestCase):
             rooms.replace(key, b"1")
             if number % 100 == 0:
                 rooms.tidy()
+        rooms.tidy()
+        placed: list[str] = []
+        self.patch(collection, "insort", lambda family, key: (placed.append(key), insort(family, key)))
         self.assertEqual(keys(rooms), expected)
+        self.assertLess(len(placed), 4096)
 
 
 class Expiring(SynchronousTestCase):
@@ -147,6 +155,17 @@ class Expiring(SynchronousTestCase):
         self.assertIsNone(self.receipts.get("a"))
         self.assertIsNone(self.receipts.get("b"))
         self.assertEqual(len(self.receipts), 0)
+
+    def test_beginning(self) -> None:
+        """Keys that begin so are found in both generations, whichever part they lie in."""
+        self.receipts.expire(1000)
+        for number in range(200):
+            self.receipts.replace(f"alice/{number}", b"1")
+            self.receipts.replace(f"alicent/{number}", b"1")
+            if number == 99:
+                self.receipts.expire(1010)
+        found = [key for part in range(PARTS) for key in self.receipts.beginning("alice/", part)]
+        self.assertEqual(sorted(found), sorted(f"alice/{number}" for number in range(200)))
 
     def test_replaced(self) -> None:
         """A put in a later generation hides the older record; undoing it shows it again."""

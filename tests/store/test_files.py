@@ -12,7 +12,8 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store.disk import InUse
+from securehub.store import files
+from securehub.store.disk import InUse, RealDisk, RealFile
 from securehub.store.files import RealDirectory
 
 
@@ -110,9 +111,9 @@ class Files(SynchronousTestCase):
         """What was written of an append that failed is taken away again, so that nobody finds it at the next start."""
         file = self.directory.create("journal", b"one\n")
         file.append(b"two\n")
-        with mock.patch("securehub.store.disk.RealFile.sync", side_effect=[OSError(5, "Input/output error"), None]):
+        with mock.patch.object(RealFile, "sync", side_effect=[OSError(5, "Input/output error"), None]) as sync:
             self.assertRaises(OSError, file.append, b"three\n")
-        self.assertEqual(self.read("journal"), b"one\ntwo\n")
+        self.assertEqual((self.read("journal"), sync.call_count), (b"one\ntwo\n", 2))
         write = os.write
         with mock.patch("os.write", side_effect=lambda descriptor, content: write(descriptor, content[:3]) and self.fill()):
             self.assertRaises(OSError, file.append, b"three\n")
@@ -137,12 +138,51 @@ class Files(SynchronousTestCase):
             self.assertEqual(self.read("snapshot"), b"old")
             raise OSError(28, "No space left on device")
 
-        self.assertRaises(OSError, self.directory.write, "snapshot", fails())
+        self.assertEqual(self.assertRaises(OSError, self.directory.write, "snapshot", fails()).errno, 28)
         self.assertEqual(self.read("snapshot"), b"old")
         self.assertEqual(self.directory.names(), ["snapshot"])
         self.directory.write("snapshot", (b"new", b"er"))
         self.assertEqual(self.read("snapshot"), b"newer")
         self.assertEqual(self.directory.names(), ["snapshot"])
+
+    def test_in_pieces(self) -> None:
+        """A large file is written in pieces, all of it, and synced as it grows."""
+        self.patch(files, "_PIECE", 10)
+        self.patch(files, "_GENTLE", 25)
+        chunks = [b"%04d" % number for number in range(25)]
+        with (
+            mock.patch.object(RealFile, "write", autospec=True, side_effect=RealFile.write) as write,
+            mock.patch.object(RealFile, "sync", autospec=True) as sync,
+        ):
+            self.directory.write("snapshot", iter(chunks))
+        self.assertEqual(self.read("snapshot"), b"".join(chunks))
+        self.assertEqual([len(call.args[1]) for call in write.mock_calls], [12] * 8 + [4])
+        self.assertEqual(sync.call_count, 4)
+
+    def test_cannot_be_named(self) -> None:
+        """Then that is said, and nothing is left of it."""
+        self.directory.write("snapshot", [b"old"])
+        with mock.patch("os.rename", side_effect=OSError(5, "Input/output error")):
+            self.assertRaises(OSError, self.directory.write, "snapshot", [b"new"])
+        self.assertEqual((self.read("snapshot"), self.directory.names()), (b"old", ["snapshot"]))
+
+    def test_put_away(self) -> None:
+        """The new place is on the disk before the old one; where nothing is moved, nothing is waited for."""
+        self.directory.write("one", [b"1"])
+        with mock.patch.object(RealDisk, "sync_names") as sync:
+            self.directory.put_away([], "archive")
+            self.directory.put_away(["one"], "archive")
+        self.assertEqual(sync.mock_calls, [mock.call("archive"), mock.call()])
+        self.assertEqual((self.directory.names("archive"), self.directory.names()), (["one"], ["archive"]))
+
+    def test_nothing_stays_open(self) -> None:
+        """And a file that somebody else has written is synced."""
+        before = len(os.listdir("/dev/fd"))
+        self.directory.write("snapshot", [b"1"])
+        with mock.patch.object(RealFile, "sync", autospec=True) as sync:
+            self.directory.sync("snapshot")
+        self.directory.create("journal", b"").close()
+        self.assertEqual((len(os.listdir("/dev/fd")), sync.call_count), (before, 1))
 
     def test_write_over_a_leftover(self) -> None:
         """What a crash left of an earlier write is not in the way."""

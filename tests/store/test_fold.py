@@ -167,9 +167,13 @@ class Folding(SynchronousTestCase):
     def test_missing_segment(self) -> None:
         """So it is with a segment that is not there."""
         self.commit(7)
-        del self.setting.disk.files[segment_names(self.setting.disk.names())[1]]
-        self.assertRaises(CannotStart, self.fold)
-        self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES))
+        self.assertIn("99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES))))
+        *closed, _ = segment_names(self.setting.disk.names())
+        for name in (closed[1], closed[-1]):
+            content = self.setting.disk.files.pop(name)
+            self.assertRaises(CannotStart, self.fold)
+            self.setting.disk.files[name] = content
+        self.assertIsNotNone(self.fold())
 
     def test_read_back(self) -> None:
         """What cannot be read back is not worth anything."""
@@ -266,6 +270,9 @@ class StepFolder:
     def finish(self) -> None:
         """Do what was ordered."""
         self._deferred.callback(fold(self._setting.disk, self.orders[-1]))  # type: ignore[arg-type]
+
+    def find_nothing(self) -> None:
+        self._deferred.callback(None)
 
     def fail(self) -> None:
         self._deferred.errback(RuntimeError("there was no memory"))
@@ -376,6 +383,19 @@ class Keeping(SynchronousTestCase):
             self.assertEqual(self.look(DAY), 0)
         self.assertEqual(self.serials(), [1, 2])
 
+    def test_a_clock_that_was_wrong(self) -> None:
+        """While times stand still far ahead of the clock, the archive keeps what is not old by the clock."""
+        for _ in range(5):
+            self.commit(20)
+            self.look()
+            self.finish()
+        archived = self.serials("archive")
+        self.setting.wall += 3 * 365 * DAY
+        self.commit(1)
+        self.setting.wall -= 3 * 365 * DAY
+        self.look()
+        self.assertEqual(self.serials("archive")[: len(archived)], archived)
+
     def test_old_files(self) -> None:
         """Two snapshots stay, with the segments behind the older one; what that covers is in the archive for its days."""
         for _ in range(5):
@@ -412,6 +432,7 @@ class Keeping(SynchronousTestCase):
         """A fold that fails is tried again later, and leaves everything as it was; what a child has left is swept away."""
         self.commit(10)
         self.look()
+        self.setting.disk.files["vault.key.new"] = b"of somebody else"
         before = dict(self.setting.disk.files)
         self.setting.disk.files["snapshot-000000000000009.jsonl.new"] = b"half of"
         self.folder.fail()
@@ -531,7 +552,42 @@ class Keeping(SynchronousTestCase):
         self.assertEqual((stopped, self.folder.stopped), ([None], True))
         self.folder.fail()
         self.setting.close()
-        self.assertEqual(self.setting.time.getDelayedCalls(), [])
+        self.assertEqual((self.setting.time.getDelayedCalls(), self.upkeep.trouble), ([], ""))
+
+    def test_stop_at_the_end_of_a_fold(self) -> None:
+        """What is done at that moment is not put in place any more."""
+        self.commit(10)
+        self.look()
+        self.upkeep.stop()
+        self.finish()
+        self.assertEqual(self.snapshots(), [])
+
+    def test_stop_in_a_look(self) -> None:
+        """What was seen to be due is not begun any more."""
+        self.commit(10)
+        self.setting.time.advance(LOOK_SECONDS)
+        self.upkeep.stop()
+        self.setting.settle()
+        self.assertEqual((self.folder.orders, self.folder.stopped), ([], True))
+
+    def test_nothing_to_fold(self) -> None:
+        """A child that finds nothing to do is no trouble, and the next may find something."""
+        self.commit(10)
+        for _ in range(2):
+            self.assertEqual(self.look(), 1)
+            self.folder.find_nothing()
+            self.setting.settle()
+            self.assertEqual(self.upkeep.trouble, "")
+
+    def test_starts_without_commits(self) -> None:
+        """However many there were, and however long ago, no child is sent for what nobody has written."""
+        self.commit(10)
+        for _ in range(3):
+            while self.look(2 * DAY):
+                self.finish()
+            self.begin(self.setting.reopened())
+        self.assertEqual(self.look(2 * DAY), 0)
+        self.assertGreater(len(self.serials()), 2)
 
     def test_digest(self) -> None:
         """The next segment states the digest of the new snapshot."""

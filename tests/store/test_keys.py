@@ -180,12 +180,23 @@ class Pieces(SynchronousTestCase):
         first = self.lines[0].replace(b'"format":2', b'"format":3')
         self.assertIn("format 3", str(self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))))
 
+    def test_damaged_first_line(self) -> None:
+        """A salt that is none is damage as any, so that a start passes over the snapshot."""
+        salt = self.lines[0].index(b'"salt":"') + len(b'"salt":"')
+        for first in (self.lines[0][:salt] + b"x" + self.lines[0][salt + 1 :], self.lines[0][:salt] + self.lines[0][salt + 1 :]):
+            self.assertRaises(Changed, list, unwrapped(iter([first, *self.lines[1:]]), self.keys))
+
     def test_nonce(self) -> None:
         """No number is used twice."""
         key = FileKey(ONE, b"salt")
         key.seal(1, b"a")
         self.assertRaises(AssertionError, key.seal, 1, b"b")
         self.assertRaises(AssertionError, key.seal, 0, b"b")
+
+    def test_as_it_was_sealed(self) -> None:
+        """What an earlier version has sealed is found by the name of its key, and opened."""
+        self.assertEqual(name_of(ONE), "8ab34fd6457c36c0")
+        self.assertEqual(FileKey(ONE, b"salt").open(1, b"VKsQF2aHvWcvnVm53rR0x4I2pqaqtIY=", b"beside"), b"content")
 
     def test_beside(self) -> None:
         """What stands beside it is protected, too."""
@@ -217,6 +228,7 @@ class Sources(SynchronousTestCase):
         """What is no key is refused, with where it is said to be; and never quoted, as it may nearly be one."""
         almost = ONE.hex()[1:]
         (self.path / "almost").write_text(almost)
+        (self.path / "mixed").write_text(f"{ONE.hex()} {almost}")
         (self.path / "empty").write_text("")
         (self.path / "binary").write_bytes(bytes(range(256)))
         with mock.patch.dict(os.environ, clear=True):
@@ -225,7 +237,7 @@ class Sources(SynchronousTestCase):
                 "credential:key",
                 "key",
                 "url:key",
-                *(f"file:{self.path}/{n}" for n in ("none", "almost", "empty", "binary")),
+                *(f"file:{self.path}/{n}" for n in ("none", "almost", "mixed", "empty", "binary")),
             ):
                 text = str(self.assertRaises(NoKey, find, source))
                 self.assertIn(source, text)

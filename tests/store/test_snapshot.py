@@ -109,6 +109,7 @@ class Files(SynchronousTestCase):
         """A form that is not known is not believed either."""
         newer = self.write(head=replace(HEAD, format=2))
         self.assertIn("format 2", str(self.assertRaises(Damaged, self.load, newer)))
+        self.assertIn("format 2", str(self.assertRaises(Damaged, snapshot.read_head, newer.splitlines(keepends=True)[0])))
 
 
 class Closing(SynchronousTestCase):

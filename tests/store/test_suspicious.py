@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.event import Event, ToOthers
 from securehub.refusals import Conflict
 from securehub.store.suspicious import MAX_EVENT, BrokenRule, SuspiciousStore
 from tests.store import contract
@@ -245,3 +246,47 @@ class Suspicion(SynchronousTestCase):
         self.good(lambda tx: tx.announce("lobby", Said(1, "x" * (MAX_EVENT - 100))))
         self.heard = list(self.setting.announcer.heard)
         self.bad("announces Said with", lambda tx: tx.announce("lobby", Said(1, "x" * MAX_EVENT)))
+
+    # What nobody could make anything of
+
+    def test_unreadable_record(self) -> None:
+        """A record whose fields are not what its class says is found when it is put, not when somebody gets it."""
+        odd: Any = 5
+        self.bad("puts room 'attic', which cannot be read again", put, "attic", Room(odd))
+
+    def test_no_text_for_a_key(self) -> None:
+        """Neither to put under nor to look at."""
+        odd: Any = 5
+        self.bad("uses the key 5", put, odd, Room())
+        self.bad("uses the key 5", lambda tx: tx.get(Room, odd))
+
+    def test_untold_event(self) -> None:
+        """An event that lacks something is found whoever listens, and in whichever form."""
+
+        class Nameless(Event, frozen=True):
+            def text(self) -> str:
+                return "hello"
+
+        class Textless(Event, frozen=True):
+            method = "room.textless"
+
+        class Opaque(Event, frozen=True):
+            method = "room.opaque"
+            what: Any
+
+            def text(self) -> str:
+                return "hello"
+
+        class Odd(Opaque, frozen=True):
+            def text(self) -> str:
+                return self.what  # type: ignore[no-any-return]
+
+        for said, text in (
+            (Nameless(), "announces Nameless, which has no method"),
+            (ToOthers(1, Nameless()), "announces Nameless, which has no method"),
+            (Textless(), "announces Textless, which cannot be told: NotImplementedError()"),
+            (Opaque(object()), "announces Opaque, which cannot be told: TypeError"),
+            (Odd(5), "announces Odd, whose text is 5"),
+        ):
+            self.bad(text, lambda tx, said=said: tx.announce("lobby", said))
+        self.good(lambda tx: tx.announce("lobby", Opaque(5)))

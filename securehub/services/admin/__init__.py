@@ -12,7 +12,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import ADMIN, command, named, optional, prompted
+from securehub.command import ADMIN, command, named, optional, prompted, refuse_unknown_role
 from securehub.networks import origin
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
@@ -44,6 +44,7 @@ class Admin:
         self.erasing = erasure.Erasing(hub)
         self.settings = hub.settings
         self.hashing = hub.hashing
+        self.roles = hub.roles
         self.sessions = hub.sessions
         self.safety = safety.Safety(hub)
         self.gauges = status.Gauges(hub, self.safety)
@@ -58,14 +59,16 @@ class Admin:
         """
         return await self.store.read(users.users, limit=limit, before=before)
 
-    @command(None, access=ADMIN, writes=True, username=arguments.username, role=roles.granted_role)
+    @command(None, access=ADMIN, writes=True, username=arguments.username, role=arguments.role)
     async def grant(self, session: Session, username: str, role: str) -> roles.Granted:
         """Give a member a role; it holds from their next command on."""
+        refuse_unknown_role(role, self.roles)
         return await session.transact(roles.change_role, username, role, True)
 
-    @command(None, access=ADMIN, writes=True, username=arguments.username, role=roles.granted_role)
+    @command(None, access=ADMIN, writes=True, username=arguments.username, role=arguments.role)
     async def ungrant(self, session: Session, username: str, role: str) -> roles.Granted:
         """Take a role from a member; it is gone from their next command on."""
+        # It may be of a service that is not here any more.
         return await session.transact(roles.change_role, username, role, False)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username, reason=locks.reason)

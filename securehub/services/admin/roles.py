@@ -7,9 +7,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from securehub import members, switchboard
-from securehub.command import ROLES
 from securehub.event import Tune
-from securehub.refusals import BadArgument, shown
 from securehub.reply import Reply
 from securehub.store.transaction import Transaction
 
@@ -22,14 +20,6 @@ class Granted(Reply, frozen=True):
 
     def status(self) -> str:
         return f"{self.username} has the roles {', '.join(self.roles)}."
-
-
-def granted_role(word: str) -> str:
-    """treasurer, seller, agent, moderator or admin"""
-    role = word.lower()
-    if not word.isascii() or role not in ROLES:
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(ROLES)}")
-    return role
 
 
 def change_role(tx: Transaction, username: str, role: str, granted: bool) -> Granted:

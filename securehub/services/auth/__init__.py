@@ -120,7 +120,7 @@ class Auth:
     async def certificate_fits(self, session: Session, username: str) -> bool:
         """this connection's certificate is registered for that name"""
         certificate = session.certificate()
-        return certificate is not None and await self.store.read(certificates.fits, username, certificate, at=self.clock.now())
+        return certificate is not None and await self.store.read(certificates.fits, username, certificate, wall=self.clock.wall())
 
     @command(
         "LOGIN",
@@ -274,7 +274,7 @@ class Auth:
         will not see again: each is good for one login when you do not have the app. Sessions that are open, and their tokens, live on.
         """
         begun = await self.store.read(otp.begun, session.member)
-        given = otp.compare(begun, session.member, code, self.vault, at=self.clock.wall())
+        given = otp.compare(begun, session.member, code, self.vault, wall=self.clock.wall())
         return await session.transact(otp.confirm, session.member, given, otp.new_recovery_codes(self.random))
 
     @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
@@ -298,7 +298,8 @@ class Auth:
         remove it, a new password does not end it, and nobody else can register it.
         """
         certificate, limit = session.certificate(), self.settings["certificates_per_member"]
-        return await session.transact(certificates.add, session.member, certificate, limit=limit, at=self.clock.now())
+        given = {"limit": limit, "at": self.clock.now(), "wall": self.clock.wall()}
+        return await session.transact(certificates.add, session.member, certificate, **given)
 
     @command(None, access=MEMBER)
     async def certs(self, session: Session) -> Listing[certificates.CertificateRow]:
@@ -323,7 +324,7 @@ class Auth:
     ) -> tuple[Callable[..., rules.LoggedIn], Any, *tuple[Any, ...]]:
         """The rule that lets a member in, and what it has to be shown of a password, or of a certificate in its place."""
         if password is None:
-            return certificates.log_in, session.certificate()
+            return certificates.log_in, session.certificate(), self.clock.wall()
         return rules.log_in, *await self._verify(session, trial, username, password)
 
     async def _verify(self, session: Session, trial: Trial, username: str, password: str) -> tuple[str, str | None]:
@@ -361,7 +362,7 @@ class Auth:
                 raise otp.required()
             typed = otp.code(await session.ask("Code"))
         trial.check()
-        return otp.compare(kept, username, typed, self.vault, at=self.clock.wall())
+        return otp.compare(kept, username, typed, self.vault, wall=self.clock.wall())
 
     def _bad_token(self, session: Session, owner: str = "") -> Refusal:
         """

@@ -83,30 +83,45 @@ def fingerprint(word: str) -> str:
     return ":".join(digits[place : place + 2] for place in range(0, 64, 2))
 
 
-def fits(tx: ReadTransaction, username: str, certificate: PeerCertificate, *, at: datetime) -> bool:
-    """Whether a certificate lets its holder in under a name at this moment."""
+def fits(tx: ReadTransaction, username: str, certificate: PeerCertificate, *, wall: datetime) -> bool:
+    """
+    Whether a certificate lets its holder in under a name.
+
+    @param wall: the time as it is, by which it was made.
+    """
     found = tx.get(Certificate, certificate.fingerprint)
-    return found is not None and found.username == username and certificate.begins <= at < certificate.ends
+    return found is not None and found.username == username and certificate.begins <= wall < certificate.ends
 
 
 def log_in(
-    tx: Transaction, username: str, certificate: PeerCertificate, welcome: Welcome, *, at: datetime, code: Given | None = None
+    tx: Transaction,
+    username: str,
+    certificate: PeerCertificate,
+    wall: datetime,
+    welcome: Welcome,
+    *,
+    at: datetime,
+    code: Given | None = None,
 ) -> LoggedIn:
     """
     Let a member in who came with a registered certificate.
+
+    @param wall: see L{fits}.
 
     @raise BadCredentials: it does not fit the name, or the one-time code is wrong.
     @raise OtpRequired: a one-time code is needed.
     @raise Locked: the account is locked.
     """
-    if not fits(tx, username, certificate, at=at):
+    if not fits(tx, username, certificate, wall=wall):
         raise rules.wrong(username)
     return rules.let_in(tx, username, code, welcome, at=at)
 
 
-def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, limit: int, at: datetime) -> Added:
+def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, limit: int, at: datetime, wall: datetime) -> Added:
     """
     Register a certificate; that it is so already is no error.
+
+    @param wall: see L{fits}.
 
     @raise Conflict: there is none, or it is not good at this moment.
     @raise Exists: another member has registered it.
@@ -114,7 +129,7 @@ def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, 
     """
     if certificate is None:
         raise Conflict("this connection has no client certificate; connect with the one that you want to register")
-    if not certificate.begins <= at < certificate.ends:
+    if not certificate.begins <= wall < certificate.ends:
         raise Conflict(f"the certificate is good from {certificate.begins:%Y-%m-%d} to {certificate.ends:%Y-%m-%d}, which is not now")
     mark = certificate.fingerprint
     found = tx.get(Certificate, mark)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
+from twisted.logger import Logger
 
 from securehub import members
 from securehub.imports.records import Brought
@@ -33,6 +34,8 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
+
+_log = Logger()
 
 Forget = Callable[[Transaction, str, str], str | None]
 Check = Callable[[ReadTransaction, str], None]
@@ -74,6 +77,7 @@ class Erasing:
         self._chores = hub.chores
         self._services = hub.services
         self._settings = hub.settings
+        self._forget_answers = hub.forget_answers
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -93,9 +97,24 @@ class Erasing:
         await self._chores.for_each(await self._store.read(unfinished), self.forget)
 
     async def forget(self, username: str) -> None:
-        """Forget all about a member whose erasure has begun, as far as the disk allows now."""
-        forgetting = tuple((name, each.forget) for name, each in self._services.items() if IRemembers.providedBy(each))
-        while await self._store.transact(forget_some, username, forgetting):
+        """
+        Forget all about a member whose erasure has begun, as far as the disk allows now. A service at fault keeps none of the others from
+        it; with that one it is tried again the next time.
+        """
+        await self._forget_answers(username)
+        forgetting = {name: each.forget for name, each in self._services.items() if IRemembers.providedBy(each)}
+        left_out: set[str] = set()
+        left = True
+        while left:
+            services = tuple((name, forget) for name, forget in forgetting.items() if name not in left_out)
+            try:
+                left = await self._store.transact(forget_some, username, services, again=bool(left_out))
+            except Unavailable:
+                raise
+            except Exception:
+                service = await self._store.read(whose_turn, username, services)
+                left_out.add(service)
+                _log.failure("{service} cannot forget {username} now", service=service, username=username)
             await self._chores.others_first()
 
     async def forget_now(self, username: str) -> None:
@@ -139,20 +158,19 @@ def erase(
     return Erased(username, archived_until)
 
 
-def forget_some(tx: Transaction, username: str, services: Sequence[tuple[str, Forget]]) -> bool:
+def forget_some(tx: Transaction, username: str, services: Sequence[tuple[str, Forget]], *, again: bool = False) -> bool:
     """
     One step of an erasure.
 
     @param services: in their order, how to make each forget.
+    @param again: whether it begins once more when all of them are done, as one was left out.
 
-    @return: whether something is left.
+    @return: whether something is left that can be forgotten now.
     """
     erasure = tx.get(Erasure, username)
-    names = [name for name, _ in services]
     if erasure is None:
         return False
-    # A service that is no longer there cannot go on; to begin again does no harm.
-    place = names.index(erasure.service) if erasure.service in names else 0
+    place = _place(erasure, services)
     if place < len(services):
         name, forget = services[place]
         after = forget(tx, username, erasure.after if name == erasure.service else "")
@@ -160,10 +178,24 @@ def forget_some(tx: Transaction, username: str, services: Sequence[tuple[str, Fo
             tx.put(username, Erasure(name, after))
             return True
         if place + 1 < len(services):
-            tx.put(username, Erasure(names[place + 1]))
+            tx.put(username, Erasure(services[place + 1][0]))
             return True
-    tx.delete(Erasure, username)
+    if again:
+        tx.put(username, Erasure())
+    else:
+        tx.delete(Erasure, username)
     return False
+
+
+def whose_turn(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Forget]]) -> str:
+    """Which service the next step of an erasure asks to forget."""
+    return services[_place(tx.fetch(Erasure, username), services)][0]
+
+
+def _place(erasure: Erasure, services: Sequence[tuple[str, Forget]]) -> int:
+    """How many services are done. One that is no longer there cannot go on; to begin again does no harm."""
+    names = [name for name, _ in services]
+    return names.index(erasure.service) if erasure.service in names else 0
 
 
 def unfinished(tx: ReadTransaction) -> list[str]:

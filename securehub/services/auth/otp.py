@@ -146,11 +146,12 @@ def new_recovery_codes(random: Random) -> tuple[str, ...]:
     return tuple("-".join(each[begin : begin + 4] for begin in range(0, len(each), 4)) for each in letters)
 
 
-def compare(kept: OneTime, username: str, typed: str, vault: Vault, *, at: datetime) -> Given:
+def compare(kept: OneTime, username: str, typed: str, vault: Vault, *, wall: datetime) -> Given:
     """
     Look at a code that somebody gave.
 
     @param typed: as L{code} gives it.
+    @param wall: the time as it is: the app that shows codes knows no other.
 
     @raise Unavailable: the secret cannot be opened. Recovery codes do not need it.
     """
@@ -161,7 +162,7 @@ def compare(kept: OneTime, username: str, typed: str, vault: Vault, *, at: datet
         except CannotOpen as error:
             _log.error("A login needs a one-time code, but {error}", error=error)
             raise Unavailable("one-time codes cannot be checked now; use a recovery code, or ask an admin") from None
-        step = _step_of(secret, typed, at)
+        step = _step_of(secret, typed, wall)
     return Given(kept.sealed, step, _digest(typed))
 
 

@@ -51,7 +51,7 @@ def _enter_payment(tx: Transaction, movement: Movement, zone: tzinfo, currency: 
         bucket = "wants"
     if bucket in ("", "ignore"):
         return ()
-    item = movement.memo or (movement.reference.replace("/", " ") if movement.kind == ORDER else f"to {movement.payee}")
+    item = movement.memo or (movement.reference.replace("/", " ") if movement.kind == ORDER else unnamed("expense", movement.payee))
     return _enter(tx, owner, book, movement, _draft(movement, zone, "expense", item, bucket, category))
 
 
@@ -63,7 +63,18 @@ def _enter_receipt(tx: Transaction, movement: Movement, zone: tzinfo, currency: 
     book = _book(tx, owner, movement, currency)
     if book is not None:
         # Its warnings are nobody's business but the payee's, who is not there to be told.
-        _enter(tx, owner, book, movement, _draft(movement, zone, "income", movement.memo or f"from {movement.payer}", "", category))
+        item = movement.memo or unnamed("income", movement.payer)
+        _enter(tx, owner, book, movement, _draft(movement, zone, "income", item, "", category))
+
+
+def unnamed(kind: str, other: str) -> str:
+    """
+    What an entry is called if the payment has no memo.
+
+    @param kind: of the entry.
+    @param other: who was paid, or paid.
+    """
+    return f"to {other}" if kind == "expense" else f"from {other}"
 
 
 def _book(tx: Transaction, owner: str, movement: Movement, currency: Currency) -> Book | None:
@@ -87,7 +98,12 @@ def _draft(movement: Movement, zone: tzinfo, kind: str, item: str, bucket: str, 
 
 
 def _origin(movement: Movement) -> str:
-    return movement.reference if movement.kind == ORDER else f"transfer/{movement.number}"
+    return movement.reference if movement.kind == ORDER else transfer_origin(movement.number)
+
+
+def transfer_origin(number: int) -> str:
+    """What the entry of a transfer that belongs to no order comes from."""
+    return f"transfer/{number}"
 
 
 def _enter(tx: Transaction, owner: str, book: Book, movement: Movement, draft: Draft) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
-from securehub.services.chat.records import FOREVER, Charter, Guest, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, counted, is_moderator, put_out
+from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.rooms import Roster, counted, is_moderator, put_out, sanction_on
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -40,7 +40,8 @@ class SanctionRow(Row, frozen=True):
 
     @ivar banned: until when they may neither join nor read, which is 9999-12-31 if that has no end; null if they may.
     @ivar muted: until when they may say nothing, likewise; null if they may.
-    @ivar by: who said so last.
+    @ivar by: who has banned them, or muted them if they are not banned.
+    @ivar reason: and why.
     """
 
     username: str
@@ -71,10 +72,12 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     """
     Put somebody out of a room. They may come back, unless it is for the invited.
 
+    @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
     found, seat = power.check_over(tx, room, by, username)
     if seat is None:
+        members.fetch(tx, username)
         raise Conflict(f"{username} is not in {room}")
     put_out(tx, found, Parted(room, username, reason, "kick", by), told)
     # An invitation from before, which was not needed to come in, is none to come back.
@@ -93,10 +96,9 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     members.fetch(tx, username)
     end = end_of(until, at)
     place = seat_key(room, username)
-    sanction = tx.get(Sanction, place) or Sanction()
-    _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
-    mute = {"muted_by": sanction.muter, "muted_for": sanction.why_muted}
-    tx.put(place, replace(sanction, banned=end, banned_by=by, banned_for=reason, by=by, reason=reason, **mute))
+    sanction = sanction_on(tx, place, at)
+    _refuse_lesser(tx, sanction.ban, by)
+    tx.put(place, replace(sanction, ban=Imposed(end, by, reason)))
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
@@ -114,10 +116,11 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     """
     _, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
-    sanction = tx.get(Sanction, seat_key(room, username)) or Sanction()
-    _refuse_lesser(tx, sanction.muter, sanction.muted, by, at)
+    place = seat_key(room, username)
+    sanction = sanction_on(tx, place, at)
+    _refuse_lesser(tx, sanction.mute, by)
     end = end_of(until, at)
-    _set_muted(tx, room, by, username, seat, end, reason)
+    _set_mute(tx, place, seat, sanction, Imposed(end, by, reason))
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
     power.note(tx, room, by, "mute", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))
@@ -132,12 +135,11 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
     """
     power.check(tx, room, by)
     place = seat_key(room, username)
-    sanction = tx.get(Sanction, place)
-    if sanction is None or sanction.banned is None or sanction.banned <= at:
+    sanction = sanction_on(tx, place, at)
+    if sanction.ban is None:
         raise NotFound(f"{username} is not banned from {room}")
-    _refuse_lesser(tx, sanction.banner, sanction.banned, by, at)
-    mute = {"muted_by": sanction.muter, "muted_for": sanction.why_muted}
-    _put_sanction(tx, place, replace(sanction, banned=None, by=by, reason="", **mute))
+    _refuse_lesser(tx, sanction.ban, by)
+    _put_sanction(tx, place, replace(sanction, ban=None))
     power.announce(tx, room, by, "unban", username)
     power.note(tx, room, by, "unban", username, at=at)
 
@@ -150,11 +152,12 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     @raise Forbidden: a moderator has muted them, and the caller is none.
     """
     _, seat = power.check_over(tx, room, by, username)
-    sanction = tx.get(Sanction, seat_key(room, username))
-    if sanction is None or sanction.muted is None or sanction.muted <= at:
+    place = seat_key(room, username)
+    sanction = sanction_on(tx, place, at)
+    if sanction.mute is None:
         raise NotFound(f"{username} is not muted in {room}")
-    _refuse_lesser(tx, sanction.muter, sanction.muted, by, at)
-    _set_muted(tx, room, by, username, seat, None, "")
+    _refuse_lesser(tx, sanction.mute, by)
+    _set_mute(tx, place, seat, sanction, None)
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
 
@@ -184,10 +187,12 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     """
     Let somebody operate a room, or do so no more.
 
+    @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
     _, seat = power.check_over(tx, room, by, username)
     if seat is None:
+        members.fetch(tx, username)
         raise Conflict(f"{username} is not in {room}")
     tx.put(seat_key(room, username), replace(seat, operator=on))
     act = "appoint" if on else "dismiss"
@@ -200,19 +205,17 @@ def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str
     power.check(tx, room, by)
     rows: list[SanctionRow] = []
     for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, f"{after} ") if after else None):
-        banned, muted = _current(sanction.banned, at), _current(sanction.muted, at)
-        if banned or muted:
+        sanction = sanction.still(at)
+        said = sanction.ban or sanction.mute
+        if said is not None:
             if len(rows) == limit:
                 return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], banned, muted, *_last_said(sanction, banned, muted)))
+            rows.append(SanctionRow(key.partition("/")[2], _end(sanction.ban), _end(sanction.mute), said.by, said.reason))
     return Roster(rows)
 
 
-def _last_said(sanction: Sanction, banned: datetime | None, muted: datetime | None) -> tuple[str, str]:
-    """Who said last what still holds, and why."""
-    if banned and muted:
-        return sanction.by, sanction.reason
-    return (sanction.banner, sanction.why_banned) if banned else (sanction.muter, sanction.why_muted)
+def _end(imposed: Imposed | None) -> datetime | None:
+    return None if imposed is None else imposed.until
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
@@ -220,34 +223,25 @@ def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: d
     power.note(tx, room, by, act, reason=now, at=at)
 
 
-def _set_muted(tx: Transaction, room: str, by: str, username: str, seat: Seat | None, end: datetime | None, reason: str) -> None:
+def _set_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction, mute: Imposed | None) -> None:
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
-    place = seat_key(room, username)
-    sanction = tx.get(Sanction, place) or Sanction()
-    ban = {"banned_by": sanction.banner, "banned_for": sanction.why_banned}
-    _put_sanction(tx, place, replace(sanction, muted=end, muted_by=by, muted_for=reason, by=by, reason=reason, **ban))
+    _put_sanction(tx, place, replace(sanction, mute=mute))
     if seat is not None:
-        tx.put(place, replace(seat, muted=end))
+        tx.put(place, replace(seat, muted=_end(mute)))
 
 
-def _refuse_lesser(tx: ReadTransaction, imposed_by: str, end: datetime | None, by: str, at: datetime) -> None:
+def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> None:
     """
     What a moderator has imposed, the operators of the room neither end nor shorten, be it on themselves.
 
-    @param end: of what was imposed; None if nothing was.
-
     @raise Forbidden: a moderator has imposed it, and the caller is none.
     """
-    if _current(end, at) and imposed_by != by and is_moderator(tx, imposed_by) and not is_moderator(tx, by):
-        raise Forbidden(f"{imposed_by} has said so, as a moderator; this needs the role moderator")
+    if imposed is not None and imposed.by != by and is_moderator(tx, imposed.by) and not is_moderator(tx, by):
+        raise Forbidden(f"{imposed.by} has said so, as a moderator; this needs the role moderator")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:
-    if sanction.banned is None and sanction.muted is None:
+    if sanction == Sanction():
         tx.delete(Sanction, place)
     else:
         tx.put(place, sanction)
-
-
-def _current(end: datetime | None, at: datetime) -> datetime | None:
-    return end if end is not None and end > at else None

@@ -6,9 +6,11 @@ What each message changes (the room, the sender's seat) is small; what changes r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec.structs import replace
 
 from securehub.services.messages import Line
@@ -101,54 +103,64 @@ class Rooms(Record, frozen=True):
     rooms: tuple[str, ...]
 
 
+class Imposed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    A ban or a mute.
+
+    @ivar until: when it ends, or L{FOREVER}.
+    @ivar by: who has imposed it.
+    @ivar reason: and why.
+    """
+
+    until: datetime
+    by: str
+    reason: str = ""
+
+
+def _apart(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had who said last, and why; and apart from that only what the other of the two had."""
+
+    def imposed(until: str | None, by: str, reason: str | None) -> dict[str, Any] | None:
+        if until is None:
+            return None
+        return {"until": until, "by": by or fields.get("by", ""), "reason": fields.get("reason", "") if reason is None else reason}
+
+    return {
+        "ban": imposed(fields.get("banned"), fields.get("banned_by", ""), fields.get("banned_for")),
+        "mute": imposed(fields.get("muted"), fields.get("muted_by", ""), fields.get("muted_for")),
+    }
+
+
 class Sanction(Record, frozen=True):
     """
     What a member may not do in a room, beneath the room, by username. It stays when the member leaves.
 
-    @ivar banned: until when they may neither join nor read.
-    @ivar muted: until when they may say nothing.
-    @ivar by: who said so last.
-    @ivar reason: and why.
-    @ivar banned_by: who said the one; empty for C{by}.
-    @ivar muted_by: who said the other, likewise.
-    @ivar banned_for: why they said the one; None for C{reason}.
-    @ivar muted_for: why they said the other, likewise.
+    @ivar ban: because of it they may neither join nor read.
+    @ivar mute: because of it they may say nothing.
     """
 
     collection: ClassVar[str] = "sanction"
+    version: ClassVar[int] = 2
+    upgrades: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _apart}
 
-    banned: datetime | None = None
-    muted: datetime | None = None
-    by: str = ""
-    reason: str = ""
-    banned_by: str = ""
-    muted_by: str = ""
-    banned_for: str | None = None
-    muted_for: str | None = None
+    ban: Imposed | None = None
+    mute: Imposed | None = None
 
-    @property
-    def banner(self) -> str:
-        """Who has banned them."""
-        return self.banned_by or self.by
-
-    @property
-    def muter(self) -> str:
-        """Who has muted them."""
-        return self.muted_by or self.by
-
-    @property
-    def why_banned(self) -> str:
-        return self.reason if self.banned_for is None else self.banned_for
-
-    @property
-    def why_muted(self) -> str:
-        return self.reason if self.muted_for is None else self.muted_for
+    def still(self, at: datetime) -> Sanction:
+        """What of it has not ended."""
+        return Sanction(self.ban and _still(self.ban, at), self.mute and _still(self.mute, at))
 
     def without_words_of(self, username: str) -> Sanction:
         """The same, and no reason that this member gave."""
-        why_banned = "" if self.banner == username else self.why_banned
-        why_muted = "" if self.muter == username else self.why_muted
-        return replace(self, reason="" if self.by == username else self.reason, banned_for=why_banned, muted_for=why_muted)
+        return Sanction(self.ban and _wordless(self.ban, username), self.mute and _wordless(self.mute, username))
+
+
+def _still(imposed: Imposed, at: datetime) -> Imposed | None:
+    return imposed if imposed.until > at else None
+
+
+def _wordless(imposed: Imposed, username: str) -> Imposed:
+    return replace(imposed, reason="") if imposed.by == username else imposed
 
 
 class Guest(Record, frozen=True):

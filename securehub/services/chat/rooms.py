@@ -131,17 +131,28 @@ def seated(tx: ReadTransaction, room: str, username: str, at: datetime) -> tuple
     found = tx.fetch(Room, room)
     seat = tx.get(Seat, seat_key(room, username))
     if seat is None:
-        refuse_banned(tx.get(Sanction, seat_key(room, username)), room, at)
+        refuse_banned(sanction_on(tx, seat_key(room, username), at), room)
         raise Forbidden(f"you are not in {room}; JOIN {room} first")
     return found, seat
 
 
-def refuse_banned(sanction: Sanction | None, room: str, at: datetime) -> None:
+def sanction_on(tx: ReadTransaction, place: str, at: datetime) -> Sanction:
     """
-    @raise Forbidden: there is a ban that has not ended.
+    What a member may not do in a room at this moment.
+
+    @param place: see L{seat_key}.
     """
-    if sanction is not None and sanction.banned is not None and sanction.banned > at:
-        raise Forbidden(f"you are banned from {room}{ending(sanction.banned)}{because(sanction.why_banned)}")
+    sanction = tx.get(Sanction, place)
+    return Sanction() if sanction is None else sanction.still(at)
+
+
+def refuse_banned(sanction: Sanction, room: str) -> None:
+    """
+    @raise Forbidden: there is a ban.
+    """
+    ban = sanction.ban
+    if ban is not None:
+        raise Forbidden(f"you are banned from {room}{ending(ban.until)}{because(ban.reason)}")
 
 
 def ending(until: datetime) -> str:
@@ -167,8 +178,8 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     charter = tx.get(Charter, room)
     if found is not None and seat is not None and charter is not None:
         return _joined(room, found, seat, charter)
-    sanction = tx.get(Sanction, place)
-    refuse_banned(sanction, room, at)
+    sanction = sanction_on(tx, place, at)
+    refuse_banned(sanction, room)
     if found is None or charter is None:
         found, charter = Room(), Charter(at, username)
         tx.put(room, charter)
@@ -177,9 +188,9 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     mine = tx.get(Rooms, username) or Rooms(())
     if len(mine.rooms) >= limits.rooms:
         raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
-    muted = sanction.muted if sanction is not None and sanction.muted is not None and sanction.muted > at else None
     before = tx.get(LastSaid, place) if found.slow else None
     said = None if before is None else before.at
+    muted = None if sanction.mute is None else sanction.mute.until
     seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted, said=said)
     found = replace(found, members=found.members + 1)
     tx.put(room, found)
@@ -344,9 +355,9 @@ def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     place = seat_key(room, username)
     if tx.get(Seat, place) is not None:
         raise Conflict(f"{username} is in {room} already")
-    sanction = tx.get(Sanction, place)
-    if sanction is not None and sanction.banned is not None and sanction.banned > at:
-        raise Conflict(f"{username} is banned from {room}{ending(sanction.banned)}")
+    ban = sanction_on(tx, place, at).ban
+    if ban is not None:
+        raise Conflict(f"{username} is banned from {room}{ending(ban.until)}")
     refuse_blocked(tx, username, by)
     if found.invite:
         tx.put(guest_key(room, username), Guest(by, at))

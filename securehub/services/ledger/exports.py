@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
@@ -138,13 +139,16 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
-FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How they begin, behind blanks and line ends; some spreadsheets take the wide forms for the others (OWASP, CSV Injection)."""
+_FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
+"""
+Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
+quotes stand around. Some take the wide forms for the others (OWASP, CSV Injection).
+"""
 
 
 def harmless(text: str) -> str:
     """A text, as others wrote it, for a cell of a CSV: no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.lstrip().startswith(FORMULAS) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Export]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from msgspec.structs import replace
 
 from securehub import arguments, members
-from securehub.command import LOGGED_IN, MEMBER, ROLES, TREASURER, command, named, optional
+from securehub.command import LOGGED_IN, MEMBER, TREASURER, command, named, optional, refuse_unknown_role
 from securehub.event import Event
 from securehub.money import Amount, Currencies, Currency
-from securehub.refusals import BadArgument, LimitExceeded, shown
+from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import own_account, party_account
 from securehub.services.ledger.booking import beginning
@@ -157,10 +157,7 @@ def bound(word: str) -> Bound:
 
 def any_role(word: str) -> str:
     """a role, or member for all members"""
-    role = word.lower()
-    if role not in ("member", *ROLES):
-        raise BadArgument(f"{shown(word)} is not one of member, {', '.join(ROLES)}")
-    return role
+    return arguments.role(word)
 
 
 class Limits:
@@ -170,6 +167,7 @@ class Limits:
         self.store = hub.store
         self.clock = hub.clock
         self.zone = hub.zone
+        self.roles = ("member", *hub.roles)
         self.currencies = hub.currencies
 
     @command(None, access=MEMBER, account=optional(arguments.account))
@@ -222,6 +220,7 @@ class Limits:
 
         The role member is every member's. Those that you leave out stay; none takes one away.
         """
+        refuse_unknown_role(role, self.roles)
         wanted = {name: each for name, each in {"payment": payment, "day": day}.items() if each is not None}
         return await session.transact(set_role_limits, role, self.currencies.meant(currency), wanted)
 

@@ -2,7 +2,8 @@
 Scheduled transfers: once on a day to come, or every day, week or month.
 
 Each is made by a duty at the beginning of its day. Those whose days passed while the hub was not running are made when it runs again, one
-after the other. One that is refused is tried again some times during the day; then it is left out, and the next one waits for its day.
+after the other. One that is refused is tried again some times during the day; then it is left out, and the next one waits for its day. If
+that one's day has come already, it is left out at once.
 """
 
 from __future__ import annotations
@@ -350,9 +351,11 @@ def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: t
 
 
 def _refused(tx: Transaction, number: int, found: Schedule, day: date, refusal: Refusal, *, at: datetime, zone: tzinfo) -> None:
-    """Try again later, or go on to the next one."""
+    """Try again later, or go on to the next one, which may be due by now: what lags behind would do so ever more."""
     again, following = None, None
-    if found.tries + 1 < TRIES:
+    upcoming = replace(found, past=found.past + 1).day
+    overtaken = upcoming is not None and beginning(upcoming, zone) <= at
+    if found.tries + 1 < TRIES and not overtaken:
         again = at + AGAIN
         tx.put(number_key(number), replace(found, tries=found.tries + 1, due=again))
         agenda.remind(tx, DUTY, number_key(number), again)

@@ -42,19 +42,15 @@ def hold(
     return made
 
 
-def pay_out(
-    tx: Transaction, number: int, order: Order, by: str, *, at: datetime, watchers: Sequence[Watcher]
-) -> tuple[Order, Sequence[str]]:
+def pay_out(tx: Transaction, number: int, order: Order, by: str, *, at: datetime, watchers: Sequence[Watcher]) -> Order:
     """
     What is held is the seller's. The caller puts the order.
-
-    @return: the order, and warnings for its customer.
     """
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
     agenda.forget(tx, DUTY, order_key(number), held.expires)
     moved = holds.take(tx, order.hold, held, held.units, KIND, order_reference(number), by, at=at, watchers=watchers)
-    return replace(order, hold=None, transfer=moved.transfer), moved.warnings
+    return replace(order, hold=None, transfer=moved.transfer)
 
 
 def free(tx: Transaction, number: int, order: Order, units: int) -> Order:
@@ -78,7 +74,7 @@ def end(tx: Transaction, key: str, *, at: datetime, zone: tzinfo, watchers: Sequ
         return
     try:
         # By the seller, whose days are over: it is no payment that the customer makes today, and was counted when it was held.
-        order, _ = pay_out(tx, int(key), order, order.seller, at=at, watchers=watchers)
+        order = pay_out(tx, int(key), order, order.seller, at=at, watchers=watchers)
     except Refusal:
         # The seller's account takes no more, say. Nothing was put by then.
         agenda.remind(tx, DUTY, key, at + AGAIN)

@@ -68,7 +68,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
         return _blank_messages(tx, username, place)
     items = list(tx.beneath(Item, username, start=f"{place} " if place else "", limit=AT_ONCE))
     for sku, item in items:
-        tx.put(sku, replace(item, name=sku, tags=(), active=False))
+        tx.put(sku, replace(item, name=sku, unit="", tags=(), active=False))
     return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.money import Currency
-from securehub.refusals import BadArgument, Conflict, Refusal
+from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import first_account, own_account
@@ -31,6 +31,9 @@ from securehub.services.orders.states import FIRST
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
+
+MOST_OF_ONE = 10_000
+"""With as much as an item may cost, an order's total is still a number of 64 bits."""
 
 
 class OutOfStock(Refusal):
@@ -140,6 +143,7 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
 
     @raise BadArgument: it is of several sellers, or in several currencies.
     @raise OutOfStock: there are not enough of an item.
+    @raise LimitExceeded: there are enough of it, and more are wanted than one order may have.
     @raise Conflict: the seller does not sell at the moment.
     """
     lines: list[Line] = []
@@ -152,6 +156,8 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
             raise BadArgument(f"items: one order has items of one seller in one currency; {sku} is {item.seller}'s, in {item.currency}")
         if stock.count < quantity:
             raise OutOfStock(f"{sku}: {stock.count} left, {quantity} are ordered")
+        if quantity > MOST_OF_ONE:
+            raise LimitExceeded(f"{sku}: one order has at most {MOST_OF_ONE}, {quantity} are ordered")
         seller, currency = item.seller, item.currency
         lines.append(Line(sku, item.name, quantity, item.units, item.unit))
         count = left[sku] = stock.count - quantity

@@ -100,7 +100,7 @@ def advance(
         order, _ = _cancel(tx, number, order, by, at=at, watchers=watchers)
     else:
         if wanted == "delivered" and order.is_held:
-            order, _ = escrow.pay_out(tx, number, order, by, at=at, watchers=watchers)
+            order = escrow.pay_out(tx, number, order, by, at=at, watchers=watchers)
         order = _step(tx, number, order, wanted, by, at=at)
     money = order.money
     return Advanced(number, wanted, money.text(order.total), money.text(order.refunded), money.code)

@@ -83,7 +83,8 @@ def say(tx: Transaction, number: int, by: str, text: str, session: int, *, at: d
     tx.put(order_key(number), replace(order, seq=seq))
     tx.put(messages.key(_conversation(number), seq), Message(at, by, text))
     told = ToOthers(session, OrderMessage(number, seq, at, by, text))
-    for each in filter(None, (order.customer, order.seller, agent)):
+    # The agent may be the seller.
+    for each in filter(None, dict.fromkeys((order.customer, order.seller, agent))):
         tx.announce(member(each), told)
     return Said(seq, at)
 

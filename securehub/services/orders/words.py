@@ -15,11 +15,10 @@ from securehub.services.orders.states import STEPS
 MOST_LINES = 40
 """A transaction has at most 256 records; each line takes two, and watchers of the payment may want some."""
 
-MOST_OF_ONE = 10_000
 MOST_TAGS = 10
 
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}")
-_QUANTITY = re.compile(r"[0-9]{1,5}")
+_QUANTITY = re.compile(r"[0-9]{1,15}")
 
 
 class Wanted(NamedTuple):
@@ -49,9 +48,6 @@ def items(given: Any) -> tuple[Wanted, ...]:
         raise BadArgument("there is no item")
     if len(wanted) > MOST_LINES:
         raise BadArgument(f"there are {len(wanted)} items; one order has at most {MOST_LINES}")
-    for name, quantity in wanted.items():
-        if quantity > MOST_OF_ONE:
-            raise BadArgument(f"{quantity} of {name}; one order has at most {MOST_OF_ONE} of an item")
     return tuple(Wanted(name, quantity) for name, quantity in wanted.items())
 
 
@@ -71,7 +67,7 @@ def _from_json(item: Any) -> Wanted:
 
 def _quantity(word: str) -> int:
     if not _QUANTITY.fullmatch(word) or not int(word):
-        raise BadArgument(f"{shown(word)} is not how many: a whole number from 1 to {MOST_OF_ONE}")
+        raise BadArgument(f"{shown(word)} is not how many: a whole number from 1 on, of up to 15 digits")
     return int(word)
 
 
