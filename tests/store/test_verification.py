@@ -75,9 +75,10 @@ def redigested(content: bytes) -> bytes:
 
 
 class Another(Record, frozen=True):
-    """What transfers are not."""
+    """What transfers are not, of a later version, to which there is no way."""
 
     collection: ClassVar[str] = "transfer"
+    version: ClassVar[int] = 2
 
     colour: str
 
