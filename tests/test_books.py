@@ -38,7 +38,7 @@ class BooksTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """If what is asked again after a crash, because the answer was lost, were done again, the play would tell."""
 
-        def always(tx: Any, kept: Any, rule: Any, *args: Any, **kwargs: Any) -> Any:
+        def always(tx: Any, key: Any, rule: Any, /, *args: Any, **kwargs: Any) -> Any:
             return rule(tx, *args, **kwargs)
 
         with mock.patch.object(session, "once", always):

@@ -118,14 +118,16 @@ class ConfigTests(SynchronousTestCase):
             "line_bytes": ["1023"],
             "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
             "connections": ["0"],
-            "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example", "fe80::1%eth0"],
+            "names": [
+                *("a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "a." * 127, "*.example.org"),
+                *("h\u00fcb.example", "fe80::1%eth0"),
+            ],
             "state": ["a\0b", "~nobody-of-this-name/securehub"],
             "backups": ["~nobody-of-this-name/backups"],
             "certificate": ["/somewhere/certificate.pem", "~nobody-of-this-name/certificate.pem"],
             "key": ["/somewhere/key.pem"],
             "log_format": ["", "jsonl", "xml"],
         }
-        bad["names"].append("a." * 126 + "aa")
         for name, texts in bad.items():
             for text in texts:
                 error = self.assertRaises(BadSetting, config.settings, None, {name: text})

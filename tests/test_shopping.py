@@ -72,7 +72,7 @@ class FaultTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """What is asked again after a crash, because the answer was lost, is done again."""
 
-        def always(tx: Any, kept: Any, rule: Any, *args: Any, **kwargs: Any) -> Any:
+        def always(tx: Any, key: Any, rule: Any, /, *args: Any, **kwargs: Any) -> Any:
             return rule(tx, *args, **kwargs)
 
         self.missed(session, "once", always, "there or acknowledged, and not both|in stock, and", 6_000)

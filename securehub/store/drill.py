@@ -4,9 +4,9 @@ Drills: a backup that nobody has ever opened is a hope. A drill opens the newest
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,9 +63,12 @@ def drill(
         except (Broken, CannotStart, NoKey) as fault:
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
-    # What came of it is told, also where it cannot be noted: backups may be looked at where nobody may write.
-    with suppress(OSError):
+    try:
         _note(target, result)
+    except OSError as fault:
+        # What came of it is told all the same: backups may be looked at where nobody can write.
+        if fault.errno != errno.EROFS:
+            raise
     return result
 
 

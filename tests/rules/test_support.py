@@ -511,6 +511,16 @@ class GivingTests(AtTheDesk):
         self.assertEqual(self.setting.get(Transfer, transfer_key(undone.transfer)).by, "bob")
         self.refused_refund(Conflict, "undone already", paid.transfer)
 
+    def test_what_belongs_to_a_service(self) -> None:
+        """It is given back by that service alone, as to treasurers."""
+
+        def swap(tx: Any) -> int:
+            paying = movement.paying(tx, "alice", "carol", amount("3"), None)
+            return movement.spend(tx, paying, "transfer", "", at=self.at, zone=UTC, reference="swap/1").transfer
+
+        given = (1, "bob", self.do(swap), "", ALLOWED, SESSION)
+        self.refused(Conflict, "belongs to swap 1", giving.refund, *given, at=self.at, zone=UTC, own=("swap/",))
+
     def test_what_cannot_be_undone(self) -> None:
         """What others have paid, what was paid to the agent, what came in or went out, what gave something back, what paid an order."""
         self.deposit("carol", "50")
