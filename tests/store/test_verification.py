@@ -74,16 +74,8 @@ def redigested(content: bytes) -> bytes:
     return b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())])
 
 
-<<<<<<< HEAD
 class Another(Transfer, frozen=True, kw_only=True):
     """What transfers are not: one of these has a colour."""
-=======
-class Another(Record, frozen=True):
-    """What transfers are not, of a later version, to which there is no way."""
-
-    collection: ClassVar[str] = "transfer"
-    version: ClassVar[int] = 2
->>>>>>> main
 
     colour: str
 
