@@ -128,6 +128,7 @@ class ConfigTests(SynchronousTestCase):
             "key": ["/somewhere/key.pem"],
             "log_format": ["", "jsonl", "xml"],
         }
+        bad["names"].append("a." * 126 + "aa")
         for name, texts in bad.items():
             for text in texts:
                 error = self.assertRaises(BadSetting, config.settings, None, {name: text})

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.services.ledger.records import Transfer
 from securehub.store.chain import Broken, Journal
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, name_of
-from securehub.store.records import Record
 from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
@@ -74,11 +74,8 @@ def redigested(content: bytes) -> bytes:
     return b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())])
 
 
-class Another(Record, frozen=True):
-    """What transfers are not, of a later version, to which there is no way."""
-
-    collection: ClassVar[str] = "transfer"
-    version: ClassVar[int] = 2
+class Another(Transfer, frozen=True, kw_only=True):
+    """What transfers are not: one of these has a colour."""
 
     colour: str
 
