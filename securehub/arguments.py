@@ -82,7 +82,13 @@ class ArgumentType:
         parse.__name__ = self.parse.__name__
         parse.__doc__ = f"{self.expected}, of up to {limit} characters"
         return ArgumentType(
-            parse, accepts=tuple(self.accepts), multiline=self.multiline, rest=self.rest, secret=self.secret, target=self.target
+            parse,
+            accepts=tuple(self.accepts),
+            multiline=self.multiline,
+            rest=self.rest,
+            words=self.words,
+            secret=self.secret,
+            target=self.target,
         )
 
     @classmethod

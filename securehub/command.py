@@ -135,7 +135,13 @@ class Parameter:
     unless: Callable[..., Awaitable[bool]] | None = None
 
     def bound(self, service: object, settings: Mapping[str, Any]) -> Parameter:
-        """This parameter of a command of a running hub, bounded by the settings."""
+        """
+        This parameter of a command of a running hub, bounded by the settings.
+
+        @raise LookupError: by one that there is not.
+        """
+        if self.type.limit and self.type.limit not in settings:
+            raise LookupError(f"{self.name} is bounded by {self.type.limit}, and there is no such setting")
         type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
         return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
 

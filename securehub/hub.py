@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -32,7 +33,7 @@ from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
-from securehub.once import Once
+from securehub.once import Once, forget_all
 from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
@@ -90,6 +91,7 @@ class Hub:
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar order_refunds: how agents give back some of an order's price; likewise.
     @ivar chores: what is done by itself, at the start or every so often.
+    @ivar forget_answers: forgets what all requests of a user with a key were answered.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
     @ivar sessions: all connections on which one may speak, by number.
     @ivar doorkeeper: who may connect.
@@ -150,6 +152,7 @@ class Hub:
         self.order_facts: list[OrderFacts] = []
         self.order_refunds: list[OrderRefund] = []
         self.chores = Chores(reactor)
+        self.forget_answers = partial(forget_all, self.store, self.chores.others_first)
         self.safekeeping = Safekeeping(self.store, clock, settings, beside)
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
@@ -226,7 +229,7 @@ class Hub:
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
             parts = [made(factory, make, self) for make in parts_of(factory)]
-            declared = [command.bound(part, factory.name, self.settings) for part in parts for command in declared_by(part)]
+            declared = made(factory, partial(_bound, factory.name, parts), self)
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
             refuse_forgetful(factory.name, parts[0])
@@ -257,6 +260,11 @@ class Hub:
             secure=secure,
             operator=operator,
         )
+
+
+def _bound(name: str, parts: Iterable[Any], hub: Hub) -> list[Command]:
+    """The commands of a service, as this hub has them."""
+    return [command.bound(part, name, hub.settings) for part in parts for command in declared_by(part)]
 
 
 def _refuse_untold(command: Command) -> None:

@@ -6,7 +6,7 @@ The key is looked up and kept in the very transaction of the effect, so there is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from types import NoneType
 from typing import Any, ClassVar
@@ -21,6 +21,9 @@ from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 
 DAY = 24 * 60 * 60
+
+AT_ONCE = 200
+"""Answers that one transaction deletes."""
 
 
 class Once(Record, frozen=True, array_like=True):
@@ -72,6 +75,25 @@ def once(tx: Transaction, key: Key, rule: Callable[..., Any], /, *args: Any, **k
     return result
 
 
+async def forget_all(store: Any, others_first: Callable[[], Awaitable[None]], user: str) -> None:
+    """
+    Forget what all requests of a user were answered. There is no order to find them by, so all that is kept is looked through (decision
+    114).
+
+    @param store: the hub's.
+    @param others_first: waits until everybody else has had a turn.
+    """
+    for keys in store.vanishing(Once, place(user, "")):
+        for start in range(0, len(keys), AT_ONCE):
+            await store.transact(_forget, keys[start : start + AT_ONCE])
+        await others_first()
+
+
+def _forget(tx: Transaction, keys: list[str]) -> None:
+    for key in keys:
+        tx.delete(Once, key)
+
+
 def _kept(result: Any) -> Raw:
     return Raw(_encode_json(None if result is None else msgspec.structs.astuple(result)))
 
@@ -94,5 +116,6 @@ def _canonical(value: Any) -> Any:
     raise NotImplementedError(f"an argument of type {type(value)} cannot be compared")
 
 
-_encode = msgspec.msgpack.Encoder(enc_hook=_canonical).encode
+# What has no order is written in one: a set goes another way round after a restart, and a dictionary as its names were given.
+_encode = msgspec.msgpack.Encoder(enc_hook=_canonical, order="deterministic").encode
 _encode_json = msgspec.json.Encoder().encode

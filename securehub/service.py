@@ -8,6 +8,7 @@ service; the methods that are declared as commands are its commands.
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,8 @@ def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
     except (BadServices, BadSetting):
         raise
     except Exception as error:
-        raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error)})") from error
+        path = getattr(sys.modules.get(factory.__module__), "__file__", None) or ""
+        raise BadServices(f"the service {factory.name} cannot be made: {error!r} ({_where(error, path)})") from error
 
 
 def roles_of(factories: Iterable[Any]) -> list[str]:
@@ -265,7 +267,7 @@ def _refuse_shadows(directories: Iterable[str]) -> None:
             raise BadServices(f"two plugins are named {file.basename()}: {other.path} and {file.path}")
 
 
-def _where(error: BaseException, path: str = "") -> str:
+def _where(error: BaseException, path: str) -> str:
     """
     Where something was raised: the innermost place in a file, if that has a part in it, or else of all.
     """

@@ -11,10 +11,10 @@ C{C:} is what a client sends, C{S:} what the hub sends to it. All texts of a fil
 Whoever speaks for the first time is connected, and has heard the greeting; C{operator}, and who has a name that begins so, comes through
 the admin door. Lines that one client sends one after the other are one packet.
 
-In what the hub says, C{...} stands for any text; in JSON, C{"..."} for any value, and as a name for any further names. As a data
-line of its own it stands for any number of them. C{<token>} stands for a word, which from then on has this name in what either side
-says. In what a client says, C{<x 500 times>} is what it says, C{<byte ff>} a byte, and C{<code of token>} what an authenticator app makes
-of that word at this moment.
+In what the hub says, C{...} stands for any text, and more than three dots for themselves; in JSON, C{"..."} for any value, and as a name
+for any further names. As a data line of its own it stands for any number of them. C{<token>} stands for a word, which from then on has
+this name in what either side says. In what a client says, C{<x 500 times>} is what it says, C{<byte ff>} a byte, and C{<code of token>}
+what an authenticator app makes of that word at this moment.
 
 Between them something may happen, on a line that starts with C{--}::
 
@@ -58,6 +58,7 @@ _TIMES = re.compile(r"<(.) ([0-9]+) times>")
 _BYTE = re.compile(r"<byte ([0-9a-f]{2})>")
 _PASS = re.compile(r"([0-9]+) seconds pass")
 _SETS = re.compile(r"(\S+) is now (\S+)")
+_ANY_TEXT = re.compile(r"(?<!\.)\.{3}(?!\.)")
 _CODE = re.compile(r"<code of ([a-z][a-z0-9-]*)>")
 _SHOWS = re.compile(r"(\S+) connects with the certificate (\S+)")
 _DOES = re.compile(r"(\S+) (connects|closes|is disconnected)")
@@ -274,7 +275,7 @@ class Player:
         fresh: list[str] = []
         for place, part in enumerate(_CAPTURE.split(expected)):
             if place % 2 == 0:
-                pattern += ".*".join(map(re.escape, part.split("...")))
+                pattern += ".*".join(map(re.escape, _ANY_TEXT.split(part)))
             elif part in self._words:
                 pattern += re.escape(self._words[part])
             elif part in fresh:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import agenda
 from securehub.agenda import LOOK_SECONDS, PUT_OFF, STEPS_A_TURN, Agenda, Due, forget, remind
 from securehub.chores import Chores
+from securehub.refusals import Unavailable
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.records import Record
 from securehub.store.suspicious import SuspiciousStore
@@ -132,6 +133,31 @@ class AgendaTests(SynchronousTestCase):
         for _ in range(3):
             self.elapse(RETRY_SECONDS)
         self.assertEqual((self.done(), self.left()), ({"x": 1}, 0))
+
+    def test_full_disk_with_much_to_do(self) -> None:
+        """The first that cannot be done shows that the others cannot either."""
+        for place in range(STEPS_A_TURN * 2):
+            self.remind(f"{place:03d}", 10)
+        tried: list[str] = []
+
+        async def refuse(rule: object, key: str, *given: object, **named: object) -> None:
+            tried.append(key)
+            if len(tried) == STEPS_A_TURN * 2:
+                self.chores.stop()
+            raise Unavailable("full")
+
+        self.patch(self.setting.store, "transact", refuse)
+        self.setting.time.advance(10)
+        self.assertEqual(len(tried), 1)
+
+    def test_taken_off_in_between(self) -> None:
+        """What an earlier step of the same turn has taken off the agenda is not done."""
+        at = self.remind("x", 10)
+        self.agenda.add("call-off", lambda tx, what, *, at: forget(tx, "note", what, BEGIN + timedelta(seconds=10)))
+        self.assertEqual(at, BEGIN + timedelta(seconds=10))
+        self.remind("x", 9, "call-off")
+        self.elapse(10)
+        self.assertEqual((self.done(), self.left()), ({}, 0))
 
     def test_fault(self) -> None:
         """A step that fails changes nothing and holds nobody up; it is tried again after a while."""

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from itertools import product
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +21,18 @@ from tests.certificates import ODD_KEY, make_certificate
 
 NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+
+USES = {
+    "digitalSignature": "digital_signature",
+    "nonRepudiation": "content_commitment",
+    "keyEncipherment": "key_encipherment",
+    "dataEncipherment": "data_encipherment",
+    "keyAgreement": "key_agreement",
+    "keyCertSign": "key_cert_sign",
+    "cRLSign": "crl_sign",
+}
+"""Of RFC 5280, section 4.2.1.3; the two others mean something only with a key agreement."""
 
 
 class AuthorityCase(SynchronousTestCase):
@@ -85,6 +99,18 @@ class FirstTests(AuthorityCase):
         second = read(other.path / "ca.pem")
         assert second is not None
         self.assertNotEqual(ca.subject, second.subject)
+
+    def test_what_the_keys_are_for(self) -> None:
+        """The CA's signs certificates, the other's a handshake, and neither does more."""
+        self.renew()
+        ca = read(self.path / "ca.pem")
+        assert ca is not None
+        for certificate, uses in ((ca, ["keyCertSign", "cRLSign"]), (self.certificate(), ["digitalSignature"])):
+            usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+            found = {name: getattr(usage.value, attribute) for name, attribute in USES.items()}
+            self.assertEqual(([name for name in USES if found[name]], usage.critical), (uses, True))
+        constraints = self.certificate().extensions.get_extension_for_class(x509.BasicConstraints)
+        self.assertEqual((constraints.value.ca, constraints.critical), (False, True))
 
     def test_chain(self) -> None:
         """Whoever trusts the CA has it, so it is not sent along."""
@@ -203,11 +229,13 @@ class OthersTests(AuthorityCase):
             (self.path / name).write_bytes(whole)
 
     def test_odd_keys(self) -> None:
-        """A key that nobody here can read is named, too."""
-        for name in ("ca-key.pem", "key.pem"):
+        """A key that nobody here can read is named, too, and so is one that is none of ours."""
+        pkcs8 = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        another = ed25519.Ed25519PrivateKey.generate().private_bytes(*pkcs8)
+        for name, odd in product(("ca-key.pem", "key.pem"), (ODD_KEY, another)):
             self.renew()
             whole = (self.path / name).read_bytes()
-            (self.path / name).write_bytes(ODD_KEY)
+            (self.path / name).write_bytes(odd)
             refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
             self.assertIn(name, str(refused))
             (self.path / name).write_bytes(whole)

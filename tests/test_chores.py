@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.chores import Chores
+from securehub.chores import HOUR_SECONDS, Chores
 from securehub.refusals import Unavailable
 
 
@@ -48,6 +48,12 @@ class ChoreTests(SynchronousTestCase):
         self.time.pump([5.0] * 6)
         self.assertEqual(len(self.done), 3)
         self.assertEqual(self.time.getDelayedCalls(), [])
+
+    def test_hourly(self) -> None:
+        self.chores.hourly(self.chore)
+        self.chores.start()
+        self.time.pump([HOUR_SECONDS / 2] * 5)
+        self.assertEqual(self.done, [HOUR_SECONDS, 2.0 * HOUR_SECONDS])
 
     def test_faults(self) -> None:
         """A fault is logged, and a disk that is full is no fault; either way it runs again."""

@@ -4,6 +4,7 @@ A wall clock that somebody has set back.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from time import monotonic
 
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -11,7 +12,31 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.clock import Clock
 from tests.authenticator import code, identity
-from tests.world import PASSWORD, World
+from tests.world import BEGIN, PASSWORD, World
+
+HOUR = timedelta(hours=1)
+
+
+class ClockTests(SynchronousTestCase):
+    """The later of now and the last time that was told."""
+
+    def setUp(self) -> None:
+        self.time = BEGIN
+        self.clock = Clock(lambda: self.time)
+
+    def test_set_back(self) -> None:
+        """Then times stand still until it is as late again."""
+        self.assertEqual(self.clock.now(), BEGIN)
+        self.time = BEGIN - HOUR
+        self.assertEqual((self.clock.now(), self.clock.behind()), (BEGIN, HOUR))
+        self.time = BEGIN + HOUR
+        self.assertEqual((self.clock.behind(), self.clock.now()), (timedelta(), BEGIN + HOUR))
+
+    def test_not_before(self) -> None:
+        """What a record has holds; one from long before changes nothing."""
+        self.clock.not_before(BEGIN + HOUR)
+        self.clock.not_before(BEGIN - HOUR)
+        self.assertEqual(self.clock.now(), BEGIN + HOUR)
 
 
 class SetBackTests(SynchronousTestCase):

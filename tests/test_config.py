@@ -109,7 +109,8 @@ class ConfigTests(SynchronousTestCase):
         """The text names the setting."""
         bad = {
             "interface": ["", "a b", "h\u00fcb..x", "[::1]"],
-            "port": ["-1", "65536", "x", "", "1.5"],
+            "port": ["-1", "65536", "x", "", "1.5", "+1", "5_555", " 1"],
+            "trust_loopback": ["", "yes", "true", "0"],
             "bank": ["99", "9999", "x99", "٩٩٩"],
             "currency": ["XXX"],
             "currencies": ["", "USD", "USD:9", "USD:2 USD:3", "USD:2 USD:2"],
@@ -117,7 +118,10 @@ class ConfigTests(SynchronousTestCase):
             "line_bytes": ["1023"],
             "handshake_seconds": ["0", "-1", "nan", "inf", "x"],
             "connections": ["0"],
-            "names": ["a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "*.example.org", "h\u00fcb.example", "fe80::1%eth0"],
+            "names": [
+                *("a_b", "-a.example", "a..example", "hub.example.org.", "a" * 64, "a." * 127, "*.example.org"),
+                *("h\u00fcb.example", "fe80::1%eth0"),
+            ],
             "state": ["a\0b", "~nobody-of-this-name/securehub"],
             "backups": ["~nobody-of-this-name/backups"],
             "certificate": ["/somewhere/certificate.pem", "~nobody-of-this-name/certificate.pem"],

@@ -73,6 +73,12 @@ class PlayerTests(SynchronousTestCase):
         self.play("C: alice  PING a b", "S: alice  OK <x> b", "C: alice  PING <x>", "S: alice  OK a")
         self.assertRaises(Mismatch, self.play, "C: alice  PING a b", "S: alice  OK <x> <x>", "C: alice  PING b", "S: alice  OK <x>")
 
+    def test_dots(self) -> None:
+        """Three stand for any text, more for themselves."""
+        self.play("C: alice  PING a ##.... b", "S: alice  OK ... ##.... b", "C: alice  PING a b", "S: alice  OK a...")
+        self.assertRaises(Mismatch, self.play, "C: alice  PING ##...#", "S: alice  OK ##....")
+        self.assertRaises(Mismatch, self.play, "C: alice  PING ###...", "S: alice  OK ......")
+
     def test_who_is_disconnected(self) -> None:
         self.play("C: alice  QUIT", "S: alice  OK", "-- alice is disconnected")
         self.assertRaises(Mismatch, self.play, "C: alice  PING", "S: alice  OK", "-- alice is disconnected")

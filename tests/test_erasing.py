@@ -190,6 +190,9 @@ class Much(SynchronousTestCase):
         self.operator.ask("admin.grant bob agent")
         self.alice.ask("SUPPORT my white-rabbit is late")
         self.bob.ask("support.take 1", "support.reply 1 the red-queen has it", "support.note 1 she is a cheshire-cat")
+        self.alice.ask("STATUS sleepy-dormouse key=1", "budget.goal_set hat-ter 600 2027-05-01 key=ten-shillings")
+        self.alice.call("chat.status", text="sleepy-dormouse", key="2")
+        self.bob.call("chat.status", text="mad-hare", key="2")
         self.operator.ask("admin.erase alice")
         self.bob.send(*["PROFILE name=Bob"] * 1000)
         self.world.settle()
@@ -197,6 +200,9 @@ class Much(SynchronousTestCase):
         snapshot = next(content for name, content in self.world.directory.files.items() if name.startswith("snapshot"))
         for text in (b"Liddell", b"rabbit-hole", b"memo-", b"mock-", b"gryphon", b"asleep", b"white-", b"red-queen", b"cheshire"):
             self.assertNotIn(text, snapshot)
+        for text in (b"dormouse", b"hat-ter", b"ten-shillings"):
+            self.assertNotIn(text, snapshot)
+        self.assertEqual(snapshot.count(b"mad-hare"), 2)
         self.assertIn(b'"alice"', snapshot)
         self.assertEqual(snapshot.count(b"$argon2"), 1)
 

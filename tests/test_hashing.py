@@ -151,6 +151,20 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(len(self.finish_all()), 5)
         self.assertEqual(hashing.waiting, 0)
 
+    def test_who_would_have_as_many(self) -> None:
+        """Nobody makes room for somebody who would then have no fewer."""
+        hashing = self.hashing(limit=4)
+        self.ask(hashing, "a0", "a1", "a2", "b0")
+        self.assertRaises(RateLimited, hashing.hash, "b1", origin="b")
+        self.assertEqual((self.refused, len(self.finish_all())), ([], 4))
+
+    def test_when_to_come_back_at_first(self) -> None:
+        """Before anybody has logged in, what it took at the start is all that is known."""
+        self.time.advance(1_000)
+        hashing = self.hashing(limit=100)
+        self.ask(hashing, *["a"] * 100)
+        self.assertEqual(self.assertRaises(RateLimited, hashing.hash, "a", origin="a").retry_after, 1)
+
     def test_when_to_come_back(self) -> None:
         """What is told is what it has really taken lately, not what it ought to take."""
         hashing = self.hashing(limit=100, at_once=2)

@@ -148,7 +148,28 @@ class SecretTests(SynchronousTestCase):
             except ValueError:
                 raise AssertionError(SECRET)  # noqa: B904 - the context is what is tested
 
-        for raise_it in (chained, in_another, lambda: int(SECRET), lambda: json.loads(SECRET), lambda: SECRET.encode("utf-8").index(b"?")):
+        def instead() -> None:
+            try:
+                int(SECRET)
+            except ValueError:
+                raise AssertionError(SECRET) from None
+
+        for raise_it, kinds in (
+            (chained, ["KeyError", "ValueError"]),
+            (in_another, ["ValueError", "AssertionError"]),
+            (instead, ["AssertionError"]),
+        ):
+            below = [line.strip() for line in as_text(failed(raise_it)).splitlines()]
+            self.assertEqual([line for line in below if line.startswith("builtins.")], [f"builtins.{kind}" for kind in kinds])
+            self.assertEqual(below.count("and then:"), len(kinds) - 1)
+        for raise_it in (
+            chained,
+            in_another,
+            instead,
+            lambda: int(SECRET),
+            lambda: json.loads(SECRET),
+            lambda: SECRET.encode("utf-8").index(b"?"),
+        ):
             self.check(failed(raise_it))
 
     def test_the_systems_own(self) -> None:

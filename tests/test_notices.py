@@ -82,3 +82,9 @@ class AdminTests(NoticesCase):
         operator.ask("admin.grant alice admin", "admin.grant zoe admin", "admin.users", "admin.status", "admin.reload")
         said = [f"admin: operator from local: {done}" for done in ("admin.grant alice admin", "admin.reload")]
         self.assertEqual(self.said(), said)
+
+    def test_what_nobody_should_read(self) -> None:
+        """Of arguments only who it is about, and which role."""
+        self.world.member("alice")
+        self.world.operator().ask("admin.password alice a-new-password", "admin.lock alice for a reason of hers")
+        self.assertEqual(self.said(), [f"admin: operator from local: admin.{done} alice" for done in ("password", "lock")])

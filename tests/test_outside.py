@@ -214,6 +214,13 @@ class TableTests(SynchronousTestCase):
         self.assertIn("never closed", str(self.assertRaises(BadArgument, rows, text.format('"') + '2026-11-08,-6,"y\n')))
         self.assertRaises(BadArgument, rows, '2026-11-06,-4,a\n2026-11-06,-4,"x\n')
 
+    def test_currencies(self) -> None:
+        """Rows in another currency are left out; where all are, whoever sends it is told."""
+        text = "Date,Amount,Currency\n2026-11-05,-1,{}\n2026-11-06,-2,EUR\n"
+        self.assertEqual([units for _, units, *_ in rows(text.format("usd"))], [-100])
+        refused = self.assertRaises(BadArgument, rows, text.format("$"))
+        self.assertEqual(str(refused), "the statement is in 'EUR', and the budget in USD")
+
     def test_what_is_left_out(self) -> None:
         """Lines without a date, and amounts of nothing."""
         text = "Date,Amount,Text\n2026-11-05,0.00,Note\n,12.00,Sum\n\n2026-11-06,1,x\n"

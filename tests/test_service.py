@@ -198,6 +198,15 @@ class ThirdPartyTests(DistributionCase):
         self.assertIn("the service dice cannot be made: AttributeError(", str(error))
         self.assertIn(f"dice.py, line {line})", str(error))
 
+    def test_a_start_that_does_what_it_must_not(self) -> None:
+        """It is told where in the service that was, not where in the hub it was found."""
+        wrong = "hub.chores.every(0, self.roll)"
+        lines = DICE.replace("self.below = hub.random.randrange", wrong).splitlines()
+        line = next(number for number, text in enumerate(lines, 1) if wrong in text)
+        self.ship("dice", "\n".join(lines))
+        error = self.assertRaises(BadServices, World, factories=service.find())
+        self.assertIn(f"dice.py, line {line})", str(error))
+
     def test_two_of_one_name(self) -> None:
         self.ship("dice", DICE)
         self.ship("dice2", DICE)
@@ -544,6 +553,16 @@ class UnfitTests(SynchronousTestCase):
                 """Nothing."""
 
         self.assertEqual(self.refused(Forgetful), "the service one is an IRemembers, and has no forget")
+
+    def test_bounds(self) -> None:
+        """By a setting that nobody brings."""
+
+        class Odd(One):
+            @command("ODD", access=ANYONE, word=arguments.argument(limit="most_letters")(arguments.word))
+            def odd(self, session: object, word: str) -> None:
+                """Odd."""
+
+        self.assertIn("word is bounded by most_letters, and there is no such setting", self.refused(Odd))
 
     def test_replies(self) -> None:
         """One of them would keep everybody from all that rpc.discover says."""

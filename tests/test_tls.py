@@ -127,6 +127,13 @@ class HandshakeTests(SynchronousTestCase):
         self.world = World(stranger_requests=10_000)
         self.world.member("alice").ask("QUIT")
 
+    def test_options(self) -> None:
+        """What no handshake shows: neither compression nor new handshakes in the middle, and no buffers for the idle."""
+        context = self.server.context
+        wanted = SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION
+        self.assertEqual(context.set_options(0) & wanted, wanted)
+        self.assertTrue(context.set_mode(0) & 0x10)  # SSL_MODE_RELEASE_BUFFERS
+
     def shake(
         self,
         *versions: int,

@@ -32,6 +32,15 @@ class VitalsTests(SynchronousTestCase):
             self.beat(number / 1000)
         self.assertEqual([self.vitals.late_ms(share) for share in (0.01, 0.5, 0.99, 1)], [0, 49, 98, 99])
 
+    def test_in_any_order(self) -> None:
+        """And a beat that comes too early is not late."""
+        self.vitals.start()
+        for late in (0.003, 0.001, 0.002):
+            self.beat(late)
+        self.time.rightNow -= 1
+        self.vitals._beat()
+        self.assertEqual([self.vitals.late_ms(share) for share in (0, 0.25, 0.5, 0.75, 1)], [0, 0, 1, 2, 3])
+
     def test_a_minute(self) -> None:
         """Is what is remembered."""
         self.vitals.start()

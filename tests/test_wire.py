@@ -180,7 +180,18 @@ class JsonTests(SynchronousTestCase):
         ):
             for params in (f"[{number}]", f'{{"x":{number}}}', f'{{"x":[{number}]}}'):
                 self.assertRaises(BadJSON, self.read, f'{{"jsonrpc":"2.0","method":"m","params":{params}}}')
-        self.assertRaises(BadJSON, self.read, '{"jsonrpc":"2.0","id":1000000000000000,"method":"m"}')
+        for sign in ("", "-"):
+            self.assertRaises(BadJSON, self.read, f'{{"jsonrpc":"2.0","id":{sign}1000000000000000,"method":"m"}}')
+            # The colon makes it be read by the standard library.
+            for method in ("m", "m:m"):
+                largest = self.read(f'{{"jsonrpc":"2.0","id":{sign}999999999999999,"method":"{method}"}}')
+                self.assertEqual(largest.id, int(f"{sign}999999999999999"))
+
+    def test_null(self) -> None:
+        """Is an id, and no parameters, however it is read."""
+        for method in ("m", "m:m"):
+            found = self.read(f'{{"jsonrpc":"2.0","id":null,"method":"{method}","params":null}}')
+            self.assertEqual((found.id, found.params), (None, None))
 
     def test_depth(self) -> None:
         """32 levels and no more, brackets in strings not counted."""
@@ -189,6 +200,11 @@ class JsonTests(SynchronousTestCase):
         for deep in (32, 33, 5000):
             self.assertRaises(BadJSON, self.read, '{"jsonrpc":"2.0","method":"m","params":' + "[" * deep + "]" * deep + "}")
             self.assertRaises(BadJSON, jsonrpc.read_batch, "[" * (deep + 1))
+            for before in ('"", ', "[], [], ", '"]]]", ', '"\\"", ', '"[[\\\\", '):
+                self.assertRaises(BadJSON, jsonrpc.read_batch, f"[{before}{'[' * deep}{']' * deep}, []]")
+        flat = ("[" + "[], " * 40, "[" + "[" * 31 + "]" * 31 + ", ", '["' + "[{" * 40 + '", ', '["\\"' + "[{" * 40 + '", ')
+        for content in flat:
+            self.assertTrue(jsonrpc.read_batch(f"{content}[]]"), content)
 
     def test_no_requests(self) -> None:
         for line in (
@@ -263,6 +279,15 @@ class Fact(Reply, frozen=True):
     large: bool | None = None
 
 
+class Told(Reply, frozen=True):
+    """A reply that shows a text as it is."""
+
+    text: str
+
+    def lines(self) -> list[str]:
+        return [self.text, "OK\n* Bye"]
+
+
 class Line(Row, frozen=True):
     """A row."""
 
@@ -293,6 +318,7 @@ class TextTests(SynchronousTestCase):
         for line in text.reply(Fact("one\nOK\n* Bye"), status_alone=False).decode().split("\n")[:-2]:
             self.assertTrue(line.startswith("  "), line)
         self.assertEqual(text.event("one\n* two\nOK"), b"* one\n  * two\n  OK\n")
+        self.assertEqual(text.reply(Told("one"), status_alone=False), b"  one\n  OK\n  * Bye\nOK\n")
         self.assertEqual(text.refusal(NotFound("one\nOK")), b"ERR not-found one / OK\n")
 
     def test_a_list_leaves_out_more(self) -> None:

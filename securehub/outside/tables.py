@@ -59,7 +59,7 @@ def read(text: str, money: Currency, order: str | None) -> list[Row]:
     """
     @param order: see L{figures.days}.
 
-    @raise BadArgument: there are no columns with days and amounts, or one of those cannot be read.
+    @raise BadArgument: there are no columns with days and amounts, or one of those cannot be read; or all is in another currency.
     """
     table, place, columns = _understood(text.removeprefix("\ufeff"), money)
     if table[-1][-1:] == [OPEN]:
@@ -68,8 +68,10 @@ def read(text: str, money: Currency, order: str | None) -> list[Row]:
     days = figures.days([_cell(row, columns, "day") for _, row in lines], order)
     mark = figures.decimal_mark(_cell(row, columns, thing) for _, row in lines for thing in ("amount", "out", "in"))
     rows = []
+    foreign = ""
     for day, (number, line) in zip(days, lines, strict=True):
         if _cell(line, columns, "currency").upper() not in ("", money.code):
+            foreign = _cell(line, columns, "currency")
             continue
         try:
             units = _units(line, columns, money, mark)
@@ -77,6 +79,8 @@ def read(text: str, money: Currency, order: str | None) -> list[Row]:
             raise BadArgument(f"row {number}: {refusal}") from None
         payee, said, id, account = (cleaned(_cell(line, columns, name)) for name in ("payee", "text", "id", "account"))
         rows.append(Row(day, units, payee, said, id, _which(line, columns), account))
+    if foreign and not rows:
+        raise BadArgument(f"the statement is in {shown(foreign)}, and the budget in {money.code}")
     return [row for row in rows if row.units]
 
 

@@ -237,6 +237,10 @@ class ExpiringCollection:
             self.parts[part][key] = raw
         return old
 
+    def beginning(self, start: str, part: int) -> list[str]:
+        """The keys of one part that begin so. There is no order, so each of them is looked at."""
+        return [key for generation in (self.parts, self._previous) for key in generation[part] if key.startswith(start)]
+
     def tidy(self) -> None:
         """Nothing to do: there is no order."""
 

@@ -12,7 +12,7 @@ about that file is believed any more: the store goes on in a new segment from th
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -26,7 +26,7 @@ from securehub.event import Event
 from securehub.refusals import Unavailable
 from securehub.store import archive, snapshot
 from securehub.store import line as lines
-from securehub.store.collection import Collection, ExpiringCollection, expire_all
+from securehub.store.collection import PARTS, Collection, ExpiringCollection, expire_all
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
 from securehub.store.records import Record, decoder, encoder, forms, parents
@@ -243,6 +243,15 @@ class JournalStore:
     def counts(self) -> dict[str, int]:
         """The number of records in each collection."""
         return {name: len(collection) for name, collection in sorted(self._collections.items())}
+
+    def vanishing(self, record: type[Record], start: str) -> Iterator[list[str]]:
+        """
+        The keys that begin so, of records that vanish by themselves, for whoever has to be rid of them before: a part at a time, each to
+        be taken in a turn of its own, as to look at all at once would be a pause that everybody feels.
+        """
+        collection = self._collections[record.collection]
+        assert isinstance(collection, ExpiringCollection), record
+        return (collection.beginning(start, part) for part in range(PARTS))
 
     async def transact(self, rule: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
         """

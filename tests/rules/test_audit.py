@@ -78,8 +78,8 @@ class ActTests(Rules):
         self.assertEqual(self.of(1, "what is it", "").arguments, {})
 
     def test_a_limit_keeps_what_a_type_says(self) -> None:
-        secret = arguments.ArgumentType(arguments.text.parse, secret=True, target=True).limited(10)
-        self.assertTrue(secret.secret and secret.target)
+        secret = arguments.ArgumentType(arguments.text.parse, secret=True, target=True, words=True).limited(10)
+        self.assertTrue(secret.secret and secret.target and secret.words)
 
 
 class AuditTests(Rules):
@@ -100,6 +100,13 @@ class AuditTests(Rules):
         """A rule that refuses leaves nothing."""
         self.refused(NotFound, "nobody", audited, act(), change_role, "nobody", "seller", True)
         self.assertEqual(self.ask(entries, limit=10, before=None).items, [])
+
+    def test_power(self) -> None:
+        """One of the roles is enough; and what is noted in any case is noted of those who have none."""
+        self.do(audited, act()._replace(by_right=True), change_role, "bob", "seller", True)
+        self.do(audited, act()._replace(by="operator", by_right=True), change_role, "bob", "agent", True)
+        self.do(audited, act()._replace(by="bob"), change_role, "bob", "seller", False)
+        self.assertEqual([row.by for row in self.ask(entries, limit=10, before=None).items], ["bob", "operator", "alice"])
 
     def test_no_power(self) -> None:
         """What members do by right of their own is nobody else's business."""

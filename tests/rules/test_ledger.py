@@ -139,7 +139,7 @@ class LedgerTests(Money):
         self.assertEqual(self.balance("alice"), "6.00")
 
     def test_largest(self) -> None:
-        """A balance has at most fifteen digits before the point, the counterpart's as well."""
+        """A member's balance has at most fifteen digits before the point."""
         self.deposit("alice", f"{LARGEST}.99")
         self.assertEqual(self.balance("alice"), f"{LARGEST}.99")
         self.refused(
@@ -147,9 +147,18 @@ class LedgerTests(Money):
         )
         self.pay("alice", "bob", f"{LARGEST}.99")
         self.assertEqual(self.balance("bob"), f"{LARGEST}.99")
-        self.assertRaises(LimitExceeded, self.deposit, "alice", "0.01")
         self.withdraw("bob", f"{LARGEST}.99")
         self.assertEqual(self.balance("bob"), "0.00")
+
+    def test_largest_of_a_counterpart(self) -> None:
+        """What one member has does not keep others from being paid: a counterpart's balance may fill its 64 bits, and no more."""
+        for number in range(90):
+            self.deposit("alice", LARGEST)
+            self.pay("alice", self.open("alice", f"fortune {number}", limit=100), LARGEST)
+        self.assertRaises(LimitExceeded, self.deposit, "alice", "100")
+        self.deposit("alice", "89.99")
+        cash = min(account.balance for _, account in self.ask(everything, Account, "@cash"))
+        self.assertEqual(cash, -9 * 10**18 + 1)
 
     def test_largest_of_a_payee(self) -> None:
         """A payment that would take the payee beyond that is refused, to the last unit."""

@@ -201,6 +201,12 @@ class Digests(Rules):
         for one, other in (("1.50", "1.5"), ("0001.5", "1.500"), ("10", "10.00"), ("0.10", "0.1"), ("100", "100")):
             self.assertEqual(digest("m", ["bob", Amount.parse(one), ""]), digest("m", ["bob", Amount.parse(other), ""]))
 
+    def test_without_order(self) -> None:
+        """The same things in another order are the same arguments, where order means nothing."""
+        self.assertEqual(digest("m", [frozenset([0, 8])]), digest("m", [frozenset([8, 0])]))
+        self.assertEqual(digest("m", [{"a": 1, "b": 2}]), digest("m", [{"b": 2, "a": 1}]))
+        self.assertNotEqual(digest("m", [(0, 8)]), digest("m", [(8, 0)]))
+
     def test_as_it_is_kept(self) -> None:
         """What an earlier version has kept is still known."""
         self.assertEqual(digest("m", ["bob", Amount.parse("1.50"), None, True]).hex(), "f3528fe40a2ac2d8b98056f43cc50098")

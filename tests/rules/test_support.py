@@ -528,7 +528,7 @@ class GivingTests(AtTheDesk):
             return movement.spend(tx, paying, "transfer", "", at=self.at, zone=UTC, reference="swap/1").transfer
 
         given = (1, "bob", self.do(swap), "", ALLOWED, SESSION)
-        self.refused(Conflict, "belongs to swap 1", giving.refund, *given, at=self.at, zone=UTC, kept=("swap/",))
+        self.refused(Conflict, "belongs to swap 1", giving.refund, *given, at=self.at, zone=UTC, own=("swap/",))
 
     def test_what_cannot_be_undone(self) -> None:
         """What others have paid, what was paid to the agent, what came in or went out, what gave something back, what paid an order."""

@@ -28,6 +28,9 @@ from tests.store.setting import BEGIN, everything
 from tests.store.test_verification import without
 
 FIRST = "journal-000000000000000-0001.jsonl"
+RENAMED = -1
+"""In place of what was synced: here something was given its name."""
+
 KEYS = {"key.pem": b"secret", "certificate.pem": b"secret", "vault.key": b"secret", "admin.sock": b"", "lock": b""}
 
 
@@ -89,6 +92,34 @@ class Backups(SynchronousTestCase):
         self.assertEqual((setting.store.number, setting.found.replayed), (number, 0))
         setting.close()
         self.assertEqual(verify(put(state.path, setting.disk.files, self.keys), RECORDS, INVARIANTS).commits, number)
+
+    def test_on_the_disk(self) -> None:
+        """All of a backup is synced before it has its name, and then that is; so it is with what is restored, file by file."""
+        order: list[int] = []
+        rename = os.rename
+
+        def noted(*names: Any) -> None:
+            order.append(RENAMED)
+            rename(*names)
+
+        self.patch(os, "fsync", lambda descriptor: order.append(os.fstat(descriptor).st_ino))
+        self.patch(os, "rename", noted)
+        path = self.back_up()
+        before, after = order[: order.index(RENAMED)], order[order.index(RENAMED) + 1 :]
+        self.assertLessEqual({each.stat().st_ino for each in (path, *path.iterdir())}, set(before))
+        self.assertEqual(after, [self.target.stat().st_ino])
+
+        order.clear()
+        state = self.fresh({"vault.key": b"secret"})
+        restore(path, state)
+        before, after = order[: order.index(RENAMED)], order[order.index(RENAMED) :]
+        self.assertLessEqual({each.stat().st_ino for each in state.path.glob("*.jsonl")}, set(before))
+        self.assertEqual(after, [RENAMED, state.path.stat().st_ino] * len(list(state.path.glob("*.jsonl"))))
+
+    def test_nothing_stays_open(self) -> None:
+        before = len(os.listdir("/dev/fd"))
+        restore(self.back_up(), self.fresh())
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
 
     def test_no_keys(self) -> None:
         """Nothing is in it but journal, snapshots and their list; and nobody else may read it."""
@@ -161,7 +192,17 @@ class Backups(SynchronousTestCase):
         for hour in range(10, 15):
             back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=hour))
         prune(self.target, 2)
-        self.assertEqual([each.name for each in backups.backups(self.target)], ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"])
+        newest = ["backup-20261119T130200Z-15", "backup-20261119T140200Z-15"]
+        self.assertEqual([each.name for each in backups.backups(self.target)], newest)
+        self.assertEqual(sorted(each.name for each in self.target.glob("backup-*")), newest)
+
+    def test_unfinished(self) -> None:
+        """It does not count as one, and the next takes it away."""
+        self.back_up()
+        (self.target / "backup-20301119T180200Z.new").mkdir()
+        self.assertEqual(len(backups.backups(self.target)), 1)
+        back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=20))
+        self.assertEqual(sorted(self.target.glob("backup-*")), backups.backups(self.target))
 
     def test_a_clock_that_was_ahead(self) -> None:
         """What was made last is the newest all the same: it is not removed for those from ahead. It says when it was made."""
@@ -266,6 +307,26 @@ class Backups(SynchronousTestCase):
         self.assertFalse(found.passed)
         self.assertIn(FIRST, found.why)
         self.assertEqual(last(self.target), found)
+
+    def test_drill_of_what_makes_no_sense(self) -> None:
+        """It is not enough that a backup can be opened: the books have to balance, and it has to be what the list says."""
+        path = self.back_up()
+        found = drill(self.target, self.keys, RECORDS, [NeverBalanced])
+        self.assertEqual((found.passed, found.number), (False, 0))
+        self.assertIn("do not balance", found.why)
+        listed = (path / "backup.json").read_bytes()
+        (path / "backup.json").write_bytes(listed.replace(b'"number": 15', b'"number": 14'))
+        self.assertIn("opens at commit 15, and was made at 14", drill(self.target, self.keys, RECORDS, INVARIANTS).why)
+
+
+class NeverBalanced:
+    """Books with which something is wrong whatever they say."""
+
+    def change(self, collection: str, key: str, record: bytes | None) -> None:
+        """Whatever it is."""
+
+    def complaint(self) -> str:
+        return "the books do not balance"
 
 
 class SealedBackups(Backups):

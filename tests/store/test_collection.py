@@ -10,7 +10,7 @@ from bisect import insort
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import collection
-from securehub.store.collection import SHIFT, Collection, ExpiringCollection
+from securehub.store.collection import PARTS, SHIFT, Collection, ExpiringCollection
 
 
 def keys(found: Collection, start: str = "", end: str | None = None) -> list[str]:
@@ -155,6 +155,17 @@ class Expiring(SynchronousTestCase):
         self.assertIsNone(self.receipts.get("a"))
         self.assertIsNone(self.receipts.get("b"))
         self.assertEqual(len(self.receipts), 0)
+
+    def test_beginning(self) -> None:
+        """Keys that begin so are found in both generations, whichever part they lie in."""
+        self.receipts.expire(1000)
+        for number in range(200):
+            self.receipts.replace(f"alice/{number}", b"1")
+            self.receipts.replace(f"alicent/{number}", b"1")
+            if number == 99:
+                self.receipts.expire(1010)
+        found = [key for part in range(PARTS) for key in self.receipts.beginning("alice/", part)]
+        self.assertEqual(sorted(found), sorted(f"alice/{number}" for number in range(200)))
 
     def test_replaced(self) -> None:
         """A put in a later generation hides the older record; undoing it shows it again."""

@@ -138,7 +138,7 @@ class Files(SynchronousTestCase):
             self.assertEqual(self.read("snapshot"), b"old")
             raise OSError(28, "No space left on device")
 
-        self.assertRaises(OSError, self.directory.write, "snapshot", fails())
+        self.assertEqual(self.assertRaises(OSError, self.directory.write, "snapshot", fails()).errno, 28)
         self.assertEqual(self.read("snapshot"), b"old")
         self.assertEqual(self.directory.names(), ["snapshot"])
         self.directory.write("snapshot", (b"new", b"er"))

@@ -19,6 +19,7 @@ from securehub.store.verification import verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
 from tests.store.test_backup import all_records
+from tests.store.test_verification import Another
 
 
 class Transport(SynchronousTestCase):
@@ -80,6 +81,13 @@ class Transport(SynchronousTestCase):
             lines = [wrong if line == found[0] else line for line in self.lines]
             self.assertRaises(Broken, self.take_in, redigested(lines), self.fresh())
         self.take_in(redigested(self.lines), self.fresh())
+
+    def test_read_by_nobody(self) -> None:
+        """Each record is read, be it one that nothing is stated about."""
+        state = self.fresh()
+        fault = self.assertRaises(Broken, take_in, iter(self.lines), "export.jsonl", state, [Another], [])
+        self.assertEqual((fault.file, state.names()), ("export.jsonl", []))
+        self.assertIn(b'["transfer"', self.lines[fault.line - 1])
 
     def test_in_use(self) -> None:
         state = self.books.put(Path(self.mktemp()))

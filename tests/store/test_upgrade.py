@@ -4,6 +4,7 @@ Records of older forms can be tried, and brought into the newest form.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -70,6 +71,12 @@ class Upgrading(SynchronousTestCase):
         rooms = dict(setting.read(everything, RoomThree))
         self.assertEqual((rooms["3"], rooms["42"]), (RoomThree(("subject",), 1), RoomThree(("topic 42",), 0)))
         self.assertIsNotNone(setting.get(Receipt, "r"))
+
+    def test_time_goes_on(self) -> None:
+        """A clock that is behind makes no commit that is older than the one before."""
+        upgrade(self.directory, NEW, dry_run=False, at=BEGIN - timedelta(days=1))
+        found = Setting(disk=MemoryDirectory(self.files()), records=NEW).found
+        self.assertGreaterEqual(found.at, BEGIN)
 
     def test_unreadable(self) -> None:
         """What cannot be read is found beforehand, and nothing is changed."""

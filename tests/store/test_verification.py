@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken, Journal
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, name_of
+from securehub.store.records import Record
 from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
@@ -63,8 +64,22 @@ def forged(
         found = re.search(rb'"hash":"([0-9a-f]{64})"', first)
         assert found
         rows = [first.replace(found[1], renamed[found[1]]), *rest[:-1]]
-        result[each] = b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rest) - 1, sha256(b"".join(rows)).hexdigest().encode())])
+        result[each] = redigested(b"".join([*rows, rest[-1]]))
     return result
+
+
+def redigested(content: bytes) -> bytes:
+    """A snapshot with the digest that it has now."""
+    rows = content.splitlines(keepends=True)[:-1]
+    return b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())])
+
+
+class Another(Record, frozen=True):
+    """What transfers are not."""
+
+    collection: ClassVar[str] = "transfer"
+
+    colour: str
 
 
 class Files(SynchronousTestCase):
@@ -109,7 +124,8 @@ class Verifying(Files):
         last = sorted(files)[2]
         files[last] = files[last][:-10]
         for until in range(11):
-            self.assertEqual(self.verify(files, until=until).commits, until)
+            found = self.verify(files, until=until)
+            self.assertEqual((found.commits, found.snapshots), (until, until >= 8))
         self.assert_broken(files, last, 2, until=11)
         self.assert_broken(self.books.files, last, 0, "ends at commit 11, but 12", until=12)
 
@@ -309,10 +325,12 @@ class Forging(Files):
         self.assert_broken(files, snapshot, 0, "another hash", whole=False)
 
     def test_snapshot_ahead(self) -> None:
-        """A snapshot of what the journal has not reached."""
+        """A snapshot of what the journal has not reached, or of another commit than its name says."""
         snapshot = next(name for name in self.books.files if name.startswith("snapshot"))
-        content = self.books.files[snapshot].replace(b'"number":8', b'"number":9')
-        self.assert_broken({**self.books.files, "snapshot-000000000000099.jsonl": content}, "snapshot-000000000000099.jsonl", 0)
+        ahead, another = "snapshot-000000000000099.jsonl", "snapshot-000000000000009.jsonl"
+        for name, number, why in ((ahead, 99, "is of commit 99, and the journal ends at 11"), (another, 8, "it is of commit 8")):
+            content = redigested(self.books.files[snapshot].replace(b'"number":8', b'"number":%d' % number))
+            self.assert_broken({**self.books.files, name: content}, name, 0, why)
 
     def test_unreadable_record(self) -> None:
         """A record that this version cannot read."""
@@ -322,9 +340,22 @@ class Forging(Files):
     def test_unreadable_record_of_a_snapshot(self) -> None:
         """Also where there is no journal that had it before."""
         name = next(name for name in self.books.files if name.startswith("snapshot"))
-        rows = self.books.files[name].replace(b'"owner":"ann"', b'"omner":"ann"').splitlines(keepends=True)[:-1]
-        end = b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())
-        self.assert_broken({name: b"".join([*rows, end])}, name, 0, "cannot be read")
+        self.assert_broken(
+            {name: redigested(self.books.files[name].replace(b'"owner":"ann"', b'"omner":"ann"'))}, name, 0, "cannot be read"
+        )
+
+    def test_records_that_no_invariant_reads(self) -> None:
+        """They are read all the same, at the end."""
+        directory = put(Path(self.mktemp()), self.books.files)
+        self.assertIn("cannot be read", str(self.assertRaises(Broken, verify, directory, [Another], [])))
+        self.assertEqual(verify(directory, [Another], [], whole=False).commits, 11)
+
+    def test_a_snapshot_alone(self) -> None:
+        """Makes sense, or is broken, as a journal does."""
+        name = next(name for name in self.books.files if name.startswith("snapshot"))
+        self.assertEqual(self.verify({name: self.books.files[name]}).commits, 8)
+        senseless = redigested(self.books.files[name].replace(b'"balance":9', b'"balance":8', 1))
+        self.assert_broken({name: senseless}, name, 0, "books do not balance")
 
     def test_stated(self) -> None:
         """What a header states of the segment before it is not what that is."""

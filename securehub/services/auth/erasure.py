@@ -77,6 +77,7 @@ class Erasing:
         self._chores = hub.chores
         self._services = hub.services
         self._settings = hub.settings
+        self._forget_answers = hub.forget_answers
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -100,6 +101,7 @@ class Erasing:
         Forget all about a member whose erasure has begun, as far as the disk allows now. A service at fault keeps none of the others from
         it; with that one it is tried again the next time.
         """
+        await self._forget_answers(username)
         forgetting = {name: each.forget for name, each in self._services.items() if IRemembers.providedBy(each)}
         left_out: set[str] = set()
         left = True

@@ -30,6 +30,10 @@ from securehub.switchboard import member
 # journal can hold.
 _MOST_UNITS = tuple(min(10 ** (MAX_WHOLE_DIGITS + digits), 10**18) for digits in range(MAX_DIGITS + 1))
 
+# A counterpart's balance is shown to nobody, so it may have all that fits into these 64 bits: what one member has keeps no other from being
+# paid.
+_MOST_OF_COUNTERPART = 9 * 10**18
+
 
 class InsufficientFunds(Refusal):
     """The account has less than the payment needs."""
@@ -278,7 +282,7 @@ def move(
     money = payer.money
     most = _MOST_UNITS[money.digits]
     if payee.balance + units >= most or payer.balance - units <= -most:
-        raise LimitExceeded(f"no balance in {money.code} may reach {money.text(most)}")
+        _refuse_large(payer, payee, units, most)
     if payee.ceiling is not None and payee.balance + units > payee.ceiling:
         raise LimitExceeded(_above(target, payee, units, payee.ceiling if _may_know(tx, payee, by or payer.owner) else None))
     number = tx.number("transfer")
@@ -307,6 +311,18 @@ def move(
 def _may_know(tx: ReadTransaction, account: Account, by: str) -> bool:
     """Whether a refusal may tell somebody the figures of an account: its owner, who may be left out, and treasurers."""
     return by in ("", account.owner) or members.has_role(tx, by, "treasurer")
+
+
+def _refuse_large(payer: Account, payee: Account, units: int, most: int) -> None:
+    """
+    @param most: what the balance of no member's account may reach.
+
+    @raise LimitExceeded: a balance would have more digits than can be written.
+    """
+    for account, balance in ((payee, payee.balance + units), (payer, units - payer.balance)):
+        limit = _MOST_OF_COUNTERPART if account.floor is None else most
+        if balance >= limit:
+            raise LimitExceeded(f"no balance in {account.currency} may reach {account.money.text(limit)}")
 
 
 def _above(number: str, payee: Account, units: int, ceiling: int | None) -> str:

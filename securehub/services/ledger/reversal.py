@@ -89,7 +89,7 @@ class Reversals:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.booking = booking(hub)
-        self.kept = hub.own_references
+        self.own = hub.own_references
 
     @command(None, access=TREASURER, moves=True, transfer=arguments.whole, reason=arguments.memo)
     async def reverse(self, session: Session, transfer: int, reason: str) -> Reversed:
@@ -99,7 +99,7 @@ class Reversals:
         The money goes back the way it came, as a new transfer that names the old one. It cannot, if the payee has it no more.
         """
         session.concerns(await self.store.read(concerned, transfer))
-        return await session.transact(reverse, transfer, reason, session.caller, kept=tuple(self.kept), **self.booking())
+        return await session.transact(reverse, transfer, reason, session.caller, own=tuple(self.own), **self.booking())
 
 
 def concerned(tx: ReadTransaction, number: int) -> str:
@@ -120,13 +120,13 @@ def reverse(
     at: datetime,
     zone: tzinfo,
     watchers: Sequence[Watcher] = (),
-    kept: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
 ) -> Reversed:
     """
     Undo a transfer.
 
     @param by: the treasurer.
-    @param kept: how the references of transfers begin that only their service undoes, besides those of orders.
+    @param own: how the references of transfers begin that only their service undoes, besides those of orders.
 
     @raise NotFound: there is no such transfer.
     @raise Conflict: it is undone already, or undoes another one itself, or one of both members is erased.
@@ -137,7 +137,7 @@ def reverse(
         raise NotFound(f"there is no transfer {number}")
     if found.kind == KIND:
         raise Conflict(f"transfer {number} is a reversal itself")
-    if found.reference.startswith((ORDERS, *kept)):
+    if found.reference.startswith((ORDERS, *own)):
         # Its goods and points would stay where they are.
         raise Conflict(f"transfer {number} belongs to {found.reference.replace('/', ' ')}; refund that")
     earlier = tx.get(Reversal, transfer_key(number))

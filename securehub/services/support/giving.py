@@ -141,7 +141,7 @@ class Giving:
         self.currencies = hub.currencies
         self.booking = booking(hub)
         self.allowed = allowance(hub)
-        self.kept = hub.own_references
+        self.own = hub.own_references
 
     @command(
         None,
@@ -181,7 +181,7 @@ class Giving:
         """
         await concern(self.store, session, ticket)
         given = (ticket, session.caller, transfer, reason, self.allowed, session.number)
-        return await session.transact(refund, *given, kept=tuple(self.kept), **self.booking())
+        return await session.transact(refund, *given, own=tuple(self.own), **self.booking())
 
     @command(None, access=role(AGENT))
     async def allowance(self, session: Session) -> Listing[AllowanceRow]:
@@ -255,12 +255,12 @@ def refund(
     at: datetime,
     zone: tzinfo,
     watchers: Sequence[Watcher] = (),
-    kept: tuple[str, ...] = (),
+    own: tuple[str, ...] = (),
 ) -> Refunded:
     """
     The agent of a case undoes a payment of its customer's; see L{reversal.reverse}.
 
-    @param kept: likewise.
+    @param own: likewise.
 
     @raise NotFound: the customer has made no such payment.
     @raise Conflict: it is undone already, or is none that an agent may undo, or the agent does not see to the case.
@@ -269,7 +269,7 @@ def refund(
     case = ready(tx, ticket, by)
     paid, payee = _payment(tx, case.customer, transfer, by)
     given = count(tx, by, payee.money, -paid.entries[0].units, allowed, at.astimezone(zone).date())
-    undone = reversal.reverse(tx, transfer, reason, by, at=at, zone=zone, watchers=watchers, kept=kept)
+    undone = reversal.reverse(tx, transfer, reason, by, at=at, zone=zone, watchers=watchers, own=own)
     receipt = Receipt(payee.owner, case.customer, undone.amount, undone.currency, transfer=undone.transfer)
     told = f"refunded {undone.amount} {undone.currency} of transfer {transfer} to {payee.owner} (transfer {undone.transfer})"
     text = f"{told}: {reason}" if reason else told
