@@ -291,6 +291,15 @@ class SeeingToItTests(AtTheDesk):
         self.assertRaises(Forbidden, self.ask, tables.transcript, 1, "bob", notes=True)
         self.assertEqual(self.log("bob"), ["help"])
 
+    def test_notes_about_an_agent(self) -> None:
+        """How many there are is not told to the agent whom the case is about, nor is it by a table."""
+        self.support("bob")
+        self.note(by="dave")
+        for by, count in (("dave", 1), ("bob", 0)):
+            (case,) = self.ask(looking.all_cases, None, None, by=by, closed=False, limit=9, before=None).items
+            (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, by=by, limit=9, before=None).text))
+            self.assertEqual((case.notes, row["notes"]), (count, str(count)))
+
     def test_an_agents_case_without_its_agent(self) -> None:
         """Who sees to an agent's case hears its notes alone; nobody does who is an agent no more."""
         self.support("bob")

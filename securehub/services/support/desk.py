@@ -61,7 +61,7 @@ class Desk:
 
         With all=on those that are closed, too.
         """
-        return await self.store.read(looking.all_cases, customer, agent, closed=all, limit=limit, before=before)
+        return await self.store.read(looking.all_cases, customer, agent, by=session.caller, closed=all, limit=limit, before=before)
 
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole)
     async def take(self, session: Session, ticket: int) -> State:
@@ -122,4 +122,4 @@ class Desk:
 
         For older ones give before= and the number of the last ticket in it.
         """
-        return await self.store.read(tables.cases_table, limit=limit, before=before)
+        return await self.store.read(tables.cases_table, by=session.caller, limit=limit, before=before)

@@ -215,11 +215,12 @@ def queue(tx: ReadTransaction, *, limit: int, after: int | None) -> Queue:
 
 
 def all_cases(
-    tx: ReadTransaction, customer: str | None, agent: str | None, *, closed: bool, limit: int, before: int | None
+    tx: ReadTransaction, customer: str | None, agent: str | None, *, by: str = "", closed: bool, limit: int, before: int | None
 ) -> Listing[CaseRow]:
     """
     Cases for agents, the newest first.
 
+    @param by: who asks.
     @param customer: only this member's.
     @param agent: only open ones that this agent sees to.
     @param closed: those that are closed, too.
@@ -236,11 +237,16 @@ def all_cases(
             continue
         if len(rows) == limit:
             return Listing(rows, more=True)
-        rows.append(_case(tx, int(key), case))
+        rows.append(_case(tx, int(key), case, by))
     return Listing(rows)
 
 
-def _case(tx: ReadTransaction, ticket: int, case: Case) -> CaseRow:
+def notes_for(case: Case, by: str) -> int:
+    """How many notes of a case an agent is told of: of one's own case none, as no customer is."""
+    return 0 if case.customer == by else case.notes
+
+
+def _case(tx: ReadTransaction, ticket: int, case: Case, by: str) -> CaseRow:
     return CaseRow(
         ticket,
         case.status,
@@ -250,7 +256,7 @@ def _case(tx: ReadTransaction, ticket: int, case: Case) -> CaseRow:
         case.changed,
         case.last != case.customer,
         case.seq,
-        case.notes,
+        notes_for(case, by),
         case.order,
         case.stars,
         _subject(tx, ticket),

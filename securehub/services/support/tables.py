@@ -16,6 +16,7 @@ from securehub.services import messages
 from securehub.services.ledger.exports import harmless
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
+from securehub.services.support.looking import notes_for
 from securehub.services.support.records import ALL_CASES, Case, case_key, noted_in, said_in, told
 from securehub.store.transaction import ReadTransaction
 
@@ -111,19 +112,23 @@ def _all(tx: ReadTransaction, conversation: str, newest: int) -> list[tuple[int,
     return list(messages.backwards(tx, conversation, newest, 1))
 
 
-def cases_table(tx: ReadTransaction, *, limit: int, before: int | None) -> Table:
-    """Cases as RFC 4180 has it, with a head, the newest first."""
+def cases_table(tx: ReadTransaction, *, by: str = "", limit: int, before: int | None) -> Table:
+    """
+    Cases as RFC 4180 has it, with a head, the newest first.
+
+    @param by: who asks.
+    """
     end = None if before is None else case_key(before)
     found = list(tx.beneath(Case, ALL_CASES, end=end, limit=limit + 1, reverse=True))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for key, case in found[:limit]:
-        writer.writerow(_row(tx, int(key), case))
+        writer.writerow(_row(tx, int(key), case, by))
     return Table(out.getvalue(), more=len(found) > limit)
 
 
-def _row(tx: ReadTransaction, ticket: int, case: Case) -> tuple[object, ...]:
+def _row(tx: ReadTransaction, ticket: int, case: Case, by: str) -> tuple[object, ...]:
     return (
         ticket,
         case.status,
@@ -134,7 +139,7 @@ def _row(tx: ReadTransaction, ticket: int, case: Case) -> tuple[object, ...]:
         _instant(_first_answer(tx, ticket, case)),
         _instant(case.closed),
         case.seq,
-        case.notes,
+        notes_for(case, by),
         case.stars or None,
         harmless(case.comment),
     )
