@@ -22,7 +22,7 @@ from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, NotFound, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
 from securehub.store.transaction import ReadTransaction
-from securehub.switchboard import EVERYBODY, Greeting, Subscription, Switchboard, connection, encode, member, role
+from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
 from securehub.wire import text
 
@@ -245,7 +245,7 @@ class Session:
         await self._tune_in(username)
         for greeting in self._switchboard.greetings:
             try:
-                for event in await self._store.read(_greeting_of, username, greeting):
+                for event in await self._store.read(_given_by, greeting, username):
                     self.hear(encode(event, self.speaks_json), event.series)
             except Exception:
                 # Of one service, which must not keep everybody out.
@@ -311,7 +311,13 @@ class Session:
 
     async def _tune_in(self, username: str) -> None:
         """Hear what the member hears, and nothing else."""
-        channels = await self._store.read(_channels_of, username, self._switchboard.subscriptions)
+        channels = [role(each) for each in (await self._store.read(members.fetch, username)).roles]
+        for subscription in self._switchboard.subscriptions:
+            try:
+                channels += await self._store.read(_given_by, subscription, username)
+            except Exception:
+                # As with greetings.
+                _log.failure("A subscription failed")
         if self.user == username:
             for channel in [each for each in self._channels if each not in channels]:
                 self.tune(channel, False)
@@ -451,15 +457,9 @@ class Session:
             asking.errback(Gone())
 
 
-def _channels_of(tx: ReadTransaction, username: str, subscriptions: Iterable[Subscription]) -> list[str]:
-    """What a member hears besides their own channel."""
-    roles = [role(each) for each in members.fetch(tx, username).roles]
-    return [*roles, *(channel for subscription in subscriptions for channel in subscription(tx, username))]
-
-
-def _greeting_of(tx: ReadTransaction, username: str, greeting: Greeting) -> list[Event]:
-    """What one service tells a member at a login."""
-    return list(greeting(tx, username))
+def _given_by(tx: ReadTransaction, rule: Callable[[ReadTransaction, str], Iterable[T]], username: str) -> list[T]:
+    """What one service's rule gives for a member, and all of it in the rule's own read."""
+    return list(rule(tx, username))
 
 
 async def _at_once(value: T) -> T:

@@ -751,16 +751,18 @@ class FaultTests(SynchronousTestCase):
 
 
 class Rude:
-    """A service whose greetings are faults, but for the last."""
+    """A service whose greetings and subscriptions are faults, but for the last of each."""
 
     name = "rude"
 
     def __init__(self, hub: Any) -> None:
         hub.switchboard.greetings += [_stumble, _mumble, _greet]
+        hub.switchboard.subscriptions += [_stumble, _listen]
 
-    @command("RUDE", access=ANYONE)
-    def rude(self, session: object) -> None:
+    @command("RUDE", access=ANYONE, writes=True, keyed=False)
+    async def rude(self, session: Any) -> None:
         """Be rude."""
+        await session.transact(_be_rude)
 
 
 class Hello(Event, frozen=True):
@@ -780,22 +782,31 @@ def _mumble(tx: ReadTransaction, username: str) -> list[Any]:
     return ["hm"]
 
 
+def _listen(tx: ReadTransaction, username: str) -> list[str]:
+    return ["rude/people"]
+
+
+def _be_rude(tx: Transaction) -> None:
+    tx.announce("rude/people", Hello())
+
+
 def _greet(tx: ReadTransaction, username: str) -> list[Event]:
     return [Hello()]
 
 
 class GreetingTests(SynchronousTestCase):
-    """What is told at a login keeps nobody from it."""
+    """What is told and heard from a login on keeps nobody from it."""
 
     def test_faults(self) -> None:
-        """Whose greeting is at fault is left out, and the log says so."""
+        """Whose greeting or subscription is at fault is left out, and the log says so."""
         world = World(factories=[*installed(), Rude])
         alice = world.connect()
         alice.received()
         told = alice.ask("CREATE alice correct-horse-battery")
         self.assertTrue(told[0].startswith("OK Welcome"))
         self.assertEqual(told[1:], ["* hello"])
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(alice.ask("RUDE"), ["OK", "* hello"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
 
