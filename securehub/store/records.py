@@ -78,6 +78,7 @@ def forms(records: Iterable[type[Record]]) -> dict[str, int]:
     return {cls.collection: cls.version * _VERSION_STEP + _fields(cls) for cls in records}
 
 
+@cache
 def _fields(cls: type[Record]) -> int:
     """How many fields a record has, those of the structs in it included."""
     structs = msgspec.json.schema(cls)["$defs"].values()
