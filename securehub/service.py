@@ -142,6 +142,18 @@ def find(wanted: Sequence[str] = ()) -> list[Any]:
         if factory.name in by_name:
             raise BadServices(f"two services are named {factory.name}: {by_name[factory.name]} and {factory}")
         by_name[factory.name] = factory
+    return chosen(list(by_name.values()), wanted)
+
+
+def chosen(factories: Iterable[Any], wanted: Sequence[str]) -> list[Any]:
+    """
+    Those of some service factories that are to run.
+
+    @param wanted: their names; empty for all.
+
+    @raise BadServices: one of them is missing.
+    """
+    by_name = {factory.name: factory for factory in factories}
     missing = [name for name in wanted if name not in by_name]
     if missing:
         raise BadServices(f"no plugin provides the service {missing[0]!r}; there are {', '.join(by_name)}")

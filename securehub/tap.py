@@ -68,7 +68,12 @@ number is another process's.
 
 
 class Options(BaseOptions):
-    """The command line. What is not given here comes from the configuration file, or is the default."""
+    """
+    The command line. What is not given here comes from the configuration file, or is the default.
+
+    @ivar factories: of all services that are installed at the start.
+    @ivar settings: as they stand then.
+    """
 
     optParameters: ClassVar = [
         ["state", "s", None, "The state directory [default: securehub in the user's data directory]"],
@@ -80,6 +85,7 @@ class Options(BaseOptions):
     def postOptions(self) -> None:
         program.open_standard_streams()
         try:
+            self.factories = service.find()
             self.settings = self.read()
         except config.BadSetting as error:
             raise UsageError(str(error)) from None
@@ -91,13 +97,13 @@ class Options(BaseOptions):
 
     def read(self) -> dict[str, Any]:
         """
-        The settings, as they stand now.
+        The settings, as they stand now; of the services that were installed at the start, as no other can be run before the next one.
 
         @raise BadSetting: a setting is unknown or malformed.
-        @raise BadServices: those that are installed do not fit together.
+        @raise BadServices: the settings that services bring do not fit together.
         """
         file = Path(self["config"]).absolute() if self["config"] else None
-        own = service.settings_of(service.find())
+        own = service.settings_of(self.factories)
         return config.settings(file, {name: self[name] for name in ("state", "port", "interface")}, own)
 
 
@@ -110,7 +116,7 @@ def makeService(options: Options) -> HubService:
     if sys.platform == "win32":
         raise SystemExit("SecureHub runs on Linux, and on macOS for development; Windows is not supported.")
     try:
-        factories = service.find(options.settings["services"])
+        factories = service.chosen(options.factories, options.settings["services"])
     except service.BadServices as error:
         raise SystemExit(f"SecureHub cannot start: {error}") from None
     try:

@@ -8,6 +8,7 @@ from twisted.application.twist._options import TwistOptions
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import service
 from securehub.tap import makeService
 
 
@@ -37,6 +38,13 @@ class OptionsTests(SynchronousTestCase):
         options.parseOptions(["-n", "--logfile", f"{self.mktemp()}/hub.log", "securehub", "--state", self.mktemp()])
         told = str(self.assertRaises(SystemExit, makeService, options.subOptions))
         self.assertIn("SecureHub cannot start: the log file cannot be opened: [Errno 2]", told)
+
+    def test_reading_anew(self) -> None:
+        """A service that was installed since, and may be broken, is for the next start; a reload knows those that were there."""
+        options = ServerOptions()
+        options.parseOptions(["-n", "securehub", "--state", self.mktemp()])
+        self.patch(service, "find", self.fail)
+        self.assertEqual(options.subOptions.read(), options.subOptions.settings)
 
     def test_twist(self) -> None:
         """It has none."""
