@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -132,7 +132,7 @@ class Session:
         """
         user = self.user
         if user is None:
-            raise NotLoggedIn("this session has ended in the meantime")
+            _refuse_ended()
         assert not self.operator
         return user
 
@@ -145,7 +145,7 @@ class Session:
         """
         user = self.user
         if user is None:
-            raise NotLoggedIn("this session has ended in the meantime")
+            _refuse_ended()
         return user
 
     @property
@@ -175,7 +175,7 @@ class Session:
         """
         assert self._writes, "the command does not declare that it writes"
         if self._ended:
-            raise NotLoggedIn("this session has ended in the meantime")
+            _refuse_ended()
         if self._tries:
             return cast(T, await self._try(rule, *args, **kwargs))
         act = self.act
@@ -455,6 +455,10 @@ class Session:
         if self.asking is not None:
             asking, self.asking = self.asking, None
             asking.errback(Gone())
+
+
+def _refuse_ended() -> NoReturn:
+    raise NotLoggedIn("this session has ended in the meantime")
 
 
 def _given_by(tx: ReadTransaction, rule: Callable[[ReadTransaction, str], Iterable[T]], username: str) -> list[T]:

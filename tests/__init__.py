@@ -5,8 +5,12 @@ The tests of SecureHub.
 import gc
 from contextlib import suppress
 
-# As the daemon has it: with Python's own the collector looks at everything some times while a single world is made.
-gc.set_threshold(50_000, 20, 100)
+# Environments that try how it is installed do not have it themselves.
+with suppress(ModuleNotFoundError):
+    from securehub.daemon.collector import THRESHOLDS
+
+    # With Python's own the collector looks at everything some times while a single world is made.
+    gc.set_threshold(*THRESHOLDS)
 
 # Environments that only install it, or scan it, have no hypothesis and need none.
 with suppress(ModuleNotFoundError):

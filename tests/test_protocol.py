@@ -288,8 +288,12 @@ class OrderTests(ProtocolCase):
         self.assertEqual([[answer["id"] for answer in each] for each in said if isinstance(each, list)], [[1, 2], [1, 2]])
         self.assertEqual([each["params"]["text"] for each in said if isinstance(each, dict)], ["one", "two", "three"])
 
-    def test_events_in_the_order_of_their_commits(self) -> None:
-        """One that has waited for an answer is not overtaken, though the answer waits for a later commit than the next event."""
+    def answer_and_two_events(self) -> tuple[Client, Client]:
+        """
+        Alice waits for an answer, and so does an event that is settled; another one waits for the disk.
+
+        @return: the operator, who announces; and alice.
+        """
         operator, alice = self.world.operator(), self.world.member("alice")
         alice.received()
         self.world.hashing_waits = True
@@ -297,6 +301,11 @@ class OrderTests(ProtocolCase):
         operator.ask("admin.announce one")
         self.world.disk_waits = True
         operator.ask("admin.announce two")
+        return operator, alice
+
+    def test_events_in_the_order_of_their_commits(self) -> None:
+        """One that has waited for an answer is not overtaken, though the answer waits for a later commit than the next event."""
+        operator, alice = self.answer_and_two_events()
         operator.ask("admin.announce three")
         self.world.hash_next()
         self.world.settle()
@@ -307,13 +316,7 @@ class OrderTests(ProtocolCase):
 
     def test_events_before_goodbye(self) -> None:
         """What waits for an answer is told before the session ends."""
-        operator, alice = self.world.operator(), self.world.member("alice")
-        alice.received()
-        self.world.hashing_waits = True
-        alice.ask("auth.erase wrong")
-        operator.ask("admin.announce one")
-        self.world.disk_waits = True
-        operator.ask("admin.announce two")
+        operator, alice = self.answer_and_two_events()
         self.world.hash_next()
         operator.ask("admin.lock alice spam")
         self.world.disk_waits = False

@@ -30,7 +30,7 @@ FORMAT = 1
 
 _PREFIX = "backup-"
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(_PREFIX + r"([0-9]{8}T[0-9]{6}Z)-[0-9]+")
+_NAME = re.compile(_PREFIX + r"[0-9]{8}T[0-9]{6}Z-[0-9]+")
 
 _GENTLE = 8 * 1024 * 1024
 """Bytes that are written before they are synced: the daemon's own syncs may have to wait for all of them."""
@@ -116,9 +116,10 @@ def _time_of_name(target: Path, at: datetime) -> str:
     What tells a new backup from those that are there: when it was begun. But where the clock was ahead when the newest of them was made,
     the moment after that one: what is newest has to be the last by its name, as all but the last are removed.
     """
-    times = [found[1] for path in backups(target) if (found := _NAME.fullmatch(path.name))]
-    newest = datetime.strptime(max(times), _TIME).replace(tzinfo=UTC) if times else None
-    return f"{at if newest is None else max(at, newest + timedelta(seconds=1)):{_TIME}}"
+    for newest in backups(target)[-1:]:
+        begun = datetime.strptime(newest.name.rpartition("-")[0], _PREFIX + _TIME).replace(tzinfo=UTC)
+        at = max(at, begun + timedelta(seconds=1))
+    return f"{at:{_TIME}}"
 
 
 def read_list(path: Path) -> Backup:

@@ -190,23 +190,22 @@ class ClientTests(DaemonCase):
         shown += self._until_hidden(controller, f"{PASSWORD}\n".encode(), b"Welcome, alice")
         self.assertNotIn(PASSWORD.encode(), shown)
 
-    def test_end_at_prompt(self) -> None:
-        """Ctrl-D in place of a password cancels, as an empty line does; the conversation goes on."""
+    def cancelled_by(self, typed: bytes) -> None:
+        """What is typed in place of a password cancels, and the conversation goes on."""
         _, controller = self._on_terminal()
         os.write(controller, b"LOGIN alice\n")
         self._until(controller, b"* Password:\r\n")
-        self._until_hidden(controller, b"\x04", b"ERR bad-credentials cancelled")
+        self._until_hidden(controller, typed, b"ERR bad-credentials cancelled")
         os.write(controller, b"PING still there\n")
         self._until(controller, b"OK still there")
 
+    def test_end_at_prompt(self) -> None:
+        """Ctrl-D in place of a password cancels, as an empty line does; the conversation goes on."""
+        self.cancelled_by(b"\x04")
+
     def test_no_text_at_prompt(self) -> None:
         """Bytes that are no text, from a terminal of another encoding, cancel as well."""
-        _, controller = self._on_terminal()
-        os.write(controller, b"LOGIN alice\n")
-        self._until(controller, b"* Password:\r\n")
-        self._until_hidden(controller, b"\xff\n", b"ERR bad-credentials cancelled")
-        os.write(controller, b"PING still there\n")
-        self._until(controller, b"OK still there")
+        self.cancelled_by(b"\xff\n")
 
     def test_no_place(self) -> None:
         """An answer that cannot be printed is not a request that was refused."""

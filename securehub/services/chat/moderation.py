@@ -120,7 +120,7 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     sanction = sanction_on(tx, place, at)
     _refuse_lesser(tx, sanction.mute, by)
     end = end_of(until, at)
-    _set_mute(tx, place, seat, sanction, Imposed(end, by, reason))
+    _put_mute(tx, place, seat, replace(sanction, mute=Imposed(end, by, reason)))
     power.announce(tx, room, by, "mute", username, until=end, reason=reason)
     power.note(tx, room, by, "mute", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))
@@ -157,7 +157,7 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     if sanction.mute is None:
         raise NotFound(f"{username} is not muted in {room}")
     _refuse_lesser(tx, sanction.mute, by)
-    _set_mute(tx, place, seat, sanction, None)
+    _put_mute(tx, place, seat, replace(sanction, mute=None))
     power.announce(tx, room, by, "unmute", username)
     power.note(tx, room, by, "unmute", username, at=at)
 
@@ -210,12 +210,8 @@ def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str
         if said is not None:
             if len(rows) == limit:
                 return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], _end(sanction.ban), _end(sanction.mute), said.by, said.reason))
+            rows.append(SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason))
     return Roster(rows)
-
-
-def _end(imposed: Imposed | None) -> datetime | None:
-    return None if imposed is None else imposed.until
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
@@ -223,11 +219,11 @@ def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: d
     power.note(tx, room, by, act, reason=now, at=at)
 
 
-def _set_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction, mute: Imposed | None) -> None:
+def _put_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction) -> None:
     """In the seat, where every message looks, and in the sanction, which stays when the seat is left."""
-    _put_sanction(tx, place, replace(sanction, mute=mute))
+    _put_sanction(tx, place, sanction)
     if seat is not None:
-        tx.put(place, replace(seat, muted=_end(mute)))
+        tx.put(place, replace(seat, muted=sanction.muted))
 
 
 def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> None:

@@ -146,6 +146,16 @@ class Sanction(Record, frozen=True):
     ban: Imposed | None = None
     mute: Imposed | None = None
 
+    @property
+    def banned(self) -> datetime | None:
+        """Until when they are banned."""
+        return None if self.ban is None else self.ban.until
+
+    @property
+    def muted(self) -> datetime | None:
+        """Until when they are muted."""
+        return None if self.mute is None else self.mute.until
+
     def still(self, at: datetime) -> Sanction:
         """What of it has not ended."""
         return Sanction(self.ban and _still(self.ban, at), self.mute and _still(self.mute, at))

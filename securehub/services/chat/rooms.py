@@ -190,8 +190,7 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
         raise LimitExceeded(f"you are in {len(mine.rooms)} rooms; {limits.rooms} are allowed")
     before = tx.get(LastSaid, place) if found.slow else None
     said = None if before is None else before.at
-    muted = None if sanction.mute is None else sanction.mute.until
-    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=muted, said=said)
+    seat = Seat(at, operator=found.members == 0 and not found.invite, read=found.seq, muted=sanction.muted, said=said)
     found = replace(found, members=found.members + 1)
     tx.put(room, found)
     tx.put(place, seat)
