@@ -227,6 +227,16 @@ class Safekeeping(SynchronousTestCase):
             self.world.elapse(600)
         self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
+    def test_a_fresh_start(self) -> None:
+        """Whoever has just started could not make a backup yet; to wait longer than for the second look is to be overdue."""
+        self.start(backup_hours=24)
+        self.assertEqual(self.troubles(), "")
+        self.patch(self.world.hub.safekeeping, "_busy", "verification")
+        self.world.elapse(600)
+        self.assertEqual(self.troubles(), "")
+        self.world.elapse(600)
+        self.assertEqual(self.troubles(), "a backup is overdue")
+
     def test_a_clock_that_was_wrong(self) -> None:
         """While times stand still far ahead of the clock, backups are made as often as otherwise: more would let those from before go."""
         self.start(backup_hours=24)
@@ -242,12 +252,14 @@ class Safekeeping(SynchronousTestCase):
     def test_a_backup_from_ahead(self) -> None:
         """What was made while the clock was far ahead is no reason to make none when it is right."""
         self.start(backup_hours=24)
+        self.world.elapse(600)
         self.world.skew = 365 * 24 * HOUR
         self.world.elapse(600)
         self.world.skew = 0
         self.assertEqual(self.troubles(), "a backup is overdue")
+        self.assertIn("backup 365 days ahead of the clock", self.call("admin.health")["line"])
         self.world.elapse(600)
-        self.assertEqual([tool for tool, *_ in self.world.beside.asked], ["backup", "drill"] * 2)
+        self.assertEqual([tool for tool, *_ in self.world.beside.asked], ["backup", "drill"] * 3)
         self.assertEqual(self.troubles(), "")
 
     def test_damage_by_itself(self) -> None:

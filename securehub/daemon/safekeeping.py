@@ -58,6 +58,7 @@ class Safekeeping:
         self._kept = settings["backups_kept"]
         self._settings = settings
         self._busy: str | None = None
+        self._started = clock.passing()
         self.backup_at: datetime | None = None
         self.no_backup = ""
         self.drill: Checked | None = None
@@ -71,8 +72,9 @@ class Safekeeping:
 
     @property
     def overdue(self) -> bool:
-        """Whether a backup should have been made by now, twice over."""
-        return bool(self._hours) and self._has_none_since(2 * self._hours)
+        """Whether a backup should have been made by now, twice over; after a start, the hub has its first two looks to make one."""
+        seconds = self._clock.passing() - self._started
+        return bool(self._hours) and seconds >= 2 * self.look_seconds and self._has_none_since(2 * self._hours)
 
     def books_balance(self) -> bool | None:
         """What the last look at all of them said; None if there was none, or it did not come so far."""

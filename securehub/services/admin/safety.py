@@ -232,5 +232,6 @@ class Safety:
     def _ago(self, at: datetime | None) -> str:
         if at is None:
             return "never"
-        hours = (self.clock.wall() - at).total_seconds() / HOUR
-        return f"{hours:.0f} h ago" if hours < 48 else f"{hours / 24:.0f} days ago"
+        hours = round((self.clock.wall() - at).total_seconds() / HOUR)
+        long = f"{abs(hours)} h" if abs(hours) < 48 else f"{abs(hours) / 24:.0f} days"
+        return f"{long} ago" if hours >= 0 else f"{long} ahead of the clock"
