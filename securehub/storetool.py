@@ -8,11 +8,10 @@ has them done, in a process beside it.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -29,12 +28,10 @@ from securehub.store.disk import InUse
 from securehub.store.drill import drill
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, find
+from securehub.store.process import give_way
 from securehub.store.recovery import CannotStart
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
-
-NICENESS = 10
-"""Whoever waits for the daemon goes first."""
 
 _ASK = "while it runs, ask it at its admin door: admin.verify, admin.backup, admin.drill, admin.head"
 
@@ -160,8 +157,7 @@ def run(given: Namespace) -> int:
     @return: the exit status: 0; 1 if something is damaged; 2 if it could not be done.
     """
     if given.gently:
-        with suppress(OSError):  # A service manager may forbid it.
-            os.nice(NICENESS)
+        give_way()
     try:
         tool = Tool(given)
         getattr(tool, given.tool.replace("import", "import_"))()

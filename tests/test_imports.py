@@ -83,7 +83,7 @@ ALLOWED: dict[str, set[str]] = {
     "daemon.logs": set(),
     "daemon.signals": set(),
     "daemon.systemd": set(),
-    "daemon.beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys"},
+    "daemon.beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys", "store.process"},
     "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
@@ -122,7 +122,7 @@ OTHERS: dict[str, set[str]] = {
     "passlib": {"hashing"},
     "socket": {"client", "daemon.systemd", "network.keepalive"},
     "ssl": {"client"},
-    "os": {"store", "tap", "daemon.systemd", "client", "storetool", "daemon.beside", "hashing"} | {"daemon.logs", "program"},
+    "os": {"store", "tap", "daemon.systemd", "client", "hashing", "daemon.logs", "program"},
     "fcntl": {"store"},
     "threading": {"store"},
     "queue": {"store"},
