@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
 from securehub.command import Command, declared_by
-from securehub.config import BadSetting, Settings
+from securehub.config import Settings
 from securehub.daemon.beside import Beside
 from securehub.daemon.operations import Operations
 from securehub.daemon.safekeeping import Safekeeping
@@ -176,7 +177,9 @@ class Hub:
         @raise BadKey: the vault's key file is damaged.
         """
         found = self.store.open()
-        self._refuse_other_digits()
+        with suppress(StopIteration):
+            # A read waits for nothing.
+            self.store.read(refuse_other_digits, self.currencies).send(None)
         self.vault.load(first_start=not found.number)
         self.vitals.start()
         _log.info(
@@ -216,15 +219,6 @@ class Hub:
     def count_connections(self) -> int:
         """How many connections are open."""
         return len(self.members_door.open) + len(self.admin_door.open)
-
-    def _refuse_other_digits(self) -> None:
-        try:
-            # A read waits for nothing.
-            self.store.read(refuse_other_digits, self.currencies).send(None)
-        except StopIteration:
-            pass
-        except ValueError as error:
-            raise BadSetting(f"currencies: {error}") from None
 
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:

@@ -60,8 +60,8 @@ ALLOWED: dict[str, set[str]] = {
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
     # services
     "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "help", "members", "networks"}
-    | {"audit", "imports.records", "openrpc"}
+    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "config", "help", "members"}
+    | {"audit", "imports.records", "networks", "openrpc"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network

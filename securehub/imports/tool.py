@@ -121,17 +121,11 @@ class Importing:
         self._directory.hold()
         try:
             self._store = Offline(self._directory, self._clock, records)
-            self._refuse_other_digits(currencies)
+            self._store.read(refuse_other_digits, currencies)
             Vault(self._directory, self._random).load(first_start=self._store.is_first_start)
         except BaseException:
             self._directory.release()
             raise
-
-    def _refuse_other_digits(self, currencies: Currencies) -> None:
-        try:
-            self._store.read(refuse_other_digits, currencies)
-        except ValueError as error:
-            raise config.BadSetting(f"currencies: {error}") from None
 
     def bring_all(self, people: Iterable[Person]) -> None:
         for person in sorted(people):
