@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "once": {"refusals", "money", "reply", "store.records", "store.transaction"},
     "audit": {"command", "members", "store.records", "store.transaction"},
     "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
-    "trying": {"reply", "store.transaction"},
+    "trying": {"store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
     "peer": set(),
@@ -98,7 +98,7 @@ ALLOWED: dict[str, set[str]] = {
     "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
-    "imports.offline": {"clock", "event", "store"},
+    "imports.offline": {"clock", "event", "store", "trying"},
     "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
     | {"vault"},
     "storetool": {"", "config", "hub", "service", "store"},
