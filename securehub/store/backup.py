@@ -30,7 +30,7 @@ FORMAT = 1
 
 _PREFIX = "backup-"
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(_PREFIX + r"[0-9]{8}T[0-9]{6}Z-[0-9]+")
+_NAME = re.compile(_PREFIX + r"([0-9]{8}T[0-9]{6}Z)-[0-9]+")
 
 _TRIES = 3
 """How often a copy begins again when the daemon has put files away meanwhile."""
@@ -114,7 +114,8 @@ def _time_of_name(target: Path, at: datetime) -> str:
     the moment after that one: what is newest has to be the last by its name, as all but the last are removed.
     """
     for newest in backups(target)[-1:]:
-        begun = datetime.strptime(newest.name.rpartition("-")[0], _PREFIX + _TIME).replace(tzinfo=UTC)
+        begun = _begun(newest.name)
+        assert begun is not None, newest
         at = max(at, begun + timedelta(seconds=1))
     return f"{at:{_TIME}}"
 
@@ -138,7 +139,17 @@ def read_list(path: Path) -> Backup:
 
 def backups(target: Path) -> list[Path]:
     """The whole backups in a directory, the newest last. What else somebody keeps there (a packed one, say) is none."""
-    return sorted(path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
+    return sorted(path for path in target.glob(f"{_PREFIX}*") if _begun(path.name) and path.is_dir())
+
+
+def _begun(name: str) -> datetime | None:
+    """When the backup of that name was begun; None if no backup is called so."""
+    found = _NAME.fullmatch(name)
+    try:
+        return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        # No calendar has that day.
+        return None
 
 
 def prune(target: Path, kept: int) -> None:

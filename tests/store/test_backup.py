@@ -218,7 +218,10 @@ class Backups(SynchronousTestCase):
         packed = self.target / f"{made.name}.tar.gz"
         packed.touch()
         (self.target / "backup-99990101T000000Z-1").touch()
+        (self.target / "backup-20263131T000000Z-1").mkdir()
         self.assertEqual(backups.backups(self.target), [made])
+        later = back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=20))
+        self.assertEqual(backups.backups(self.target), [made, later])
         prune(self.target, 1)
         self.assertTrue(packed.exists())
 
