@@ -8,7 +8,7 @@ bytes up to C{,"hash"}. So one field is checksum and chain.
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -220,6 +220,35 @@ def check(line: bytes, before: bytes) -> bytes:
         whole = line[-_TAIL : HASH.start] == _MARK and line.endswith(_END)
         raise Damaged("the line's hash does not fit" if whole else "the line is not whole")
     return digest
+
+
+def below(line: bytes, heads: Iterable[bytes]) -> bytes | None:
+    """On which of some lines, given by their hashes, this one hangs; None if on none of them."""
+    for head in heads:
+        try:
+            check(line, head)
+        except Damaged:
+            continue
+        return head
+    return None
+
+
+def begun(content: Iterator[bytes]) -> tuple[bytes, Header] | None:
+    """
+    The first line of a segment, and what it says; None for a segment that was never begun. A header is synced before anything else is
+    written: so where it is damaged and nothing follows it, nothing ever did.
+
+    @raise Damaged: something follows what is no header.
+    """
+    first = next(content, b"")
+    try:
+        if not first.endswith(b"\n"):
+            raise Damaged("the line is not whole")
+        return first, header(first)
+    except Damaged:
+        if next(content, b""):
+            raise
+        return None
 
 
 def header(line: bytes) -> Header:
