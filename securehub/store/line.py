@@ -167,7 +167,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 DELETED = Raw(b"null")
 """Stands in C{changes} for a record that is no more."""
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What bytes are that are not the JSON that they should be."""
 
 _encode = msgspec.json.Encoder().encode
@@ -257,7 +257,7 @@ def header(line: bytes) -> Header:
     """
     try:
         return _decode_header(line)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not the first line of a segment: {error}") from None
 
 
@@ -269,7 +269,7 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
     """
     try:
         return _decode_commit(line) if key is None else _open(_decode_sealed(line), key)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
@@ -288,7 +288,7 @@ def number_of(line: bytes) -> int:
     """
     try:
         return _decode_stated(line).n
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
@@ -296,7 +296,7 @@ def stated(line: bytes) -> int:
     """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
     try:
         return _decode_stated(line).synced
-    except _UNREADABLE:
+    except UNREADABLE:
         return 0
 
 

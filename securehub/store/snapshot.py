@@ -18,7 +18,7 @@ from msgspec import Raw
 
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.keys import unwrapped
-from securehub.store.line import FORMAT, Damaged
+from securehub.store.line import FORMAT, UNREADABLE, Damaged
 
 if TYPE_CHECKING:
     from securehub.store.files import Directory
@@ -126,16 +126,14 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 count += 1
                 digest.update(line)
             elif head is None:
-                head = _decode_head(line)
+                head = read_head(line)
                 digest.update(line)
             else:
                 end = _decode_end(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line {count + 2}: {error}") from None
     if head is None or end is None or end.records != count or end.digest != digest.hexdigest():
         raise Damaged("it is not whole")
-    if head.format > FORMAT:
-        raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
     return head, end.digest
 
 
@@ -157,7 +155,7 @@ def read_head(line: bytes) -> Head:
     """
     try:
         head = _decode_head(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line 1: {error}") from None
     if head.format > FORMAT:
         raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
@@ -182,7 +180,7 @@ def rows(head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[Row, bytes]]:
             count += 1
             yield _decode_row(line), line
         end = _decode_end(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line {count + 2}: {error}") from None
     if end.records != count or end.digest != digest.hexdigest() or next(rest, None) is not None:
         raise Damaged("it is not whole")
@@ -207,7 +205,7 @@ def check(lines: Iterator[bytes]) -> tuple[Head, str]:
         last = line
     try:
         end = _decode_end(last)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"the last line: {error}") from None
     if end.records != count or end.digest != digest.hexdigest():
         raise Damaged("it is not whole")
