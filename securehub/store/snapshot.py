@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
-from securehub.store.keys import unwrapped
+from securehub.store.keys import before_last, unwrapped
 from securehub.store.line import FORMAT, UNREADABLE, Damaged
 
 if TYPE_CHECKING:
@@ -196,18 +196,12 @@ def check(lines: Iterator[bytes]) -> tuple[Head, str]:
     """
     first = next(lines, b"")
     head = read_head(first)
-    digest = sha256(first)
-    count = -1
-    last = b""
-    for line in lines:
-        digest.update(last)
-        count += 1
-        last = line
+    count, digest, last = before_last(chain([first], lines))
     try:
         end = _decode_end(last)
     except UNREADABLE as error:
         raise Damaged(f"the last line: {error}") from None
-    if end.records != count or end.digest != digest.hexdigest():
+    if (end.records, end.digest) != (count - 1, digest):
         raise Damaged("it is not whole")
     return head, end.digest
 
