@@ -402,13 +402,17 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
     )
 
 
-def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
+def newer_form(written: dict[str, int], known: dict[str, int]) -> str:
+    """Which records are of a newer form than this SecureHub knows, in words; empty if none are."""
     for collection, form in written.items():
         if form > known.get(collection, form):
-            raise CannotStart(
-                f"{name} holds {collection} records of form {form}; this SecureHub knows up to {known[collection]}. "
-                "Start the newer version again."
-            )
+            return f"{collection} records of form {form}; this SecureHub knows up to {known[collection]}"
+    return ""
+
+
+def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
+    if newer := newer_form(written, known):
+        raise CannotStart(f"{name} holds {newer}. Start the newer version again.")
 
 
 _RESTORE = "Restore the state directory from a backup; a copy of the damaged one is worth keeping."
