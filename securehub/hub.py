@@ -20,7 +20,7 @@ from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
-from securehub.command import Command, declared_by
+from securehub.command import Command
 from securehub.config import Settings
 from securehub.daemon.beside import Beside
 from securehub.daemon.operations import Operations
@@ -35,7 +35,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once, forget_all
-from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
+from securehub.service import BadServices, commands_of, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -223,7 +223,7 @@ class Hub:
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
             parts = [made(factory, make, self) for make in parts_of(factory)]
-            declared = made(factory, partial(_bound, factory.name, parts), self)
+            declared = made(factory, partial(commands_of, factory, parts), self.settings)
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
             refuse_forgetful(factory.name, parts[0])
@@ -254,11 +254,6 @@ class Hub:
             secure=secure,
             operator=operator,
         )
-
-
-def _bound(name: str, parts: Iterable[Any], hub: Hub) -> list[Command]:
-    """The commands of a service, as this hub has them."""
-    return [command.bound(part, name, hub.settings) for part in parts for command in declared_by(part)]
 
 
 def _refuse_untold(command: Command) -> None:
