@@ -160,7 +160,7 @@ def run(given: Namespace) -> int:
         give_way()
     try:
         tool = Tool(given)
-        getattr(tool, given.tool.replace("import", "import_"))()
+        given.call(tool)
     except Broken as fault:
         return _end(given, {"bad": str(fault), "file": fault.file, "line": fault.line}, BAD)
     except InUse as refusal:
@@ -211,7 +211,7 @@ _whole.__name__ = "whole number"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what C{securehub store} is given."""
-    tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
+    tools = parser.add_subparsers(required=True, metavar="TOOL")
     common = ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
@@ -219,7 +219,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     common.add_argument("--json", action="store_true", help="say what came of it as JSON")
     common.add_argument("--gently", action="store_true", help="with low priority")
     common.set_defaults(place=None, until=None, file=None)
-    made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
+    made = {}
+    for name, (call, text) in _TOOLS.items():
+        made[name] = tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".")
+        made[name].set_defaults(call=call)
     for name in ("verify", "backup", "head", "restore"):
         made[name].add_argument("--until", metavar="N", type=_whole, help="up to this commit; a daemon may run, but to restore")
     for name in ("backup", "drill", "keys"):
@@ -235,13 +238,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 _TOOLS = {
-    "verify": "check every line, the chain, the snapshots and the books",
-    "backup": "make a backup, without any key",
-    "restore": "put a backup into a state directory that has no journal",
-    "drill": "open the newest backup, replay it and verify it",
-    "export": "write all records as plain JSON lines",
-    "import": "make a state directory of an export",
-    "head": "show the newest commit and its hash",
-    "keys": "show what each key is needed for",
-    "upgrade": "bring all records into this version's form",
+    "verify": (Tool.verify, "check every line, the chain, the snapshots and the books"),
+    "backup": (Tool.backup, "make a backup, without any key"),
+    "restore": (Tool.restore, "put a backup into a state directory that has no journal"),
+    "drill": (Tool.drill, "open the newest backup, replay it and verify it"),
+    "export": (Tool.export, "write all records as plain JSON lines"),
+    "import": (Tool.import_, "make a state directory of an export"),
+    "head": (Tool.head, "show the newest commit and its hash"),
+    "keys": (Tool.keys, "show what each key is needed for"),
+    "upgrade": (Tool.upgrade, "bring all records into this version's form"),
 }
