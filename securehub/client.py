@@ -174,11 +174,11 @@ def open_admin_door(state: Path) -> socket.socket:
     """
     @raise CannotConnect: no hub runs on that state directory, or it is not ours.
     """
-    connection = socket.socket(socket.AF_UNIX)
+    connection, door = socket.socket(socket.AF_UNIX), config.admin_door(state)
     try:
-        connection.connect(str(state / "admin.sock"))
+        connection.connect(str(door))
     except OSError as error:
-        raise CannotConnect(f"{state / 'admin.sock'}: {error.strerror or error}; does a hub run with --state {state}?") from None
+        raise CannotConnect(f"{door}: {error.strerror or error}; does a hub run with --state {state}?") from None
     return connection
 
 
