@@ -65,8 +65,7 @@ class ArgumentType:
         self.limit = limit
         self.secret = secret
         self.target = target
-        self.name = parse.__name__.replace("_", " ").strip()
-        self.expected = " ".join((parse.__doc__ or self.name).split())
+        self.expected = " ".join((parse.__doc__ or parse.__name__.replace("_", " ")).split())
 
     def __call__(self, word: str) -> Any:
         return self.parse(word)

@@ -22,6 +22,8 @@ T = TypeVar("T")
 BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 LIFETIME = 100
 FULL = OSError(28, "No space left on device")
+FIRST = "journal-000000000000000-0001.jsonl"
+"""The first segment of every journal."""
 
 
 class Room(Record, frozen=True):
@@ -194,6 +196,12 @@ class Setting:
     def put(self, key: str, record: Record) -> None:
         """A commit with one record."""
         self.transact(put, key, record)
+
+    def say(self, count: int) -> None:
+        """So many commits, each of them settled: messages in the lobby."""
+        for number in range(count):
+            self.transact(say, "lobby", f"hello {number}")
+            self.settle()
 
     def get(self, record: type[Record], key: str) -> Any:
         return self.read(get, record, key)

@@ -24,10 +24,9 @@ from securehub.store.recovery import CannotStart
 from securehub.store.verification import verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
-from tests.store.setting import BEGIN, everything
+from tests.store.setting import BEGIN, FIRST, everything
 from tests.store.test_verification import without
 
-FIRST = "journal-000000000000000-0001.jsonl"
 RENAMED = -1
 """In place of what was synced: here something was given its name."""
 

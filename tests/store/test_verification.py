@@ -20,9 +20,9 @@ from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put
+from tests.store.setting import FIRST
 
 ONE, TWO = bytes(32), bytes(range(32))
-FIRST = "journal-000000000000000-0001.jsonl"
 
 
 STATED = re.compile(rb'"bytes":[0-9]+,"sha256":"[0-9a-f]+"')
