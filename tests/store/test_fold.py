@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import archive, journal, snapshot, upkeep
@@ -25,6 +25,7 @@ from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import digest_of, verify
+from tests.tools import logged
 
 LIFETIMES = {"receipt": LIFETIME}
 ONE, TWO = bytes(32), bytes(range(32))
@@ -438,15 +439,13 @@ class Keeping(SynchronousTestCase):
 
     def test_no_room(self) -> None:
         """Nothing is folded where that would fill the disk; it is a trouble until there is room, and told once."""
-        logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        told = logged(self)
         self.setting.say(10)
         self.setting.disk.space = 1_500
         for _ in range(3):
             self.assertEqual(self.look(), 0)
             self.assertIn("the disk has room for 1500 bytes", self.upkeep.trouble)
-        self.assertEqual(len([event for event in logged if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
+        self.assertEqual(len([event for event in told if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
         self.setting.disk.space = 10_000
         self.assertEqual(self.look(), 1)
         self.finish()
