@@ -267,12 +267,12 @@ def _main(arguments: Sequence[str] | None) -> int:
             complete = client.talk()
     except CannotConnect as error:
         _complain(str(error))
-        return 2
+        return program.CANNOT
     except KeyboardInterrupt:
-        return 2
+        return program.CANNOT
     if not complete:
         _complain("the connection ended before the answer came" if client.waiting else "the connection has ended")
-        return 2
+        return program.CANNOT
     return int(client.refused)
 
 

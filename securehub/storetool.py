@@ -21,6 +21,7 @@ import msgspec
 
 from securehub import __version__, config, service
 from securehub.hub import Hub
+from securehub.program import CANNOT, WELL, disk_fault
 from securehub.store import backup as backups
 from securehub.store import rotation, transport
 from securehub.store.chain import Broken, Journal
@@ -35,7 +36,7 @@ from securehub.store.verification import verify
 
 _ASK = "while it runs, ask it at its admin door: admin.verify, admin.backup, admin.drill, admin.head"
 
-WELL, BAD, CANNOT = 0, 1, 2
+BAD = 1
 
 _STREAM = "-"
 """In place of a file: the standard output, or input."""
@@ -50,9 +51,8 @@ class Tool:
 
     def __init__(self, given: Namespace) -> None:
         self._given = given
-        file = Path(given.config) if given.config else None
         self._factories = service.find()
-        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
+        self._settings = config.settings(given.config, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
         self._state: Path = self._settings["state"]
         self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
         self._records = service.records_of(self._factories, Hub.core_records)
@@ -170,7 +170,7 @@ def run(given: Namespace) -> int:
     except BrokenPipeError:
         raise  # Nobody reads what is printed.
     except OSError as fault:
-        return _end(given, {"refused": f"{fault.filename or 'the disk'}: {fault.strerror or fault}"}, CANNOT)
+        return _end(given, {"refused": disk_fault(fault)}, CANNOT)
     return _end(given, tool.found, WELL if tool.found.get("passed", True) else BAD)
 
 
@@ -213,7 +213,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare what C{securehub store} is given."""
     tools = parser.add_subparsers(required=True, metavar="TOOL")
     common = ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
+    common.add_argument("--config", metavar="FILE", type=Path, help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
     common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting seal_key")
     common.add_argument("--json", action="store_true", help="say what came of it as JSON")

@@ -84,7 +84,7 @@ ALLOWED: dict[str, set[str]] = {
     "daemon.logs": set(),
     "daemon.signals": set(),
     "daemon.systemd": set(),
-    "daemon.beside": {"config", "store.backup", "store.chain", "store.drill", "store.keys", "store.process"},
+    "daemon.beside": {"config", "program", "store.backup", "store.chain", "store.drill", "store.keys", "store.process"},
     "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
     "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
@@ -100,9 +100,9 @@ ALLOWED: dict[str, set[str]] = {
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
     "imports.offline": {"clock", "event", "store", "trying"},
-    "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "refusals", "service", "services.ledger.accounts", "store"}
-    | {"vault"},
-    "storetool": {"", "config", "hub", "service", "store"},
+    "imports.tool": {"clock", "config", "hashing", "hub", "imports", "money", "program", "refusals", "service"}
+    | {"services.ledger.accounts", "store", "vault"},
+    "storetool": {"", "config", "hub", "program", "service", "store"},
     "servicetool": {"service"},
     "commandline": {"", "imports", "program", "servicetool", "storetool"},
     "reference": {"command", "config", "event", "refusals", "reply", "service"},

@@ -15,6 +15,7 @@ import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 from securehub import config
+from securehub.program import CANNOT
 from securehub.store import backup, drill, keys
 from securehub.store.chain import Broken
 from securehub.store.process import Ended, Process, begin
@@ -69,7 +70,7 @@ class Processes:
         try:
             process = begin(self._reactor, "securehub.commandline", "store", tool, *options, *arguments)
         except OSError as fault:
-            return succeed({"refused": f"no process can be begun: {fault.strerror}", "status": 2})
+            return succeed({"refused": f"no process can be begun: {fault.strerror}", "status": CANNOT})
         self._running.add(process)
 
         def told(ended: Ended) -> dict[str, Any]:
@@ -101,5 +102,5 @@ def _said(ended: Ended) -> dict[str, Any]:
     try:
         said: dict[str, Any] = msgspec.json.decode(ended.output, type=dict[str, Any])
     except msgspec.MsgspecError:
-        return {"refused": ended.complaint or f"the tool ended without a word ({ended.how})", "status": 2}
+        return {"refused": ended.complaint or f"the tool ended without a word ({ended.how})", "status": CANNOT}
     return said
