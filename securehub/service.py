@@ -11,8 +11,11 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from twisted.python.filepath import FilePath
 from twisted.python.modules import getModule
@@ -27,6 +30,8 @@ from securehub.store.records import Record, refuse_unfit
 if TYPE_CHECKING:
     from securehub.hub import Hub
     from securehub.store.transaction import ReadTransaction, Transaction
+
+_log = Logger()
 
 T = TypeVar("T")
 
@@ -268,7 +273,18 @@ def commands_of(factory: Any, parts: Iterable[Any], settings: Settings) -> list[
 
     @param parts: what has been made of L{parts_of}.
     """
-    return [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
+    bound = [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
+    return [command if command.note is str else replace(command, note=partial(_note_of, command)) for command in bound]
+
+
+def _note_of(command: Command) -> str:
+    """What there is to say of a command at this moment; nothing if the service cannot say it."""
+    try:
+        return command.note()
+    except Exception:
+        # Of one service, which must not keep everybody from the manuals of all.
+        _log.failure("The note on {command} failed", command=command.name)
+        return ""
 
 
 def _import_all(package: str) -> None:
