@@ -5,7 +5,7 @@ A store and all around it, in memory and in virtual time.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from twisted.internet import task
@@ -16,10 +16,10 @@ from securehub.store.journal import JournalStore, Position
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory, StepWorker
+from tests.times import BEGIN
 
 T = TypeVar("T")
 
-BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 LIFETIME = 100
 FULL = OSError(28, "No space left on device")
 FIRST = "journal-000000000000000-0001.jsonl"
