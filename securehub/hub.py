@@ -100,7 +100,6 @@ class Hub:
     @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
-    @ivar service_names: likewise.
     """
 
     core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
@@ -158,7 +157,6 @@ class Hub:
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
-        self.service_names: list[str] = []
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
@@ -232,7 +230,6 @@ class Hub:
                 if command.access.role not in (None, *self.roles):
                     raise BadServices(f"{command.name} needs the role {command.access.role}, which no service declares")
             self.commands += declared
-            self.service_names.append(factory.name)
             self.services[factory.name] = parts[0]
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
