@@ -211,9 +211,10 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
         collections = fresh()
         try:
             head, digest = snapshot.load(snapshot.stored(directory, name), collections.__getitem__)
-        except NoKey as lack:
-            raise CannotStart(f"{name}: {lack}.") from None
-        except Damaged as damage:
+        except (NoKey, Damaged) as fault:
+            damage = snapshot.damage(directory, name, fault)
+            if damage is None:
+                raise CannotStart(f"{name}: {fault}.") from None
             _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
             continue
         _refuse_newer(name, head.forms, forms)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
-from securehub.store.keys import before_last, unwrapped
+from securehub.store.keys import NoKey, before_last, check_sealed, unwrapped
 from securehub.store.line import FORMAT, UNREADABLE, Damaged
 
 if TYPE_CHECKING:
@@ -145,6 +145,20 @@ def stored(directory: Directory, name: str) -> Iterator[bytes]:
     @raise Damaged: it is not whole.
     """
     return unwrapped(directory.lines(name), directory.keys)
+
+
+def damage(directory: Directory, name: str, fault: NoKey | Damaged) -> Damaged | None:
+    """
+    What is damaged in a snapshot that cannot be read; None if it is whole, and a key is missing. All of it is read to tell that, as it may
+    be the key's name that is damaged.
+    """
+    if isinstance(fault, Damaged):
+        return fault
+    try:
+        check_sealed(directory.lines(name))
+    except Damaged as found:
+        return found
+    return None
 
 
 def read_head(line: bytes) -> Head:
