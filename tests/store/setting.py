@@ -25,6 +25,9 @@ FULL = OSError(28, "No space left on device")
 FIRST = "journal-000000000000000-0001.jsonl"
 """The first segment of every journal."""
 
+ONE, TWO = bytes(32), bytes(range(32))
+"""Keys under which it may be sealed."""
+
 
 class Room(Record, frozen=True):
     """A parent, by name."""

@@ -24,7 +24,7 @@ from securehub.store.recovery import CannotStart
 from securehub.store.verification import verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
-from tests.store.setting import BEGIN, FIRST, everything
+from tests.store.setting import BEGIN, FIRST, TWO, everything
 from tests.store.test_verification import without
 
 RENAMED = -1
@@ -348,7 +348,7 @@ class SealedBackups(Backups):
         self.assertIn("sealed", drill(self.target, PLAIN, RECORDS, INVARIANTS).why)
 
     def test_wrong_key(self) -> None:
-        directory = RealDirectory(self.back_up(), Keys(bytes(range(32)), source="test"))
+        directory = RealDirectory(self.back_up(), Keys(TWO, source="test"))
         self.assertRaises(NoKey, verify, directory, RECORDS, INVARIANTS)
 
 

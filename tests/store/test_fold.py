@@ -22,13 +22,12 @@ from securehub.store.recovery import CannotStart, segment_names, serial_of, snap
 from securehub.store.rotation import files_of_a_start, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
+from tests.store.setting import FULL, LIFETIME, ONE, TWO, Message, Receipt, Room, Setting, say
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import digest_of, verify
 from tests.tools import logged
 
 LIFETIMES = {"receipt": LIFETIME}
-ONE, TWO = bytes(32), bytes(range(32))
 DAY = 24 * 3600.0
 
 

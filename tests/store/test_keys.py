@@ -5,7 +5,6 @@ What is sealed can be read with its key, and with no other; and nothing of it sh
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,10 +16,9 @@ from securehub.store.fold import Order, fold
 from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
 from securehub.store.recovery import CannotStart, snapshot_names
 from tests.disk import MemoryDirectory
-from tests.store.setting import LIFETIME, Message, Room, Setting
-from tests.store.verifier import verify
+from tests.store.setting import LIFETIME, ONE, TWO, Message, Room, Setting
+from tests.store.verifier import linked, verify
 
-ONE, TWO = bytes(32), bytes(range(32))
 SECRETS = ("topic-of-theirs", "text-of-theirs", "key-of-theirs")
 
 
@@ -40,9 +38,8 @@ def chained(*lines: bytes) -> bytes:
     """The lines with hashes that fit."""
     content, head = b"", b"0" * 64
     for line in lines:
-        body = line.rpartition(b',"hash":"')[0]
-        head = sha256(head + body).hexdigest().encode()
-        content += body + b',"hash":"' + head + b'"}\n'
+        changed, head = linked(line, head)
+        content += changed
     return content
 
 
