@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
+from securehub.service import behind
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -247,7 +248,7 @@ def authored(tx: ReadTransaction, by: str, after: str, limit: int) -> list[tuple
 
     @param after: a key; empty to begin.
     """
-    return list(tx.beneath(Message, by, start=f"{after} " if after else "", limit=limit))
+    return list(tx.beneath(Message, by, start=behind(after), limit=limit))
 
 
 def _found(tx: ReadTransaction, conversation: str, numbers: Iterable[int]) -> Iterator[tuple[int, Message]]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from securehub.audit import ALL, Audit
 from securehub.members import Member
 from securehub.reply import Listing, Row
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -57,7 +57,7 @@ def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> li
     """What a member did, and what was done to them, from the oldest on."""
     return [
         Kept("act", key, {"entry": int(key)} | msgspec.structs.asdict(entry))
-        for key, entry in tx.beneath(Audit, username, start=_behind(after), limit=limit)
+        for key, entry in tx.beneath(Audit, username, start=behind(after), limit=limit)
     ]
 
 
@@ -72,13 +72,8 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     @param after: the entry up to which it is done.
     """
     tx.get(Member, username)
-    found = list(tx.beneath(Audit, username, start=_behind(after), limit=AT_ONCE))
+    found = list(tx.beneath(Audit, username, start=behind(after), limit=AT_ONCE))
     for key, entry in found:
         if entry.target == username and entry.arguments:
             tx.put(key, replace(entry, arguments={}))
     return found[-1][0] if len(found) == AT_ONCE else None
-
-
-def _behind(key: str) -> str:
-    """The key from which on entries come behind one."""
-    return f"{key} "

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.services.budget.feeding import transfer_origin, unnamed
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.plans import percent
@@ -104,7 +104,7 @@ def _unname(tx: Transaction, username: str, place: str, left: int) -> str | None
     numbers = [number for number, _ in wallet_of(tx, username).accounts]
     for number in numbers[numbers.index(begun) if begun in numbers else 0 :]:
         tx.get(Account, number)
-        found = list(tx.beneath(Transfer, number, start=f"{known} " if number == begun else "", limit=left))
+        found = list(tx.beneath(Transfer, number, start=behind(known) if number == begun else "", limit=left))
         for key, transfer in found:
             _unname_entry(tx, username, int(key), transfer)
         if len(found) == left:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.members import Member
-from securehub.service import Kept, Section, page
+from securehub.service import Kept, Section, behind, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -102,7 +102,7 @@ def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
 def _blank_reports(tx: Transaction, username: str, place: str) -> str | None:
     """Why they reported, what they said where it was reported, and what they wrote when they had seen to it."""
     tx.get(Member, username)
-    found = list(tx.beneath(Report, username, start=f"{place} " if place else "", limit=REPORTS_AT_ONCE))
+    found = list(tx.beneath(Report, username, start=behind(place), limit=REPORTS_AT_ONCE))
     for key, report in found:
         context = tuple(_without_words_of(username, line) for line in report.context)
         reason = "" if report.by == username else report.reason
@@ -122,7 +122,7 @@ def _without_words_of(username: str, line: Line) -> Line:
 def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
     """Why they were put out or muted, or why they did so with others; that it was done stays."""
     tx.get(Member, username)
-    found = list(tx.beneath(Deed, username, start=f"{place} " if place else "", limit=RECORDS_AT_ONCE))
+    found = list(tx.beneath(Deed, username, start=behind(place), limit=RECORDS_AT_ONCE))
     for key, deed in found:
         tx.put(key, replace(deed, reason=""))
         if deed.target == username:
@@ -192,18 +192,18 @@ def _seats(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str
 
 
 def _invitations(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, guest in tx.scan(Guest, f"{username}/", start=f"{guest_key(after, username)} " if after else None):
+    for key, guest in tx.scan(Guest, f"{username}/", start=guest_key(behind(after), username)):
         yield key.partition("/")[2], {"room": key.partition("/")[2]} | _values(guest)
 
 
 def _marks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{after} " if after else None):
+    for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{behind(after)}"):
         yield key.partition("/")[2], {"with": key.partition("/")[2]} | _values(mark)
 
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """In rooms and direct conversations; those that the support desk keeps come before these."""
-    for key, message in tx.beneath(Message, username, start=f"{after} " if after else messages.PAST_ORDERS):
+    for key, message in tx.beneath(Message, username, start=behind(after) or messages.PAST_ORDERS):
         place = {"conversation": messages.conversation_of(key), "seq": messages.seq_of(key)}
         before = [version.text for version in messages.versions(tx, key)]
         yield key, place | _values(message) | ({"before": before} if before else {})
@@ -211,7 +211,7 @@ def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str,
 
 def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """Those that they made, or have seen to; who reported them is not told."""
-    for key, report in tx.beneath(Report, username, start=f"{after} " if after else ""):
+    for key, report in tx.beneath(Report, username, start=behind(after)):
         shown = ("at", "room", "seq", "reason", "settled") if report.by == username else ()
         if report.settled_by == username:
             shown = (*shown, "settled", "note")
@@ -221,7 +221,7 @@ def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[s
 
 
 def _deeds(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, deed in tx.beneath(Deed, username, start=f"{after} " if after else ""):
+    for key, deed in tx.beneath(Deed, username, start=behind(after)):
         yield key, {"deed": int(key)} | _values(deed)
 
 

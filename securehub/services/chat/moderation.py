@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row
+from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Sanction, Seat, guest_key, seat_key
@@ -204,7 +205,7 @@ def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
     rows: list[SanctionRow] = []
-    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, f"{after} ") if after else None):
+    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, behind(after))):
         sanction = sanction.still(at)
         said = sanction.ban or sanction.mute
         if said is not None:

@@ -15,6 +15,7 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
+from securehub.service import behind
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
@@ -268,10 +269,8 @@ def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], 
     """The members of a room, by name."""
     seated(tx, room, username, at)
     rows: list[NameRow] = []
-    # The blank is before all characters that a name may have.
-    start = seat_key(room, f"{after} ") if after else None
     present = set(online)
-    for key, seat in tx.scan(Seat, f"{room}/", start=start, limit=limit + 1):
+    for key, seat in tx.scan(Seat, f"{room}/", start=seat_key(room, behind(after)), limit=limit + 1):
         name = key.partition("/")[2]
         rows.append(NameRow(name, seat.operator, name in present, seat.muted is not None and seat.muted > at))
     return Roster(rows[:limit], more=len(rows) > limit)

@@ -13,6 +13,7 @@ from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
+from securehub.service import behind
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -196,8 +197,7 @@ def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
 
 
 def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iterable[tuple[str, Item]]:
-    # The exclamation mark comes before whatever a sku has.
-    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=f"{after}!" if after else "")
+    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=behind(after))
 
 
 def _matches(sku: str, item: Item, search: str) -> bool:

@@ -59,14 +59,14 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
             expire(tx, key, at=quote.expires)
         return "quote/" if len(reserved) == QUOTES_AT_ONCE else "bought/"
     if kind == "bought":
-        bought = list(tx.beneath(Order, of_customer(username), start=f"{place} " if place else "", limit=AT_ONCE))
+        bought = list(tx.beneath(Order, of_customer(username), start=behind(place), limit=AT_ONCE))
         for key, order in bought:
             if order.note or order.deliver_to:
                 tx.put(key, replace(order, note="", deliver_to=""))
         return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "said/"
     if kind == "said":
         return _blank_messages(tx, username, place)
-    items = list(tx.beneath(Item, username, start=f"{place} " if place else "", limit=AT_ONCE))
+    items = list(tx.beneath(Item, username, start=behind(place), limit=AT_ONCE))
     for sku, item in items:
         tx.put(sku, replace(item, name=sku, unit="", tags=(), active=False))
     return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
@@ -74,8 +74,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
 def _blank_messages(tx: Transaction, username: str, place: str) -> str:
     tx.get(Member, username)
-    start = f"{place} " if place else ORDER
-    found = list(tx.beneath(Message, username, start=start, end=PAST_ORDERS, limit=AT_ONCE))
+    found = list(tx.beneath(Message, username, start=behind(place) or ORDER, end=PAST_ORDERS, limit=AT_ONCE))
     for key, message in found:
         messages.blank(tx, key, message)
     return f"said/{found[-1][0]}" if len(found) == AT_ONCE else "item/"

@@ -17,6 +17,7 @@ from securehub.command import MEMBER, SELLER, command, named, optional
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, shown
 from securehub.reply import Listing, Reply, Row, Top
+from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
 from securehub.services.ledger.exports import harmless
@@ -209,7 +210,7 @@ def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: 
     @param low: only those of which the seller wants to be warned.
     """
     rows: list[StockRow] = []
-    for sku, item in tx.beneath(Item, seller, start=f"{after}!" if after else ""):
+    for sku, item in tx.beneath(Item, seller, start=behind(after)):
         count = tx.fetch(Stock, sku).count
         if not low or count < item.low:
             if len(rows) == limit:

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from securehub.members import Member
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.services import messages
 from securehub.services.messages import CASE, PAST_CASES, Message
 from securehub.services.support import retention
@@ -34,9 +34,9 @@ def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> li
 def _all(tx: ReadTransaction, username: str, after: str) -> Iterator[Kept]:
     kind, _, place = after.partition("/")
     if kind != "message":
-        for key, case in tx.beneath(Case, username, start=f"{place} " if place else ""):
+        for key, case in tx.beneath(Case, username, start=behind(place)):
             yield Kept("case", f"case/{key}", _case(int(key), case))
-    start = f"{place} " if kind == "message" else CASE
+    start = behind(place) or CASE if kind == "message" else CASE
     for key, message in tx.beneath(Message, username, start=start, end=PAST_CASES):
         ticket = int(messages.conversation_of(key).strip(CASE))
         values = {"ticket": ticket, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
@@ -91,7 +91,7 @@ def _forget_case(tx: Transaction, username: str, place: str) -> str:
 
 def _blank(tx: Transaction, username: str, place: str) -> str | None:
     tx.get(Member, username)
-    found = list(tx.beneath(Message, username, start=f"{place} " if place else CASE, end=PAST_CASES, limit=AT_ONCE))
+    found = list(tx.beneath(Message, username, start=behind(place) or CASE, end=PAST_CASES, limit=AT_ONCE))
     for key, message in found:
         messages.blank(tx, key, message)
     return f"messages/{found[-1][0]}" if len(found) == AT_ONCE else None
