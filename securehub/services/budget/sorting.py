@@ -231,5 +231,5 @@ def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[tup
             incoming = not row.amount.startswith("-")
             # What comes from another account of one's own is no income.
             if not (incoming and row.with_ == owner):
-                other = next(entry.account for entry in transfer.entries if entry.account != account)
-                yield row, Payment(incoming, (row.with_, other), row.memo)
+                _, other = transfer.sides(account)
+                yield row, Payment(incoming, (row.with_, other.account), row.memo)

@@ -118,8 +118,7 @@ def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[Curren
 
 def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
     """An entry of an account, as its owner sees it."""
-    payer, payee = transfer.entries
-    entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
+    entry, other_entry = transfer.sides(number)
     other = tx.fetch(Account, other_entry.account)
     return HistoryRow(
         int(key),

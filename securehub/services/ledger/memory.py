@@ -178,8 +178,7 @@ def _account(tx: ReadTransaction, number: str) -> dict[str, Any]:
 
 
 def _entry(tx: ReadTransaction, number: str, key: str, transfer: Transfer) -> dict[str, Any]:
-    payer, payee = transfer.entries
-    entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
+    entry, other_entry = transfer.sides(number)
     account, other = tx.fetch(Account, number), tx.fetch(Account, other_entry.account)
     money = account.money
     return {

@@ -114,6 +114,11 @@ class Transfer(Record, frozen=True):
     def beneath(self) -> list[str]:
         return [entry.account for entry in self.entries]
 
+    def sides(self, account: str) -> tuple[Entry, Entry]:
+        """The entry of one of the two accounts, and that of the other."""
+        payer, payee = self.entries
+        return (payer, payee) if payer.account == account else (payee, payer)
+
 
 ORDERS = "order/"
 """How the reference of an order's money begins. It goes back through its order alone, which counts goods and points."""

@@ -179,5 +179,5 @@ def first_since(tx: ReadTransaction, record: type[Record], parent: str, at: date
 def _balance_before(tx: ReadTransaction, account: str, key: str) -> int:
     """What an account had, in units, before the transfers from a key on."""
     for _, transfer in tx.beneath(Transfer, account, end=key, limit=1, reverse=True):
-        return next(entry.balance for entry in transfer.entries if entry.account == account)
+        return transfer.sides(account)[0].balance
     return 0

@@ -249,7 +249,7 @@ def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Lis
     for account, _ in wallet.accounts:
         money = tx.fetch(Account, account).money
         for transfer in _booked(tx, account, start, end):
-            units = next(entry.units for entry in transfer.entries if entry.account == account)
+            units = transfer.sides(account)[0].units
             each = sums.setdefault(money, [0, 0, 0])
             if transfer.kind == escrow.KIND and units > 0:
                 each[0] += 1
