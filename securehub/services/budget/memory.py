@@ -12,14 +12,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from securehub.service import Kept, behind
-from securehub.services.budget.feeding import transfer_origin, unnamed
+from securehub.services.budget.feeding import unnamed
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.plans import percent
 from securehub.services.budget.records import Book, Entry, Month, Origin, entry_key, month_key, month_of, origin_key
 from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
 from securehub.services.ledger.accounts import wallet_of
-from securehub.services.ledger.records import Account, Transfer
+from securehub.services.ledger.records import Account, Transfer, transfer_reference
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
@@ -119,7 +119,7 @@ def _unname_entry(tx: Transaction, username: str, number: int, transfer: Transfe
     """What a transfer has become in the budget of the other one, if it has become anything there."""
     owners = [tx.fetch(Account, entry.account).owner for entry in transfer.entries]
     for owner in owners:
-        origin = tx.get(Origin, origin_key(owner, transfer_origin(number))) if owner != username else None
+        origin = tx.get(Origin, origin_key(owner, transfer_reference(number))) if owner != username else None
         entry = tx.get(Entry, entry_key(owner, origin.entry)) if origin is not None else None
         if origin is not None and entry is not None:
             tx.put(entry_key(owner, origin.entry), replace(entry, item=unnamed(entry.kind, username)))

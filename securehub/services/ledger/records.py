@@ -129,4 +129,16 @@ def order_reference(number: int) -> str:
     return f"{ORDERS}{number}"
 
 
+ORDER_PAYMENT, ORDER_REFUND = "order", "refund"
+"""The kinds of the transfers that pay an order, and that pay something of it back: sellers' takings and members' budgets go by them."""
+
+REVERSALS = "transfer/"
+"""How the reference of a transfer begins that undoes another one."""
+
+
+def transfer_reference(number: int) -> str:
+    """What a transfer that undoes this one refers to; in budgets, where the entry comes from that this one has become."""
+    return f"{REVERSALS}{number}"
+
+
 transfer_key = number_key

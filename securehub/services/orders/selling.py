@@ -21,9 +21,9 @@ from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
 from securehub.services.ledger.exports import harmless
-from securehub.services.ledger.records import Account, Transfer, Wallet, transfer_key
+from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
-from securehub.services.orders import escrow, returns, words
+from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
 from securehub.session import Session
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -251,10 +251,10 @@ def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Lis
         for transfer in _booked(tx, account, start, end):
             units = transfer.sides(account)[0].units
             each = sums.setdefault(money, [0, 0, 0])
-            if transfer.kind == escrow.KIND and units > 0:
+            if transfer.kind == ORDER_PAYMENT and units > 0:
                 each[0] += 1
                 each[1] += units
-            elif transfer.kind == returns.KIND and units < 0:
+            elif transfer.kind == ORDER_REFUND and units < 0:
                 each[2] -= units
     return Listing(
         [
