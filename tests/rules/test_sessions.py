@@ -13,7 +13,7 @@ from securehub.members import Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import certificates, erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, codes, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -160,7 +160,7 @@ class Invitations(Rules):
 
     def setUp(self) -> None:
         super().setUp()
-        self.code = invitations.fresh_code(self.random)
+        self.code = codes.fresh(self.random)
 
     def invite(self, by: str = "operator", uses: int = 1) -> None:
         made = Code(invitations.digest(self.code), "sealed")
@@ -169,7 +169,7 @@ class Invitations(Rules):
     def test_codes(self) -> None:
         """They can be read out, do not repeat, and are the same in whatever way they are typed."""
         self.assertRegex(self.code, r"\A[a-z2-7]{4}(-[a-z2-7]{4}){3}\Z")
-        self.assertEqual(len({invitations.fresh_code(self.random) for _ in range(100)}), 100)
+        self.assertEqual(len({codes.fresh(self.random) for _ in range(100)}), 100)
         for typed in (self.code.upper(), self.code.replace("-", ""), self.code.replace("-", " ")):
             self.assertEqual(invitations.digest(typed), invitations.digest(self.code))
 
