@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from securehub.members import Member
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Exists, LimitExceeded, Locked, NotFound
-from securehub.services.auth import certificates, rules
+from securehub.services.auth import certificates, credentials, rules
 from securehub.services.auth.certificates import Certificate
 from securehub.services.auth.rules import Welcome
 from securehub.store.transaction import Transaction
@@ -20,6 +20,7 @@ from tests.store.setting import BEGIN
 
 LIMIT = 3
 HASH = "$argon2id$of a password"
+WRONG = str(credentials.wrong())
 
 
 def certificate(number: int, days: int = 365) -> PeerCertificate:
@@ -123,11 +124,11 @@ class CertificateTests(Rules):
         mark = self.add(1)
         self.assertTrue(self.fits(1))
         self.do(certificates.remove, "alice", mark)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
+        self.refused(BadCredentials, WRONG, certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_another_name(self) -> None:
         self.add(1)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "bob", certificate(1), self.at, self.welcome(), at=self.at)
+        self.refused(BadCredentials, WRONG, certificates.log_in, "bob", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_locked(self) -> None:
         """A lock holds on every way in."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub.members import Member
 from securehub.refusals import BadCredentials, Conflict, Locked, NotFound, Unavailable
-from securehub.services.auth import otp, rules
+from securehub.services.auth import credentials, otp, rules
 from securehub.services.auth.otp import Given, OneTime, OtpRequired
 from securehub.services.auth.rules import Welcome
 from securehub.store.transaction import Transaction
@@ -69,7 +69,7 @@ class Codes(Rules):
             self.do(rules.log_in, "alice", HASH, None, self.welcome(), at=self.at, code=given)
         except BadCredentials as refusal:
             # Never which it was.
-            self.assertEqual(str(refusal), str(rules.wrong()))
+            self.assertEqual(str(refusal), str(credentials.wrong()))
             return False
         return True
 
@@ -206,7 +206,7 @@ class Codes(Rules):
     def test_disable(self) -> None:
         """With the password, as it is now."""
         self.turn_on()
-        self.refused(BadCredentials, "wrong password", otp.disable, "alice", "$argon2id$of another")
+        self.refused(BadCredentials, str(credentials.wrong()), otp.disable, "alice", "$argon2id$of another")
         self.do(otp.disable, "alice", HASH)
         self.assertTrue(self.log_in(None))
         self.refused(Conflict, "no one-time codes", otp.disable, "alice", HASH)

@@ -13,7 +13,7 @@ from securehub.members import Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import certificates, codes, erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -321,7 +321,7 @@ class Erased(Logging):
         self.assertEqual(erased.archived_until, self.at + timedelta(days=365))
         self.refused(NotFound, "there is no member alice", locks.lock, "alice", "spam")
         self.assertEqual(self.setting.get(Visits, "alice").last_address, "")
-        self.assertIsNone(self.ask(rules.hash_of, "alice"))
+        self.assertIsNone(self.ask(credentials.hash_of, "alice"))
         self.assertIsNone(self.ask(tokens.owner_of, self.token()))
         self.assertEqual(self.families(), [])
 

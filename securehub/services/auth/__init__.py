@@ -20,6 +20,7 @@ from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.auth import (
     certificates,
+    credentials,
     erasure,
     export,
     invitations,
@@ -341,10 +342,10 @@ class Auth:
             _refuse_gone(session)
             trial.check()
 
-        hashed = await self.store.read(rules.hash_of, username)
+        hashed = await self.store.read(credentials.hash_of, username)
         fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
         if not fits or hashed is None:
-            raise rules.wrong(username if hashed else "")
+            raise credentials.wrong(username if hashed else "")
         return hashed, newer
 
     async def _code(self, session: Session, trial: Trial, username: str, typed: str | None) -> otp.Given | None:

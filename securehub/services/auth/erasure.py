@@ -23,11 +23,11 @@ from securehub.refusals import Unavailable
 from securehub.reply import Reply
 from securehub.service import IRemembers
 from securehub.services.auth import certificates, tokens
+from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
-from securehub.services.auth.rules import wrong
 from securehub.services.ledger import accounts
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -137,9 +137,8 @@ def erase(
     @raise Conflict: something has to be settled first.
     """
     member = members.fetch(tx, username)
-    credential = tx.get(Credential, username)
-    if verified is not None and (credential is None or credential.hash != verified):
-        raise wrong(username)
+    if verified is not None:
+        refuse_changed(tx, username, verified)
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")

@@ -24,7 +24,7 @@ from securehub.arguments import argument
 from securehub.refusals import BadCredentials, Conflict, Refusal, Unavailable
 from securehub.reply import Reply
 from securehub.services.auth import codes
-from securehub.services.auth.records import Credential
+from securehub.services.auth.credentials import refuse_changed
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -244,8 +244,7 @@ def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
     @raise BadCredentials: the password has been changed in the meantime.
     @raise Conflict: there are no codes.
     """
-    if tx.fetch(Credential, username).hash != verified:
-        raise BadCredentials("wrong password", username)
+    refuse_changed(tx, username, verified)
     return turn_off(tx, username)
 
 
