@@ -29,6 +29,7 @@ from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
 from securehub.services.ledger import accounts
+from securehub.session import Session
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -74,18 +75,26 @@ class Erasing:
 
     def __init__(self, hub: Hub) -> None:
         self._store = hub.store
+        self._clock = hub.clock
         self._chores = hub.chores
         self._services = hub.services
         self._settings = hub.settings
         self._forget_answers = hub.forget_answers
 
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        """What each service has to say before it forgets."""
-        return tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
-
-    def archived_until(self, at: datetime) -> datetime:
-        return at + timedelta(days=self._settings["archive_days"])
+    async def erase(self, session: Session, username: str, verified: str | None = None) -> Erased:
+        """
+        Erase a member for a command of C{session}, see L{erase}, and forget as much as the disk allows now.
+        """
+        at = self._clock.now()
+        checks = tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
+        archived_until = at + timedelta(days=self._settings["archive_days"])
+        erased = await session.transact(erase, username, checks, archived_until, verified, at=at)
+        # Before the wait: should this commit be lost, so is the connection.
+        session.answer_in_part(b"")
+        # The command has been carried out even if the rest has to wait.
+        with suppress(Unavailable):
+            await self.forget(username)
+        return erased
 
     def go_on_by_itself(self) -> None:
         """Go on with what was interrupted, at the start of the hub and every hour."""
@@ -116,11 +125,6 @@ class Erasing:
                 left_out.add(service)
                 _log.failure("{service} cannot forget {username} now", service=service, username=username)
             await self._chores.others_first()
-
-    async def forget_now(self, username: str) -> None:
-        """The same for a command, which has been carried out even if the rest has to wait."""
-        with suppress(Unavailable):
-            await self.forget(username)
 
 
 def erase(
