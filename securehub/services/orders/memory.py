@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.members import Member
 from securehub.refusals import Conflict
 from securehub.service import Kept, behind, page
 from securehub.services import messages
@@ -65,19 +64,12 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
                 tx.put(key, replace(order, note="", deliver_to=""))
         return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "said/"
     if kind == "said":
-        return _blank_messages(tx, username, place)
+        said = messages.blank_some(tx, username, place, AT_ONCE, first=ORDER, past=PAST_ORDERS)
+        return f"said/{said}" if said is not None else "item/"
     items = list(tx.beneath(Item, username, start=behind(place), limit=AT_ONCE))
     for sku, item in items:
         tx.put(sku, replace(item, name=sku, unit="", tags=(), active=False))
     return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
-
-
-def _blank_messages(tx: Transaction, username: str, place: str) -> str:
-    tx.get(Member, username)
-    found = list(tx.beneath(Message, username, start=behind(place) or ORDER, end=PAST_ORDERS, limit=AT_ONCE))
-    for key, message in found:
-        messages.blank(tx, key, message)
-    return f"said/{found[-1][0]}" if len(found) == AT_ONCE else "item/"
 
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
