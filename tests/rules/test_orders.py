@@ -18,7 +18,20 @@ from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads, words
+from securehub.services.orders import (
+    caring,
+    catalogue,
+    escrow,
+    looking,
+    memory,
+    placing,
+    quotes,
+    returns,
+    selling,
+    stepping,
+    threads,
+    words,
+)
 from securehub.services.orders.placing import Choice, OutOfStock, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
@@ -551,7 +564,7 @@ class ThreadTests(Shopping):
         self.assertEqual([self.say("alice"), self.say("bob")], [1, 2])
         for by in ("ann", "sue", "tom"):
             self.refused(NotFound, "there is no order 1", threads.say, 1, by, "hello", 7, at=self.at)
-        asked = {"orders": (threads.facts,), "limit": 5, "at": self.at}
+        asked = {"orders": (caring.facts,), "limit": 5, "at": self.at}
         self.refused(NotFound, "bob has no order 1", cases.ask, "bob", "where is it?", None, 1, 7, **asked)
         ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, **asked).ticket
         self.assertEqual(self.say("ann"), 3)
@@ -569,7 +582,7 @@ class ThreadTests(Shopping):
         """Who sees to the case about an order with themselves is told once."""
         self.order("coffee", 1)
         self.do(put, "bob", Member(1, roles=("agent", "seller")))
-        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, orders=(threads.facts,), limit=5, at=self.at).ticket
+        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, orders=(caring.facts,), limit=5, at=self.at).ticket
         self.do(cases.take, ticket, "bob", 7, at=self.at)
         self.heard()
         self.say("alice")
@@ -579,9 +592,9 @@ class ThreadTests(Shopping):
         """What canned replies may say."""
         number = self.order("coffee", 2).order
         self.refund(number, "coffee", 1)
-        told = self.ask(threads.facts, "alice", number)
+        told = self.ask(caring.facts, "alice", number)
         self.assertEqual((told["status"], told["total"], told["refunded"], told["seller"]), ("placed", "5.00 USD", "2.50 USD", "bob"))
-        self.assertRaises(NotFound, self.ask, threads.facts, "bob", number)
+        self.assertRaises(NotFound, self.ask, caring.facts, "bob", number)
 
 
 class MemoryTests(Shopping):
