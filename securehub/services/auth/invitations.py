@@ -174,4 +174,4 @@ def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
 def _vouches(tx: ReadTransaction, by: str) -> bool:
     """Whether somebody's word still counts."""
     voucher = tx.get(Member, by)
-    return by == OPERATOR or (voucher is not None and not voucher.locked and voucher.erased is None)
+    return by == OPERATOR or (voucher is not None and voucher.could_log_in)

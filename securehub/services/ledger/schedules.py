@@ -344,7 +344,7 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:
     # Locked members pay nothing.
-    members.roles(tx, found.payer)
+    members.admitted(tx, found.payer)
     source, target = found.source, party_account(tx, found.to, found.currency)
     paying = Paying(source, tx.fetch(Account, source), target, tx.fetch(Account, target), found.units)
     return movement.spend(tx, paying, "transfer", found.memo, at=at, zone=zone, reference=f"schedule/{number}", watchers=watchers)

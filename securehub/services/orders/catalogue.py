@@ -174,7 +174,7 @@ def sells(tx: ReadTransaction, username: str) -> bool:
     Whether a member sells anything. Who is locked out or has the role no more does not, and cannot say of each item that it is not active.
     """
     member = tx.get(Member, username)
-    return member is not None and "seller" in member.roles and not member.locked and not member.erased
+    return member is not None and member.could_log_in and "seller" in member.roles
 
 
 def _remembered(selling: dict[str, bool], tx: ReadTransaction, seller: str) -> bool:
