@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub.money import Amount, Currency
 from securehub.refusals import LimitExceeded, NotFound
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.budget import goals
 from securehub.services.budget.plans import plan_for, split
 from securehub.services.budget.records import BUCKETS, Book, Entry, Month, Origin, Share, entry_key, month_key, month_of, origin_key
@@ -60,7 +60,7 @@ class Entered(Reply, frozen=True):
 
     def status(self) -> str:
         entered = f"Entry {self.entry}: {self.amount} {self.currency} {f'for {self.bucket}' if self.bucket else 'income'} on {self.date}."
-        return " ".join([entered, *(f"Warning: {each}." for each in self.warnings)])
+        return warned(entered, self.warnings)
 
 
 class Removed(Reply, frozen=True):

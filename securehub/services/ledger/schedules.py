@@ -19,7 +19,7 @@ from securehub.command import MEMBER, command, named
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, NotFound, Refusal
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.ledger import movement, pending, words
 from securehub.services.ledger.accounts import party_account
 from securehub.services.ledger.booking import LONGEST, beginning, booking
@@ -159,8 +159,7 @@ class SchedulePaid(Event, frozen=True):
 
     def text(self) -> str:
         told = f"Schedule {self.schedule}: transfer {self.transfer}, {self.amount} {self.currency} to {self.to_name}."
-        warnings = [f"Warning: {warning}." for warning in self.warnings]
-        return " ".join([told, f"Balance {self.balance} {self.currency}.", *warnings])
+        return warned(f"{told} Balance {self.balance} {self.currency}.", self.warnings)
 
 
 class ScheduleFailed(Event, frozen=True):
