@@ -38,16 +38,13 @@ def form(word: str) -> str:
 
 
 def as_csv(statement: Statement, zone: tzinfo) -> Export:
-    """
-    A table with a head, as RFC 4180 has it.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo"))
-    for row in statement.items:
-        at = row.at.astimezone(zone).isoformat()
-        writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo)))
-    return Export(out.getvalue())
+    """A table with a head."""
+    head = ("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo")
+    rows = [
+        (row.transfer, row.at.astimezone(zone).isoformat(), row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo))
+        for row in statement.items
+    ]
+    return Export(csv_text([head, *rows]))
 
 
 def as_journal(statement: Statement, zone: tzinfo) -> Export:
@@ -137,6 +134,17 @@ def _add(element: xml.Element, *names: str) -> xml.Element:
 def _fill(element: xml.Element, **texts: str) -> None:
     for name, text in texts.items():
         xml.SubElement(element, name).text = text
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """
+    A table as RFC 4180 has it.
+
+    @param rows: its cells; what others wrote has been made L{harmless}.
+    """
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 _FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")

@@ -4,8 +4,6 @@ The seller's side: what to pack, what was taken, what sells, what runs out.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ from securehub.reply import Listing, Reply, Row, Top
 from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
-from securehub.services.ledger.exports import harmless
+from securehub.services.ledger.exports import csv_text, harmless
 from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
@@ -290,17 +288,18 @@ def export(tx: ReadTransaction, seller: str, start: datetime | None, end: dateti
     """
     @raise LimitExceeded: there are too many orders.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for number, order in sorted(_orders(tx, seller, start, end), key=lambda each: each[0]):
-        money = order.money
-        total, refunded = money.text(order.total), money.text(order.refunded)
-        at = order.at.astimezone(zone).isoformat()
-        for line in order.lines:
-            goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
-            writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)))
-    return Export(out.getvalue())
+    orders = sorted(_orders(tx, seller, start, end), key=lambda each: each[0])
+    return Export(csv_text([_COLUMNS, *(row for number, order in orders for row in _export_rows(number, order, zone))]))
+
+
+def _export_rows(number: int, order: Order, zone: tzinfo) -> Iterator[tuple[object, ...]]:
+    """One for each line, in the order of L{_COLUMNS}."""
+    money = order.money
+    total, refunded = money.text(order.total), money.text(order.refunded)
+    at = order.at.astimezone(zone).isoformat()
+    for line in order.lines:
+        goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
+        yield number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)
 
 
 _COLUMNS = (
