@@ -45,12 +45,11 @@ def entries(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[A
     @param before: only those with a smaller number.
     """
     end = None if before is None else number_key(before)
-    rows: list[AuditRow] = []
-    for key, entry in tx.beneath(Audit, ALL, end=end, limit=limit + 1, reverse=True):
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        rows.append(AuditRow(int(key), entry.at, entry.by, entry.command, entry.target or None, entry.arguments))
-    return Listing(rows)
+    return Listing.up_to(limit, (_row(int(key), entry) for key, entry in tx.beneath(Audit, ALL, end=end, reverse=True)))
+
+
+def _row(number: int, entry: Audit) -> AuditRow:
+    return AuditRow(number, entry.at, entry.by, entry.command, entry.target or None, entry.arguments)
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:

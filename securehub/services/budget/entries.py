@@ -187,8 +187,7 @@ def entries_of(tx: ReadTransaction, owner: str, month: str | None, *, limit: int
         return Listing([])
     parent = owner if month is None else month_key(owner, month)
     end = None if before is None else entry_key(owner, before)
-    found = list(tx.beneath(Entry, parent, end=end, limit=limit + 1, reverse=True))
-    return Listing([_row(book.money, key, entry) for key, entry in found[:limit]], more=len(found) > limit)
+    return Listing.up_to(limit, (_row(book.money, key, entry) for key, entry in tx.beneath(Entry, parent, end=end, reverse=True)))
 
 
 def _row(money: Currency, key: str, entry: Entry) -> EntryRow:

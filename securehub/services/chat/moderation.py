@@ -4,6 +4,7 @@ What those may do who have power over a room: put somebody out, ban, mute, let t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -204,15 +205,15 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
 def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    rows: list[SanctionRow] = []
+    return Roster.up_to(limit, _sanctioned(tx, room, after, at))
+
+
+def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[SanctionRow]:
     for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, behind(after))):
         sanction = sanction.still(at)
         said = sanction.ban or sanction.mute
         if said is not None:
-            if len(rows) == limit:
-                return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason))
-    return Roster(rows)
+            yield SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason)
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:

@@ -97,12 +97,8 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
     end = None if before is None else transfer_key(before)
-    rows: list[HistoryRow] = []
-    for key, transfer in tx.beneath(Transfer, number, end=end, limit=limit + 1, reverse=True):
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        rows.append(row(tx, number, money, key, transfer))
-    return Listing(rows)
+    found = tx.beneath(Transfer, number, end=end, reverse=True)
+    return Listing.up_to(limit, (row(tx, number, money, key, transfer) for key, transfer in found))
 
 
 def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[CurrencySum]:

@@ -428,8 +428,8 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     @param ended: whether those that have ended are among them.
     """
     wallet = tx.get(Wallet, owner) or Wallet(())
-    found = pending.newest(tx, Hold, (account for account, _ in wallet.accounts), ended=ended, limit=limit, before=before)
-    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Hold, (account for account, _ in wallet.accounts), ended=ended, before=before)
+    return Listing.up_to(limit, (row(number, each) for number, each in found))
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:

@@ -337,8 +337,8 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
 
     @param ended: whether those that are done or cancelled are among them.
     """
-    found = pending.newest(tx, Schedule, [owner], ended=ended, limit=limit, before=before)
-    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Schedule, [owner], ended=ended, before=before)
+    return Listing.up_to(limit, (row(number, each) for number, each in found))
 
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:

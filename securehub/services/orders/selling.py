@@ -207,14 +207,13 @@ def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: 
     """
     @param low: only those of which the seller wants to be warned.
     """
-    rows: list[StockRow] = []
-    for sku, item in tx.beneath(Item, seller, start=behind(after)):
-        count = tx.fetch(Stock, sku).count
-        if not low or count < item.low:
-            if len(rows) == limit:
-                return StockList(rows, more=True)
-            rows.append(StockRow(sku, item.name, item.money.text(item.units), item.currency, count, item.low, item.active))
-    return StockList(rows)
+    rows = (_stock_row(tx, sku, item) for sku, item in tx.beneath(Item, seller, start=behind(after)))
+    return StockList.up_to(limit, (row for row in rows if not low or row.stock < row.low))
+
+
+def _stock_row(tx: ReadTransaction, sku: str, item: Item) -> StockRow:
+    count = tx.fetch(Stock, sku).count
+    return StockRow(sku, item.name, item.money.text(item.units), item.currency, count, item.low, item.active)
 
 
 def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
