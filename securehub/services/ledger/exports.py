@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as xml
 
-from securehub.refusals import BadArgument, shown
+from securehub.arguments import one_of
 from securehub.reply import Reply
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ class Export(Reply, frozen=True):
 
 def form(word: str) -> str:
     """json, csv, ledger or ofx"""
-    found = word.lower()
-    if found != "json" and found not in FORMATS:
-        raise BadArgument(f"{shown(word)} is not one of json, {', '.join(FORMATS)}")
-    return found
+    return one_of(word, ("json", *FORMATS))
 
 
 def as_csv(statement: Statement, zone: tzinfo) -> Export:

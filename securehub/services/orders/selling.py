@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from securehub import arguments
 from securehub.command import MEMBER, SELLER, command, named, optional
 from securehub.money import Currency
-from securehub.refusals import BadArgument, LimitExceeded, shown
+from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Row, Top
 from securehub.service import behind
 from securehub.services.ledger import words as times
@@ -132,10 +132,7 @@ class Export(Reply, frozen=True):
 
 def days(word: str) -> int:
     """how many days, 1 to 366"""
-    count = arguments.whole(word)
-    if not 1 <= count <= 366:
-        raise BadArgument(f"{shown(word)} is not between 1 and 366")
-    return int(count)
+    return arguments.between(word, 1, 366)
 
 
 class Selling:
