@@ -7,8 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from securehub.audit import ALL, Audit
 from securehub.members import Member
@@ -55,7 +54,7 @@ def _row(number: int, entry: Audit) -> AuditRow:
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What a member did, and what was done to them, from the oldest on."""
     return [
-        Kept("act", key, {"entry": int(key)} | msgspec.structs.asdict(entry))
+        Kept("act", key, {"entry": int(key)} | asdict(entry))
         for key, entry in tx.beneath(Audit, username, start=behind(after), limit=limit)
     ]
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from securehub.members import Member
 from securehub.service import Kept, Section, behind, page
@@ -173,29 +172,29 @@ _STEPS: dict[str, Step] = {
 def _status(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     found = tx.get(Status, username)
     if found is not None and not after:
-        yield "all", _values(found)
+        yield "all", asdict(found)
 
 
 def _blocks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     found = tx.get(Blocks, username)
     if found is not None and not after:
-        yield "all", _values(found)
+        yield "all", asdict(found)
 
 
 def _seats(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for room in sorted((tx.get(Rooms, username) or Rooms(())).rooms):
         if room > after:
-            yield room, {"room": room} | _values(tx.fetch(Seat, seat_key(room, username)))
+            yield room, {"room": room} | asdict(tx.fetch(Seat, seat_key(room, username)))
 
 
 def _invitations(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for key, guest in tx.scan(Guest, f"{username}/", start=guest_key(behind(after), username)):
-        yield key.partition("/")[2], {"room": key.partition("/")[2]} | _values(guest)
+        yield key.partition("/")[2], {"room": key.partition("/")[2]} | asdict(guest)
 
 
 def _marks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{behind(after)}"):
-        yield key.partition("/")[2], {"with": key.partition("/")[2]} | _values(mark)
+        yield key.partition("/")[2], {"with": key.partition("/")[2]} | asdict(mark)
 
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -203,7 +202,7 @@ def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str,
     for key, message in tx.beneath(Message, username, start=behind(after) or messages.PAST_ORDERS):
         place = {"conversation": messages.conversation_of(key), "seq": messages.seq_of(key)}
         before = [version.text for version in messages.versions(tx, key)]
-        yield key, place | _values(message) | ({"before": before} if before else {})
+        yield key, place | asdict(message) | ({"before": before} if before else {})
 
 
 def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -213,17 +212,13 @@ def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[s
         if report.settled_by == username:
             shown = (*shown, "settled", "note")
         if shown:
-            values = _values(report)
+            values = asdict(report)
             yield key, {"report": int(key)} | {name: values[name] for name in shown}
 
 
 def _deeds(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for key, deed in tx.beneath(Deed, username, start=behind(after)):
-        yield key, {"deed": int(key)} | _values(deed)
-
-
-def _values(record: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
+        yield key, {"deed": int(key)} | asdict(deed)
 
 
 _SECTIONS: dict[str, Section] = {
