@@ -6,14 +6,15 @@ and names stay, so that no series gets a gap and nobody takes another's place; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from securehub import service
 from securehub.members import Member
-from securehub.service import Kept, Section, behind, page
+from securehub.service import Kept, Section, Step, behind, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -47,9 +48,6 @@ REPORTS_AT_ONCE = 4
 RECORDS_AT_ONCE = 100
 """Of small ones."""
 
-Step = Callable[[Transaction, str, str], str | None]
-"""Forgets some of what is kept about a member after a place, and gives the place from which to go on, if anything is left."""
-
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What is kept about a member, one kind after the other."""
@@ -67,15 +65,7 @@ def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | N
     @param after: the step, and how far it is.
     @param told: in rooms with more members nobody is told that they have left.
     """
-    step, _, place = after.partition("/")
-    steps: dict[str, Step] = {"rooms": partial(_leave, told=told), **_STEPS}
-    names = list(steps)
-    step = step if step in steps else names[0]
-    further = steps[step](tx, username, place)
-    if further is not None:
-        return f"{step}/{further}"
-    rest = names[names.index(step) + 1 :]
-    return f"{rest[0]}/" if rest else None
+    return service.forget({"rooms": partial(_leave, told=told), **_STEPS}, tx, username, after)
 
 
 def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from securehub import service
 from securehub.members import Member
 from securehub.service import Kept, behind, page
 from securehub.services import messages
@@ -54,29 +55,34 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
     Delete the member's cases, one after the other, then blank what they wrote in those of others.
 
-    @param after: C{cases/} and the key of a case, and how many of its messages are gone; or C{messages/} and the key of the last that is
-        blank.
+    @param after: the step, and how far it is.
     """
-    step, _, place = after.partition("/")
-    if step != "messages":
-        return _forget_case(tx, username, place)
-    blank = messages.blank_some(tx, username, place, AT_ONCE, first=CASE, past=PAST_CASES)
-    return None if blank is None else f"messages/{blank}"
+    return service.forget(_STEPS, tx, username, after)
 
 
-def _forget_case(tx: Transaction, username: str, place: str) -> str:
+def _forget_case(tx: Transaction, username: str, place: str) -> str | None:
+    """
+    @param place: the key of a case, and how many of its messages are gone; empty for the next one.
+    """
     tx.get(Member, username)
     first = next(iter(tx.beneath(Case, username, limit=1)), None)
     if first is None:
         tx.delete(Given, username)
-        return "messages/"
+        return None
     key, case = first
     if case.closed is None:
         # So that nothing is said in it while it goes.
         let_go(tx, int(key), case)
         tx.put(key, replace(case, closed=case.changed, comment=""))
-        return "cases/"
+        return ""
     begun, _, gone = place.partition(" ")
     # The case that was begun may be gone by now: its days were over.
     done = retention.delete_some(tx, key, case, int(gone) if begun == key else 0)
-    return "cases/" if done is None else f"cases/{key} {done}"
+    return "" if done is None else f"{key} {done}"
+
+
+def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
+    return messages.blank_some(tx, username, place, AT_ONCE, first=CASE, past=PAST_CASES)
+
+
+_STEPS = {"cases": _forget_case, "messages": _blank_messages}
