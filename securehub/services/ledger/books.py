@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from securehub.money import Currencies, Currency
+from securehub.money import Currencies, Currency, currency
 from securehub.reply import Listing, Reply, Row, table
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
@@ -103,13 +103,23 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
 
 def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[CurrencySum]:
     """The sum of all balances, by currency."""
-    sums = {currencies.default.code: 0}
-    moneys: dict[str, Currency] = {currencies.default.code: currencies.default}
+    default = currencies.default
+    sums = {(default.code, default.digits): 0} | _sums(tx)
+    return Listing([CurrencySum(code, currency(code, digits).text(units)) for (code, digits), units in sorted(sums.items())])
+
+
+def balance(tx: ReadTransaction) -> bool:
+    """Whether the books balance: the sum over all accounts is zero in each currency."""
+    return not any(_sums(tx).values())
+
+
+def _sums(tx: ReadTransaction) -> dict[tuple[str, int], int]:
+    """The sum of all balances in units, by the code and the digits of the currency."""
+    sums: dict[tuple[str, int], int] = {}
     for _, account in tx.scan(Account):
-        code = account.currency
-        sums[code] = sums.get(code, 0) + account.balance
-        moneys.setdefault(code, account.money)
-    return Listing([CurrencySum(code, moneys[code].text(units)) for code, units in sorted(sums.items())])
+        money = account.currency, account.digits
+        sums[money] = sums.get(money, 0) + account.balance
+    return sums
 
 
 def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
@@ -126,8 +136,3 @@ def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: T
         other.owner,
         transfer.memo,
     )
-
-
-def balance(tx: ReadTransaction, currencies: Currencies) -> bool:
-    """Whether the books balance: the sum over all accounts is zero in each currency."""
-    return not any(int(row.sum.replace(".", "")) for row in trial_balance(tx, currencies).items)
