@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from securehub.money import Currencies, Currency, currency
-from securehub.reply import Listing, Reply, Row, table
+from securehub.reply import Listing, Reply, Row, table, when
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
@@ -58,6 +58,37 @@ class HistoryRow(Row, frozen=True):
     balance: str
     with_: str = msgspec.field(name="with")
     memo: str
+
+
+class Statement(Reply, frozen=True):
+    """
+    An account over some time.
+
+    @ivar start: the beginning, inclusive.
+    @ivar end: the end, exclusive.
+    @ivar opening: the balance before the first item.
+    @ivar closing: the balance after the last item.
+    @ivar items: what came and went, the oldest first.
+    """
+
+    account: str
+    currency: str
+    start: datetime
+    end: datetime
+    opening: str
+    closing: str
+    items: list[HistoryRow]
+
+    def lines(self) -> Iterable[str]:
+        yield f"Account {self.account}, from {when(self.start)} to {when(self.end)}"
+        rows = [("transfer", "at", "kind", "with", "amount", "balance", "memo"), ("", "", "opening", "", "", self.opening, "")]
+        for row in self.items:
+            memo = row.memo.replace("\n", " / ")
+            rows.append((str(row.transfer), when(row.at), row.kind, row.with_, row.amount, row.balance, memo))
+        yield from table([*rows, ("", "", "closing", "", "", self.closing, "")], {4, 5})
+
+    def status(self) -> str:
+        return f"{self.closing} {self.currency}"
 
 
 class CurrencySum(Row, frozen=True):

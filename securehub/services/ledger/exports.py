@@ -9,15 +9,11 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as xml
 
 from securehub.arguments import one_of
 from securehub.reply import Reply
-
-if TYPE_CHECKING:
-    from securehub.services.ledger.books import HistoryRow
-    from securehub.services.ledger.statements import Statement
+from securehub.services.ledger.books import HistoryRow, Statement
 
 
 class Export(Reply, frozen=True):
