@@ -17,6 +17,7 @@ from securehub.services.ledger import books, holds, limits, movement, reversal
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
+from securehub.services.loyalty.terms import InsufficientPoints
 from securehub.services.loyalty.usual import usual_programme
 from securehub.services.orders import (
     caring,
@@ -503,7 +504,7 @@ class QuoteTests(Shopping):
         self.do(put, "alice", cards.Card(points=100))
         self.quote("cake", 3, reward="off5")
         self.do(put, "alice", cards.Card(points=99))
-        self.refused_confirm(Exception, "99 points", 1)
+        self.refused_confirm(InsufficientPoints, "99 points", 1)
         self.do(put, "alice", cards.Card(points=100))
         self.assertEqual(self.confirm(1).total, "4.99")
 
@@ -600,16 +601,11 @@ class ThreadTests(Shopping):
 class MemoryTests(Shopping):
     """What is kept about members, and forgotten."""
 
-    def kept(self, username: str, at_once: int) -> list[str]:
-        found: list[str] = []
-        while page := self.ask(memory.remembered, username, found[-1] if found else "", at_once):
-            found += [each.key for each in page]
-        return found
+    def keys(self, username: str, at_once: int) -> list[str]:
+        return [each.key for each in self.pages(memory.remembered, username, at_once)]
 
     def forget(self, username: str) -> None:
-        after: str | None = ""
-        while after is not None:
-            after = self.do(memory.forget, username, after)
+        self.forget_all(memory.forget, username)
 
     def test_pages(self) -> None:
         """Whatever fits on a page, all of it comes once."""
@@ -617,10 +613,10 @@ class MemoryTests(Shopping):
             self.order("coffee", 1)
         self.quote("cake", 1)
         self.advance(1, "delivered")
-        whole = self.kept("bob", 99)
+        whole = self.keys("bob", 99)
         self.assertEqual(len(whole), 6)
-        self.assertEqual([self.kept("bob", size) for size in (1, 2, 4)], [whole] * 3)
-        self.assertEqual(len(self.kept("alice", 2)), 4)
+        self.assertEqual([self.keys("bob", size) for size in (1, 2, 4)], [whole] * 3)
+        self.assertEqual(len(self.keys("alice", 2)), 4)
 
     def test_open_orders(self) -> None:
         number = self.order("coffee", 1).order
@@ -652,7 +648,7 @@ class MemoryTests(Shopping):
         for by in ("alice", "bob", "alice"):
             self.do(threads.say, 7, by, "hello", 1, at=self.at)
         self.assertEqual(
-            [key for key in self.kept("alice", 99) if key.startswith("said")], ["said/#7/000000000001", "said/#7/000000000003"]
+            [key for key in self.keys("alice", 99) if key.startswith("said")], ["said/#7/000000000001", "said/#7/000000000003"]
         )
         self.forget("alice")
         said = self.ask(threads.log, 7, "bob", limit=9, before=None).items

@@ -192,9 +192,9 @@ class Invitations(Rules):
         self.invite(by="alice")
         for voucher in (None, Member(1, locked="spam"), Member(1, erased=self.at)):
             if voucher is not None:
-                self.do(lambda tx, voucher=voucher: tx.put("alice", voucher))
+                self.put("alice", voucher)
             self.assertRaises(BadCredentials, self.do, invitations.use, "bob", self.code, at=self.at)
-        self.do(lambda tx: tx.put("alice", Member(1)))
+        self.put("alice", Member(1))
         self.do(invitations.use, "bob", self.code, at=self.at)
 
     def test_registration(self) -> None:
@@ -229,12 +229,7 @@ class Forgetting(Rules):
         self.do(movement.pay, "alice", "bob", amount("5"), "for lunch", None, at=self.at)
 
     def forget(self) -> int:
-        """Forget all; gives the number of steps."""
-        after, steps = "", 0
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
-            steps += 1
-        return steps
+        return self.forget_all(memory.forget, "alice")
 
     def test_forget(self) -> None:
         """Names and memos go, amounts stay; to do it again is no error."""
@@ -260,11 +255,7 @@ class Forgetting(Rules):
         self.assertEqual([each.kind for each in whole], ["account", "entry", "entry", "account"])
         self.assertEqual(len({each.key for each in whole}), 4)
         for count in range(1, 4):
-            after, found = "", []
-            while page := self.ask(memory.remembered, "alice", after, count):
-                found += page
-                after = page[-1].key
-            self.assertEqual(found, whole)
+            self.assertEqual(self.pages(memory.remembered, "alice", count), whole)
         self.assertEqual(self.ask(memory.remembered, "nobody", "", 100), [])
 
     def test_what_is_open(self) -> None:
@@ -356,7 +347,7 @@ class Erased(Logging):
     def test_a_service_that_went_away(self) -> None:
         """An erasure that a service has not finished begins again with those that are there."""
         self.create()
-        self.do(lambda tx: tx.put("alice", erasure.Erasure("kitchen", "dish/7")))
+        self.put("alice", erasure.Erasure("kitchen", "dish/7"))
         steps = 0
         while self.do(erasure.forget_some, "alice", (("auth", erasure.forget_nothing), ("ledger", memory.forget))):
             steps += 1
