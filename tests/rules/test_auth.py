@@ -33,7 +33,8 @@ class Logging(Rules):
         super().setUp()
         self.begun: list[str] = []
 
-    def welcome(self, token: Token, live: tuple[str, ...] = (), address: str = "192.0.2.1") -> Welcome:
+    def welcome(self, token: Token | None = None, live: tuple[str, ...] = (), address: str = "192.0.2.1") -> Welcome:
+        token = token or self.token()
         self.begun.append(token.family)
         return Welcome(token, address, live, LIMIT)
 
