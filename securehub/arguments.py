@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any
@@ -220,10 +220,23 @@ def whole(word: str) -> int:
 
 def listed(word: str) -> int:
     """how many to list, 1 to 1000"""
-    count = whole(word)
-    if not 1 <= count <= MAX_LISTED:
-        raise BadArgument(f"{count} is not between 1 and {MAX_LISTED}")
-    return count
+    return between(word, 1, MAX_LISTED)
+
+
+def between(word: str, least: int, most: int) -> int:
+    """For the types whose numbers have bounds, which are included."""
+    number = whole(word)
+    if not least <= number <= most:
+        raise BadArgument(f"{number} is not between {least} and {most}")
+    return number
+
+
+def one_of(word: str, choices: Collection[str]) -> str:
+    """For the types that have few words, in any case."""
+    found = word.lower()
+    if found not in choices:
+        raise BadArgument(f"{shown(word)} is not one of {', '.join(choices)}")
+    return found
 
 
 def instant(word: str) -> datetime:

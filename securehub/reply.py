@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -46,8 +47,12 @@ class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
     def status(self) -> str:
         if not self.warnings and not self.try_:
             return self.told()
-        told = f"Not done, only tried: {self.told()}" if self.try_ else self.told()
-        return " ".join([told, *(f"Warning: {warning}." for warning in self.warnings)])
+        return warned(f"Not done, only tried: {self.told()}" if self.try_ else self.told(), self.warnings)
+
+
+def warned(told: str, warnings: Iterable[str]) -> str:
+    """What is told, and behind it what there is to think about."""
+    return " ".join([told, *(f"Warning: {warning}." for warning in warnings)])
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +68,12 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
 
     items: list[T]
     more: bool = False
+
+    @classmethod
+    def up_to(cls, limit: int, rows: Iterable[T]) -> Self:
+        """So many of some rows, the first ones; of the others one is made, to see that there are more."""
+        found = list(islice(rows, limit + 1))
+        return cls(found[:limit], more=len(found) > limit)
 
     def lines(self) -> Iterable[str]:
         if not self.items:

@@ -91,6 +91,29 @@ def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, af
     return found
 
 
+Step = Callable[["Transaction", str, str], str | None]
+"""Forgets some of what is kept of one kind about a member, from a place on (empty to begin), and gives the place where to go on, if any."""
+
+
+def forget(steps: Mapping[str, Step], tx: Transaction, username: str, after: str) -> str | None:
+    """
+    Forget some of what is kept about a member, one kind after the other.
+
+    @param after: what this gave before; empty to begin. One that is of no kind is as good as none.
+
+    @return: where to go on; None if nothing is left.
+    """
+    kinds = list(steps)
+    kind, _, place = after.partition("/")
+    if kind not in steps:
+        kind, place = kinds[0], ""
+    further = steps[kind](tx, username, place)
+    if further is not None:
+        return f"{kind}/{further}"
+    later = kinds[kinds.index(kind) + 1 :]
+    return f"{later[0]}/" if later else None
+
+
 class IRemembers(Interface):
     """
     A service that keeps something about members. It says what, and forgets it when a member is erased.

@@ -304,6 +304,13 @@ class World:
         assert answer.startswith("OK Welcome"), answer
         return client
 
+    def back(self, username: str) -> Client:
+        """A member, logged in once more, with all that was said so far received."""
+        client = self.connect()
+        answer = client.ask(f"LOGIN {username} {PASSWORD}")[-1]
+        assert answer.startswith("OK Welcome back"), answer
+        return client
+
     def operator(self) -> Client:
         """The operator, with the greeting received."""
         client = self.connect(operator=True)

@@ -15,6 +15,7 @@ from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, shown
 from securehub.reply import Listing, Reply, Row
 from securehub.services.auth import rules
+from securehub.services.auth.credentials import wrong
 from securehub.services.auth.otp import Given
 from securehub.services.auth.rules import LoggedIn, Welcome
 from securehub.store.records import Record
@@ -113,7 +114,7 @@ def log_in(
     @raise Locked: the account is locked.
     """
     if not fits(tx, username, certificate, wall=wall):
-        raise rules.wrong(username)
+        raise wrong(username)
     return rules.let_in(tx, username, code, welcome, at=at)
 
 
