@@ -25,33 +25,42 @@ from securehub.switchboard import Switchboard
 
 TRANSFERS = 1_000_000
 MEMBERS = [f"member{number}" for number in range(1000)]
+CENT = Amount.parse("0.01")
+RECORDS = records_of([Ledger, Auth], Hub.core_records)
 
 
 def make_journal(state: Path, transfers: int) -> None:
     """
     Make a state directory whose journal has so many transfers, by the ledger's own rule, without a daemon.
 
-    Each has a key of its own, as dispatch gives it. There is no snapshot: the start that is timed first is the one from the journal
-    alone.
+    There is no snapshot: the start that is timed first is the one from the journal alone.
     """
     reactor, gate, clock = task.Clock(), NoGate(), Clock()
-    records = records_of([Ledger, Auth], Hub.core_records)
-    store = JournalStore(UnsyncedDirectory(state), InlineWorker(reactor), reactor, clock, records, gate, Switchboard(gate))
+    store = JournalStore(UnsyncedDirectory(state), InlineWorker(reactor), reactor, clock, RECORDS, gate, Switchboard(gate))
     store.open()
-    usd, numbering = currency("USD", 2), Numbering("999", "000")
-    for member in MEMBERS:
-        run(store.transact(open_account, member, "main", usd, numbering, limit=1, at=clock.now()))
-        run(store.transact(deposit, member, Amount.parse("1000000"), "", "operator", at=clock.now()))
-    cent = Amount.parse("0.01")
+    make_members(store, clock)
     for number in range(transfers):
         payer, payee = MEMBERS[number % len(MEMBERS)], MEMBERS[(number * 7 + 1) % len(MEMBERS)]
         if payer == payee:
             payee = MEMBERS[number % len(MEMBERS) - 1]
-        key = place(payer, f"bench-{number}"), digest("ledger.transfer", [payee, cent, "", None]), Transferred
-        run(store.transact(once, key, pay, payer, payee, cent, "", None, at=clock.now()))
+        pay_once(store, clock, number, payer, payee)
         if number % 1000 == 0:
             reactor.advance(0)
     reactor.advance(0)
+
+
+def make_members(store: JournalStore, clock: Clock) -> None:
+    """Each has an account, and money in it."""
+    usd, numbering = currency("USD", 2), Numbering("999", "000")
+    for member in MEMBERS:
+        run(store.transact(open_account, member, "main", usd, numbering, limit=1, at=clock.now()))
+        run(store.transact(deposit, member, Amount.parse("1000000"), "", "operator", at=clock.now()))
+
+
+def pay_once(store: JournalStore, clock: Clock, number: int, payer: str, payee: str) -> None:
+    """A payment with a key of its own, as dispatch gives it to the store."""
+    key = place(payer, f"bench-{number}"), digest("ledger.transfer", [payee, CENT, "", None]), Transferred
+    run(store.transact(once, key, pay, payer, payee, CENT, "", None, at=clock.now()))
 
 
 def run(transaction: Coroutine[Any, Any, Any]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from journal import MEMBERS, NoGate, run
+from journal import MEMBERS, RECORDS, NoGate, make_members, pay_once
 from twisted.internet import epollreactor
 
 epollreactor.install()
@@ -25,14 +25,7 @@ epollreactor.install()
 from twisted.internet import reactor, task  # noqa: E402
 
 from securehub.clock import Clock  # noqa: E402
-from securehub.hub import Hub  # noqa: E402
-from securehub.money import Amount, currency  # noqa: E402
-from securehub.once import digest, once, place  # noqa: E402
-from securehub.service import records_of  # noqa: E402
-from securehub.services.auth import Auth  # noqa: E402
-from securehub.services.ledger import Ledger  # noqa: E402
-from securehub.services.ledger.accounts import Numbering, open_account  # noqa: E402
-from securehub.services.ledger.movement import Transferred, deposit, pay  # noqa: E402
+from securehub.daemon.collector import THRESHOLDS  # noqa: E402
 from securehub.store import keys, line  # noqa: E402
 from securehub.store.files import RealDirectory  # noqa: E402
 from securehub.store.journal import JournalStore  # noqa: E402
@@ -41,7 +34,6 @@ from securehub.store.worker import ThreadWorker  # noqa: E402
 from securehub.switchboard import Switchboard  # noqa: E402
 
 WARM_SECONDS = 0.5
-RECORDS = records_of([Ledger, Auth], Hub.core_records)
 
 
 class Gate:
@@ -62,7 +54,6 @@ class Payers:
 
     def __init__(self, store: JournalStore, gate: Gate, clock: Clock, callers: int) -> None:
         self._store, self._gate, self._clock = store, gate, clock
-        self._cent = Amount.parse("0.01")
         self._running = True
         self._keys = store.number
         self._callers = callers
@@ -83,10 +74,8 @@ class Payers:
             if self._running:
                 self._pay(payer, payee)
 
-        # With a key, as dispatch does it.
         self._keys += 1
-        key = place(payer, f"bench-{self._keys}"), digest("ledger.transfer", [payee, self._cent, "", None]), Transferred
-        run(self._store.transact(once, key, pay, payer, payee, self._cent, "", None, at=self._clock.now()))
+        pay_once(self._store, self._clock, self._keys, payer, payee)
         self._gate.position.waiting.append(settled)
 
     def measure(self) -> None:
@@ -114,10 +103,7 @@ def measure_payments(state: Path, callers: int, seconds: float, source: str, too
     gate = Gate()
     store, clock = open_store(state, gate, source)
     if not store.number:
-        usd, numbering = currency("USD", 2), Numbering("999", "000")
-        for member in MEMBERS:
-            run(store.transact(open_account, member, "main", usd, numbering, limit=1, at=clock.now()))
-            run(store.transact(deposit, member, Amount.parse("1000000"), "", "operator", at=clock.now()))
+        make_members(store, clock)
     payers = Payers(store, gate, clock, callers)
     result: dict[str, float] = {}
 
@@ -146,7 +132,7 @@ def measure_payments(state: Path, callers: int, seconds: float, source: str, too
 
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*THRESHOLDS)
     reactor.callWhenRunning(payers.start)
     reactor.callLater(WARM_SECONDS, begin)
     reactor.run()

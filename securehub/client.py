@@ -174,7 +174,7 @@ def open_admin_door(state: Path) -> socket.socket:
     """
     @raise CannotConnect: no hub runs on that state directory, or it is not ours.
     """
-    connection, door = socket.socket(socket.AF_UNIX), config.admin_door(state)
+    connection, door = socket.socket(socket.AF_UNIX), config.admin_socket(state)
     try:
         connection.connect(str(door))
     except OSError as error:

@@ -370,7 +370,7 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     return values
 
 
-def admin_door(state: Path) -> Path:
+def admin_socket(state: Path) -> Path:
     """The socket of the admin door, in a state directory."""
     return state / "admin.sock"
 
