@@ -62,7 +62,7 @@ class Binder:
         self._keyed = command.keyed
         self._moves = command.moves
         self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
-        self._named = {slot.parameter.name: slot for slot in self._slots}
+        self._named = {name: slot for slot in self._slots for name in slot.parameter.names}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
         self._needed_in_text = sum(slot.mark for slot in self._slots if slot.parameter.required and not slot.parameter.prompt)
@@ -91,6 +91,8 @@ class Binder:
             if slot is None:
                 raise BadArgument(f"{self._command.name} has no parameter {shown(name)}; usage: {self._command.usage}")
             if value is not None or slot.parameter.required:
+                if given & slot.mark:
+                    raise BadArgument(f"{' and '.join(slot.parameter.names)} are one parameter; give one of them")
                 values[slot.place] = self._from_json(slot, value, plain)
                 given |= slot.mark
         return self._complete(values, given, self._needed_in_json)

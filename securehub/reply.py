@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -64,6 +65,12 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
     items: list[T]
     more: bool = False
 
+    @classmethod
+    def up_to(cls, limit: int, rows: Iterable[T]) -> Self:
+        """So many of some rows, the first ones; of the others one is made, to see that there are more."""
+        found = list(islice(rows, limit + 1))
+        return cls(found[:limit], more=len(found) > limit)
+
     def lines(self) -> Iterable[str]:
         if not self.items:
             return []
@@ -73,6 +80,13 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
 
     def status(self) -> str:
         return "there is more; ask with before= the last one shown" if self.more else ""
+
+
+class Roster(Listing[T], frozen=True):
+    """A list that goes forward: by name, or the oldest first."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
 
 
 class Top(Listing[T], frozen=True):

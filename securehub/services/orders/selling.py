@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from securehub import arguments
-from securehub.command import MEMBER, SELLER, command, named, optional
+from securehub.command import MEMBER, SELLER, command, last_seen, named, optional
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, shown
 from securehub.reply import Listing, Reply, Row, Top
@@ -157,7 +157,7 @@ class Selling:
         """
         return await session.transact(set_shop, session.member, escrow, escrow_days)
 
-    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=named(words.sku))
+    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.sku))
     async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> StockList:
         """
         List your items, those among them that cannot be ordered.
