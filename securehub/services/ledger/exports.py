@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as xml
 
@@ -45,7 +45,7 @@ def as_csv(statement: Statement, zone: tzinfo) -> Export:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo"))
     for row in statement.items:
-        at = row.at.astimezone(zone).isoformat()
+        at = stamp(row.at, zone)
         writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo)))
     return Export(out.getvalue())
 
@@ -60,7 +60,7 @@ def as_journal(statement: Statement, zone: tzinfo) -> Export:
 
 
 def _journal(statement: Statement, zone: tzinfo, own: str, unit: str) -> Iterator[str]:
-    yield f"; SecureHub account {statement.account}, from {statement.start.isoformat()} up to {statement.end.isoformat()}"
+    yield f"; SecureHub account {statement.account}, from {stamp(statement.start)} up to {stamp(statement.end)}"
     if statement.opening.strip("-0."):
         yield ""
         yield f"{statement.start.astimezone(zone):%Y-%m-%d} opening balance"
@@ -144,6 +144,11 @@ _FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
 Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
 quotes stand around. Some take the wide forms for the others (OWASP, CSV Injection).
 """
+
+
+def stamp(at: datetime, zone: tzinfo = UTC) -> str:
+    """A moment by the clocks of a zone; in UTC as replies have it."""
+    return at.astimezone(zone).isoformat().replace("+00:00", "Z")
 
 
 def harmless(text: str) -> str:

@@ -19,7 +19,7 @@ from securehub.refusals import BadArgument, LimitExceeded, shown
 from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
-from securehub.services.ledger.exports import harmless
+from securehub.services.ledger.exports import harmless, stamp
 from securehub.services.ledger.records import Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import escrow, returns, words
@@ -295,7 +295,7 @@ def export(tx: ReadTransaction, seller: str, start: datetime | None, end: dateti
     for number, order in sorted(_orders(tx, seller, start, end), key=lambda each: each[0]):
         money = order.money
         total, refunded = money.text(order.total), money.text(order.refunded)
-        at = order.at.astimezone(zone).isoformat()
+        at = stamp(order.at, zone)
         for line in order.lines:
             goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
             writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)))
