@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import shops
 from members import TOKENS
 from servers import copy_of, hub
+from talk import connected
 
 # Tables grow by doubling, so it takes many of each kind until one has its share of that.
 COUNT = 32_000
@@ -41,7 +41,7 @@ def measure(base: Path, seller: str) -> dict[str, float]:
     """@return: bytes for each thing of a kind."""
     token = TOKENS.read_text().split()[0]
     grown: dict[str, float] = {}
-    with copy_of(base) as state, hub(state) as server, shops.connected(server) as lines:
+    with copy_of(base) as state, hub(state) as server, connected(server) as lines:
         _ask(lines, [{"method": "auth.resume", "params": {"token": token}}])
         _ask(lines, [{"method": "chat.join", "params": {"room": "growth"}}])
         for kind, (method, params) in kinds(seller).items():

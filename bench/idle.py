@@ -3,13 +3,13 @@ What a connection costs that does nothing: the memory of the server with and wit
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from statistics import median
 
 import members
 from generator import Load, held
-from servers import Server, copy_of, hub, peer
+from servers import Server, peer
 from table import print_row
 
 SIZES = (1000, 2000)
@@ -24,13 +24,7 @@ def run(runs: int) -> None:
         silent = Load(connections, setup="PING\n")
         logged_in = Load(connections, setup="RESUME {v}\n", values=members.TOKENS)
         show("  bare Twisted", "", connections, [resident_kib(silent, peer) for _ in range(runs)])
-        show("logged in", GOAL, connections, [resident_kib(logged_in, hub_with_members) for _ in range(runs)])
-
-
-@contextmanager
-def hub_with_members() -> Iterator[Server]:
-    with copy_of(members.base()) as state, hub(state) as server:
-        yield server
+        show("logged in", GOAL, connections, [resident_kib(logged_in, members.hub_with_members) for _ in range(runs)])
 
 
 def resident_kib(load: Load, start: Callable[[], AbstractContextManager[Server]]) -> tuple[int, int]:

@@ -2,12 +2,11 @@
 The state directory with a long history, for timing a start.
 """
 
-import shutil
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from servers import BUILD
+from servers import BUILD, kept
 from twisted.internet import task
 
 from securehub.clock import Clock
@@ -111,11 +110,4 @@ class UnsyncedAppender:
 
 def long_history() -> Path:
     """The state directory with TRANSFERS journalled transfers, made if there is none."""
-    state = BUILD / f"journal-{TRANSFERS}"
-    if not state.exists():
-        print(f"Making {TRANSFERS:,} transfers, once, in {state} ...", flush=True)
-        unfinished = state.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        make_journal(unfinished, TRANSFERS)
-        unfinished.rename(state)
-    return state
+    return kept(BUILD / f"journal-{TRANSFERS}", f"Making {TRANSFERS:,} transfers", lambda state: make_journal(state, TRANSFERS))

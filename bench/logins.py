@@ -15,6 +15,7 @@ from typing import NamedTuple
 import members
 from generator import Load, held
 from servers import Server, copy_of, hub
+from talk import trusting
 
 AT_ONCE = 500
 PAUSE_SECONDS = 0.002
@@ -94,8 +95,6 @@ def _probe(port: int, delays: list[float], done: Event) -> None:
 @contextmanager
 def connected(port: int) -> Iterator[ssl.SSLSocket]:
     """A TLS connection that has heard the greeting."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain, context.wrap_socket(plain) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain, trusting().wrap_socket(plain) as connection:
         connection.recv(1000)
         yield connection

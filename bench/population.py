@@ -12,7 +12,8 @@ from typing import Any
 import members
 import shops
 from devices import Crowd, Device, Member
-from servers import BUILD, Server, copy_of, hub
+from servers import BUILD, Server, copy_of, hub, kept
+from talk import connected, say
 
 DEVICES_EACH = 2.5
 HOME_ROOMS = 3
@@ -49,27 +50,24 @@ def base() -> Path:
     The state directory with the members of members.py, of whom each has two devices and every second one a third, and some sell something;
     it is made if there is none.
     """
-    if not KEPT.exists():
-        start = members.base()
-        print(f"Logging in {members.MEMBERS * 3 // 2} more devices, once, in {KEPT} ...", flush=True)
-        unfinished = KEPT.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        with copy_of(start) as state:
-            with hub(state, core=None) as server:
-                tokens = _log_in_devices(server)
-                _open_shops(server, Door(state))
-                server.stop()
-            shutil.copytree(state, unfinished / "state", ignore=shutil.ignore_patterns("*.sock"))
-        (unfinished / "tokens").write_text("".join(f"{' '.join(each)}\n" for each in tokens))
-        unfinished.rename(KEPT)
-    return KEPT / "state"
+    return kept(KEPT, f"Logging in {members.MEMBERS * 3 // 2} more devices", _make_devices) / "state"
+
+
+def _make_devices(directory: Path) -> None:
+    with copy_of(members.base()) as state:
+        with hub(state, core=None) as server:
+            tokens = _log_in_devices(server)
+            _open_shops(server, Door(state))
+            server.stop()
+        shutil.copytree(state, directory / "state", ignore=shutil.ignore_patterns("*.sock"))
+    (directory / "tokens").write_text("".join(f"{' '.join(each)}\n" for each in tokens))
 
 
 def _log_in_devices(server: Server) -> list[list[str]]:
     """@return: the tokens of each member's devices."""
 
     def log_in(index: int) -> list[str]:
-        with shops.connected(server) as lines:
+        with connected(server) as lines:
             params = {"username": f"bench{index}", "password": members.PASSWORD}
             lines.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "auth.login", "params": params}) + "\n")
             lines.flush()
@@ -87,9 +85,9 @@ def _open_shops(server: Server, door: Door) -> None:
     tokens = members.TOKENS.read_text().split()
     for index in range(SELLERS):
         door.ask("admin.grant", username=f"bench{index}", role="seller")
-        with shops.connected(server) as lines:
-            shops.say(lines, f"RESUME {tokens[index]}")
-            shops.say(lines, f"orders.item soak-bench{index} price={PRICE // 100}.00 stock={shops.STOCK}")
+        with connected(server) as lines:
+            say(lines, f"RESUME {tokens[index]}")
+            say(lines, f"orders.item soak-bench{index} price={PRICE // 100}.00 stock={shops.STOCK}")
 
 
 def people(crowd: Crowd, connections: int, rooms: int) -> list[Member]:

@@ -14,7 +14,7 @@ from statistics import median
 
 import members
 from generator import Figures, Load, LoadFailed, measure
-from servers import BUILD, SERVER_CORE, Server, copy_of, free_port, hub, peer, peer_certificate, running
+from servers import BUILD, SERVER_CORE, Server, free_port, peer, peer_certificate, running
 from table import print_row
 from throughput import cells, middle
 
@@ -67,12 +67,6 @@ IRC_REQUEST = f"PRIVMSG #room{{g}} :{{m}} {WORDS}"
 
 
 @contextmanager
-def our_hub() -> Iterator[Server]:
-    with copy_of(members.base()) as state, hub(state) as server:
-        yield server
-
-
-@contextmanager
 def ngircd() -> Iterator[Server]:
     certificate, key = peer_certificate()
     port, config = free_port(), BUILD / "ngircd.conf"
@@ -108,7 +102,7 @@ def inspircd() -> Iterator[Server]:
         yield server
 
 
-OURS = Contestant("hub", our_hub, "RESUME {v}\nJOIN room{g}\n", f"SAY room{{g}} {{m}} {WORDS}", tokens=True)
+OURS = Contestant("hub", members.hub_with_members, "RESUME {v}\nJOIN room{g}\n", f"SAY room{{g}} {{m}} {WORDS}", tokens=True)
 RELAY = Contestant("bare relay", lambda: peer("relay"), "JOIN room{g}\n", f"{{m}} {WORDS}")
 WORDS_PEER = Contestant("twisted.words", lambda: peer("words"), "PASS x|" + IRC_SETUP, IRC_REQUEST)
 NGIRCD = Contestant("ngircd", ngircd, IRC_SETUP, IRC_REQUEST)

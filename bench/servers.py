@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +129,22 @@ def hub(state: Path, core: int | None = SERVER_CORE, settings: Mapping[str, str]
     port = free_port()
     with running(hub_command(state, port, settings), port, core, BUILD / "hub.log") as server:
         yield server
+
+
+def kept(place: Path, what: str, make: Callable[[Path], None]) -> Path:
+    """
+    A directory that takes long to make, so it is made once and kept for all runs.
+
+    @param what: is done, as it is told.
+    @param make: makes it; half of it is never taken for all.
+    """
+    if not place.exists():
+        print(f"{what}, once, in {place} ...", flush=True)
+        unfinished = place.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make(unfinished)
+        unfinished.rename(place)
+    return place
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import members
 from servers import copy_of, hub
+from talk import trusting
 
 SILENT = 1000
 ADDRESSES = 50
@@ -87,9 +88,7 @@ def plain(port: int, address: str) -> socket.socket:
 
 def shaken(port: int, address: str) -> socket.socket:
     """A connection that has finished its handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(plain(port, address))
+    return trusting().wrap_socket(plain(port, address))
 
 
 def _all(connect: Callable[[int, str], socket.socket], port: int) -> list[socket.socket]:

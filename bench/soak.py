@@ -10,7 +10,6 @@ must have grown by what it keeps and no more. The exit status says whether that 
 import gc
 import os
 import re
-import ssl
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -26,6 +25,7 @@ from inspection import inspect
 from population import BUSY, LOBBY, SELLERS, Door, base, open_rooms, people, wares
 from servers import BUILD, LOAD_CORE, Server, copy_of, hub
 from table import print_row
+from talk import trusting
 from traffic import Rates, Traffic
 from wires import Loop
 from witness import Witness
@@ -93,9 +93,7 @@ def play(arguments: Namespace) -> bool:
 
 
 def _soak(arguments: Namespace, server: Server, door: Door, grown: dict[str, float]) -> Soak:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    crowd = Crowd(Loop(), server.port, context, Witness(), Random(arguments.seed))
+    crowd = Crowd(Loop(), server.port, trusting(), Witness(), Random(arguments.seed))
     return Soak(server, door, crowd, people(crowd, arguments.connections, arguments.rooms), grown)
 
 

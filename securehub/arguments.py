@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
 from securehub import clabe
-from securehub.money import Amount
+from securehub.money import CODE, Amount
 from securehub.refusals import BadArgument, shown
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
@@ -21,7 +22,6 @@ _KEY = re.compile(r"[ -~]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 # The category Zs, without the space of ASCII.
 _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """What a role can be called."""
 
@@ -65,8 +65,7 @@ class ArgumentType:
         self.limit = limit
         self.secret = secret
         self.target = target
-        self.name = parse.__name__.replace("_", " ").strip()
-        self.expected = " ".join((parse.__doc__ or self.name).split())
+        self.expected = " ".join((parse.__doc__ or parse.__name__.replace("_", " ")).split())
 
     def __call__(self, word: str) -> Any:
         return self.parse(word)
@@ -79,17 +78,10 @@ class ArgumentType:
                 raise BadArgument(f"it has {len(word)} characters; {limit} are allowed")
             return self.parse(word)
 
-        parse.__name__ = self.parse.__name__
-        parse.__doc__ = f"{self.expected}, of up to {limit} characters"
-        return ArgumentType(
-            parse,
-            accepts=tuple(self.accepts),
-            multiline=self.multiline,
-            rest=self.rest,
-            words=self.words,
-            secret=self.secret,
-            target=self.target,
-        )
+        limited = copy(self)
+        limited.parse, limited.limit = parse, None
+        limited.expected = f"{self.expected}, of up to {limit} characters"
+        return limited
 
     @classmethod
     def of(cls, parse: Callable[..., Any]) -> ArgumentType:
@@ -140,7 +132,7 @@ def amount(word: str) -> Amount:
 def currency(word: str) -> str:
     """the code of a currency, such as USD"""
     code = word.upper()
-    if not word.isascii() or not _CURRENCY.fullmatch(code):
+    if not word.isascii() or not CODE.fullmatch(code):
         raise BadArgument(f"{shown(word)} is not the code of a currency")
     return code
 
@@ -228,10 +220,23 @@ def whole(word: str) -> int:
 
 def listed(word: str) -> int:
     """how many to list, 1 to 1000"""
-    count = whole(word)
-    if not 1 <= count <= MAX_LISTED:
-        raise BadArgument(f"{count} is not between 1 and {MAX_LISTED}")
-    return count
+    return between(word, 1, MAX_LISTED)
+
+
+def between(word: str, least: int, most: int) -> int:
+    """For the types whose numbers have bounds, which are included."""
+    number = whole(word)
+    if not least <= number <= most:
+        raise BadArgument(f"{number} is not between {least} and {most}")
+    return number
+
+
+def one_of(word: str, choices: Collection[str]) -> str:
+    """For the types that have few words, in any case."""
+    found = word.lower()
+    if found not in choices:
+        raise BadArgument(f"{shown(word)} is not one of {', '.join(choices)}")
+    return found
 
 
 def instant(word: str) -> datetime:

@@ -174,11 +174,11 @@ def open_admin_door(state: Path) -> socket.socket:
     """
     @raise CannotConnect: no hub runs on that state directory, or it is not ours.
     """
-    connection = socket.socket(socket.AF_UNIX)
+    connection, door = socket.socket(socket.AF_UNIX), config.admin_door(state)
     try:
-        connection.connect(str(state / "admin.sock"))
+        connection.connect(str(door))
     except OSError as error:
-        raise CannotConnect(f"{state / 'admin.sock'}: {error.strerror or error}; does a hub run with --state {state}?") from None
+        raise CannotConnect(f"{door}: {error.strerror or error}; does a hub run with --state {state}?") from None
     return connection
 
 
@@ -267,12 +267,12 @@ def _main(arguments: Sequence[str] | None) -> int:
             complete = client.talk()
     except CannotConnect as error:
         _complain(str(error))
-        return 2
+        return program.CANNOT
     except KeyboardInterrupt:
-        return 2
+        return program.CANNOT
     if not complete:
         _complain("the connection ended before the answer came" if client.waiting else "the connection has ended")
-        return 2
+        return program.CANNOT
     return int(client.refused)
 
 

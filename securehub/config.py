@@ -370,6 +370,11 @@ def settings(file: Path | None = None, options: Mapping[str, str | None] | None 
     return values
 
 
+def admin_door(state: Path) -> Path:
+    """The socket of the admin door, in a state directory."""
+    return state / "admin.sock"
+
+
 def backups(values: Settings) -> Path:
     """Where backups are kept."""
     return _path(values["backups"]) if values["backups"] else Path(values["state"]) / "backups"

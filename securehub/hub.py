@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,8 +20,8 @@ from securehub.agenda import Agenda, Due
 from securehub.audit import Audit
 from securehub.chores import Chores
 from securehub.clock import Clock
-from securehub.command import Command, declared_by
-from securehub.config import BadSetting, Settings
+from securehub.command import Command
+from securehub.config import Settings
 from securehub.daemon.beside import Beside
 from securehub.daemon.operations import Operations
 from securehub.daemon.safekeeping import Safekeeping
@@ -34,7 +35,7 @@ from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory
 from securehub.once import Once, forget_all
-from securehub.service import BadServices, made, parts_of, records_of, refuse_forgetful, roles_of
+from securehub.service import BadServices, commands_of, made, parts_of, records_of, refuse_forgetful, roles_of
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits, whose
 from securehub.services.ledger.watching import Watcher
 from securehub.services.support.facts import OrderFacts, OrderRefund
@@ -99,7 +100,6 @@ class Hub:
     @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
-    @ivar service_names: likewise.
     """
 
     core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
@@ -157,7 +157,6 @@ class Hub:
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
-        self.service_names: list[str] = []
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
@@ -176,7 +175,9 @@ class Hub:
         @raise BadKey: the vault's key file is damaged.
         """
         found = self.store.open()
-        self._refuse_other_digits()
+        with suppress(StopIteration):
+            # A read waits for nothing.
+            self.store.read(refuse_other_digits, self.currencies).send(None)
         self.vault.load(first_start=not found.number)
         self.vitals.start()
         _log.info(
@@ -217,19 +218,10 @@ class Hub:
         """How many connections are open."""
         return len(self.members_door.open) + len(self.admin_door.open)
 
-    def _refuse_other_digits(self) -> None:
-        try:
-            # A read waits for nothing.
-            self.store.read(refuse_other_digits, self.currencies).send(None)
-        except StopIteration:
-            pass
-        except ValueError as error:
-            raise BadSetting(f"currencies: {error}") from None
-
     def _add_services(self, factories: Iterable[Any]) -> None:
         for factory in factories:
             parts = [made(factory, make, self) for make in parts_of(factory)]
-            declared = made(factory, partial(_bound, factory.name, parts), self)
+            declared = made(factory, partial(commands_of, factory, parts), self.settings)
             if not declared:
                 raise BadServices(f"the service {factory.name} declares no command")
             refuse_forgetful(factory.name, parts[0])
@@ -238,7 +230,6 @@ class Hub:
                 if command.access.role not in (None, *self.roles):
                     raise BadServices(f"{command.name} needs the role {command.access.role}, which no service declares")
             self.commands += declared
-            self.service_names.append(factory.name)
             self.services[factory.name] = parts[0]
 
     def _say_bye(self, doors: Iterable[HubFactory]) -> Deferred[None]:
@@ -260,11 +251,6 @@ class Hub:
             secure=secure,
             operator=operator,
         )
-
-
-def _bound(name: str, parts: Iterable[Any], hub: Hub) -> list[Command]:
-    """The commands of a service, as this hub has them."""
-    return [command.bound(part, name, hub.settings) for part in parts for command in declared_by(part)]
 
 
 def _refuse_untold(command: Command) -> None:

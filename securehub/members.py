@@ -37,6 +37,11 @@ class Member(Record, frozen=True):
     locked: str = ""
     erased: datetime | None = None
 
+    @property
+    def could_log_in(self) -> bool:
+        """Whether they are neither locked out nor erased; who is does nothing here any more, whatever they have begun."""
+        return not self.locked and self.erased is None
+
 
 class Visits(Record, frozen=True):
     """

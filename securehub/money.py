@@ -15,7 +15,8 @@ from securehub.refusals import BadArgument, shown
 MAX_WHOLE_DIGITS = 15
 MAX_DIGITS = 6
 _AMOUNT = re.compile(rf"([0-9]{{1,{MAX_WHOLE_DIGITS}}})(?:\.([0-9]{{1,18}}))?")
-_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+CODE = re.compile(r"[A-Z][A-Z0-9]{1,7}")
+"""What a currency can be called."""
 
 
 class Amount:
@@ -191,6 +192,6 @@ def amounts(text: str) -> dict[str, Amount]:
 
 def _currency(word: str) -> Currency:
     code, _, digits = word.partition(":")
-    if not _CURRENCY.fullmatch(code) or digits not in set("0123456"):
+    if not CODE.fullmatch(code) or digits not in set("0123456"):
         raise ValueError(f"{word!r} is not a currency with its digits, such as USD:2")
     return currency(code, int(digits))

@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Callable
 
-CANNOT, INTERRUPTED, UNREAD = 2, 130, 141
-"""Exit statuses; the latter two as a shell tells of a program that SIGINT or SIGPIPE has ended."""
+WELL, CANNOT, INTERRUPTED, UNREAD = 0, 2, 130, 141
+"""Exit statuses; 1 is each program's own, the last two are as a shell tells of a program that SIGINT or SIGPIPE has ended."""
 
 
 def run(name: str, main: Callable[[], int]) -> int:
@@ -37,6 +37,11 @@ def run(name: str, main: Callable[[], int]) -> int:
         _print_no_more()
         print(f"{name}: what there is to say cannot be written: {fault.strerror or fault}", file=sys.stderr)
         return CANNOT
+
+
+def disk_fault(fault: OSError) -> str:
+    """What the disk has refused, for people."""
+    return f"{fault.filename or 'the disk'}: {fault.strerror or fault}"
 
 
 def open_standard_streams() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from securehub import config, service
-from securehub.command import Command, declared_by
+from securehub.command import Command
 from securehub.event import Event
 from securehub.refusals import Refusal
 from securehub.reply import Listing
@@ -66,7 +66,7 @@ def commands() -> dict[str, list[Command]]:
         if factory.__module__.startswith("securehub.services."):
             # Declarations are the classes'; there is no hub to make a whole service for.
             unmade = [each.__new__(each) for each in service.parts_of(factory)]
-            found[factory.name] = [command.bound(part, factory.name, settings) for part in unmade for command in declared_by(part)]
+            found[factory.name] = service.commands_of(factory, unmade, settings)
     return found
 
 

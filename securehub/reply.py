@@ -47,8 +47,12 @@ class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
     def status(self) -> str:
         if not self.warnings and not self.try_:
             return self.told()
-        told = f"Not done, only tried: {self.told()}" if self.try_ else self.told()
-        return " ".join([told, *(f"Warning: {warning}." for warning in self.warnings)])
+        return warned(f"Not done, only tried: {self.told()}" if self.try_ else self.told(), self.warnings)
+
+
+def warned(told: str, warnings: Iterable[str]) -> str:
+    """What is told, and behind it what there is to think about."""
+    return " ".join([told, *(f"Warning: {warning}." for warning in warnings)])
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

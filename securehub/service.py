@@ -11,22 +11,29 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from twisted.python.filepath import FilePath
 from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
 from securehub.arguments import ROLE
-from securehub.command import NOBODY_S, ROLES
-from securehub.config import SETTINGS, BadSetting, Setting
+from securehub.command import NOBODY_S, ROLES, Command, declared_by
+from securehub.config import SETTINGS, BadSetting, Setting, Settings
 from securehub.reply import Row
 from securehub.store.records import Record, refuse_unfit
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
     from securehub.store.transaction import ReadTransaction, Transaction
+
+_log = Logger()
+
+T = TypeVar("T")
 
 
 class IServiceFactory(Interface):
@@ -82,6 +89,29 @@ def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, af
                 return found
             found.append(Kept(each, f"{each}/{key}", values))
     return found
+
+
+Step = Callable[["Transaction", str, str], str | None]
+"""Forgets some of what is kept of one kind about a member, from a place on (empty to begin), and gives the place where to go on, if any."""
+
+
+def forget(steps: Mapping[str, Step], tx: Transaction, username: str, after: str) -> str | None:
+    """
+    Forget some of what is kept about a member, one kind after the other.
+
+    @param after: what this gave before; empty to begin. One that is of no kind is as good as none.
+
+    @return: where to go on; None if nothing is left.
+    """
+    kinds = list(steps)
+    kind, _, place = after.partition("/")
+    if kind not in steps:
+        kind, place = kinds[0], ""
+    further = steps[kind](tx, username, place)
+    if further is not None:
+        return f"{kind}/{further}"
+    later = kinds[kinds.index(kind) + 1 :]
+    return f"{later[0]}/" if later else None
 
 
 class IRemembers(Interface):
@@ -187,14 +217,14 @@ def _kept(factory: Any) -> tuple[Any, ...]:
     return tuple(records)
 
 
-def made(factory: Any, make: Callable[[Hub], Any], hub: Hub) -> Any:
+def made(factory: Any, make: Callable[[T], Any], given: T) -> Any:
     """
-    What a factory, or a part of it, makes for a hub.
+    What a factory, or a part of it, makes of what it is given: of a hub, mostly.
 
     @raise BadServices: it fails, by a fault of its own.
     """
     try:
-        return make(hub)
+        return make(given)
     except (BadServices, BadSetting):
         raise
     except Exception as error:
@@ -258,6 +288,26 @@ def _refuse_setting(service: str, setting: Setting, owner: str | None) -> None:
 def parts_of(factory: Any) -> list[Any]:
     """All that is called with the hub to make a service: the factory, and the parts that it names."""
     return [factory, *getattr(factory, "parts", ())]
+
+
+def commands_of(factory: Any, parts: Iterable[Any], settings: Settings) -> list[Command]:
+    """
+    The commands of a service, as a hub with these settings has them.
+
+    @param parts: what has been made of L{parts_of}.
+    """
+    bound = [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
+    return [command if command.note is str else replace(command, note=partial(_note_of, command)) for command in bound]
+
+
+def _note_of(command: Command) -> str:
+    """What there is to say of a command at this moment; nothing if the service cannot say it."""
+    try:
+        return command.note()
+    except Exception:
+        # Of one service, which must not keep everybody from the manuals of all.
+        _log.failure("The note on {command} failed", command=command.name)
+        return ""
 
 
 def _import_all(package: str) -> None:

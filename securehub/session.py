@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, cast
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -201,10 +202,12 @@ class Session:
         return await (self._store.read if self._key is None else self.transact)(rule, *args, **kwargs)
 
     async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
+        """What the command that is running would answer, marked as tried."""
         try:
             return await self._store.transact(try_out, rule, *args, **kwargs)
         except Tried as tried:
-            return tried.reply
+            reply: MoneyReply = tried.result
+            return replace(reply, try_=True)
 
     def certificate(self) -> PeerCertificate | None:
         """The client certificate with which the peer came, if it has one."""

@@ -8,11 +8,10 @@ has them done, in a process beside it.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -22,6 +21,7 @@ import msgspec
 
 from securehub import __version__, config, service
 from securehub.hub import Hub
+from securehub.program import CANNOT, WELL, disk_fault
 from securehub.store import backup as backups
 from securehub.store import rotation, transport
 from securehub.store.chain import Broken, Journal
@@ -29,16 +29,14 @@ from securehub.store.disk import InUse
 from securehub.store.drill import drill
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, find
+from securehub.store.process import give_way
 from securehub.store.recovery import CannotStart
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
 
-NICENESS = 10
-"""Whoever waits for the daemon goes first."""
-
 _ASK = "while it runs, ask it at its admin door: admin.verify, admin.backup, admin.drill, admin.head"
 
-WELL, BAD, CANNOT = 0, 1, 2
+BAD = 1
 
 _STREAM = "-"
 """In place of a file: the standard output, or input."""
@@ -53,9 +51,8 @@ class Tool:
 
     def __init__(self, given: Namespace) -> None:
         self._given = given
-        file = Path(given.config) if given.config else None
         self._factories = service.find()
-        self._settings = config.settings(file, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
+        self._settings = config.settings(given.config, {"state": given.state, "seal_key": given.key}, service.settings_of(self._factories))
         self._state: Path = self._settings["state"]
         self._backups = Path(given.place).absolute() if given.place else config.backups(self._settings)
         self._records = service.records_of(self._factories, Hub.core_records)
@@ -160,11 +157,10 @@ def run(given: Namespace) -> int:
     @return: the exit status: 0; 1 if something is damaged; 2 if it could not be done.
     """
     if given.gently:
-        with suppress(OSError):  # A service manager may forbid it.
-            os.nice(NICENESS)
+        give_way()
     try:
         tool = Tool(given)
-        getattr(tool, given.tool.replace("import", "import_"))()
+        given.call(tool)
     except Broken as fault:
         return _end(given, {"bad": str(fault), "file": fault.file, "line": fault.line}, BAD)
     except InUse as refusal:
@@ -174,7 +170,7 @@ def run(given: Namespace) -> int:
     except BrokenPipeError:
         raise  # Nobody reads what is printed.
     except OSError as fault:
-        return _end(given, {"refused": f"{fault.filename or 'the disk'}: {fault.strerror or fault}"}, CANNOT)
+        return _end(given, {"refused": disk_fault(fault)}, CANNOT)
     return _end(given, tool.found, WELL if tool.found.get("passed", True) else BAD)
 
 
@@ -215,15 +211,18 @@ _whole.__name__ = "whole number"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what C{securehub store} is given."""
-    tools = parser.add_subparsers(dest="tool", required=True, metavar="TOOL")
+    tools = parser.add_subparsers(required=True, metavar="TOOL")
     common = ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", help="the hub's configuration file")
+    common.add_argument("--config", metavar="FILE", type=Path, help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
     common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting seal_key")
     common.add_argument("--json", action="store_true", help="say what came of it as JSON")
     common.add_argument("--gently", action="store_true", help="with low priority")
     common.set_defaults(place=None, until=None, file=None)
-    made = {name: tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".") for name, text in _TOOLS.items()}
+    made = {}
+    for name, (call, text) in _TOOLS.items():
+        made[name] = tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".")
+        made[name].set_defaults(call=call)
     for name in ("verify", "backup", "head", "restore"):
         made[name].add_argument("--until", metavar="N", type=_whole, help="up to this commit; a daemon may run, but to restore")
     for name in ("backup", "drill", "keys"):
@@ -239,13 +238,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 _TOOLS = {
-    "verify": "check every line, the chain, the snapshots and the books",
-    "backup": "make a backup, without any key",
-    "restore": "put a backup into a state directory that has no journal",
-    "drill": "open the newest backup, replay it and verify it",
-    "export": "write all records as plain JSON lines",
-    "import": "make a state directory of an export",
-    "head": "show the newest commit and its hash",
-    "keys": "show what each key is needed for",
-    "upgrade": "bring all records into this version's form",
+    "verify": (Tool.verify, "check every line, the chain, the snapshots and the books"),
+    "backup": (Tool.backup, "make a backup, without any key"),
+    "restore": (Tool.restore, "put a backup into a state directory that has no journal"),
+    "drill": (Tool.drill, "open the newest backup, replay it and verify it"),
+    "export": (Tool.export, "write all records as plain JSON lines"),
+    "import": (Tool.import_, "make a state directory of an export"),
+    "head": (Tool.head, "show the newest commit and its hash"),
+    "keys": (Tool.keys, "show what each key is needed for"),
+    "upgrade": (Tool.upgrade, "bring all records into this version's form"),
 }

@@ -297,7 +297,7 @@ class HubService(Service):
         return live, [name for name in changed if name not in self._live]
 
     def _open_admin_door(self) -> None:
-        path = self._settings["state"] / "admin.sock"
+        path = config.admin_door(self._settings["state"])
         # We hold the directory, so nobody listens there: what is in the way is left from a daemon that was killed.
         path.unlink(missing_ok=True)
         previous = os.umask(0o177)
@@ -345,7 +345,7 @@ class HubService(Service):
         if self._alive.running:
             self._alive.stop()
         self._pool.stop()
-        (self._settings["state"] / "admin.sock").unlink(missing_ok=True)
+        config.admin_door(self._settings["state"]).unlink(missing_ok=True)
         self._directory.release()
         _log.info("SecureHub has stopped.")
         self._signals.restore()

@@ -1,5 +1,5 @@
 """
-Trying a command that moves money: its rule runs in a transaction that is thrown away, and the reply says what would have happened.
+Trying a rule: it runs in a transaction that is thrown away, and what it returns is what would have happened.
 """
 
 from __future__ import annotations
@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from msgspec.structs import replace
-
-from securehub.reply import MoneyReply
 from securehub.store.transaction import Transaction
 
 
@@ -17,18 +14,18 @@ class Tried(Exception):
     """
     Ends a transaction that is not to be committed.
 
-    @ivar reply: what the rule returned, marked as tried.
+    @ivar result: what the rule returned.
     """
 
-    def __init__(self, reply: MoneyReply) -> None:
-        super().__init__(reply)
-        self.reply = reply
+    def __init__(self, result: Any) -> None:
+        super().__init__(result)
+        self.result = result
 
 
-def try_out(tx: Transaction, rule: Callable[..., MoneyReply], /, *args: Any, **kwargs: Any) -> NoReturn:
+def try_out(tx: Transaction, rule: Callable[..., object], /, *args: Any, **kwargs: Any) -> NoReturn:
     """
     Run a rule, and let nothing of it be.
 
     @raise Tried: always, unless the rule refuses.
     """
-    raise Tried(replace(rule(tx, *args, **kwargs), try_=True))
+    raise Tried(rule(tx, *args, **kwargs))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b32decode
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha1
 from typing import NamedTuple
@@ -47,11 +48,15 @@ class Identity(NamedTuple):
         return self.certificate.public_bytes(Encoding.PEM), self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def identity(name: str, begins: datetime, days: int = 365) -> Identity:
-    """Make a certificate."""
+def identity(name: str, begins: datetime, days: int = 365, extensions: Sequence[tuple[x509.ExtensionType, bool]] = ()) -> Identity:
+    """
+    Make a certificate.
+
+    @param extensions: each with whether it is critical.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     owner = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    unsigned = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(owner)
         .issuer_name(owner)
@@ -60,4 +65,6 @@ def identity(name: str, begins: datetime, days: int = 365) -> Identity:
         .not_valid_before(begins)
         .not_valid_after(begins + timedelta(days=days))
     )
-    return Identity(unsigned.sign(key, hashes.SHA256()), key)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return Identity(builder.sign(key, hashes.SHA256()), key)

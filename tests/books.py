@@ -24,7 +24,7 @@ from securehub.services.ledger.records import Account, Entry, Transfer, transfer
 from securehub.store.journal import JournalStore
 from securehub.store.transaction import ReadTransaction
 from tests.store.setting import at_once
-from tests.world import PASSWORD, Client, World
+from tests.world import Client, World
 
 MEMBERS = 16
 CURRENCIES = ("USD", "JPY", "HOURS")
@@ -252,8 +252,7 @@ class Play:
         self.world.restart(crash=crash)
         self.clients = {TREASURER: self.world.operator()}
         for name in self.names:
-            client = self.clients[name] = self.world.connect()
-            assert client.ask(f"LOGIN {name} {PASSWORD}")[-1].startswith("OK")
+            self.clients[name] = self.world.back(name)
         for number in self.asked:
             self._send(number)
         self.listen()

@@ -4,15 +4,14 @@ Certificates for tests, in files.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
-BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
+from tests.authenticator import identity
+from tests.times import BEGIN
 
 # Of a curve that no TLS library takes any more, as openssl still makes it.
 ODD_CERTIFICATE = b"""\
@@ -45,20 +44,8 @@ def make_certificate(
     @return: the paths of both.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    private = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(private, hashes.SHA256())
-    )
+    names, constraints = x509.SubjectAlternativeName([x509.DNSName("localhost")]), x509.BasicConstraints(ca=False, path_length=None)
+    signed, private = identity(name, begin, days, [(names, False), (constraints, True)])
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     pem = serialization.Encoding.PEM

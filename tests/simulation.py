@@ -501,8 +501,7 @@ class Simulation(Play):
             assert (account, entry) in [(each.account, each.number) for each in transfer.entries], transfer
 
     def _check_room(self) -> None:
-        client = self.world.connect()
-        client.ask(f"LOGIN {self.names[0]} {PASSWORD}")
+        client = self.world.back(self.names[0])
         items: list[dict[str, Any]] = []
         more = True
         while more:

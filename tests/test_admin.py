@@ -62,8 +62,7 @@ class DisconnectTests(AdminCase):
 
     def test_one_of_several(self) -> None:
         """The member's other sessions stay, and nothing of the ended one is left."""
-        second = self.world.connect()
-        second.ask(f"LOGIN bob {PASSWORD}")
+        second = self.world.back("bob")
         self.result("admin.disconnect", connection=self.number(self.bob), reason="you may come back")
         self.assertEqual((self.bob.received(), self.bob.closed), (["* Bye: you may come back"], True))
         self.assertFalse(second.closed)
@@ -152,8 +151,7 @@ class AnnounceTests(AdminCase):
 
     def test_who_hears(self) -> None:
         """Not strangers, not who has logged out, not who wants no events; and each session once."""
-        guest, second, quiet = self.world.connect(), self.world.connect(), self.world.member("carol")
-        second.ask(f"LOGIN alice {PASSWORD}")
+        guest, second, quiet = self.world.connect(), self.world.back("alice"), self.world.member("carol")
         quiet.ask("EVENTS off")
         self.bob.ask("LOGOUT")
         for client in (guest, second):

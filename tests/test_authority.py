@@ -4,7 +4,7 @@ The hub's own CA: what it signs, when it signs anew, and what it leaves alone.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from itertools import product
 from pathlib import Path
@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.network.authority import Authority, CannotIssue, names_of, read
 from securehub.store.files import RealDirectory
 from tests.certificates import ODD_KEY, make_certificate
+from tests.times import BEGIN
 
-NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
@@ -42,7 +42,7 @@ class AuthorityCase(SynchronousTestCase):
         self.path = Path(self.mktemp())
         self.files = RealDirectory(self.path)
 
-    def renew(self, at: datetime = NOW, *names: str) -> bool:
+    def renew(self, at: datetime = BEGIN, *names: str) -> bool:
         return Authority(self.files, names).renew(at)
 
     def content(self) -> dict[str, bytes]:
@@ -53,7 +53,7 @@ class AuthorityCase(SynchronousTestCase):
         assert found is not None
         return found
 
-    def verify(self, name: str, at: datetime = NOW) -> None:
+    def verify(self, name: str, at: datetime = BEGIN) -> None:
         """As a client does which has nothing but the CA."""
         ca = read(self.path / "ca.pem")
         assert ca is not None
@@ -70,7 +70,7 @@ class FirstTests(AuthorityCase):
 
     def test_trusted(self) -> None:
         """Whoever trusts the CA trusts the hub, under each of its names and no other."""
-        self.assertTrue(self.renew(NOW, "hub.example.org", "10.1.2.3"))
+        self.assertTrue(self.renew(BEGIN, "hub.example.org", "10.1.2.3"))
         for name in ("localhost", "127.0.0.1", "::1", "hub.example.org", "10.1.2.3"):
             self.verify(name)
         self.assertRaises(VerificationError, self.verify, "example.org")
@@ -90,12 +90,12 @@ class FirstTests(AuthorityCase):
         assert ca is not None
         constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints)
         self.assertEqual((constraints.value.ca, constraints.value.path_length, constraints.critical), (True, 0, True))
-        self.assertGreater(ca.not_valid_after_utc, NOW + 3000 * DAY)
+        self.assertGreater(ca.not_valid_after_utc, BEGIN + 3000 * DAY)
         key = ca.public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)
         self.assertEqual(key.curve.name, "secp256r1")
         other = RealDirectory(Path(self.mktemp()))
-        Authority(other, ()).renew(NOW)
+        Authority(other, ()).renew(BEGIN)
         second = read(other.path / "ca.pem")
         assert second is not None
         self.assertNotEqual(ca.subject, second.subject)
@@ -128,12 +128,12 @@ class RenewalTests(AuthorityCase):
 
     def test_not_before_it_is_time(self) -> None:
         for days in (0, 1, 59):
-            self.assertFalse(self.renew(NOW + days * DAY))
+            self.assertFalse(self.renew(BEGIN + days * DAY))
         self.assertEqual(self.content(), self.before)
 
     def test_in_time(self) -> None:
         """With a month left; the CA and the keys stay, so that clients need not hear of it."""
-        later = NOW + 61 * DAY
+        later = BEGIN + 61 * DAY
         self.assertTrue(self.renew(later))
         after = self.content()
         self.assertEqual({name for name in after if after[name] != self.before[name]}, {"certificate.pem"})
@@ -141,15 +141,15 @@ class RenewalTests(AuthorityCase):
 
     def test_long_after(self) -> None:
         """A hub that was off for a year has a good one as soon as it starts."""
-        later = NOW + 400 * DAY
+        later = BEGIN + 400 * DAY
         self.assertTrue(self.renew(later))
         self.verify("localhost", later)
 
     def test_other_names(self) -> None:
         """A change of the setting is a new certificate; another order of the same names is none."""
-        self.assertTrue(self.renew(NOW, "a.example", "b.example"))
-        self.assertFalse(self.renew(NOW, "b.example", "a.example"))
-        self.assertTrue(self.renew(NOW, "b.example"))
+        self.assertTrue(self.renew(BEGIN, "a.example", "b.example"))
+        self.assertFalse(self.renew(BEGIN, "b.example", "a.example"))
+        self.assertTrue(self.renew(BEGIN, "b.example"))
         self.assertEqual(names_of(self.certificate()), ["127.0.0.1", "::1", "b.example", "localhost"])
 
     def test_never_longer_than_its_ca(self) -> None:
@@ -194,8 +194,8 @@ class OthersTests(AuthorityCase):
         """A state directory with a self-signed certificate works on as it did: clients have pinned that."""
         make_certificate(self.path)
         before = self.content()
-        self.assertFalse(self.renew(NOW))
-        self.assertFalse(self.renew(NOW + 5000 * DAY, "hub.example.org"))
+        self.assertFalse(self.renew(BEGIN))
+        self.assertFalse(self.renew(BEGIN + 5000 * DAY, "hub.example.org"))
         self.assertEqual(self.content(), before)
 
     def test_in_place_of_ours(self) -> None:
@@ -203,7 +203,7 @@ class OthersTests(AuthorityCase):
         self.renew()
         make_certificate(self.path)
         before = self.content()
-        self.assertFalse(self.renew(NOW + 100 * DAY))
+        self.assertFalse(self.renew(BEGIN + 100 * DAY))
         self.assertEqual(self.content(), before)
 
     def test_no_ca_key(self) -> None:
@@ -211,8 +211,8 @@ class OthersTests(AuthorityCase):
         self.renew()
         (self.path / "ca-key.pem").unlink()
         before = self.content()
-        self.assertFalse(self.renew(NOW + DAY))
-        refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
+        self.assertFalse(self.renew(BEGIN + DAY))
+        refused = self.assertRaises(CannotIssue, self.renew, BEGIN + 61 * DAY)
         self.assertIn("ca-key.pem is missing", str(refused))
         self.assertEqual(self.content(), before)
 
@@ -223,7 +223,7 @@ class OthersTests(AuthorityCase):
             whole = (self.path / name).read_bytes()
             (self.path / name).write_bytes(whole[:60])
             before = self.content()
-            refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
+            refused = self.assertRaises(CannotIssue, self.renew, BEGIN + 61 * DAY)
             self.assertIn(name, str(refused))
             self.assertEqual(self.content(), before)
             (self.path / name).write_bytes(whole)
@@ -236,14 +236,14 @@ class OthersTests(AuthorityCase):
             self.renew()
             whole = (self.path / name).read_bytes()
             (self.path / name).write_bytes(odd)
-            refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
+            refused = self.assertRaises(CannotIssue, self.renew, BEGIN + 61 * DAY)
             self.assertIn(name, str(refused))
             (self.path / name).write_bytes(whole)
 
     def test_another_cas_key(self) -> None:
         self.renew()
         other = RealDirectory(Path(self.mktemp()))
-        Authority(other, ()).renew(NOW)
+        Authority(other, ()).renew(BEGIN)
         (self.path / "ca-key.pem").write_bytes((other.path / "ca-key.pem").read_bytes())
-        refused = self.assertRaises(CannotIssue, self.renew, NOW + 61 * DAY)
+        refused = self.assertRaises(CannotIssue, self.renew, BEGIN + 61 * DAY)
         self.assertIn("is not the key of", str(refused))

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config
@@ -17,6 +16,7 @@ from securehub.network.certificates import Certificates
 from securehub.network.tls import BadCertificate, Identity
 from securehub.store.files import RealDirectory
 from tests.certificates import BEGIN, ODD_CERTIFICATE, ODD_KEY, make_certificate
+from tests.tools import logged
 
 
 class CertificatesCase(SynchronousTestCase):
@@ -27,9 +27,7 @@ class CertificatesCase(SynchronousTestCase):
         self.base.mkdir()
         self.files = RealDirectory(self.base / "state")
         self.at = BEGIN
-        self.logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+        self.logged = logged(self)
 
     def settings(self, **changed: Any) -> dict[str, Any]:
         return config.settings() | changed

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import config, switchboard
 from securehub.services.chat import presence
 from securehub.store.transaction import ReadTransaction
-from tests.world import PASSWORD, Client, World
+from tests.world import Client, World
 
 TEXT = "x" * 4000
 
@@ -45,8 +45,7 @@ class Room(SynchronousTestCase):
 
     def back(self, username: str, *, json: bool = False) -> Client:
         """Somebody comes back."""
-        client = self.clients[username] = self.world.connect()
-        client.ask(f"LOGIN {username} {PASSWORD}")
+        client = self.clients[username] = self.world.back(username)
         if json:
             client.call("hub.ping")
         self.silence()

@@ -12,7 +12,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.journal import JournalStore
-from tests.world import PASSWORD, Client, World
+from tests.world import Client, World
 
 ROOMS = ("attic", "cellar")
 STEPS = 600
@@ -38,8 +38,7 @@ class Listener:
 
     def come_back(self, other: Listener) -> None:
         """With a login, and from where it was, while something that somebody else said is still on its way."""
-        self.client = self.world.connect()
-        self.client.ask(f"LOGIN {self.name} {PASSWORD}")
+        self.client = self.world.back(self.name)
         self.client.call("hub.ping")
         self.world.disk_waits = True
         if other.client is not None and not other.client.closed:

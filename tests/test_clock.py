@@ -7,11 +7,12 @@ from __future__ import annotations
 from datetime import timedelta
 from time import monotonic
 
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.clock import Clock
 from tests.authenticator import code, identity
+from tests.tools import logged
 from tests.world import BEGIN, PASSWORD, World
 
 HOUR = timedelta(hours=1)
@@ -43,9 +44,7 @@ class SetBackTests(SynchronousTestCase):
     """Times of records never go back, so they stand still; whoever runs the hub has to know."""
 
     def setUp(self) -> None:
-        self.logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+        self.logged = logged(self)
         self.world = World()
         self.world.member("alice")
 

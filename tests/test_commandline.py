@@ -21,9 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import commandline, program
 from securehub.store.disk import RealDisk
 from tests.store.books import Books, put
+from tests.store.setting import FIRST
 from tests.tools import called
-
-FIRST = "journal-000000000000000-0001.jsonl"
 
 
 class Commands(SynchronousTestCase):

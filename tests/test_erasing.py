@@ -88,9 +88,7 @@ class Much(SynchronousTestCase):
 
     def memos(self) -> list[str]:
         """Those that bob sees; not empty ones."""
-        bob = self.world.connect()
-        bob.received()
-        bob.ask(f"LOGIN bob {PASSWORD}")
+        bob = self.world.back("bob")
         items = bob.call("ledger.history", limit=1000)["result"]["items"]
         self.assertEqual(len(items), PAYMENTS)
         return [item["memo"] for item in items if item["memo"]]

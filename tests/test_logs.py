@@ -15,13 +15,14 @@ from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import LogEvent, Logger, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, Logger, LogLevel
 from twisted.python import log as legacy
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.daemon.logs import LogWriter, as_json, as_text, install
+from tests.tools import logged
 
 AT = 1795111320.25  # 2026-11-19 18:02:00.25 UTC
 SECRET = "correct-horse-battery"
@@ -178,9 +179,7 @@ class SecretTests(SynchronousTestCase):
 
     def test_old_way(self) -> None:
         """Twisted's own code logs faults so, with the whole traceback as text."""
-        told: list[LogEvent] = []
-        globalLogPublisher.addObserver(told.append)
-        self.addCleanup(globalLogPublisher.removeObserver, told.append)
+        told = logged(self)
         try:
             int(SECRET)
         except ValueError:

@@ -4,10 +4,11 @@ What an operator reads in the log of what people do.
 
 from __future__ import annotations
 
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.notices import LINES_A_MINUTE
+from tests.tools import logged
 from tests.world import PASSWORD, World
 
 
@@ -16,9 +17,7 @@ class NoticesCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World()
-        self.logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+        self.logged = logged(self)
 
     def said(self) -> list[str]:
         said = [formatEvent(event) for event in self.logged if event["log_namespace"] == "securehub.notices"]

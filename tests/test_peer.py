@@ -19,9 +19,9 @@ from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of
 from tests.authenticator import Identity, identity
 from tests.certificates import make_certificate
 from tests.test_tls import Handshake
+from tests.times import BEGIN
 from tests.world import PASSWORD, World
 
-NOW = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 VERSIONS = (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
 
 
@@ -54,7 +54,7 @@ class CertificateTests(SynchronousTestCase):
         self.server = tls.ServerTLS(*make_certificate(Path(self.mktemp())))
         self.world = World()
         self.addCleanup(lambda: [call.cancel() for call in self.world.time.getDelayedCalls()])
-        self.alice = identity("alice", NOW)
+        self.alice = identity("alice", BEGIN)
 
     def shake(self, context: SSL.Context, session: SSL.Session | None = None) -> Handshake:
         return Handshake(self.world, self.server, context, session).run()
@@ -94,7 +94,7 @@ class CertificateTests(SynchronousTestCase):
     def test_logging_in(self) -> None:
         """From registering to a login without a password, over real TLS."""
         for version in VERSIONS:
-            context = client_context(version, identity("a machine", NOW))
+            context = client_context(version, identity("a machine", BEGIN))
             name = f"member{version}"
             answers = self.ask(self.shake(context), f"CREATE {name} {PASSWORD}", "auth.cert_add")
             self.assertTrue(answers[1].startswith("OK Registered "), answers)

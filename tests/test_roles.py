@@ -10,7 +10,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.command import AUDITED_ROLES, ROLES, Audited, Command
-from tests.world import PASSWORD, Client, World
+from tests.world import Client, World
 
 OPEN_TO_ALL = {
     "hub.help",
@@ -170,8 +170,7 @@ class RoleTests(SynchronousTestCase):
 
     def test_a_role_holds_from_the_next_command_on(self) -> None:
         """In every open session, and in one line of pipelined requests, too."""
-        plain, second = self.members[None], self.world.connect()
-        second.ask(f"LOGIN plain {PASSWORD}")
+        plain, second = self.members[None], self.world.back("plain")
         for session in (plain, second):
             self.assertTrue(session.ask("ledger.trial_balance")[0].startswith("ERR forbidden"))
         self.operator.ask("admin.grant plain treasurer")
@@ -185,8 +184,7 @@ class RoleTests(SynchronousTestCase):
         """Also after a restart."""
         self.operator.ask("admin.ungrant treasurer treasurer")
         self.world.restart(crash=True)
-        again = self.world.connect()
-        again.ask(f"LOGIN treasurer {PASSWORD}")
+        again = self.world.back("treasurer")
         self.assertTrue(again.ask("ledger.trial_balance")[0].startswith("ERR forbidden"))
 
 

@@ -27,12 +27,11 @@ from securehub.store.keys import Keys, NoKey, name_of
 from securehub.store.rotation import Use
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory
-from tests.store.setting import at_once
+from tests.store.setting import ONE, TWO, at_once
 from tests.world import Client, World
 
 HOUR = 3600
 SECRETS = [b'"alice"', b'"bobby"', b'"cellar', b"the wedding", b"secret-savings", b"let us meet", b":1234567", b"1234567,", b"flowers"]
-ONE, TWO = bytes(32), bytes(range(32))
 
 
 class Exhausted:

@@ -585,6 +585,7 @@ class Faulty:
     def __init__(self, hub: Any) -> None:
         self.store = hub.store
         self.reactor = hub.reactor
+        self.notes = {"count": _no_note}
 
     @command("BREAK", access=ANYONE)
     def break_(self, session: object) -> Said:
@@ -622,6 +623,10 @@ class Faulty:
     async def count(self, session: object) -> Said:
         """Count boxes."""
         return await self.store.read(_count)
+
+
+def _no_note() -> str:
+    raise ZeroDivisionError
 
 
 def _spoil(tx: Transaction) -> Said:
@@ -718,6 +723,12 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(self.client.ask("BREAKAFTER 1"), [])
         self.assertTrue(self.client.closed)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_in_a_note(self) -> None:
+        """A manual is read without its note, and nobody is kept from all others."""
+        self.assertIn("  Count boxes.", self.client.ask("HELP count"))
+        self.assertIn("result", self.client.call("rpc.discover"))
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
     def test_undeclared_writing(self) -> None:
         """What a command does not declare, it does not do."""

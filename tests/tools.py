@@ -1,11 +1,14 @@
 """
-The C{securehub} command, as a test calls it.
+What a test sees of a program: what the C{securehub} command prints, and what is logged.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import commandline
 
@@ -18,3 +21,11 @@ def called(*arguments: str) -> tuple[int, str, str]:
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(complaints):
         status = commandline.main(arguments)
     return status, output.getvalue(), complaints.getvalue()
+
+
+def logged(test: SynchronousTestCase) -> list[LogEvent]:
+    """All that is logged from now on, until the test ends; the list grows with it."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    test.addCleanup(globalLogPublisher.removeObserver, events.append)
+    return events

@@ -11,7 +11,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from types import CoroutineType, NoneType
 from typing import Any, get_origin
@@ -36,9 +36,7 @@ from securehub.store.suspicious import SuspiciousStore
 from tests.authenticator import Identity
 from tests.beside import MemoryBeside
 from tests.disk import MemoryDirectory, StepWorker
-
-BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
-"""When every world begins."""
+from tests.times import BEGIN
 
 CHEAP = context().copy(argon2__memory_cost=8, argon2__time_cost=1)
 """The real hash with the least work, so that a test need not wait for it."""
@@ -304,6 +302,13 @@ class World:
         client = self.connect()
         answer = client.ask(f"CREATE {username} {PASSWORD}")[-1]
         assert answer.startswith("OK Welcome"), answer
+        return client
+
+    def back(self, username: str) -> Client:
+        """A member, logged in once more, with all that was said so far received."""
+        client = self.connect()
+        answer = client.ask(f"LOGIN {username} {PASSWORD}")[-1]
+        assert answer.startswith("OK Welcome back"), answer
         return client
 
     def operator(self) -> Client:

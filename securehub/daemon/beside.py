@@ -7,26 +7,18 @@ C{securehub store} command, as an operator could give it.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.protocol import ProcessProtocol
 
 from securehub import config
+from securehub.program import CANNOT
 from securehub.store import backup, drill, keys
 from securehub.store.chain import Broken
-
-if TYPE_CHECKING:
-    from twisted.python.failure import Failure
-
-_MOST = 64 * 1024
-"""Bytes of what a tool says that are kept."""
+from securehub.store.process import Ended, Process, begin
 
 
 class Last(msgspec.Struct, frozen=True):
@@ -67,29 +59,25 @@ class Processes:
         self._reactor = reactor
         self._settings = settings
         self._backups = config.backups(settings)
-        self._running: set[_Tool] = set()
+        self._running: set[Process] = set()
 
     def run(self, tool: str, *arguments: str) -> Deferred[dict[str, Any]]:
         """See L{Beside.run}."""
         state, key = str(self._settings["state"]), self._settings["seal_key"]
-        command = [sys.executable, "-P", "-m", "securehub.commandline", "store", tool, "--json", "--gently", "--state", state, "--key", key]
+        options = ["--json", "--gently", "--state", state, "--key", key]
         if tool in ("backup", "drill", "keys"):
-            command += ["--backups", str(self._backups)]
-        process = _Tool()
-        # With the daemon's environment, in which the key may be, and what it has imported from. In its own directory: then Twisted need
-        # not fork, which would copy the tables of all its memory.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            options += ["--backups", str(self._backups)]
         try:
-            self._reactor.spawnProcess(process, sys.executable, [*command, *arguments], env=environment)
+            process = begin(self._reactor, "securehub.commandline", "store", tool, *options, *arguments)
         except OSError as fault:
-            return succeed({"refused": f"no process can be begun: {fault.strerror}", "status": 2})
+            return succeed({"refused": f"no process can be begun: {fault.strerror}", "status": CANNOT})
         self._running.add(process)
 
-        def ended(said: dict[str, Any]) -> dict[str, Any]:
+        def told(ended: Ended) -> dict[str, Any]:
             self._running.discard(process)
-            return said
+            return _said(ended)
 
-        return process.ended.addCallback(ended)
+        return process.ended.addCallback(told)
 
     def last(self) -> Last:
         """See L{Beside.last}."""
@@ -110,32 +98,9 @@ class Processes:
             process.kill()
 
 
-class _Tool(ProcessProtocol):
-    """
-    A process and what it says.
-
-    @ivar ended: fires with what it said in the end.
-    """
-
-    def __init__(self) -> None:
-        self.ended: Deferred[dict[str, Any]] = Deferred()
-        self._output = self._complaints = b""
-
-    def outReceived(self, data: bytes) -> None:
-        self._output = (self._output + data)[-_MOST:]
-
-    def errReceived(self, data: bytes) -> None:
-        self._complaints = (self._complaints + data)[-_MOST:]
-
-    def processEnded(self, reason: Failure) -> None:
-        try:
-            said: dict[str, Any] = msgspec.json.decode(self._output, type=dict[str, Any])
-        except msgspec.MsgspecError:
-            complaint = self._complaints.decode(errors="replace").strip().rpartition("\n")[2]
-            said = {"refused": complaint or f"the tool ended without a word ({reason.getErrorMessage()})", "status": 2}
-        self.ended.callback(said)
-
-    def kill(self) -> None:
-        assert self.transport is not None
-        with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("KILL")
+def _said(ended: Ended) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = msgspec.json.decode(ended.output, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {"refused": ended.complaint or f"the tool ended without a word ({ended.how})", "status": CANNOT}
+    return said

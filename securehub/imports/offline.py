@@ -5,7 +5,7 @@ The store of a hub that does not run: each transaction is on the disk when it re
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.task import Clock as Timers
 
@@ -15,8 +15,8 @@ from securehub.store.disk import RealDisk
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore, Position
 from securehub.store.records import Record
-from securehub.store.transaction import Transaction
 from securehub.store.worker import Done, Job
+from securehub.trying import Tried, try_out
 
 T = TypeVar("T")
 
@@ -58,9 +58,9 @@ class Offline:
     def attempt(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """What a rule would return; nothing of it stays."""
         try:
-            _finished(self._store.transact(_give_up, rule, *args, **kwargs))
-        except _Attempted as attempted:
-            result: T = attempted.result
+            _finished(self._store.transact(try_out, rule, *args, **kwargs))
+        except Tried as tried:
+            result: T = tried.result
             return result
         raise AssertionError("unreachable")
 
@@ -87,16 +87,6 @@ class LookingDisk(RealDisk):
 
     def remove(self, name: str) -> None:
         pass
-
-
-class _Attempted(Exception):
-    def __init__(self, result: Any) -> None:
-        super().__init__(result)
-        self.result = result
-
-
-def _give_up(tx: Transaction, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> NoReturn:
-    raise _Attempted(rule(tx, *args, **kwargs))
 
 
 class _AtOnce:

@@ -21,6 +21,7 @@ from securehub.imports.offline import CannotWrite, LookingDisk, Offline
 from securehub.imports.rules import Done, Terms
 from securehub.imports.sources import CannotRead, Found, Person
 from securehub.money import Currencies
+from securehub.program import CANNOT, WELL, disk_fault
 from securehub.refusals import Refusal
 from securehub.services.ledger.accounts import Numbering, refuse_other_digits
 from securehub.store import keys
@@ -30,7 +31,7 @@ from securehub.store.recovery import CannotStart
 from securehub.store.transaction import Transaction
 from securehub.vault import BadKey, Vault
 
-WELL, LEFT_OUT, CANNOT = 0, 1, 2
+LEFT_OUT = 1
 
 _MONTH = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 
@@ -70,7 +71,7 @@ def run(given: Namespace) -> int:
     except BrokenPipeError:
         raise  # Nobody reads what is printed.
     except OSError as fault:
-        return _cannot(f"{fault.filename or 'the disk'}: {fault.strerror or fault}")
+        return _cannot(disk_fault(fault))
     problems = found.problems + importing.problems
     for problem in problems:
         _say(f"left out: {problem}")
@@ -100,7 +101,7 @@ class Importing:
 
     def __init__(self, given: Namespace, *, tell: Callable[[str], object]) -> None:
         factories = service.find()
-        settings = config.settings(given.config, {"state": given.state} if given.state else {}, service.settings_of(factories))
+        settings = config.settings(given.config, {"state": given.state}, service.settings_of(factories))
         state: Path = settings["state"]
         if given.dry_run and not state.is_dir():
             raise CannotStart(f"there is no directory {state}")
@@ -121,17 +122,11 @@ class Importing:
         self._directory.hold()
         try:
             self._store = Offline(self._directory, self._clock, records)
-            self._refuse_other_digits(currencies)
+            self._store.read(refuse_other_digits, currencies)
             Vault(self._directory, self._random).load(first_start=self._store.is_first_start)
         except BaseException:
             self._directory.release()
             raise
-
-    def _refuse_other_digits(self, currencies: Currencies) -> None:
-        try:
-            self._store.read(refuse_other_digits, currencies)
-        except ValueError as error:
-            raise config.BadSetting(f"currencies: {error}") from None
 
     def bring_all(self, people: Iterable[Person]) -> None:
         for person in sorted(people):

@@ -63,7 +63,7 @@ class HubService:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.commands = hub.commands
-        self.services = hub.service_names
+        self.services = hub.services
         self.roles = hub.roles
 
     @command("HELP", access=ANYONE, command_=optional(arguments.word))

@@ -15,8 +15,10 @@ from typing import ClassVar
 import msgspec
 from msgspec.structs import replace
 
+from securehub.members import Member
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
+from securehub.service import behind
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -241,15 +243,6 @@ def page(tx: ReadTransaction, conversation: str, after: int, newest: int, *, old
     return found
 
 
-def authored(tx: ReadTransaction, by: str, after: str, limit: int) -> list[tuple[str, Message]]:
-    """
-    What somebody has said anywhere, in the order of keys.
-
-    @param after: a key; empty to begin.
-    """
-    return list(tx.beneath(Message, by, start=f"{after} " if after else "", limit=limit))
-
-
 def _found(tx: ReadTransaction, conversation: str, numbers: Iterable[int]) -> Iterator[tuple[int, Message]]:
     for seq in numbers:
         message = tx.get(Message, key(conversation, seq))
@@ -324,10 +317,24 @@ def delete(tx: Transaction, key: str) -> None:
     tx.delete(Trace, key)
 
 
-def blank(tx: Transaction, key: str, message: Message) -> None:
-    """Take what a message says, and said before, from a member who is being erased. Its number stays, and so does who removed it."""
-    tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by, receipt=None))
-    tx.delete(Trace, key)
+def blank_some(tx: Transaction, by: str, after: str, limit: int, *, first: str = "", past: str | None = None) -> str | None:
+    """
+    Blank some of what a member has said who is being erased, and what it was before, in the order of keys. Numbers stay, and so does who
+    removed a message.
+
+    @param after: the last key that is blank; empty to begin.
+    @param limit: so many at a time.
+    @param first: where the conversations begin that are meant, if not all are.
+    @param past: what comes after them, likewise.
+
+    @return: the last key that is blank now; None if nothing is left.
+    """
+    tx.get(Member, by)
+    found = list(tx.beneath(Message, by, start=behind(after) or first, end=past, limit=limit))
+    for key, message in found:
+        tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by, receipt=None))
+        tx.delete(Trace, key)
+    return found[-1][0] if len(found) == limit else None
 
 
 def _keep(tx: Transaction, conversation: str, seq: int, message: Message, by: str, at: datetime, *, more: int = 0) -> None:

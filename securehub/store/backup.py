@@ -22,7 +22,7 @@ import msgspec
 
 from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse, RealDisk
-from securehub.store.files import TEMPORARY, RealDirectory
+from securehub.store.files import GENTLE_BYTES, TEMPORARY, RealDirectory
 from securehub.store.recovery import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
 
 LIST = "backup.json"
@@ -30,10 +30,7 @@ FORMAT = 1
 
 _PREFIX = "backup-"
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(_PREFIX + r"[0-9]{8}T[0-9]{6}Z-[0-9]+")
-
-_GENTLE = 8 * 1024 * 1024
-"""Bytes that are written before they are synced: the daemon's own syncs may have to wait for all of them."""
+_NAME = re.compile(_PREFIX + r"([0-9]{8}T[0-9]{6}Z)-[0-9]+")
 
 _TRIES = 3
 """How often a copy begins again when the daemon has put files away meanwhile."""
@@ -101,13 +98,13 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
         try:
             backup = _try(directory, unfinished, Backup(FORMAT, made_by, at, 0, "", {}), until)
             _write_whole(unfinished / LIST, msgspec.json.format(msgspec.json.encode(backup)) + b"\n")
-            _sync_names(unfinished)
+            RealDirectory(unfinished).sync_names()
             finished = target / f"{name}-{backup.number}"
             unfinished.rename(finished)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-        _sync_names(target)
+        RealDirectory(target).sync_names()
     return finished
 
 
@@ -117,7 +114,8 @@ def _time_of_name(target: Path, at: datetime) -> str:
     the moment after that one: what is newest has to be the last by its name, as all but the last are removed.
     """
     for newest in backups(target)[-1:]:
-        begun = datetime.strptime(newest.name.rpartition("-")[0], _PREFIX + _TIME).replace(tzinfo=UTC)
+        begun = _begun(newest.name)
+        assert begun is not None, newest
         at = max(at, begun + timedelta(seconds=1))
     return f"{at:{_TIME}}"
 
@@ -141,7 +139,17 @@ def read_list(path: Path) -> Backup:
 
 def backups(target: Path) -> list[Path]:
     """The whole backups in a directory, the newest last. What else somebody keeps there (a packed one, say) is none."""
-    return sorted(path for path in target.glob(f"{_PREFIX}*") if _NAME.fullmatch(path.name) and path.is_dir())
+    return sorted(path for path in target.glob(f"{_PREFIX}*") if _begun(path.name) and path.is_dir())
+
+
+def _begun(name: str) -> datetime | None:
+    """When the backup of that name was begun; None if no backup is called so."""
+    found = _NAME.fullmatch(name)
+    try:
+        return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        # No calendar has that day.
+        return None
 
 
 def prune(target: Path, kept: int) -> None:
@@ -209,8 +217,7 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
         raise
     # A journal whose beginning is missing does not start. So the beginning comes last, and after it what could stand for it.
     for name in [*sorted(files, key=serial_of, reverse=True), *snapshots]:
-        os.rename(directory.path / (name + TEMPORARY), directory.path / name)
-        _sync_names(directory.path)
+        directory.rename(name + TEMPORARY, name)
     return journal
 
 
@@ -311,7 +318,7 @@ class _Copy:
         self._digest.update(content)
         self._size += len(content)
         self._unsynced += len(content)
-        if self._unsynced >= _GENTLE:
+        if self._unsynced >= GENTLE_BYTES:
             self._sync()
 
     def finish(self) -> Kept:
@@ -332,11 +339,3 @@ def _write_whole(path: Path, content: bytes) -> None:
     copy = _Copy(path, path.name)
     copy.add(content)
     copy.finish()
-
-
-def _sync_names(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -113,17 +113,14 @@ class Journal:
         places = {name: f"{ARCHIVE}/{name}" for name in segment_names(self._directory.names(ARCHIVE))}
         places.update({name: name for name in segment_names(here)})
         for name in sorted(places, key=serial_of):
-            content = self._lines(name, places[name])
-            first = next(content, b"")
             try:
-                if not first.endswith(b"\n"):
-                    raise Damaged("the line is not whole")
-                header = lines.header(first)
+                begun = lines.begun(self._lines(name, places[name]))
             except Damaged as damage:
-                if next(content, b""):
-                    raise Broken(name, 1, str(damage)) from None
+                raise Broken(name, 1, str(damage)) from None
+            if begun is None:
                 self.notes.append(f"{name} was never begun")
                 continue
+            _, header = begun
             if header.format > lines.NEWEST_FORMAT:
                 raise Broken(name, 1, f"it has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}")
             if self._until is None or header.after <= self._until:
@@ -143,7 +140,7 @@ class Journal:
             self._find_beginning(segment, line)
         elif segment.header.after != self.number:
             raise Broken(segment.file, 1, f"it begins after commit {segment.header.after}, and the journal before it ends at {self.number}")
-        self.head = self._below(segment, line)
+        self.head = self._head_of(segment, line)
         self.heads.add(self.head)
         yield Link(segment.file, 1, line, segment.header, self.number, self.head)
         for place, line in enumerate(content, 2):
@@ -172,11 +169,11 @@ class Journal:
     def _find_beginning(self, segment: _Segment, line: bytes) -> None:
         """Where what came before the first segment has been removed, a snapshot says on what it hangs, or it is taken on trust."""
         self.number = self.begins = segment.header.after
-        if not self.number and _fits(line, self.heads):
+        if not self.number and lines.below(line, self.heads):
             return
         genesis = self.heads
         self.heads = {head.hash.encode() for _, head in snapshot_heads(self._directory) if head.number == self.number}
-        if not _fits(line, self.heads):
+        if not lines.below(line, self.heads):
             if not self.number:
                 self.heads = genesis
                 return
@@ -185,14 +182,12 @@ class Journal:
             self.trusted = False
             self.notes.append(f"what was before commit {self.number} has been removed; the first line of {segment.file} is taken on trust")
 
-    def _below(self, segment: _Segment, line: bytes) -> bytes:
-        head = _fits(line, self.heads)
-        if head is None:
-            # What has been removed may have had several lines on which a segment of that number can hang, as long as there is no commit.
-            if self.trusted or self.number != self.begins:
-                raise Broken(segment.file, 1, "it does not hang on the journal before it")
-            return line[lines.HASH]
-        return head
+    def _head_of(self, segment: _Segment, line: bytes) -> bytes:
+        """The hash of a segment's first line, if that hangs on what came before."""
+        # What has been removed may have had several lines on which a segment of that number can hang, as long as there is no commit.
+        if lines.below(line, self.heads) is None and (self.trusted or self.number != self.begins):
+            raise Broken(segment.file, 1, "it does not hang on the journal before it")
+        return line[lines.HASH]
 
     def _cut(self, segment: _Segment, place: int, damage: Damaged, rest: Iterable[bytes], end: int | None) -> None:
         """Decide about a damaged line, as a start would."""
@@ -225,13 +220,3 @@ def snapshot_heads(directory: Directory) -> list[tuple[str, Head]]:
         except (Damaged, NoKey):
             continue
     return found
-
-
-def _fits(line: bytes, heads: Iterable[bytes]) -> bytes | None:
-    """The hash of a line that hangs on one of these; None if it does not."""
-    for head in heads:
-        try:
-            return lines.check(line, head)
-        except Damaged:
-            continue
-    return None

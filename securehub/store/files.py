@@ -19,7 +19,7 @@ TEMPORARY = ".new"
 """Ends the name of a file that is not whole yet."""
 
 _PIECE = 1024 * 1024
-_GENTLE = 8 * _PIECE
+GENTLE_BYTES = 8 * _PIECE
 """What is written at most before it is synced, where others wait for the same disk: their syncs may have to wait for all of it."""
 
 
@@ -57,7 +57,7 @@ class Appender:
 
 class Directory:
     """
-    A flat directory of files, as the journal store uses it.
+    A directory of files, as the journal store uses it.
 
     @ivar keys: those under which journal and snapshots are sealed.
     """
@@ -138,7 +138,7 @@ class Directory:
                 for piece in _pieces(chunks):
                     file.write(piece)
                     unsynced += len(piece)
-                    if unsynced >= _GENTLE:
+                    if unsynced >= GENTLE_BYTES:
                         file.sync()
                         unsynced = 0
                 file.sync()

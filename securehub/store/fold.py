@@ -20,7 +20,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import PARTS, SHIFT, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
-from securehub.store.keys import wrapped
+from securehub.store.keys import NoKey, wrapped
 from securehub.store.line import Damaged
 from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
 
@@ -73,7 +73,9 @@ def fold(directory: Directory, order: Order) -> Folded | None:
             content = snapshot.stored(directory, name)
             first = next(content, b"")
             return _fold(directory, order, damaged, snapshot.read_head(first), snapshot.rows(first, content))
-        except Damaged:
+        except (NoKey, Damaged) as fault:
+            if snapshot.damage(directory, name, fault) is None:
+                raise
             damaged.append(name)
     return _fold(directory, order, damaged, None, iter(()))
 

@@ -178,7 +178,7 @@ class JournalStore:
         @raise CannotStart: see L{recover}.
         @raise OSError: the new segment cannot be written.
         """
-        found = recover(self._directory, self._fresh_collections, self._forms)
+        found = recover(self._directory, partial(collections_for, self._records), self._forms)
         self._collections = found.collections
         self._expiring = [each for each in found.collections.values() if isinstance(each, ExpiringCollection)]
         for cls in self._records:
@@ -422,9 +422,6 @@ class JournalStore:
         self._trouble = None
         _log.info("The journal can be written again; it goes on after commit {number}.", number=self._number)
 
-    def _fresh_collections(self) -> Collections:
-        return Collections((cls.collection, collection_for(cls)) for cls in self._records)
-
     def _check_drained(self) -> None:
         if self._in_flight is None and self._gathering is None:
             drained, self._drained = self._drained, []
@@ -453,8 +450,12 @@ class JournalStore:
         archive.put_away(self._directory)
 
 
-def collection_for(cls: type[Record]) -> AnyCollection:
-    """An empty collection for the records of a class."""
+def collections_for(records: Iterable[type[Record]]) -> Collections:
+    """Empty collections for the records of these classes."""
+    return Collections((cls.collection, _collection_for(cls)) for cls in records)
+
+
+def _collection_for(cls: type[Record]) -> AnyCollection:
     if cls.lifetime is None:
         return Collection(cls.collection, scanned=cls.scanned, parents=parents(cls))
     return ExpiringCollection(cls.collection, cls.lifetime)

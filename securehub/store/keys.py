@@ -252,14 +252,24 @@ def check_sealed(lines: Iterator[bytes]) -> None:
 
     @raise Changed: it is not whole.
     """
+    count, digest, last = before_last(lines)
+    try:
+        end = _decode_last(last)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Changed(f"the last line: {error}") from None
+    if (end.pieces, end.digest) != (count - 1, digest):
+        raise Changed("it is not whole")
+
+
+def before_last(lines: Iterable[bytes]) -> tuple[int, str, bytes]:
+    """
+    Of a file whose last line vouches for the others.
+
+    @return: how many those are, their SHA-256 in hexadecimal, and the last line.
+    """
     digest, count, last = sha256(), -1, b""
     for line in lines:
         digest.update(last)
         count += 1
         last = line
-    try:
-        end = _decode_last(last)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Changed(f"the last line: {error}") from None
-    if (end.pieces, end.digest) != (count - 1, digest.hexdigest()):
-        raise Changed("it is not whole")
+    return count, digest.hexdigest(), last

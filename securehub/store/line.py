@@ -8,7 +8,7 @@ bytes up to C{,"hash"}. So one field is checksum and chain.
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -167,7 +167,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 DELETED = Raw(b"null")
 """Stands in C{changes} for a record that is no more."""
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What bytes are that are not the JSON that they should be."""
 
 _encode = msgspec.json.Encoder().encode
@@ -222,13 +222,42 @@ def check(line: bytes, before: bytes) -> bytes:
     return digest
 
 
+def below(line: bytes, heads: Iterable[bytes]) -> bytes | None:
+    """On which of some lines, given by their hashes, this one hangs; None if on none of them."""
+    for head in heads:
+        try:
+            check(line, head)
+        except Damaged:
+            continue
+        return head
+    return None
+
+
+def begun(content: Iterator[bytes]) -> tuple[bytes, Header] | None:
+    """
+    The first line of a segment, and what it says; None for a segment that was never begun. A header is synced before anything else is
+    written: so where it is damaged and nothing follows it, nothing ever did.
+
+    @raise Damaged: something follows what is no header.
+    """
+    first = next(content, b"")
+    try:
+        if not first.endswith(b"\n"):
+            raise Damaged("the line is not whole")
+        return first, header(first)
+    except Damaged:
+        if next(content, b""):
+            raise
+        return None
+
+
 def header(line: bytes) -> Header:
     """
     @raise Damaged: it is no header.
     """
     try:
         return _decode_header(line)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not the first line of a segment: {error}") from None
 
 
@@ -240,7 +269,7 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
     """
     try:
         return _decode_commit(line) if key is None else _open(_decode_sealed(line), key)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
@@ -259,7 +288,7 @@ def number_of(line: bytes) -> int:
     """
     try:
         return _decode_stated(line).n
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not a commit: {error}") from None
 
 
@@ -267,7 +296,7 @@ def stated(line: bytes) -> int:
     """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
     try:
         return _decode_stated(line).synced
-    except _UNREADABLE:
+    except UNREADABLE:
         return 0
 
 

@@ -211,9 +211,10 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
         collections = fresh()
         try:
             head, digest = snapshot.load(snapshot.stored(directory, name), collections.__getitem__)
-        except NoKey as lack:
-            raise CannotStart(f"{name}: {lack}.") from None
-        except Damaged as damage:
+        except (NoKey, Damaged) as fault:
+            damage = snapshot.damage(directory, name, fault)
+            if damage is None:
+                raise CannotStart(f"{name}: {fault}.") from None
             _log.error("Snapshot {name} is damaged ({damage}); going back to an older one and the journal.", name=name, damage=damage)
             continue
         _refuse_newer(name, head.forms, forms)
@@ -239,18 +240,14 @@ def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list
     for serial, name in sorted((serial_of(name), path) for name, path in paths.items()):
         if serial <= covered:
             continue
-        content = directory.lines(name)
-        first = next(content, b"")
         try:
-            if not first.endswith(b"\n"):
-                raise Damaged("the line is not whole")
-            header = lines.header(first)
+            begun = lines.begun(directory.lines(name))
         except Damaged as damage:
-            if next(content, b""):
-                raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
-            # A header is synced before anything else is written: so nothing ever was.
+            raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
+        if begun is None:
             _log.warn("Segment {name} was never begun; passed over.", name=name)
             continue
+        first, header = begun
         if header.format > lines.NEWEST_FORMAT:
             raise CannotStart(
                 f"{name} has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}. Start the newer version again."
@@ -376,18 +373,16 @@ def _commits(
 
 def _head_of(segment: _Segment, heads: set[bytes]) -> bytes:
     """The hash of the segment's header, if that hangs on what came before."""
-    return lines.check(segment.first_line, _below(segment, heads))
+    _below(segment, heads)
+    return segment.first_line[lines.HASH]
 
 
 def _below(segment: _Segment, heads: set[bytes]) -> bytes:
     """The line on which the segment hangs."""
-    for head in heads:
-        try:
-            lines.check(segment.first_line, head)
-        except Damaged:
-            continue
-        return head
-    raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
+    head = lines.below(segment.first_line, heads)
+    if head is None:
+        raise CannotStart(f"{segment.name}, line 1: it does not hang on the journal before it. {_RESTORE}")
+    return head
 
 
 def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Iterator[bytes], number: int, until: int | None) -> None:
@@ -408,13 +403,17 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
     )
 
 
-def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
+def newer_form(written: dict[str, int], known: dict[str, int]) -> str:
+    """Which records are of a newer form than this SecureHub knows, in words; empty if none are."""
     for collection, form in written.items():
         if form > known.get(collection, form):
-            raise CannotStart(
-                f"{name} holds {collection} records of form {form}; this SecureHub knows up to {known[collection]}. "
-                "Start the newer version again."
-            )
+            return f"{collection} records of form {form}; this SecureHub knows up to {known[collection]}"
+    return ""
+
+
+def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> None:
+    if newer := newer_form(written, known):
+        raise CannotStart(f"{name} holds {newer}. Start the newer version again.")
 
 
 _RESTORE = "Restore the state directory from a backup; a copy of the damaged one is worth keeping."

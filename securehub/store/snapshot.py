@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
-from securehub.store.keys import unwrapped
-from securehub.store.line import FORMAT, Damaged
+from securehub.store.keys import NoKey, before_last, check_sealed, unwrapped
+from securehub.store.line import FORMAT, UNREADABLE, Damaged
 
 if TYPE_CHECKING:
     from securehub.store.files import Directory
@@ -126,16 +126,14 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
                 count += 1
                 digest.update(line)
             elif head is None:
-                head = _decode_head(line)
+                head = read_head(line)
                 digest.update(line)
             else:
                 end = _decode_end(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line {count + 2}: {error}") from None
     if head is None or end is None or end.records != count or end.digest != digest.hexdigest():
         raise Damaged("it is not whole")
-    if head.format > FORMAT:
-        raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
     return head, end.digest
 
 
@@ -149,6 +147,20 @@ def stored(directory: Directory, name: str) -> Iterator[bytes]:
     return unwrapped(directory.lines(name), directory.keys)
 
 
+def damage(directory: Directory, name: str, fault: NoKey | Damaged) -> Damaged | None:
+    """
+    What is damaged in a snapshot that cannot be read; None if it is whole, and a key is missing. All of it is read to tell that, as it may
+    be the key's name that is damaged.
+    """
+    if isinstance(fault, Damaged):
+        return fault
+    try:
+        check_sealed(directory.lines(name))
+    except Damaged as found:
+        return found
+    return None
+
+
 def read_head(line: bytes) -> Head:
     """
     The first line.
@@ -157,7 +169,7 @@ def read_head(line: bytes) -> Head:
     """
     try:
         head = _decode_head(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line 1: {error}") from None
     if head.format > FORMAT:
         raise Damaged(f"it has format {head.format}; this SecureHub reads up to {FORMAT}")
@@ -182,7 +194,7 @@ def rows(head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[Row, bytes]]:
             count += 1
             yield _decode_row(line), line
         end = _decode_end(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"line {count + 2}: {error}") from None
     if end.records != count or end.digest != digest.hexdigest() or next(rest, None) is not None:
         raise Damaged("it is not whole")
@@ -198,18 +210,12 @@ def check(lines: Iterator[bytes]) -> tuple[Head, str]:
     """
     first = next(lines, b"")
     head = read_head(first)
-    digest = sha256(first)
-    count = -1
-    last = b""
-    for line in lines:
-        digest.update(last)
-        count += 1
-        last = line
+    count, digest, last = before_last(chain([first], lines))
     try:
         end = _decode_end(last)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged(f"the last line: {error}") from None
-    if end.records != count or end.digest != digest.hexdigest():
+    if (end.records, end.digest) != (count - 1, digest):
         raise Damaged("it is not whole")
     return head, end.digest
 

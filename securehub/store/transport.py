@@ -7,6 +7,7 @@ An export is a snapshot, neither sealed nor tied to a directory. What is importe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -15,11 +16,11 @@ from securehub.store import snapshot
 from securehub.store.backup import refuse_used
 from securehub.store.chain import Broken
 from securehub.store.files import RealDirectory
-from securehub.store.journal import collection_for
+from securehub.store.journal import collections_for
 from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder, forms
-from securehub.store.recovery import Collections, recover, snapshot_name
+from securehub.store.recovery import newer_form, recover, snapshot_name
 from securehub.store.verification import Invariant
 
 
@@ -30,7 +31,7 @@ def export(directory: RealDirectory, records: Sequence[type[Record]]) -> Iterato
     @raise CannotStart: see L{recover}.
     """
     known = forms(records)
-    found = recover(directory, lambda: Collections((cls.collection, collection_for(cls)) for cls in records), known)
+    found = recover(directory, partial(collections_for, records), known)
     head = snapshot.Head(lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | known, found.drawn)
     return snapshot.chunks(head, found.collections.values())
 
@@ -55,7 +56,8 @@ def take_in(
     first = next(content, b"")
     try:
         head = snapshot.read_head(first)
-        _refuse_newer(name, head, records)
+        if newer := newer_form(head.forms, forms(records)):
+            raise Broken(name, 1, f"it holds {newer}")
         rows = list(_checked(snapshot.rows(first, content), name, records, [make() for make in invariants]))
     except Damaged as damage:
         raise Broken(name, 0, str(damage)) from None
@@ -83,10 +85,3 @@ def _checked(
     for invariant in invariants:
         if complaint := invariant.complaint():
             raise Broken(name, place, complaint)
-
-
-def _refuse_newer(name: str, head: snapshot.Head, records: Iterable[type[Record]]) -> None:
-    for collection, known in forms(records).items():
-        form = head.forms.get(collection, 0)
-        if form > known:
-            raise Broken(name, 1, f"it holds {collection} records of form {form}; this SecureHub knows up to {known}")

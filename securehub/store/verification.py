@@ -17,7 +17,7 @@ from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.chain import Broken, Journal, Link
 from securehub.store.files import Directory
-from securehub.store.keys import FileKey, NoKey, check_sealed
+from securehub.store.keys import FileKey, NoKey
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder
 from securehub.store.recovery import number_of, snapshot_names
@@ -225,10 +225,8 @@ class _Verification:
             self._compare(name, found)
 
     def _check_unread(self, name: str, lack: NoKey) -> None:
-        try:
-            check_sealed(self._directory.lines(name))
-        except Damaged as damage:
-            raise Broken(name, 0, str(damage)) from None
+        if damage := snapshot.damage(self._directory, name, lack):
+            raise Broken(name, 0, str(damage))
         self._note(name, lack)
 
     def _compare(self, name: str, found: dict[str, dict[str, bytes]]) -> None:

@@ -13,7 +13,7 @@ from random import Random
 from unittest import SkipTest
 
 from securehub.services.ledger import exports, statements
-from securehub.services.ledger.statements import Statement
+from securehub.services.ledger.books import Statement
 from tests.rules.money import Money
 
 MEMOS = ("", "for lunch", "x; date:2020-01-01", "  ; [2020-01-01]", "(a) ! *", "two\n2020/01/01 lines", "= 5 USD @ 3", '"é" <&>', "a | b")

@@ -19,12 +19,11 @@ from typing import Any
 
 from tests.integration.real import SECONDS, Daemon, Program
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
+from tests.store.setting import FIRST
 
 COUNT = 240
 AT_ONCE = 6
 """Payments of a group, more or less; so there are some forty groups."""
-
-FIRST = "journal-000000000000000-0001.jsonl"
 
 
 @cache

@@ -20,7 +20,7 @@ from securehub.store.fold import Order
 from securehub.store.recovery import segment_names
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
-from tests.store.setting import LIFETIME, Room, Setting, say
+from tests.store.setting import LIFETIME, Room, Setting
 
 ORDER = Order(3, {"receipt": LIFETIME})
 
@@ -32,9 +32,7 @@ class ChildTests(TestCase):
         self.path = Path(self.mktemp())
         directory: Any = RealDirectory(self.path)
         self.setting = Setting(disk=directory, segment_bytes=400)
-        for _ in range(8):
-            self.setting.transact(say, "lobby", "hello")
-            self.setting.settle()
+        self.setting.say(8)
         self.folder = ChildFolder(reactor, self.path)
 
     def names(self) -> list[str]:

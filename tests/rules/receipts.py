@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from securehub.services.ledger.holds import Hold
-from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, transfer_key
 from securehub.services.loyalty.records import Card, Change, Promotion, Use, use_key
 from securehub.services.loyalty.terms import share
-from securehub.services.orders import escrow, returns
 from securehub.services.orders.records import Order, Quote, Reserving, Shop, Stock, of_customer, of_seller
 from securehub.services.orders.states import FIRST, OVER, STEPS
 from securehub.store.transaction import ReadTransaction
@@ -140,13 +139,13 @@ def check_money(tx: ReadTransaction, orders: Orders) -> None:
     payments: dict[int, int] = {}
     for key, transfer in {key: each for account in accounts for key, each in tx.beneath(Transfer, account)}.items():
         kind, _, number = transfer.reference.partition("/")
-        if kind == "order" or transfer.kind in (escrow.KIND, returns.KIND):
+        if kind == "order" or transfer.kind in (ORDER_PAYMENT, ORDER_REFUND):
             order = orders.get(int(number))
             assert order is not None, f"transfer {int(key)} belongs to an order that there is not: {transfer}"
             units = {entry.account: entry.units for entry in transfer.entries}
             assert units.keys() == {order.source, order.target}, (order, transfer)
             moved[int(number)] += units[order.target]
-            if transfer.kind == escrow.KIND:
+            if transfer.kind == ORDER_PAYMENT:
                 assert int(number) not in payments, f"order {number} was paid twice"
                 payments[int(number)] = int(key)
     for number, order in orders.items():

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.hub import Hub
 from securehub.money import Amount, Currencies
 from securehub.refusals import Refusal
+from securehub.service import Kept
 from securehub.services.auth import Auth
 from securehub.services.auth.tokens import Token
 from securehub.services.budget import Budget
@@ -23,8 +24,9 @@ from securehub.services.ledger.accounts import Numbering, open_account
 from securehub.services.loyalty import Loyalty
 from securehub.services.orders import Orders
 from securehub.services.support import Support
+from securehub.store.records import R, Record
 from securehub.store.suspicious import SuspiciousStore
-from tests.store.setting import BEGIN, Setting
+from tests.store.setting import BEGIN, Setting, put
 
 T = TypeVar("T")
 
@@ -68,6 +70,34 @@ class Rules(SynchronousTestCase):
     def token(self, family: str | None = None) -> Token:
         """A token that nobody has seen."""
         return Token.fresh(self.random, family)
+
+    def put(self, key: str, record: Record) -> None:
+        """Put a record, by no rule."""
+        self.do(put, key, record)
+
+    def kept(self, cls: type[R]) -> list[tuple[str, R]]:
+        """All records of a class, by key, be they ever scanned or not."""
+
+        def find(tx: Any) -> list[tuple[str, R]]:
+            place = tx._places[cls]
+            return [(key, place.decode(raw)) for key, raw in place.collection.items()]
+
+        return self.ask(find)
+
+    def pages(self, remembered: Callable[..., list[Kept]], username: str, limit: int) -> list[Kept]:
+        """All that a service keeps about a member, page by page."""
+        found: list[Kept] = []
+        while page := self.ask(remembered, username, found[-1].key if found else "", limit):
+            self.assertLessEqual(len(page), limit)
+            found += page
+        return found
+
+    def forget_all(self, forget: Callable[..., str | None], username: str) -> int:
+        """Let a service forget a member, step by step; gives in how many."""
+        steps, after = 1, self.do(forget, username, "")
+        while after is not None:
+            steps, after = steps + 1, self.do(forget, username, after)
+        return steps
 
     def heard(self) -> list[tuple[str, Any]]:
         """What was announced since this was asked last."""

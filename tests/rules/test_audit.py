@@ -88,8 +88,8 @@ class AuditTests(Rules):
     def setUp(self) -> None:
         super().setUp()
         self.setting = self.setting.reopened(records=RECORDS)
-        self.do(lambda tx: tx.put("bob", Member(1)))
-        self.do(lambda tx: tx.put("alice", Member(2, roles=("admin",))))
+        self.put("bob", Member(1))
+        self.put("alice", Member(2, roles=("admin",)))
 
     def test_with_the_effect(self) -> None:
         granted = self.do(audited, act(), change_role, "bob", "seller", True)
@@ -143,13 +143,9 @@ class AuditTests(Rules):
         """Of what was done to a member who is erased no text is left; of what they did themselves all is."""
         for target in (*["bob"] * AT_ONCE, "carol"):
             self.do(audited, act()._replace(target=target), change_role, "bob", "seller", True)
-        self.do(lambda tx: tx.put("bob", Member(1, roles=("admin",))))
+        self.put("bob", Member(1, roles=("admin",)))
         self.do(audited, act()._replace(target="carol", by="bob"), change_role, "bob", "seller", True)
-        after: str | None = ""
-        steps = 0
-        while after is not None:
-            after = self.do(forget, "bob", after)
-            steps += 1
+        steps = self.forget_all(forget, "bob")
         rows = self.ask(entries, limit=500, before=None).items
         self.assertEqual({row.target: bool(row.arguments) for row in rows}, {"bob": False, "carol": True})
         self.assertEqual((len(rows), {row.by for row in rows}, steps), (AT_ONCE + 2, {"alice", "bob"}, 2))

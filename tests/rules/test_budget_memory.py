@@ -45,20 +45,12 @@ class MemoryTests(Rules):
         self.assertEqual(whole[0].values["plans"], ["60/20/20 from 2026-11 on"])
         self.assertEqual((whole[1].values["item"], whole[1].values["amount"], whole[-3].values["name"]), ("item 0", "1.00", "boat"))
         for count in (1, 2, 50):
-            after, found = "", []
-            while page := self.ask(memory.remembered, "alice", after, count):
-                found += page
-                after = page[-1].key
-            self.assertEqual(found, whole)
+            self.assertEqual(self.pages(memory.remembered, "alice", count), whole)
         self.assertEqual(self.ask(memory.remembered, "nobody", "", 100), [])
 
     def test_forget(self) -> None:
         """In steps, all of it; to do it again is no error."""
-        after, steps = "", 0
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
-            steps += 1
-        self.assertEqual(steps, 3)
+        self.assertEqual(self.forget_all(memory.forget, "alice"), 3)
         self.assertIsNone(self.do(memory.forget, "alice", ""))
         self.ask(memory.refuse_to_forget, "alice")
         self.assertEqual(self.ask(memory.remembered, "alice", "", 100), [])
@@ -76,9 +68,7 @@ class MemoryTests(Rules):
             for some in (rows[: statements.MAX_ROWS], rows[statements.MAX_ROWS :]):
                 self.do(statements.import_, owner, "\n".join(["Date,Amount", *some]), "bank", "wants", None, USD)
         self.do(entries.remove, "alice", ENTRIES + 1)
-        after = ""
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
+        self.forget_all(memory.forget, "alice")
         left = [key.partition("/")[0] for key, _ in self.ask(lambda tx: list(tx.scan(Imported)))]
         self.assertEqual(left, ["alicia"] * len(rows))
 
@@ -114,10 +104,7 @@ class InOtherBudgetsTests(Rules):
         self.assertEqual(self.items()[:4], ["thanks", "cake", "for her operation", f"operation {memory.AT_ONCE + 4}"])
         self.do(entries.remove, "bob", 1)
         self.do(unname, "alice")
-        after, steps = "", 0
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
-            steps += 1
+        steps = self.forget_all(memory.forget, "alice")
         self.assertEqual((self.items(), steps), (["thanks", "cake", "to alice", *["from alice"] * (memory.AT_ONCE + 4)], 2))
         self.assertEqual(self.ask(reports.report_of, "bob", "2026-11", USD).actual, report.actual)
 
@@ -128,8 +115,5 @@ class InOtherBudgetsTests(Rules):
         watchers = (partial(feed, zone=UTC, currency=USD),)
         self.do(movement.pay, "alice", "bob", amount("1"), "from the last", numbers[-1], at=self.at, watchers=watchers)
         self.assertEqual(self.items()[0], "from the last")
-        after, steps = "", 0
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
-            steps += 1
+        steps = self.forget_all(memory.forget, "alice")
         self.assertEqual((self.items()[0], steps), ("from alice", 5))

@@ -6,36 +6,28 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec.structs import replace
-
-from securehub.members import Member
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Exists, LimitExceeded, Locked, NotFound
-from securehub.services.auth import certificates, rules
+from securehub.services.auth import certificates, credentials
 from securehub.services.auth.certificates import Certificate
-from securehub.services.auth.rules import Welcome
-from securehub.store.transaction import Transaction
-from tests.rules.setting import CURRENCIES, NUMBERING, Rules
+from tests.rules.test_auth import Logging
 from tests.store.setting import BEGIN
 
 LIMIT = 3
-HASH = "$argon2id$of a password"
+WRONG = str(credentials.wrong())
 
 
 def certificate(number: int, days: int = 365) -> PeerCertificate:
     return PeerCertificate(":".join([f"{number:02X}"] * 32), BEGIN, BEGIN + timedelta(days=days))
 
 
-class CertificateTests(Rules):
+class CertificateTests(Logging):
     """Alice and bob, on a hub where a member may have three certificates."""
 
     def setUp(self) -> None:
         super().setUp()
         for username in ("alice", "bob"):
-            self.do(rules.create, username, "", HASH, self.welcome(), CURRENCIES["USD"], NUMBERING, at=self.at)
-
-    def welcome(self) -> Welcome:
-        return Welcome(self.token(), "192.0.2.1", (), 100)
+            self.create(username)
 
     def add(self, number: int, username: str = "alice") -> str:
         return self.do(certificates.add, username, certificate(number), limit=LIMIT, at=self.at, wall=self.at).fingerprint
@@ -123,16 +115,16 @@ class CertificateTests(Rules):
         mark = self.add(1)
         self.assertTrue(self.fits(1))
         self.do(certificates.remove, "alice", mark)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
+        self.refused(BadCredentials, WRONG, certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_another_name(self) -> None:
         self.add(1)
-        self.refused(BadCredentials, str(rules.wrong()), certificates.log_in, "bob", certificate(1), self.at, self.welcome(), at=self.at)
+        self.refused(BadCredentials, WRONG, certificates.log_in, "bob", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_locked(self) -> None:
         """A lock holds on every way in."""
         self.add(1)
-        self.do(_lock, "alice")
+        self.change("alice", locked="a reason")
         self.refused(Locked, "a reason", certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_fingerprints_as_people_write_them(self) -> None:
@@ -142,7 +134,3 @@ class CertificateTests(Rules):
             self.assertEqual(certificates.fingerprint(word), shown)
         for word in ("", "ab", "ab" * 31, "ab" * 33, "xy" * 32, "ab" * 32 + "\n"):
             self.assertRaises(BadArgument, certificates.fingerprint, word)
-
-
-def _lock(tx: Transaction, username: str) -> None:
-    tx.put(username, replace(tx.fetch(Member, username), locked="a reason"))

@@ -54,9 +54,6 @@ class Talking(Rules):
             self.join(username)
         self.heard()
 
-    def put(self, key: str, record: Any) -> None:
-        self.do(lambda tx: tx.put(key, record))
-
     def join(self, username: str, room: str = "lobby") -> rooms.JoinedRoom:
         return self.do(rooms.join, room, username, SESSION, LIMITS, at=self.at)
 
@@ -484,21 +481,10 @@ class Forgetting(Talking):
     """What the chat keeps about a member, and what is left of it."""
 
     def export(self, username: str, limit: int) -> list[Kept]:
-        """All that is kept, page by page."""
-        found: list[Kept] = []
-        while page := self.ask(memory.remembered, username, found[-1].key if found else "", limit):
-            self.assertLessEqual(len(page), limit)
-            found += page
-        return found
+        return self.pages(memory.remembered, username, limit)
 
     def forget(self, username: str) -> int:
-        """
-        @return: in how many steps.
-        """
-        steps, after = 1, self.do(memory.forget, username, "")
-        while after is not None:
-            steps, after = steps + 1, self.do(memory.forget, username, after)
-        return steps
+        return self.forget_all(memory.forget, username)
 
     def fill(self) -> None:
         """Bob leaves something everywhere."""
@@ -567,11 +553,4 @@ class Forgetting(Talking):
         self.assertEqual(self.records(Message), before)
 
     def records(self, cls: Any) -> list[Any]:
-        return [record for _, record in self.everything(cls)]
-
-    def everything(self, cls: Any) -> list[tuple[str, Any]]:
-        def find(tx: Any) -> list[tuple[str, Any]]:
-            place = tx._places[cls]
-            return [(key, place.decode(raw)) for key, raw in place.collection.items()]
-
-        return self.ask(find)
+        return [record for _, record in self.kept(cls)]

@@ -17,8 +17,22 @@ from securehub.services.ledger import books, holds, limits, movement, reversal
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
+from securehub.services.loyalty.terms import InsufficientPoints
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, quotes, returns, selling, stepping, threads, words
+from securehub.services.orders import (
+    caring,
+    catalogue,
+    escrow,
+    looking,
+    memory,
+    placing,
+    quotes,
+    returns,
+    selling,
+    stepping,
+    threads,
+    words,
+)
 from securehub.services.orders.placing import Choice, OutOfStock, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
@@ -490,7 +504,7 @@ class QuoteTests(Shopping):
         self.do(put, "alice", cards.Card(points=100))
         self.quote("cake", 3, reward="off5")
         self.do(put, "alice", cards.Card(points=99))
-        self.refused_confirm(Exception, "99 points", 1)
+        self.refused_confirm(InsufficientPoints, "99 points", 1)
         self.do(put, "alice", cards.Card(points=100))
         self.assertEqual(self.confirm(1).total, "4.99")
 
@@ -551,7 +565,7 @@ class ThreadTests(Shopping):
         self.assertEqual([self.say("alice"), self.say("bob")], [1, 2])
         for by in ("ann", "sue", "tom"):
             self.refused(NotFound, "there is no order 1", threads.say, 1, by, "hello", 7, at=self.at)
-        asked = {"orders": (threads.facts,), "limit": 5, "at": self.at}
+        asked = {"orders": (caring.facts,), "limit": 5, "at": self.at}
         self.refused(NotFound, "bob has no order 1", cases.ask, "bob", "where is it?", None, 1, 7, **asked)
         ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, **asked).ticket
         self.assertEqual(self.say("ann"), 3)
@@ -569,7 +583,7 @@ class ThreadTests(Shopping):
         """Who sees to the case about an order with themselves is told once."""
         self.order("coffee", 1)
         self.do(put, "bob", Member(1, roles=("agent", "seller")))
-        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, orders=(threads.facts,), limit=5, at=self.at).ticket
+        ticket = self.do(cases.ask, "alice", "where is it?", None, 1, 7, orders=(caring.facts,), limit=5, at=self.at).ticket
         self.do(cases.take, ticket, "bob", 7, at=self.at)
         self.heard()
         self.say("alice")
@@ -579,24 +593,19 @@ class ThreadTests(Shopping):
         """What canned replies may say."""
         number = self.order("coffee", 2).order
         self.refund(number, "coffee", 1)
-        told = self.ask(threads.facts, "alice", number)
+        told = self.ask(caring.facts, "alice", number)
         self.assertEqual((told["status"], told["total"], told["refunded"], told["seller"]), ("placed", "5.00 USD", "2.50 USD", "bob"))
-        self.assertRaises(NotFound, self.ask, threads.facts, "bob", number)
+        self.assertRaises(NotFound, self.ask, caring.facts, "bob", number)
 
 
 class MemoryTests(Shopping):
     """What is kept about members, and forgotten."""
 
-    def kept(self, username: str, at_once: int) -> list[str]:
-        found: list[str] = []
-        while page := self.ask(memory.remembered, username, found[-1] if found else "", at_once):
-            found += [each.key for each in page]
-        return found
+    def keys(self, username: str, at_once: int) -> list[str]:
+        return [each.key for each in self.pages(memory.remembered, username, at_once)]
 
     def forget(self, username: str) -> None:
-        after: str | None = ""
-        while after is not None:
-            after = self.do(memory.forget, username, after)
+        self.forget_all(memory.forget, username)
 
     def test_pages(self) -> None:
         """Whatever fits on a page, all of it comes once."""
@@ -604,10 +613,10 @@ class MemoryTests(Shopping):
             self.order("coffee", 1)
         self.quote("cake", 1)
         self.advance(1, "delivered")
-        whole = self.kept("bob", 99)
+        whole = self.keys("bob", 99)
         self.assertEqual(len(whole), 6)
-        self.assertEqual([self.kept("bob", size) for size in (1, 2, 4)], [whole] * 3)
-        self.assertEqual(len(self.kept("alice", 2)), 4)
+        self.assertEqual([self.keys("bob", size) for size in (1, 2, 4)], [whole] * 3)
+        self.assertEqual(len(self.keys("alice", 2)), 4)
 
     def test_open_orders(self) -> None:
         number = self.order("coffee", 1).order
@@ -639,7 +648,7 @@ class MemoryTests(Shopping):
         for by in ("alice", "bob", "alice"):
             self.do(threads.say, 7, by, "hello", 1, at=self.at)
         self.assertEqual(
-            [key for key in self.kept("alice", 99) if key.startswith("said")], ["said/#7/000000000001", "said/#7/000000000003"]
+            [key for key in self.keys("alice", 99) if key.startswith("said")], ["said/#7/000000000001", "said/#7/000000000003"]
         )
         self.forget("alice")
         said = self.ask(threads.log, 7, "bob", limit=9, before=None).items

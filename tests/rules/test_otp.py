@@ -7,20 +7,13 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
-from securehub.members import Member
 from securehub.refusals import BadCredentials, Conflict, Locked, NotFound, Unavailable
-from securehub.services.auth import otp, rules
+from securehub.services.auth import credentials, otp, rules
 from securehub.services.auth.otp import Given, OneTime, OtpRequired
-from securehub.services.auth.rules import Welcome
-from securehub.store.transaction import Transaction
 from securehub.vault import Vault
 from tests.authenticator import code
 from tests.disk import MemoryDirectory
-from tests.rules.setting import CURRENCIES, NUMBERING, Rules
-
-HASH = "$argon2id$of alice's password"
+from tests.rules.test_auth import HASH, Logging
 
 RFC = b32encode(b"12345678901234567890").decode()
 """The secret of the examples in RFC 6238, appendix B."""
@@ -29,22 +22,19 @@ EXAMPLES = {59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890
 """Its examples, of whose eight digits the last six count here."""
 
 
-class Codes(Rules):
+class Codes(Logging):
     """Alice, with an authenticator app."""
 
     def setUp(self) -> None:
         super().setUp()
         self.vault = self.new_vault()
         for username in ("alice", "bob"):
-            self.do(rules.create, username, "", HASH, self.welcome(), CURRENCIES["USD"], NUMBERING, at=self.at)
+            self.create(username)
 
     def new_vault(self) -> Vault:
         vault = Vault(MemoryDirectory(), self.random)
         vault.load(first_start=True)
         return vault
-
-    def welcome(self) -> Welcome:
-        return Welcome(self.token(), "192.0.2.1", (), 100)
 
     def set_up(self, username: str = "alice") -> str:
         """Begin; gives the secret as it is shown."""
@@ -62,14 +52,14 @@ class Codes(Rules):
         self.assertEqual(self.do(otp.confirm, "alice", self.given(code(secret, self.at)), recovery).recovery_codes, recovery)
         return secret, recovery
 
-    def log_in(self, typed: str | None) -> bool:
+    def lets_in(self, typed: str | None) -> bool:
         """Whether the right password and this code let alice in."""
         given = None if typed is None else self.given(typed)
         try:
             self.do(rules.log_in, "alice", HASH, None, self.welcome(), at=self.at, code=given)
         except BadCredentials as refusal:
             # Never which it was.
-            self.assertEqual(str(refusal), str(rules.wrong()))
+            self.assertEqual(str(refusal), str(credentials.wrong()))
             return False
         return True
 
@@ -103,21 +93,21 @@ class Codes(Rules):
         secret, _ = self.turn_on()
         for steps, good in ((-2, False), (-1, True), (0, True), (1, True), (2, False)):
             self.later(minutes=10)
-            self.assertEqual(self.log_in(code(secret, self.at + timedelta(seconds=30 * steps))), good, steps)
+            self.assertEqual(self.lets_in(code(secret, self.at + timedelta(seconds=30 * steps))), good, steps)
 
     def test_once(self) -> None:
         """A code works once, and none that is older works after it."""
         secret, _ = self.turn_on()
-        self.assertFalse(self.log_in(code(secret, self.at)), "the one of the confirmation")
+        self.assertFalse(self.lets_in(code(secret, self.at)), "the one of the confirmation")
         self.later(minutes=5)
         early, now, late = (code(secret, self.at + timedelta(seconds=seconds)) for seconds in (-30, 0, 30))
-        self.assertTrue(self.log_in(now))
-        self.assertFalse(self.log_in(now))
-        self.assertFalse(self.log_in(early))
-        self.assertTrue(self.log_in(late))
-        self.assertFalse(self.log_in(now))
+        self.assertTrue(self.lets_in(now))
+        self.assertFalse(self.lets_in(now))
+        self.assertFalse(self.lets_in(early))
+        self.assertTrue(self.lets_in(late))
+        self.assertFalse(self.lets_in(now))
         self.later(seconds=30)
-        self.assertFalse(self.log_in(late))
+        self.assertFalse(self.lets_in(late))
 
     def test_twice_at_once(self) -> None:
         """Two logins that have looked at the same code, and then both want to use it: one of them gets in."""
@@ -132,15 +122,15 @@ class Codes(Rules):
         secret, recovery = self.turn_on()
         self.later(minutes=1)
         shown = code(secret, self.at)
-        self.assertTrue(self.log_in(f" {shown[:3]} {shown[3:]}"))
-        self.assertTrue(self.log_in(recovery[0].upper().replace("-", " ")))
-        self.assertTrue(self.log_in(recovery[1].replace("-", "")))
+        self.assertTrue(self.lets_in(f" {shown[:3]} {shown[3:]}"))
+        self.assertTrue(self.lets_in(recovery[0].upper().replace("-", " ")))
+        self.assertTrue(self.lets_in(recovery[1].replace("-", "")))
 
     def test_what_is_no_code(self) -> None:
         self.turn_on()
         self.later(minutes=1)
         for typed in ("", "0", "12345", "1234567", "\u0660" * 6, "²" * 6, "-1", "1e5", "hello", "x" * 1000):
-            self.assertFalse(self.log_in(typed), typed)
+            self.assertFalse(self.lets_in(typed), typed)
 
     # Recovery
 
@@ -155,8 +145,8 @@ class Codes(Rules):
                 self.assertNotIn(each.encode(), content)
                 self.assertNotIn(otp.code(each).encode(), content)
         for each in reversed(recovery):
-            self.assertTrue(self.log_in(each))
-            self.assertFalse(self.log_in(each))
+            self.assertTrue(self.lets_in(each))
+            self.assertFalse(self.lets_in(each))
         self.assertEqual(self.setting.get(OneTime, "alice").recovery, ())
 
     def test_a_lost_key(self) -> None:
@@ -165,7 +155,7 @@ class Codes(Rules):
         self.later(minutes=1)
         self.vault = self.new_vault()
         self.assertRaises(Unavailable, self.given, code(secret, self.at))
-        self.assertTrue(self.log_in(recovery[0]))
+        self.assertTrue(self.lets_in(recovery[0]))
 
     def test_somebody_elses_secret(self) -> None:
         """A record that was moved from one member to another lets nobody in."""
@@ -179,7 +169,7 @@ class Codes(Rules):
     def test_not_before_it_is_confirmed(self) -> None:
         """A secret alone changes nothing: whoever closed the window too early can still log in."""
         self.set_up()
-        self.assertTrue(self.log_in(None))
+        self.assertTrue(self.lets_in(None))
 
     def test_needed(self) -> None:
         self.turn_on()
@@ -206,16 +196,16 @@ class Codes(Rules):
     def test_disable(self) -> None:
         """With the password, as it is now."""
         self.turn_on()
-        self.refused(BadCredentials, "wrong password", otp.disable, "alice", "$argon2id$of another")
+        self.refused(BadCredentials, str(credentials.wrong()), otp.disable, "alice", "$argon2id$of another")
         self.do(otp.disable, "alice", HASH)
-        self.assertTrue(self.log_in(None))
+        self.assertTrue(self.lets_in(None))
         self.refused(Conflict, "no one-time codes", otp.disable, "alice", HASH)
 
     def test_turn_off(self) -> None:
         """What an admin does."""
         self.turn_on()
         self.do(otp.turn_off, "alice")
-        self.assertTrue(self.log_in(None))
+        self.assertTrue(self.lets_in(None))
         self.refused(Conflict, "alice has no one-time codes", otp.turn_off, "alice")
         self.refused(NotFound, "no member nobody", otp.turn_off, "nobody")
 
@@ -246,12 +236,8 @@ class Codes(Rules):
         """The code of a member who is locked out is good again when the lock is gone."""
         secret, _ = self.turn_on()
         self.later(minutes=1)
-        self.do(_lock, "alice", "a reason")
+        self.change("alice", locked="a reason")
         given = self.given(code(secret, self.at))
         self.refused(Locked, "a reason", rules.log_in, "alice", HASH, None, self.welcome(), at=self.at, code=given)
-        self.do(_lock, "alice", "")
-        self.assertTrue(self.log_in(code(secret, self.at)))
-
-
-def _lock(tx: Transaction, username: str, reason: str) -> None:
-    tx.put(username, replace(tx.fetch(Member, username), locked=reason))
+        self.change("alice", locked="")
+        self.assertTrue(self.lets_in(code(secret, self.at)))

@@ -13,7 +13,7 @@ from securehub.members import Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import certificates, erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -160,7 +160,7 @@ class Invitations(Rules):
 
     def setUp(self) -> None:
         super().setUp()
-        self.code = invitations.fresh_code(self.random)
+        self.code = codes.fresh(self.random)
 
     def invite(self, by: str = "operator", uses: int = 1) -> None:
         made = Code(invitations.digest(self.code), "sealed")
@@ -169,7 +169,7 @@ class Invitations(Rules):
     def test_codes(self) -> None:
         """They can be read out, do not repeat, and are the same in whatever way they are typed."""
         self.assertRegex(self.code, r"\A[a-z2-7]{4}(-[a-z2-7]{4}){3}\Z")
-        self.assertEqual(len({invitations.fresh_code(self.random) for _ in range(100)}), 100)
+        self.assertEqual(len({codes.fresh(self.random) for _ in range(100)}), 100)
         for typed in (self.code.upper(), self.code.replace("-", ""), self.code.replace("-", " ")):
             self.assertEqual(invitations.digest(typed), invitations.digest(self.code))
 
@@ -192,9 +192,9 @@ class Invitations(Rules):
         self.invite(by="alice")
         for voucher in (None, Member(1, locked="spam"), Member(1, erased=self.at)):
             if voucher is not None:
-                self.do(lambda tx, voucher=voucher: tx.put("alice", voucher))
+                self.put("alice", voucher)
             self.assertRaises(BadCredentials, self.do, invitations.use, "bob", self.code, at=self.at)
-        self.do(lambda tx: tx.put("alice", Member(1)))
+        self.put("alice", Member(1))
         self.do(invitations.use, "bob", self.code, at=self.at)
 
     def test_registration(self) -> None:
@@ -229,12 +229,7 @@ class Forgetting(Rules):
         self.do(movement.pay, "alice", "bob", amount("5"), "for lunch", None, at=self.at)
 
     def forget(self) -> int:
-        """Forget all; gives the number of steps."""
-        after, steps = "", 0
-        while after is not None:
-            after = self.do(memory.forget, "alice", after)
-            steps += 1
-        return steps
+        return self.forget_all(memory.forget, "alice")
 
     def test_forget(self) -> None:
         """Names and memos go, amounts stay; to do it again is no error."""
@@ -260,11 +255,7 @@ class Forgetting(Rules):
         self.assertEqual([each.kind for each in whole], ["account", "entry", "entry", "account"])
         self.assertEqual(len({each.key for each in whole}), 4)
         for count in range(1, 4):
-            after, found = "", []
-            while page := self.ask(memory.remembered, "alice", after, count):
-                found += page
-                after = page[-1].key
-            self.assertEqual(found, whole)
+            self.assertEqual(self.pages(memory.remembered, "alice", count), whole)
         self.assertEqual(self.ask(memory.remembered, "nobody", "", 100), [])
 
     def test_what_is_open(self) -> None:
@@ -321,7 +312,7 @@ class Erased(Logging):
         self.assertEqual(erased.archived_until, self.at + timedelta(days=365))
         self.refused(NotFound, "there is no member alice", locks.lock, "alice", "spam")
         self.assertEqual(self.setting.get(Visits, "alice").last_address, "")
-        self.assertIsNone(self.ask(rules.hash_of, "alice"))
+        self.assertIsNone(self.ask(credentials.hash_of, "alice"))
         self.assertIsNone(self.ask(tokens.owner_of, self.token()))
         self.assertEqual(self.families(), [])
 
@@ -356,7 +347,7 @@ class Erased(Logging):
     def test_a_service_that_went_away(self) -> None:
         """An erasure that a service has not finished begins again with those that are there."""
         self.create()
-        self.do(lambda tx: tx.put("alice", erasure.Erasure("kitchen", "dish/7")))
+        self.put("alice", erasure.Erasure("kitchen", "dish/7"))
         steps = 0
         while self.do(erasure.forget_some, "alice", (("auth", erasure.forget_nothing), ("ledger", memory.forget))):
             steps += 1

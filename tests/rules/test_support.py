@@ -61,18 +61,6 @@ class AtTheDesk(Money):
         ordered = {each.ticket for _, each in self.kept(CaseOfOrder)}
         self.assertEqual(ordered, {ticket for ticket, case in found.items() if case.order is not None})
 
-    def put(self, key: str, record: Any) -> None:
-        self.do(lambda tx: tx.put(key, record))
-
-    def kept(self, cls: Any) -> list[tuple[str, Any]]:
-        """All records of a class, by key, in the order in which they were put."""
-
-        def find(tx: Any) -> list[tuple[str, Any]]:
-            place = tx._places[cls]
-            return [(key, place.decode(raw)) for key, raw in place.collection.items()]
-
-        return self.ask(find)
-
     def pass_time(self, **duration: float) -> None:
         self.at += timedelta(**duration)
 
@@ -595,7 +583,7 @@ class CannedTests(AtTheDesk):
         self.refused_use(NotFound, "alice has no order 43", order=43)
         self.refused_use(NotFound, "alice has no order 42", order=42, known=())
         self.put(case_key(1), replace(self.case(), order=41))
-        self.do(lambda tx: tx.put(case_key(41), CaseOfOrder(1)))
+        self.put(case_key(41), CaseOfOrder(1))
         self.assertEqual(self.use(), "Order 41 of 12.50 USD is late.")
         self.keep("{order_colour}")
         self.refused_use(Conflict, "{order_colour} is not known of it")
@@ -733,12 +721,7 @@ class KeepingTests(AtTheDesk):
         self.assertEqual([each.kind for each in whole], ["case", "case", "message", "message"])
         self.assertEqual([each.values["text"] for each in self.ask(memory.remembered, "bob", "", 99)[1:]], ["a note", "hello", "help"])
         for username in ("alice", "bob"):
-            all_of_it = self.ask(memory.remembered, username, "", 99)
-            pages, after = [], ""
-            while page := self.ask(memory.remembered, username, after, 1):
-                pages += page
-                after = page[-1].key
-            self.assertEqual(pages, all_of_it)
+            self.assertEqual(self.pages(memory.remembered, username, 1), self.pages(memory.remembered, username, 99))
 
     def test_a_customer_is_forgotten(self) -> None:
         """Their cases go whole, open ones too; what others have stays."""
@@ -781,10 +764,4 @@ class KeepingTests(AtTheDesk):
         self.do(giving.give, 1, "bob", amount("1"), USD, "", ALLOWED, SESSION, at=self.at, zone=UTC)
 
     def forget(self, username: str) -> int:
-        """Forget a member; gives in how many steps."""
-        after: str | None = ""
-        steps = 0
-        while after is not None:
-            after = self.do(memory.forget, username, after)
-            steps += 1
-        return steps
+        return self.forget_all(memory.forget, username)

@@ -5,7 +5,7 @@ A store and all around it, in memory and in virtual time.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from twisted.internet import task
@@ -16,12 +16,17 @@ from securehub.store.journal import JournalStore, Position
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory, StepWorker
+from tests.times import BEGIN
 
 T = TypeVar("T")
 
-BEGIN = datetime(2026, 11, 19, 18, 2, tzinfo=UTC)
 LIFETIME = 100
 FULL = OSError(28, "No space left on device")
+FIRST = "journal-000000000000000-0001.jsonl"
+"""The first segment of every journal."""
+
+ONE, TWO = bytes(32), bytes(range(32))
+"""Keys under which it may be sealed."""
 
 
 class Room(Record, frozen=True):
@@ -194,6 +199,12 @@ class Setting:
     def put(self, key: str, record: Record) -> None:
         """A commit with one record."""
         self.transact(put, key, record)
+
+    def say(self, count: int) -> None:
+        """So many commits, each of them settled: messages in the lobby."""
+        for number in range(count):
+            self.transact(say, "lobby", f"hello {number}")
+            self.settle()
 
     def get(self, record: type[Record], key: str) -> Any:
         return self.read(get, record, key)

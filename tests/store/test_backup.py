@@ -24,10 +24,9 @@ from securehub.store.recovery import CannotStart
 from securehub.store.verification import verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
-from tests.store.setting import BEGIN, everything
+from tests.store.setting import BEGIN, FIRST, TWO, everything
 from tests.store.test_verification import without
 
-FIRST = "journal-000000000000000-0001.jsonl"
 RENAMED = -1
 """In place of what was synced: here something was given its name."""
 
@@ -218,7 +217,10 @@ class Backups(SynchronousTestCase):
         packed = self.target / f"{made.name}.tar.gz"
         packed.touch()
         (self.target / "backup-99990101T000000Z-1").touch()
+        (self.target / "backup-20263131T000000Z-1").mkdir()
         self.assertEqual(backups.backups(self.target), [made])
+        later = back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=20))
+        self.assertEqual(backups.backups(self.target), [made, later])
         prune(self.target, 1)
         self.assertTrue(packed.exists())
 
@@ -346,7 +348,7 @@ class SealedBackups(Backups):
         self.assertIn("sealed", drill(self.target, PLAIN, RECORDS, INVARIANTS).why)
 
     def test_wrong_key(self) -> None:
-        directory = RealDirectory(self.back_up(), Keys(bytes(range(32)), source="test"))
+        directory = RealDirectory(self.back_up(), Keys(TWO, source="test"))
         self.assertRaises(NoKey, verify, directory, RECORDS, INVARIANTS)
 
 

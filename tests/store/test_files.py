@@ -148,7 +148,7 @@ class Files(SynchronousTestCase):
     def test_in_pieces(self) -> None:
         """A large file is written in pieces, all of it, and synced as it grows."""
         self.patch(files, "_PIECE", 10)
-        self.patch(files, "_GENTLE", 25)
+        self.patch(files, "GENTLE_BYTES", 25)
         chunks = [b"%04d" % number for number in range(25)]
         with (
             mock.patch.object(RealFile, "write", autospec=True, side_effect=RealFile.write) as write,

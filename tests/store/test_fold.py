@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import archive, journal, snapshot, upkeep
@@ -22,12 +22,12 @@ from securehub.store.recovery import CannotStart, segment_names, serial_of, snap
 from securehub.store.rotation import files_of_a_start, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, LIFETIME, Message, Receipt, Room, Setting, say
+from tests.store.setting import FULL, LIFETIME, ONE, TWO, Message, Receipt, Room, Setting, say
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import digest_of, verify
+from tests.tools import logged
 
 LIFETIMES = {"receipt": LIFETIME}
-ONE, TWO = bytes(32), bytes(range(32))
 DAY = 24 * 3600.0
 
 
@@ -50,11 +50,6 @@ class Folding(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(journal, "SNAPSHOT_AFTER", 1 << 30)
         self.setting = Setting(segment_bytes=400)
-
-    def commit(self, count: int) -> None:
-        for number in range(count):
-            self.setting.transact(say, "lobby", f"hello {number}")
-            self.setting.settle()
 
     def fold(self) -> Folded | None:
         return fold(self.setting.disk, Order(self.setting.store.writer.serial, LIFETIMES))  # type: ignore[arg-type]
@@ -120,7 +115,7 @@ class Folding(SynchronousTestCase):
     def test_nothing_to_fold(self) -> None:
         """Without a closed segment that has something, there is nothing to do, and nothing is written."""
         self.assertIsNone(self.fold())
-        self.commit(1)
+        self.setting.say(1)
         self.assertIsNone(self.fold())
         self.setting = self.setting.crashed()
         self.adopt()
@@ -131,7 +126,7 @@ class Folding(SynchronousTestCase):
 
     def test_start_from_it(self) -> None:
         """A start takes the snapshot, and replays what its segments do not have."""
-        self.commit(7)
+        self.setting.say(7)
         folded = self.adopt()
         self.setting = self.setting.crashed()
         self.assertEqual(self.setting.found.replayed, 7 - folded.number)
@@ -140,12 +135,12 @@ class Folding(SynchronousTestCase):
 
     def test_onto_an_older_one(self) -> None:
         """A damaged snapshot is passed over and named; what it had is in the journal, be that in the archive."""
-        self.commit(7)
+        self.setting.say(7)
         first = snapshot_name(self.adopt().number)
-        self.commit(7)
+        self.setting.say(7)
         second = snapshot_name(self.adopt().number)
         archive.put_away(self.setting.disk)  # type: ignore[arg-type]
-        self.commit(7)
+        self.setting.say(7)
         for name in (first, second):
             content = self.setting.disk.files[name]
             self.setting.disk.files[name] = content.replace(b'"hello', b'"hallo', 1)
@@ -157,7 +152,7 @@ class Folding(SynchronousTestCase):
 
     def test_damaged_journal(self) -> None:
         """Damage in a closed segment is told, as a start would, and leaves nothing."""
-        self.commit(7)
+        self.setting.say(7)
         name = segment_names(self.setting.disk.names())[1]
         self.setting.disk.files[name] = self.setting.disk.files[name].replace(b"hello", b"hallo")
         refusal = self.assertRaises(CannotStart, self.fold)
@@ -166,7 +161,7 @@ class Folding(SynchronousTestCase):
 
     def test_missing_segment(self) -> None:
         """So it is with a segment that is not there."""
-        self.commit(7)
+        self.setting.say(7)
         self.assertIn("99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES))))
         *closed, _ = segment_names(self.setting.disk.names())
         for name in (closed[1], closed[-1]):
@@ -177,7 +172,7 @@ class Folding(SynchronousTestCase):
 
     def test_read_back(self) -> None:
         """What cannot be read back is not worth anything."""
-        self.commit(7)
+        self.setting.say(7)
         disk = self.setting.disk
         prepare = disk.prepare
 
@@ -189,13 +184,13 @@ class Folding(SynchronousTestCase):
 
     def test_dead_tails(self) -> None:
         """What a failing disk has taken of a group that was lost is not folded."""
-        self.commit(1)
+        self.setting.say(1)
         self.setting.transact(say, "lobby", "lost")
         self.setting.disk.fail(FULL, on=["append"], kept=None)
         self.setting.settle()
         self.setting.time.advance(1)
         self.setting.settle()
-        self.commit(3)
+        self.setting.say(3)
         self.adopt()
         self.setting = self.setting.crashed()
         self.assertEqual(self.setting.get(Message, "lobby/000002"), Message("hello 0"))
@@ -207,9 +202,7 @@ class Rotating(SynchronousTestCase):
     def test_full(self) -> None:
         """A group goes into a new segment when the old one is full, and each begins where the one before ends."""
         setting = Setting(segment_bytes=500)
-        for _ in range(12):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+        setting.say(12)
         names = segment_names(setting.disk.names())
         self.assertEqual([int(name.split("-")[1]) for name in names], [0, 3, 6, 9])
         self.assertEqual(verify(setting.disk.files), 12)
@@ -219,16 +212,14 @@ class Rotating(SynchronousTestCase):
         """And when a day has passed, with something in it or not."""
         setting = Setting()
         for _ in range(3):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+            setting.say(1)
             setting.time.advance(DAY / 2)
         self.assertEqual([int(name.split("-")[1]) for name in setting.disk.names()], [0, 2])
 
     def test_cannot_begin(self) -> None:
         """When the next one cannot begin, the group is lost, and nothing more goes into the old one."""
         setting = Setting(segment_bytes=1)
-        setting.transact(say, "lobby", "hello")
-        setting.settle()
+        setting.say(1)
         setting.transact(say, "lobby", "lost")
         setting.disk.fail(FULL, on=["create"], times=2, kept=None)
         setting.settle()
@@ -246,9 +237,7 @@ class Rotating(SynchronousTestCase):
         """Each header states the newest snapshot, so that the chain vouches for it."""
         setting = Setting(segment_bytes=1)
         setting.store.writer.snapshot = "ab" * 32
-        for _ in range(2):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+        setting.say(2)
         stated = [header(setting.disk.files[name].splitlines(keepends=True)[0]).snapshot for name in setting.disk.names()]
         self.assertEqual(stated, [None, "ab" * 32])
 
@@ -304,11 +293,6 @@ class Keeping(SynchronousTestCase):
         )
         self.upkeep.start()
 
-    def commit(self, count: int) -> None:
-        for number in range(count):
-            self.setting.transact(say, "lobby", f"hello {number}")
-            self.setting.settle()
-
     def look(self, after: float = LOOK_SECONDS) -> int:
         """
         Time passes.
@@ -332,30 +316,30 @@ class Keeping(SynchronousTestCase):
 
     def test_when_a_segment_is_full(self) -> None:
         """The first fold comes when a segment is closed, in the next look; the next when half as much as the snapshot has gathered."""
-        self.commit(3)
+        self.setting.say(3)
         self.assertEqual(self.look(), 0)
-        self.commit(3)
+        self.setting.say(3)
         self.assertEqual(self.look(), 1)
         self.finish()
         self.assertEqual(self.serials(), [1, 2])
         self.assertEqual(self.snapshots(), [int(segment_names(self.setting.disk.names())[1].split("-")[1])])
         self.assertEqual(self.look(), 0)
-        self.commit(60)
+        self.setting.say(60)
         self.assertEqual(self.look(), 1)
         self.finish()
         size = self.setting.disk.size(snapshot_names(self.setting.disk.names())[-1])
         before = self.snapshots()[-1]
         while not self.look():
-            self.commit(1)
+            self.setting.say(1)
         closed = [self.setting.disk.size(name) for name in segment_names(self.setting.disk.names())[:-1]]
         self.assertGreaterEqual(self.setting.store.number - before, 10)
         self.assertGreater(sum(closed), size // 2)
 
     def test_one_at_a_time(self) -> None:
         """While one is being made no other is ordered, whatever gathers."""
-        self.commit(10)
+        self.setting.say(10)
         self.assertEqual(self.look(), 1)
-        self.commit(10)
+        self.setting.say(10)
         self.assertEqual(self.look(), 0)
         self.finish()
         self.assertEqual(self.look(), 1)
@@ -363,7 +347,7 @@ class Keeping(SynchronousTestCase):
     def test_in_portions(self) -> None:
         """What has gathered for long is folded a part at a time."""
         self.patch(upkeep, "MOST_BYTES", 2_500)
-        self.commit(60)
+        self.setting.say(60)
         folds = 0
         while self.look():
             folds += 1
@@ -374,7 +358,7 @@ class Keeping(SynchronousTestCase):
 
     def test_after_a_day(self) -> None:
         """However little it is, it is folded after a day, once; and then there is nothing to do."""
-        self.commit(1)
+        self.setting.say(1)
         self.assertEqual(self.look(DAY / 2), 0)
         self.assertEqual(self.look(DAY / 2), 1)
         self.finish()
@@ -386,12 +370,12 @@ class Keeping(SynchronousTestCase):
     def test_a_clock_that_was_wrong(self) -> None:
         """While times stand still far ahead of the clock, the archive keeps what is not old by the clock."""
         for _ in range(5):
-            self.commit(20)
+            self.setting.say(20)
             self.look()
             self.finish()
         archived = self.serials("archive")
         self.setting.wall += 3 * 365 * DAY
-        self.commit(1)
+        self.setting.say(1)
         self.setting.wall -= 3 * 365 * DAY
         self.look()
         self.assertEqual(self.serials("archive")[: len(archived)], archived)
@@ -399,7 +383,7 @@ class Keeping(SynchronousTestCase):
     def test_old_files(self) -> None:
         """Two snapshots stay, with the segments behind the older one; what that covers is in the archive for its days."""
         for _ in range(5):
-            self.commit(20)
+            self.setting.say(20)
             self.look()
             self.finish()
         self.assertEqual(len(self.snapshots()), 2)
@@ -430,7 +414,7 @@ class Keeping(SynchronousTestCase):
 
     def test_failed(self) -> None:
         """A fold that fails is tried again later, and leaves everything as it was; what a child has left is swept away."""
-        self.commit(10)
+        self.setting.say(10)
         self.look()
         self.setting.disk.files["vault.key.new"] = b"of somebody else"
         before = dict(self.setting.disk.files)
@@ -445,7 +429,7 @@ class Keeping(SynchronousTestCase):
 
     def test_cannot_be_put_in_place(self) -> None:
         """When the new snapshot cannot get its name, the old files stay."""
-        self.commit(10)
+        self.setting.say(10)
         self.look()
         self.setting.disk.fail(FULL, on=["rename"])
         self.finish()
@@ -454,15 +438,13 @@ class Keeping(SynchronousTestCase):
 
     def test_no_room(self) -> None:
         """Nothing is folded where that would fill the disk; it is a trouble until there is room, and told once."""
-        logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
-        self.commit(10)
+        told = logged(self)
+        self.setting.say(10)
         self.setting.disk.space = 1_500
         for _ in range(3):
             self.assertEqual(self.look(), 0)
             self.assertIn("the disk has room for 1500 bytes", self.upkeep.trouble)
-        self.assertEqual(len([event for event in logged if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
+        self.assertEqual(len([event for event in told if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
         self.setting.disk.space = 10_000
         self.assertEqual(self.look(), 1)
         self.finish()
@@ -471,13 +453,13 @@ class Keeping(SynchronousTestCase):
     def test_never_begun(self) -> None:
         """A segment whose beginning a power cut has taken is in nobody's way."""
         self.patch(journal, "SNAPSHOT_AFTER", 1)
-        self.commit(1)
+        self.setting.say(1)
         self.begin(self.setting.reopened())
         for name in (name for name in segment_names(self.setting.disk.names()) if serial_of(name) == 2):
             self.setting.disk.files[name] = b'{"format":1,"aft'
         self.setting = self.setting.followed(MemoryDirectory(self.setting.disk.files))
         self.begin(self.setting)
-        self.commit(20)
+        self.setting.say(20)
         self.assertEqual(self.look(), 1)
         self.finish()
         self.assertEqual(len(self.snapshots()), 2)
@@ -485,13 +467,13 @@ class Keeping(SynchronousTestCase):
     def test_damaged(self) -> None:
         """A snapshot that was found damaged is set aside, and does not count as one to go back to."""
         for _ in range(2):
-            self.commit(20)
+            self.setting.say(20)
             self.look()
             self.finish()
         name = snapshot_name(self.snapshots()[-1])
         self.setting.disk.files[name] = self.setting.disk.files[name].replace(b"hello", b"hallo", 1)
         older = self.snapshots()[0]
-        self.commit(40)
+        self.setting.say(40)
         self.look()
         self.finish()
         self.assertEqual(self.snapshots()[0], older)
@@ -503,7 +485,7 @@ class Keeping(SynchronousTestCase):
         committed since. So soon no start needs the old key; the archive does.
         """
         self.begin(Setting(disk=MemoryDirectory(keys=Keys(ONE))))
-        self.commit(3)
+        self.setting.say(3)
         self.assertEqual(self.look(), 0)
         self.setting.store.change_keys(Keys(TWO, (ONE,)))
         self.setting.settle()
@@ -511,26 +493,26 @@ class Keeping(SynchronousTestCase):
         self.finish()
         self.assert_starts_with(Keys(TWO), 3)
         self.assertEqual(self.look(), 0)
-        self.commit(1)
+        self.setting.say(1)
         self.assertEqual(self.look(), 1)
         self.finish()
         self.assertEqual((self.snapshots(), self.serials("archive")), ([3, 4], [1]))
         self.assertEqual({key_of(self.setting.disk, name) for name in files_of_a_start(self.setting.disk)}, {name_of(TWO)})  # type: ignore[arg-type]
         self.setting.disk.files[snapshot_name(4)] = b"damaged"
         self.assert_starts_with(Keys(TWO), 4)
-        self.commit(1)
+        self.setting.say(1)
         self.assertEqual(self.look(), 0)
 
     def test_turned_on(self) -> None:
         """When a hub begins to seal, or ends to, what a start reads becomes so, too."""
         for before, after in ((Keys(), Keys(ONE)), (Keys(ONE), Keys(b"", (ONE,)))):
             self.begin(Setting(disk=MemoryDirectory(keys=before)))
-            self.commit(3)
+            self.setting.say(3)
             self.setting.disk.keys = after
             self.begin(self.setting.reopened())
             self.assertEqual(self.look(), 1)
             self.finish()
-            self.commit(1)
+            self.setting.say(1)
             self.assertEqual(self.look(), 1)
             self.finish()
             sealed = [b'"sealed"' in self.setting.disk.files[name] for name in self.setting.disk.names() if name.startswith("snapshot")]
@@ -545,7 +527,7 @@ class Keeping(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """A stop ends what is being folded, and nothing comes of it afterwards."""
-        self.commit(10)
+        self.setting.say(10)
         self.look()
         stopped: list[object] = []
         self.upkeep.stop().addCallback(stopped.append)
@@ -556,7 +538,7 @@ class Keeping(SynchronousTestCase):
 
     def test_stop_at_the_end_of_a_fold(self) -> None:
         """What is done at that moment is not put in place any more."""
-        self.commit(10)
+        self.setting.say(10)
         self.look()
         self.upkeep.stop()
         self.finish()
@@ -564,7 +546,7 @@ class Keeping(SynchronousTestCase):
 
     def test_stop_in_a_look(self) -> None:
         """What was seen to be due is not begun any more."""
-        self.commit(10)
+        self.setting.say(10)
         self.setting.time.advance(LOOK_SECONDS)
         self.upkeep.stop()
         self.setting.settle()
@@ -572,7 +554,7 @@ class Keeping(SynchronousTestCase):
 
     def test_nothing_to_fold(self) -> None:
         """A child that finds nothing to do is no trouble, and the next may find something."""
-        self.commit(10)
+        self.setting.say(10)
         for _ in range(2):
             self.assertEqual(self.look(), 1)
             self.folder.find_nothing()
@@ -581,7 +563,7 @@ class Keeping(SynchronousTestCase):
 
     def test_starts_without_commits(self) -> None:
         """However many there were, and however long ago, no child is sent for what nobody has written."""
-        self.commit(10)
+        self.setting.say(10)
         for _ in range(3):
             while self.look(2 * DAY):
                 self.finish()
@@ -591,10 +573,10 @@ class Keeping(SynchronousTestCase):
 
     def test_digest(self) -> None:
         """The next segment states the digest of the new snapshot."""
-        self.commit(10)
+        self.setting.say(10)
         self.look()
         self.finish()
-        self.commit(10)
+        self.setting.say(10)
         newest = self.setting.disk.files[segment_names(self.setting.disk.names())[-1]].splitlines(keepends=True)[0]
         name = snapshot_name(self.snapshots()[-1])
         self.assertEqual(header(newest).snapshot, digest_of(self.setting.disk.files[name]))
@@ -606,9 +588,7 @@ class Pruning(SynchronousTestCase):
     def test_never_begun(self) -> None:
         """A segment that never began has no day of its own, and goes with the next."""
         setting = Setting(segment_bytes=1)
-        for _ in range(2):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+        setting.say(2)
         first, *_ = segment_names(setting.disk.names())
         setting.disk.put_away([first], archive.ARCHIVE)
         setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
@@ -620,8 +600,7 @@ class Pruning(SynchronousTestCase):
         """One whose first line is damaged still has what others may need: it stays until the one behind it goes."""
         setting = Setting(segment_bytes=1)
         for _ in range(4):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+            setting.say(1)
             setting.time.advance(DAY)
         names = segment_names(setting.disk.names())[:-1]
         setting.disk.put_away(names, archive.ARCHIVE)
@@ -635,9 +614,7 @@ class Pruning(SynchronousTestCase):
     def test_no_gap(self) -> None:
         """What lies outside of the archive goes first."""
         setting = Setting(segment_bytes=1)
-        for _ in range(4):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+        setting.say(4)
         first, second, *_ = segment_names(setting.disk.names())
         setting.disk.rename(second, f"archive/{second}")
         later = setting.clock.now() + timedelta(days=99)
@@ -648,9 +625,7 @@ class Pruning(SynchronousTestCase):
     def test_no_gap_after_failures(self) -> None:
         """Whatever sync of the directory fails, and whenever the machine stops: what is left of the archive is its end."""
         setting = Setting(segment_bytes=1)
-        for _ in range(6):
-            setting.transact(say, "lobby", "hello")
-            setting.settle()
+        setting.say(6)
         *old, newest = segment_names(setting.disk.names())
         for seed in range(300):
             chance = random.Random(seed)

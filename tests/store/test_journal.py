@@ -14,7 +14,7 @@ from securehub.refusals import Unavailable
 from securehub.store import journal
 from securehub.store.journal import RETRY_SECONDS
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, Message, Room, Said, Setting, get, put, say
+from tests.store.setting import FIRST, FULL, Message, Room, Said, Setting, get, put, say
 from tests.store.verifier import verify
 
 ENTRY = 1_000
@@ -301,7 +301,7 @@ class Failing(SynchronousTestCase):
 
     def test_new_segment_fails(self) -> None:
         """It tries until a new segment can be begun, wherever that failed before."""
-        length = len(self.setting.disk.files["journal-000000000000000-0001.jsonl"].splitlines(keepends=True)[0])
+        length = len(self.setting.disk.files[FIRST].splitlines(keepends=True)[0])
         for kept in (0, 1, length // 2, length - 1, length, None):
             self.setUp()
             self.lose(None)
@@ -320,11 +320,11 @@ class Failing(SynchronousTestCase):
     def test_no_bytes_are_believed(self) -> None:
         """After a failed sync nothing more is written to that file."""
         self.lose()
-        before = self.setting.disk.files["journal-000000000000000-0001.jsonl"]
+        before = self.setting.disk.files[FIRST]
         self.go_on()
         self.setting.put("d", Room())
         self.setting.settle()
-        self.assertEqual(self.setting.disk.files["journal-000000000000000-0001.jsonl"], before)
+        self.assertEqual(self.setting.disk.files[FIRST], before)
 
     def test_lost_event(self) -> None:
         """A commit that is lost after its event was delivered is lost with its position; later events are heard again."""

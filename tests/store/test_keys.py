@@ -5,7 +5,6 @@ What is sealed can be read with its key, and with no other; and nothing of it sh
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,13 +12,13 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal, keys
+from securehub.store.fold import Order, fold
 from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
-from securehub.store.recovery import CannotStart
+from securehub.store.recovery import CannotStart, snapshot_names
 from tests.disk import MemoryDirectory
-from tests.store.setting import Message, Room, Setting
-from tests.store.verifier import verify
+from tests.store.setting import LIFETIME, ONE, TWO, Message, Room, Setting
+from tests.store.verifier import linked, verify
 
-ONE, TWO = bytes(32), bytes(range(32))
 SECRETS = ("topic-of-theirs", "text-of-theirs", "key-of-theirs")
 
 
@@ -39,9 +38,8 @@ def chained(*lines: bytes) -> bytes:
     """The lines with hashes that fit."""
     content, head = b"", b"0" * 64
     for line in lines:
-        body = line.rpartition(b',"hash":"')[0]
-        head = sha256(head + body).hexdigest().encode()
-        content += body + b',"hash":"' + head + b'"}\n'
+        changed, head = linked(line, head)
+        content += changed
     return content
 
 
@@ -88,6 +86,24 @@ class SealedStore(SynchronousTestCase):
                 self.assertIn(part, refusal)
             self.assertIn("no key", str(self.assertRaises(CannotStart, Setting, disk=MemoryDirectory(files))))
             self.assertEqual(other.files, files)
+
+    def test_damaged_name(self) -> None:
+        """A snapshot whose key's name is damaged lacks no key: it is passed over like any other that is damaged, by a fold as well."""
+        setting = Setting(disk=with_key(ONE))
+        fill(setting)
+        setting = setting.reopened()
+        fill(setting)
+        setting.close()
+        newest = snapshot_names(setting.disk.names())[-1]
+        setting.disk.files[newest] = setting.disk.files[newest].replace(name_of(ONE).encode(), name_of(TWO).encode())
+        setting.disk.settle()
+        setting = setting.crashed()
+        self.assertEqual(len(setting.topics()), 5)
+        fill(setting)
+        setting = setting.crashed()
+        folded = fold(setting.disk, Order(setting.store.writer.serial, {"receipt": LIFETIME}))  # type: ignore[arg-type]
+        assert folded is not None
+        self.assertEqual(folded.damaged, [newest])
 
     def test_turned_on(self) -> None:
         """A plain store goes on sealed when it is given a key; and plain again when the key is no longer current."""

@@ -19,9 +19,8 @@ from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.recovery import CannotStart, Collections, recover
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, LIFETIME, Receipt, Room, Setting, everything
+from tests.store.setting import FIRST, FULL, LIFETIME, Receipt, Room, Setting, everything
 
-FIRST = "journal-000000000000000-0001.jsonl"
 NEW_LINE = b"\n"
 GROUPS = (1, 3, 2, 4)
 """How many commits were synced together, each time."""

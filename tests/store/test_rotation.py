@@ -13,9 +13,7 @@ from securehub.store.backup import back_up
 from securehub.store.keys import Keys, name_of
 from securehub.store.rotation import Use, described, uses
 from tests.store.books import Books, put
-from tests.store.setting import BEGIN
-
-ONE, TWO = bytes(32), bytes(range(32))
+from tests.store.setting import BEGIN, ONE, TWO
 
 
 class Rotation(SynchronousTestCase):

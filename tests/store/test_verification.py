@@ -20,10 +20,8 @@ from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put
-
-ONE, TWO = bytes(32), bytes(range(32))
-FIRST = "journal-000000000000000-0001.jsonl"
-
+from tests.store.setting import FIRST, ONE, TWO
+from tests.store.verifier import linked, redigested
 
 STATED = re.compile(rb'"bytes":[0-9]+,"sha256":"[0-9a-f]+"')
 """What a header states of the segment before it."""
@@ -54,10 +52,9 @@ def forged(
             content = STATED.sub(extent(before), content, count=1)
         lines = []
         for line in content.splitlines():
-            body, _, tail = line.rpartition(b',"hash":"')
-            head = sha256(head + body).hexdigest().encode()
-            renamed[tail[:64]] = head
-            lines.append(body + b',"hash":"' + head + b'"}\n')
+            changed, head = linked(line, head)
+            renamed[line[-66:-2]] = head
+            lines.append(changed)
         before = result[each] = b"".join(lines)
     for each in sorted(name for name in files if name.startswith("snapshot")):
         first, *rest = files[each].splitlines(keepends=True)
@@ -66,12 +63,6 @@ def forged(
         rows = [first.replace(found[1], renamed[found[1]]), *rest[:-1]]
         result[each] = redigested(b"".join([*rows, rest[-1]]))
     return result
-
-
-def redigested(content: bytes) -> bytes:
-    """A snapshot with the digest that it has now."""
-    rows = content.splitlines(keepends=True)[:-1]
-    return b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, sha256(b"".join(rows)).hexdigest().encode())])
 
 
 class Another(Transfer, frozen=True, kw_only=True):

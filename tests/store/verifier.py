@@ -1,5 +1,5 @@
 """
-A check of the journal's chain that shares no code with the store, as anybody could write it.
+A check of the journal's chain that shares no code with the store, as anybody could write it; and what a forger would write.
 """
 
 from __future__ import annotations
@@ -50,3 +50,22 @@ def verify(files: dict[str, bytes]) -> int:
 def digest_of(snapshot: bytes) -> str:
     """What the last line of a snapshot has to state of those before it."""
     return sha256(b"".join(snapshot.splitlines(keepends=True)[:-1])).hexdigest()
+
+
+def redigested(snapshot: bytes) -> bytes:
+    """A snapshot whose last line states those that are before it now."""
+    rows = snapshot.splitlines(keepends=True)[:-1]
+    return b"".join([*rows, b'{"records":%d,"digest":"%b"}\n' % (len(rows) - 1, digest_of(snapshot).encode())])
+
+
+def linked(line: bytes, before: bytes) -> tuple[bytes, bytes]:
+    """
+    A line of the journal as it would hang on another one.
+
+    @param before: the hash of that.
+
+    @return: the line, and its hash then.
+    """
+    body = line.rpartition(b',"hash":"')[0]
+    head = sha256(before + body).hexdigest().encode()
+    return body + b',"hash":"' + head + b'"}\n', head

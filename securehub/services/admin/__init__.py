@@ -118,11 +118,7 @@ class Admin:
 
         Their accounts must be empty.
         """
-        at = self.clock.now()
-        erased = await session.transact(erasure.erase, username, self.erasing.checks, self.erasing.archived_until(at), at=at)
-        session.answer_in_part(b"")
-        await self.erasing.forget_now(username)
-        return erased
+        return await self.erasing.erase(session, username)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def otp_disable(self, session: Session, username: str) -> otp.TurnedOff:

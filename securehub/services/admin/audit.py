@@ -7,13 +7,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from securehub.audit import ALL, Audit
 from securehub.members import Member
 from securehub.reply import Listing, Row
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -45,19 +44,18 @@ def entries(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[A
     @param before: only those with a smaller number.
     """
     end = None if before is None else number_key(before)
-    rows: list[AuditRow] = []
-    for key, entry in tx.beneath(Audit, ALL, end=end, limit=limit + 1, reverse=True):
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        rows.append(AuditRow(int(key), entry.at, entry.by, entry.command, entry.target or None, entry.arguments))
-    return Listing(rows)
+    return Listing.up_to(limit, (_row(int(key), entry) for key, entry in tx.beneath(Audit, ALL, end=end, reverse=True)))
+
+
+def _row(number: int, entry: Audit) -> AuditRow:
+    return AuditRow(number, entry.at, entry.by, entry.command, entry.target or None, entry.arguments)
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What a member did, and what was done to them, from the oldest on."""
     return [
-        Kept("act", key, {"entry": int(key)} | msgspec.structs.asdict(entry))
-        for key, entry in tx.beneath(Audit, username, start=_behind(after), limit=limit)
+        Kept("act", key, {"entry": int(key)} | asdict(entry))
+        for key, entry in tx.beneath(Audit, username, start=behind(after), limit=limit)
     ]
 
 
@@ -72,13 +70,8 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     @param after: the entry up to which it is done.
     """
     tx.get(Member, username)
-    found = list(tx.beneath(Audit, username, start=_behind(after), limit=AT_ONCE))
+    found = list(tx.beneath(Audit, username, start=behind(after), limit=AT_ONCE))
     for key, entry in found:
         if entry.target == username and entry.arguments:
             tx.put(key, replace(entry, arguments={}))
     return found[-1][0] if len(found) == AT_ONCE else None
-
-
-def _behind(key: str) -> str:
-    """The key from which on entries come behind one."""
-    return f"{key} "

@@ -70,8 +70,7 @@ def listed(sessions: Mapping[int, Session], *, limit: int, before: int | None) -
     @param before: only those with a smaller number.
     """
     numbers = sorted((number for number in sessions if before is None or number < before), reverse=True)
-    rows = [_row(sessions[number]) for number in numbers[:limit]]
-    return Listing(rows, more=len(numbers) > limit)
+    return Listing.up_to(limit, (_row(sessions[number]) for number in numbers))
 
 
 def find(sessions: Mapping[int, Session], number: int) -> Found | None:

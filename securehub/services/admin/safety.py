@@ -140,7 +140,6 @@ class Safety:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
-        self.currencies = hub.currencies
         self.safekeeping = hub.safekeeping
         self.upkeep = hub.upkeep
         self.prepare_key = hub.safekeeping.prepare_key
@@ -209,7 +208,7 @@ class Safety:
     async def _balanced(self) -> bool | None:
         if self.store.counts().get("account", 0) > FEW_ACCOUNTS:
             return self.safekeeping.books_balance()
-        return await self.store.read(books.balance, self.currencies)
+        return await self.store.read(books.balance)
 
     def _troubles(self, told: dict[str, Any]) -> list[str]:
         kept = self.safekeeping

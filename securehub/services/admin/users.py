@@ -40,16 +40,13 @@ def users(tx: ReadTransaction, *, limit: int, before: str | None) -> Listing[Use
     @raise NotFound: there never was such a member.
     """
     end = None if before is None else joined_key(_number_of(tx, before))
-    rows: list[UserRow] = []
-    for _, joined in tx.scan(Joined, end=end, limit=limit + 1, reverse=True):
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        member = members.fetch(tx, joined.username)
-        visits = tx.fetch(Visits, joined.username)
-        roles = ("member", *member.roles)
-        voucher = voucher_of(tx, joined.username)
-        rows.append(UserRow(joined.username, member.name, roles, bool(member.locked), visits.created, visits.last_login, voucher))
-    return Listing(rows)
+    return Listing.up_to(limit, (_row(tx, joined.username) for _, joined in tx.scan(Joined, end=end, reverse=True)))
+
+
+def _row(tx: ReadTransaction, username: str) -> UserRow:
+    member, visits = members.fetch(tx, username), tx.fetch(Visits, username)
+    roles, voucher = ("member", *member.roles), voucher_of(tx, username)
+    return UserRow(username, member.name, roles, bool(member.locked), visits.created, visits.last_login, voucher)
 
 
 def _number_of(tx: ReadTransaction, username: str) -> int:

@@ -20,6 +20,7 @@ from securehub.reply import Listing, Roster
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.auth import (
     certificates,
+    credentials,
     erasure,
     export,
     invitations,
@@ -101,7 +102,7 @@ class Auth:
         await self.store.read(invitations.refuse_uninvited, self.settings["registration"], invite, at=self.clock.now())
         passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
-        hashed = await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
+        hashed = await self._hash(session, password)
         created = await session.transact(
             rules.create,
             username,
@@ -211,9 +212,8 @@ class Auth:
         username, family, token = session.member, session.family, session.token
         assert token is not None
         passwords.refuse_weak(username, new)
-        with await self._trial(session, username) as trial:
-            verified, _ = await self._verify(session, trial, username, old)
-        hashed = await self.hashing.hash(new, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
+        verified = await self._own_password(session, old)
+        hashed = await self._hash(session, new)
         return await session.transact(sessions.change_password, username, verified, hashed, token, Token.fresh(self.random, family))
 
     @command("PROFILE", access=MEMBER, writes=True, keyed=False, name=named(profile.new_name))
@@ -247,14 +247,8 @@ class Auth:
         All your sessions end, and nobody can have your username again. Your accounts must be empty. The answer says how long the
         journal's archive, in which the texts still stand, may be kept.
         """
-        username, at = session.member, self.clock.now()
-        with await self._trial(session, username) as trial:
-            verified, _ = await self._verify(session, trial, username, password)
-        until = self.erasing.archived_until(at)
-        erased = await session.transact(erasure.erase, username, self.erasing.checks, until, verified, at=at)
-        session.answer_in_part(b"")
-        await self.erasing.forget_now(username)
-        return erased
+        username, verified = session.member, await self._own_password(session, password)
+        return await self.erasing.erase(session, username, verified)
 
     @command("OTP", access=MEMBER, writes=True, keyed=False)
     async def otp_setup(self, session: Session) -> otp.Setup:
@@ -286,9 +280,7 @@ class Auth:
 
         It takes your password. For a new phone or new recovery codes, turn them off and begin again with auth.otp_setup.
         """
-        username = session.member
-        with await self._trial(session, username) as trial:
-            verified, _ = await self._verify(session, trial, username, password)
+        username, verified = session.member, await self._own_password(session, password)
         return await session.transact(otp.disable, username, verified)
 
     @command(None, access=MEMBER, writes=True, keyed=False)
@@ -347,11 +339,26 @@ class Auth:
             _refuse_gone(session)
             trial.check()
 
-        hashed = await self.store.read(rules.hash_of, username)
+        hashed = await self.store.read(credentials.hash_of, username)
         fits, newer = await self.hashing.verify(password, hashed, origin=trial.network, turn=turn)
         if not fits or hashed is None:
-            raise rules.wrong(username if hashed else "")
+            raise credentials.wrong(username if hashed else "")
         return hashed, newer
+
+    async def _own_password(self, session: Session, password: str) -> str:
+        """
+        Have a member who is logged in show the password once more, for what takes it; a try like any other.
+
+        @return: the hash that it fits.
+        """
+        username = session.member
+        with await self._trial(session, username) as trial:
+            verified, _ = await self._verify(session, trial, username, password)
+        return verified
+
+    async def _hash(self, session: Session, password: str) -> str:
+        """The hash of a password that is about to be set, unless nobody is there any more when its turn comes."""
+        return await self.hashing.hash(password, origin=origin(session.address).network, turn=partial(_refuse_gone, session))
 
     async def _code(self, session: Session, trial: Trial, username: str, typed: str | None) -> otp.Given | None:
         """

@@ -16,6 +16,7 @@ from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, shown
 from securehub.reply import Reply, Roster, Row
 from securehub.services.auth import rules
+from securehub.services.auth.credentials import wrong
 from securehub.services.auth.otp import Given
 from securehub.services.auth.rules import LoggedIn, Welcome
 from securehub.store.records import Record
@@ -114,7 +115,7 @@ def log_in(
     @raise Locked: the account is locked.
     """
     if not fits(tx, username, certificate, wall=wall):
-        raise rules.wrong(username)
+        raise wrong(username)
     return rules.let_in(tx, username, code, welcome, at=at)
 
 

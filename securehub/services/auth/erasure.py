@@ -23,12 +23,13 @@ from securehub.refusals import Unavailable
 from securehub.reply import Reply
 from securehub.service import IRemembers
 from securehub.services.auth import certificates, tokens
+from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Credential, Logins
-from securehub.services.auth.rules import wrong
 from securehub.services.ledger import accounts
+from securehub.session import Session
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -74,18 +75,26 @@ class Erasing:
 
     def __init__(self, hub: Hub) -> None:
         self._store = hub.store
+        self._clock = hub.clock
         self._chores = hub.chores
         self._services = hub.services
         self._settings = hub.settings
         self._forget_answers = hub.forget_answers
 
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        """What each service has to say before it forgets."""
-        return tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
-
-    def archived_until(self, at: datetime) -> datetime:
-        return at + timedelta(days=self._settings["archive_days"])
+    async def erase(self, session: Session, username: str, verified: str | None = None) -> Erased:
+        """
+        Erase a member for a command of C{session}, see L{erase}, and forget as much as the disk allows now.
+        """
+        at = self._clock.now()
+        checks = tuple(each.refuse_to_forget for each in self._services.values() if IRemembers.providedBy(each))
+        archived_until = at + timedelta(days=self._settings["archive_days"])
+        erased = await session.transact(erase, username, checks, archived_until, verified, at=at)
+        # Before the wait: should this commit be lost, so is the connection.
+        session.answer_in_part(b"")
+        # The command has been carried out even if the rest has to wait.
+        with suppress(Unavailable):
+            await self.forget(username)
+        return erased
 
     def go_on_by_itself(self) -> None:
         """Go on with what was interrupted, at the start of the hub and every hour."""
@@ -117,11 +126,6 @@ class Erasing:
                 _log.failure("{service} cannot forget {username} now", service=service, username=username)
             await self._chores.others_first()
 
-    async def forget_now(self, username: str) -> None:
-        """The same for a command, which has been carried out even if the rest has to wait."""
-        with suppress(Unavailable):
-            await self.forget(username)
-
 
 def erase(
     tx: Transaction, username: str, checks: Sequence[Check], archived_until: datetime, verified: str | None = None, *, at: datetime
@@ -137,9 +141,8 @@ def erase(
     @raise Conflict: something has to be settled first.
     """
     member = members.fetch(tx, username)
-    credential = tx.get(Credential, username)
-    if verified is not None and (credential is None or credential.hash != verified):
-        raise wrong(username)
+    if verified is not None:
+        refuse_changed(tx, username, verified)
     for check in checks:
         check(tx, username)
     tokens.end_all(tx, username, "the account is erased.")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from securehub import members
 from securehub.imports.records import Brought
@@ -103,7 +104,7 @@ def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> li
 def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
     member, visits = members.fetch(tx, username), tx.fetch(Visits, username)
     yield Kept("member", "member", {"username": username} | _values(member, "number", "name", "roles", "locked"))
-    yield Kept("visits", "visits", _values(visits, *Visits.__struct_fields__))
+    yield Kept("visits", "visits", asdict(visits))
     yield Kept("password", "password", {"kept": "as an argon2id hash"})
     one_time = tx.get(OneTime, username)
     if one_time is not None:

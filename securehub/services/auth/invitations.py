@@ -8,7 +8,6 @@ answered with the same code, the answer is kept for its key with the code sealed
 
 from __future__ import annotations
 
-from base64 import b32encode
 from datetime import datetime
 from hashlib import sha256
 from typing import ClassVar, NamedTuple
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
+from securehub.services.auth import codes
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -83,16 +83,9 @@ class Invited(Reply, frozen=True):
         return f"The invitation {self.code} may be used {times} until {when(self.expires)}."
 
 
-def fresh_code(random: Random) -> str:
-    """A code that people can read to each other: 16 letters and digits in four groups."""
-    letters = b32encode(random.randbytes(10)).decode().lower()
-    return "-".join(letters[place : place + 4] for place in range(0, 16, 4))
-
-
 def digest(code: str) -> str:
-    """Where an invitation is kept; case, hyphens and blanks of the code do not matter."""
-    plain = code.lower().replace("-", "").replace(" ", "")
-    return sha256(plain.encode()).hexdigest()
+    """Where an invitation is kept, in whatever way its code is typed."""
+    return sha256(codes.plain(code).encode()).hexdigest()
 
 
 class Code(NamedTuple):
@@ -108,7 +101,7 @@ class Code(NamedTuple):
 
     @classmethod
     def fresh(cls, random: Random, vault: Vault) -> Code:
-        code = fresh_code(random)
+        code = codes.fresh(random)
         return cls(digest(code), vault.seal(code.encode(), PURPOSE).hex())
 
 
@@ -181,4 +174,4 @@ def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
 def _vouches(tx: ReadTransaction, by: str) -> bool:
     """Whether somebody's word still counts."""
     voucher = tx.get(Member, by)
-    return by == OPERATOR or (voucher is not None and not voucher.locked and voucher.erased is None)
+    return by == OPERATOR or (voucher is not None and voucher.could_log_in)

@@ -23,7 +23,8 @@ from securehub import members
 from securehub.arguments import argument
 from securehub.refusals import BadCredentials, Conflict, Refusal, Unavailable
 from securehub.reply import Reply
-from securehub.services.auth.records import Credential
+from securehub.services.auth import codes
+from securehub.services.auth.credentials import refuse_changed
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -43,9 +44,6 @@ SECRET_BYTES = 20
 """RFC 4226, section 4, R6."""
 
 RECOVERY_CODES = 10
-
-RECOVERY_BYTES = 10
-"""80 bits, 16 letters: too many to try against a digest that somebody has stolen."""
 
 _CODE = re.compile(r"[0-9]{6}")
 
@@ -129,8 +127,7 @@ class TurnedOff(Reply, frozen=True):
 @argument(secret=True)
 def code(word: str) -> str:
     """a one-time code of 6 digits, or a recovery code"""
-    # People copy them with the blanks and hyphens that they are shown with.
-    return word.replace(" ", "").replace("-", "").lower()
+    return codes.plain(word)
 
 
 def new_secret(random: Random, vault: Vault, username: str) -> tuple[Setup, bytes]:
@@ -141,9 +138,7 @@ def new_secret(random: Random, vault: Vault, username: str) -> tuple[Setup, byte
 
 
 def new_recovery_codes(random: Random) -> tuple[str, ...]:
-    """Fresh recovery codes, in groups of four letters."""
-    letters = [b32encode(random.randbytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
-    return tuple("-".join(each[begin : begin + 4] for begin in range(0, len(each), 4)) for each in letters)
+    return tuple(codes.fresh(random) for _ in range(RECOVERY_CODES))
 
 
 def compare(kept: OneTime, username: str, typed: str, vault: Vault, *, wall: datetime) -> Given:
@@ -249,8 +244,7 @@ def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
     @raise BadCredentials: the password has been changed in the meantime.
     @raise Conflict: there are no codes.
     """
-    if tx.fetch(Credential, username).hash != verified:
-        raise BadCredentials("wrong password", username)
+    refuse_changed(tx, username, verified)
     return turn_off(tx, username)
 
 

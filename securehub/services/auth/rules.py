@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.members import Joined, Member, Visits, joined_key
 from securehub.money import Currency
-from securehub.refusals import BadCredentials, Exists
+from securehub.refusals import Exists
 from securehub.reply import Reply, when
 from securehub.services.auth import invitations, known, otp, tokens
+from securehub.services.auth.credentials import refuse_changed, wrong
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family
 from securehub.services.auth.tokens import Token
@@ -150,9 +151,7 @@ def log_in(
     @raise OtpRequired: a one-time code is needed.
     @raise Locked: the account is locked.
     """
-    credential = tx.get(Credential, username)
-    if credential is None or credential.hash != verified:
-        raise wrong(username)
+    refuse_changed(tx, username, verified)
     logged_in = let_in(tx, username, code, welcome, at=at)
     if newer:
         tx.put(username, Credential(newer))
@@ -192,21 +191,6 @@ def resume(tx: Transaction, token: Token, welcome: Welcome, lifetimes: Lifetimes
         return None
     tokens.refuse_many(welcome.live, welcome.limit)
     return _admit(tx, username, welcome.token, welcome.address, at)
-
-
-def hash_of(tx: ReadTransaction, username: str) -> str | None:
-    """A member's password hash; None if there is no such member."""
-    credential = tx.get(Credential, username)
-    return None if credential is None else credential.hash
-
-
-def wrong(member: str = "") -> BadCredentials:
-    """
-    What every failed login is answered.
-
-    @param member: who it was that failed, for the log; empty if there is no such member.
-    """
-    return BadCredentials("wrong name or password", member)
 
 
 def _admit(tx: Transaction, username: str, token: Token, address: str, at: datetime) -> LoggedIn:

@@ -13,7 +13,8 @@ from datetime import datetime
 from securehub import members
 from securehub.refusals import NotFound, NotLoggedIn, shown
 from securehub.reply import Listing, Reply, Row
-from securehub.services.auth import rules, tokens
+from securehub.services.auth import tokens
+from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.tokens import Token
@@ -28,7 +29,7 @@ class SessionRow(Row, frozen=True):
 
     @ivar session: its name, for REVOKE.
     @ivar address: from where it was used last.
-    @ivar since: when it began, with a password.
+    @ivar since: when it began, with a password or a certificate.
     @ivar seen: when it was there last, give or take a day; now, if it is connected.
     @ivar current: whether it is the one that asks.
     @ivar connected: whether it is connected now.
@@ -132,9 +133,7 @@ def change_password(tx: Transaction, username: str, verified: str, newer: str, t
     @raise Locked: the account is locked.
     @raise NotLoggedIn: the session has ended in the meantime.
     """
-    credential = tx.get(Credential, username)
-    if credential is None or credential.hash != verified:
-        raise rules.wrong(username)
+    refuse_changed(tx, username, verified)
     members.admitted(tx, username)
     if tx.get(Family, fresh.family) is None:
         raise NotLoggedIn("this session has ended in the meantime")

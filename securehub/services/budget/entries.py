@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub.money import Amount, Currency
 from securehub.refusals import LimitExceeded, NotFound
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.budget import goals
 from securehub.services.budget.plans import plan_for, split
 from securehub.services.budget.records import BUCKETS, Book, Entry, Month, Origin, Share, entry_key, month_key, month_of, origin_key
@@ -60,7 +60,7 @@ class Entered(Reply, frozen=True):
 
     def status(self) -> str:
         entered = f"Entry {self.entry}: {self.amount} {self.currency} {f'for {self.bucket}' if self.bucket else 'income'} on {self.date}."
-        return " ".join([entered, *(f"Warning: {each}." for each in self.warnings)])
+        return warned(entered, self.warnings)
 
 
 class Removed(Reply, frozen=True):
@@ -187,8 +187,7 @@ def entries_of(tx: ReadTransaction, owner: str, month: str | None, *, limit: int
         return Listing([])
     parent = owner if month is None else month_key(owner, month)
     end = None if before is None else entry_key(owner, before)
-    found = list(tx.beneath(Entry, parent, end=end, limit=limit + 1, reverse=True))
-    return Listing([_row(book.money, key, entry) for key, entry in found[:limit]], more=len(found) > limit)
+    return Listing.up_to(limit, (_row(book.money, key, entry) for key, entry in tx.beneath(Entry, parent, end=end, reverse=True)))
 
 
 def _row(money: Currency, key: str, entry: Entry) -> EntryRow:

@@ -13,10 +13,9 @@ from securehub.refusals import LimitExceeded
 from securehub.services.budget.entries import Draft, enter, take_out
 from securehub.services.budget.records import Book, Entry, Origin, entry_key, origin_key
 from securehub.services.budget.sorting import Patterns, Payment, first_catch, gives_back
+from securehub.services.ledger.records import ORDER_PAYMENT, transfer_reference
 from securehub.services.ledger.watching import Movement
 from securehub.store.transaction import Transaction
-
-ORDER = "order"
 
 
 def feed(tx: Transaction, movement: Movement, *, zone: tzinfo, currency: Currency) -> tuple[str, ...]:
@@ -47,11 +46,12 @@ def _enter_payment(tx: Transaction, movement: Movement, zone: tzinfo, currency: 
     if book is None:
         return ()
     bucket, category = _sorted(tx, owner, Payment(False, (movement.payee, movement.target), movement.memo))
-    if not bucket and movement.kind == ORDER:
+    if not bucket and movement.kind == ORDER_PAYMENT:
         bucket = "wants"
     if bucket in ("", "ignore"):
         return ()
-    item = movement.memo or (movement.reference.replace("/", " ") if movement.kind == ORDER else unnamed("expense", movement.payee))
+    reference = movement.reference.replace("/", " ")
+    item = movement.memo or (reference if movement.kind == ORDER_PAYMENT else unnamed("expense", movement.payee))
     return _enter(tx, owner, book, movement, _draft(movement, zone, "expense", item, bucket, category))
 
 
@@ -98,12 +98,7 @@ def _draft(movement: Movement, zone: tzinfo, kind: str, item: str, bucket: str, 
 
 
 def _origin(movement: Movement) -> str:
-    return movement.reference if movement.kind == ORDER else transfer_origin(movement.number)
-
-
-def transfer_origin(number: int) -> str:
-    """What the entry of a transfer that belongs to no order comes from."""
-    return f"transfer/{number}"
+    return movement.reference if movement.kind == ORDER_PAYMENT else transfer_reference(movement.number)
 
 
 def _enter(tx: Transaction, owner: str, book: Book, movement: Movement, draft: Draft) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from securehub.arguments import argument
+from securehub.arguments import argument, one_of
 from securehub.outside.figures import ORDERS
 from securehub.refusals import BadArgument, shown
 from securehub.services.budget.records import BUCKETS
@@ -20,16 +20,12 @@ _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 def bucket(word: str) -> str:
     """needs, wants or savings"""
-    if word.lower() not in BUCKETS:
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(BUCKETS)}")
-    return word.lower()
+    return one_of(word, BUCKETS)
 
 
 def destination(word: str) -> str:
     """needs, wants, savings, income, or ignore"""
-    if word.lower() not in (*BUCKETS, "income", "ignore"):
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(BUCKETS)}, income, ignore")
-    return word.lower()
+    return one_of(word, (*BUCKETS, "income", "ignore"))
 
 
 @argument(accepts=(str, int))
@@ -79,9 +75,7 @@ def date_order(word: str) -> str:
 
 def leftover(word: str) -> str:
     """needs, wants, savings or ignore"""
-    if word.lower() not in (*BUCKETS, "ignore"):
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(BUCKETS)}, ignore")
-    return word.lower()
+    return one_of(word, (*BUCKETS, "ignore"))
 
 
 @argument(limit="name_characters")

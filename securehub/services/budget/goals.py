@@ -54,6 +54,12 @@ class Goals(Record, frozen=True):
     goals: tuple[Goal, ...] = ()
     last: int = 0
 
+    def named(self, name: str) -> Goal | None:
+        return next((goal for goal in self.goals if goal.name == name), None)
+
+    def numbered(self, number: int) -> Goal | None:
+        return next((goal for goal in self.goals if goal.number == number), None)
+
 
 class GoalRow(Row, frozen=True):
     """
@@ -96,7 +102,6 @@ class Listed(Reply, frozen=True):
         rows = [
             [row.name, row.target, row.saved, row.missing, shown(row.due), shown(row.monthly), _bar(row), row.percent] for row in self.items
         ]
-
         return table([head, *rows], {1, 2, 3, 5, 7})
 
     def status(self) -> str:
@@ -147,7 +152,7 @@ def set_goal(
         book = Book(currency.code, currency.digits)
         tx.put(owner, book)
     money = book.money
-    old = next((goal for goal in kept.goals if goal.name == name), None)
+    old = kept.named(name)
     if old is None and len(kept.goals) >= MAX_GOALS:
         raise LimitExceeded(f"you have {len(kept.goals)} goals; {MAX_GOALS} are allowed")
     goal = old or Goal(kept.last + 1, name, 0)
@@ -168,10 +173,9 @@ def remove(tx: Transaction, owner: str, name: str) -> GoalRemoved:
     @raise NotFound: there is no such goal.
     """
     kept = tx.get(Goals, owner) or Goals()
-    others = tuple(goal for goal in kept.goals if goal.name != name)
-    if len(others) == len(kept.goals):
+    if kept.named(name) is None:
         raise NotFound(f"you have no goal {name!r}")
-    tx.put(owner, replace(kept, goals=others))
+    tx.put(owner, replace(kept, goals=tuple(goal for goal in kept.goals if goal.name != name)))
     return GoalRemoved(name)
 
 
@@ -188,9 +192,9 @@ def save_up(tx: Transaction, owner: str, name: str, units: int) -> int:
 
     @return: its number; 0 if there is no such goal.
     """
-    kept = tx.get(Goals, owner)
-    goal = next((goal for goal in kept.goals if goal.name == name), None) if kept else None
-    if kept is None or goal is None:
+    kept = tx.get(Goals, owner) or Goals()
+    goal = kept.named(name)
+    if goal is None:
         return 0
     tx.put(owner, _with(kept, replace(goal, saved=goal.saved + units)))
     return goal.number
@@ -198,9 +202,9 @@ def save_up(tx: Transaction, owner: str, name: str, units: int) -> int:
 
 def take_back(tx: Transaction, owner: str, number: int, units: int) -> None:
     """Count less for a goal, if it is still there; its owner may have said meanwhile that less is saved."""
-    kept = tx.get(Goals, owner)
-    goal = next((goal for goal in kept.goals if goal.number == number), None) if kept else None
-    if kept is not None and goal is not None:
+    kept = tx.get(Goals, owner) or Goals()
+    goal = kept.numbered(number)
+    if goal is not None:
         tx.put(owner, _with(kept, replace(goal, saved=max(goal.saved - units, 0))))
 
 

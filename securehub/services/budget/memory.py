@@ -6,20 +6,19 @@ payments from or to the member which have become the names of entries in the bud
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.service import Kept
-from securehub.services.budget.feeding import transfer_origin, unnamed
+from securehub.service import Kept, behind, page
+from securehub.services.budget.feeding import unnamed
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.plans import percent
 from securehub.services.budget.records import Book, Entry, Month, Origin, entry_key, month_key, month_of, origin_key
 from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
 from securehub.services.ledger.accounts import wallet_of
-from securehub.services.ledger.records import Account, Transfer
+from securehub.services.ledger.records import Account, Transfer, transfer_reference
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
@@ -37,18 +36,7 @@ BEHIND = "~"
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The book with its plans, the entries from the oldest on, goals, and rules."""
-    book = tx.get(Book, username)
-    found: list[Kept] = []
-    if book is not None and after < "book":
-        plans = [f"{percent(each.needs)}/{percent(each.wants)}/{percent(each.savings)} from {each.month} on" for each in book.plans]
-        found.append(Kept("book", "book", {"currency": book.currency, "entries": book.entries, "plans": plans}))
-    if book is not None and after < "entry/~":
-        number = after.removeprefix("entry/")
-        start = entry_key(username, int(number) + 1) if number.isdecimal() else ""
-        for key, entry in tx.beneath(Entry, username, start=start, limit=max(0, limit - len(found))):
-            found.append(Kept("entry", f"entry/{key.rpartition('/')[2]}", _entry(book, entry)))
-    rest = (each for each in (*_goals(tx, username, book), *_rules(tx, username)) if each.key > after)
-    return [*found, *islice(rest, limit)][:limit]
+    return page(_KEPT, tx, username, after, limit)
 
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
@@ -104,7 +92,7 @@ def _unname(tx: Transaction, username: str, place: str, left: int) -> str | None
     numbers = [number for number, _ in wallet_of(tx, username).accounts]
     for number in numbers[numbers.index(begun) if begun in numbers else 0 :]:
         tx.get(Account, number)
-        found = list(tx.beneath(Transfer, number, start=f"{known} " if number == begun else "", limit=left))
+        found = list(tx.beneath(Transfer, number, start=behind(known) if number == begun else "", limit=left))
         for key, transfer in found:
             _unname_entry(tx, username, int(key), transfer)
         if len(found) == left:
@@ -119,25 +107,46 @@ def _unname_entry(tx: Transaction, username: str, number: int, transfer: Transfe
     """What a transfer has become in the budget of the other one, if it has become anything there."""
     owners = [tx.fetch(Account, entry.account).owner for entry in transfer.entries]
     for owner in owners:
-        origin = tx.get(Origin, origin_key(owner, transfer_origin(number))) if owner != username else None
+        origin = tx.get(Origin, origin_key(owner, transfer_reference(number))) if owner != username else None
         entry = tx.get(Entry, entry_key(owner, origin.entry)) if origin is not None else None
         if origin is not None and entry is not None:
             tx.put(entry_key(owner, origin.entry), replace(entry, item=unnamed(entry.kind, username)))
 
 
-def _goals(tx: ReadTransaction, username: str, book: Book | None) -> Iterator[Kept]:
-    kept = tx.get(Goals, username)
-    if kept is None or book is None:
+def _book(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    book = tx.get(Book, username)
+    if book is not None and not after:
+        plans = [f"{percent(each.needs)}/{percent(each.wants)}/{percent(each.savings)} from {each.month} on" for each in book.plans]
+        yield "all", {"currency": book.currency, "entries": book.entries, "plans": plans}
+
+
+def _entries(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    book = tx.get(Book, username)
+    if book is not None:
+        for key, entry in tx.beneath(Entry, username, start=f"{username}/{behind(after)}"):
+            yield key.rpartition("/")[2], _entry(book, entry)
+
+
+def _goals(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    book = tx.get(Book, username)
+    if book is None:
         return
-    for goal in kept.goals:
-        values = {"name": goal.name, "amount": book.money.text(goal.units), "saved": book.money.text(goal.saved), "due": goal.due}
-        yield Kept("goal", f"goal/{goal.number:012d}", values)
+    money = book.money
+    for goal in (tx.get(Goals, username) or Goals()).goals:
+        key = f"{goal.number:012d}"
+        if key > after:
+            yield key, {"name": goal.name, "amount": money.text(goal.units), "saved": money.text(goal.saved), "due": goal.due}
 
 
-def _rules(tx: ReadTransaction, username: str) -> Iterator[Kept]:
+def _rules(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for rule in (tx.get(Patterns, username) or Patterns()).rules:
-        values = {"bucket": rule.bucket, "payee": rule.payee, "text": rule.text, "category": rule.category}
-        yield Kept("rule", f"rule/{rule.number:012d}", values)
+        key = f"{rule.number:012d}"
+        if key > after:
+            yield key, {"bucket": rule.bucket, "payee": rule.payee, "text": rule.text, "category": rule.category}
+
+
+_KEPT = {"book": _book, "entry": _entries, "goal": _goals, "rule": _rules}
+"""How to get each kind of what is kept, from a key on."""
 
 
 def _entry(book: Book, entry: Entry) -> dict[str, Any]:

@@ -20,13 +20,10 @@ from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.budget.plans import money_of
 from securehub.services.ledger import books
 from securehub.services.ledger.accounts import wallet_of
-from securehub.services.ledger.records import Transfer
+from securehub.services.ledger.records import ORDER_REFUND, REVERSALS, Transfer
 from securehub.services.ledger.watching import set_watched
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
-
-REFUND = "refund"
-"""The kind of a transfer that pays something of an order back."""
 
 MAX_RULES = 100
 """Of a member; all are looked at for each of their payments."""
@@ -192,7 +189,7 @@ def gives_back(kind: str, reference: str) -> bool:
     @param kind: of the transfer.
     @param reference: likewise.
     """
-    return kind == REFUND or reference.startswith("transfer/")
+    return kind == ORDER_REFUND or reference.startswith(REVERSALS)
 
 
 def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
@@ -232,5 +229,5 @@ def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[tup
             incoming = not row.amount.startswith("-")
             # What comes from another account of one's own is no income.
             if not (incoming and row.with_ == owner):
-                other = next(entry.account for entry in transfer.entries if entry.account != account)
-                yield row, Payment(incoming, (row.with_, other), row.memo)
+                _, other = transfer.sides(account)
+                yield row, Payment(incoming, (row.with_, other.account), row.memo)

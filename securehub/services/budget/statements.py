@@ -13,7 +13,7 @@ from securehub import outside
 from securehub.money import Currency
 from securehub.outside.rows import Row as StatementRow
 from securehub.refusals import LimitExceeded
-from securehub.reply import Reply, shown, table
+from securehub.reply import Reply, shown, table, warned
 from securehub.services.budget.entries import Draft, enter
 from securehub.services.budget.plans import money_of
 from securehub.services.budget.records import Book, month_of
@@ -112,7 +112,7 @@ class Done(Reply, frozen=True):
 
     def status(self) -> str:
         done = f"{self.entered} entered, {self.known} were there already, {self.ignored} ignored."
-        return " ".join([done, *(f"Warning: {each}." for each in self.warnings)])
+        return warned(done, self.warnings)
 
 
 def preview(tx: ReadTransaction, owner: str, statement: str, account: str, leftover: str, order: str | None, currency: Currency) -> Preview:

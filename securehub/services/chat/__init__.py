@@ -15,7 +15,6 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, named, optional
-from securehub.refusals import BadArgument
 from securehub.reply import Listing, Roster, Top
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
@@ -264,8 +263,6 @@ class Chat:
             await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:
-        if place == f"@{session.member}":
-            raise BadArgument("room: that is you")
         if place.startswith("@"):
             return await session.transact(saying.opened, place[1:], session.member, at=self.clock.now())
         return await session.transact(rooms.join, place, session.member, session.number, self.limits, at=self.clock.now())

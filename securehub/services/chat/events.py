@@ -78,6 +78,12 @@ class Whispered(Event, frozen=True, omit_defaults=True):
     removed: str = ""
     receipt: Receipt | None = None
 
+    @classmethod
+    def again(cls, username: str, peer: str, seq: int, message: Message) -> Whispered:
+        """What one of the two has said to the other already."""
+        to = peer if message.by == username else username
+        return cls(seq, message.at, message.by, to, message.text, message.edited, message.removed, message.receipt)
+
     @property
     def series(self) -> str:
         return direct_series(self.from_, self.to)

@@ -6,15 +6,15 @@ and names stay, so that no series gets a gap and nobody takes another's place; w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
+from securehub import service
 from securehub.members import Member
-from securehub.service import Kept, Section, page
+from securehub.service import Kept, Section, Step, behind, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -48,9 +48,6 @@ REPORTS_AT_ONCE = 4
 RECORDS_AT_ONCE = 100
 """Of small ones."""
 
-Step = Callable[[Transaction, str, str], str | None]
-"""Forgets some of what is kept about a member after a place, and gives the place from which to go on, if anything is left."""
-
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What is kept about a member, one kind after the other."""
@@ -68,15 +65,7 @@ def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | N
     @param after: the step, and how far it is.
     @param told: in rooms with more members nobody is told that they have left.
     """
-    step, _, place = after.partition("/")
-    steps: dict[str, Step] = {"rooms": partial(_leave, told=told), **_STEPS}
-    names = list(steps)
-    step = step if step in steps else names[0]
-    further = steps[step](tx, username, place)
-    if further is not None:
-        return f"{step}/{further}"
-    rest = names[names.index(step) + 1 :]
-    return f"{rest[0]}/" if rest else None
+    return service.forget({"rooms": partial(_leave, told=told), **_STEPS}, tx, username, after)
 
 
 def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
@@ -92,17 +81,14 @@ def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
 
 
 def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
-    tx.get(Member, username)
-    found = messages.authored(tx, username, place, MESSAGES_AT_ONCE)
-    for key, message in found:
-        messages.blank(tx, key, message)
-    return found[-1][0] if len(found) == MESSAGES_AT_ONCE else None
+    """In all conversations, be it that those who keep the others do so themselves."""
+    return messages.blank_some(tx, username, place, MESSAGES_AT_ONCE)
 
 
 def _blank_reports(tx: Transaction, username: str, place: str) -> str | None:
     """Why they reported, what they said where it was reported, and what they wrote when they had seen to it."""
     tx.get(Member, username)
-    found = list(tx.beneath(Report, username, start=f"{place} " if place else "", limit=REPORTS_AT_ONCE))
+    found = list(tx.beneath(Report, username, start=behind(place), limit=REPORTS_AT_ONCE))
     for key, report in found:
         context = tuple(_without_words_of(username, line) for line in report.context)
         reason = "" if report.by == username else report.reason
@@ -122,7 +108,7 @@ def _without_words_of(username: str, line: Line) -> Line:
 def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
     """Why they were put out or muted, or why they did so with others; that it was done stays."""
     tx.get(Member, username)
-    found = list(tx.beneath(Deed, username, start=f"{place} " if place else "", limit=RECORDS_AT_ONCE))
+    found = list(tx.beneath(Deed, username, start=behind(place), limit=RECORDS_AT_ONCE))
     for key, deed in found:
         tx.put(key, replace(deed, reason=""))
         if deed.target == username:
@@ -176,57 +162,53 @@ _STEPS: dict[str, Step] = {
 def _status(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     found = tx.get(Status, username)
     if found is not None and not after:
-        yield "all", _values(found)
+        yield "all", asdict(found)
 
 
 def _blocks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     found = tx.get(Blocks, username)
     if found is not None and not after:
-        yield "all", _values(found)
+        yield "all", asdict(found)
 
 
 def _seats(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     for room in sorted((tx.get(Rooms, username) or Rooms(())).rooms):
         if room > after:
-            yield room, {"room": room} | _values(tx.fetch(Seat, seat_key(room, username)))
+            yield room, {"room": room} | asdict(tx.fetch(Seat, seat_key(room, username)))
 
 
 def _invitations(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, guest in tx.scan(Guest, f"{username}/", start=f"{guest_key(after, username)} " if after else None):
-        yield key.partition("/")[2], {"room": key.partition("/")[2]} | _values(guest)
+    for key, guest in tx.scan(Guest, f"{username}/", start=guest_key(behind(after), username)):
+        yield key.partition("/")[2], {"room": key.partition("/")[2]} | asdict(guest)
 
 
 def _marks(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{after} " if after else None):
-        yield key.partition("/")[2], {"with": key.partition("/")[2]} | _values(mark)
+    for key, mark in tx.scan(Correspondent, f"{username}/", start=f"{username}/{behind(after)}"):
+        yield key.partition("/")[2], {"with": key.partition("/")[2]} | asdict(mark)
 
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """In rooms and direct conversations; those that the support desk keeps come before these."""
-    for key, message in tx.beneath(Message, username, start=f"{after} " if after else messages.PAST_ORDERS):
+    for key, message in tx.beneath(Message, username, start=behind(after) or messages.PAST_ORDERS):
         place = {"conversation": messages.conversation_of(key), "seq": messages.seq_of(key)}
         before = [version.text for version in messages.versions(tx, key)]
-        yield key, place | _values(message) | ({"before": before} if before else {})
+        yield key, place | asdict(message) | ({"before": before} if before else {})
 
 
 def _reports(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """Those that they made, or have seen to; who reported them is not told."""
-    for key, report in tx.beneath(Report, username, start=f"{after} " if after else ""):
+    for key, report in tx.beneath(Report, username, start=behind(after)):
         shown = ("at", "room", "seq", "reason", "settled") if report.by == username else ()
         if report.settled_by == username:
             shown = (*shown, "settled", "note")
         if shown:
-            values = _values(report)
+            values = asdict(report)
             yield key, {"report": int(key)} | {name: values[name] for name in shown}
 
 
 def _deeds(tx: ReadTransaction, username: str, after: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for key, deed in tx.beneath(Deed, username, start=f"{after} " if after else ""):
-        yield key, {"deed": int(key)} | _values(deed)
-
-
-def _values(record: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
+    for key, deed in tx.beneath(Deed, username, start=behind(after)):
+        yield key, {"deed": int(key)} | asdict(deed)
 
 
 _SECTIONS: dict[str, Section] = {

@@ -4,6 +4,7 @@ What those may do who have power over a room: put somebody out, ban, mute, let t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,9 +12,10 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Roster, Row
+from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
-from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Sanction, Seat, guest_key, seat_key
+from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
 from securehub.services.chat.rooms import counted, is_moderator, put_out, sanction_on
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -75,10 +77,7 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
-    found, seat = power.check_over(tx, room, by, username)
-    if seat is None:
-        members.fetch(tx, username)
-        raise Conflict(f"{username} is not in {room}")
+    found, _ = _check_over_present(tx, room, by, username)
     put_out(tx, found, Parted(room, username, reason, "kick", by), told)
     # An invitation from before, which was not needed to come in, is none to come back.
     tx.delete(Guest, guest_key(room, username))
@@ -121,8 +120,7 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     _refuse_lesser(tx, sanction.mute, by)
     end = end_of(until, at)
     _put_mute(tx, place, seat, replace(sanction, mute=Imposed(end, by, reason)))
-    power.announce(tx, room, by, "mute", username, until=end, reason=reason)
-    power.note(tx, room, by, "mute", username, until=end, reason=reason, at=at)
+    _tell(tx, room, by, "mute", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))
 
 
@@ -140,8 +138,7 @@ def unban(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -
         raise NotFound(f"{username} is not banned from {room}")
     _refuse_lesser(tx, sanction.ban, by)
     _put_sanction(tx, place, replace(sanction, ban=None))
-    power.announce(tx, room, by, "unban", username)
-    power.note(tx, room, by, "unban", username, at=at)
+    _tell(tx, room, by, "unban", username, at=at)
 
 
 def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) -> None:
@@ -158,29 +155,29 @@ def unmute(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
         raise NotFound(f"{username} is not muted in {room}")
     _refuse_lesser(tx, sanction.mute, by)
     _put_mute(tx, place, seat, replace(sanction, mute=None))
-    power.announce(tx, room, by, "unmute", username)
-    power.note(tx, room, by, "unmute", username, at=at)
+    _tell(tx, room, by, "unmute", username, at=at)
 
 
 def slow(tx: Transaction, room: str, by: str, seconds: int, *, at: datetime) -> None:
     """Let everybody but operators leave so many seconds between two messages."""
     found = power.check(tx, room, by)
     tx.put(room, replace(found, slow=seconds))
-    _tell_setting(tx, room, by, "slow", counted(seconds, "second"), at)
+    _tell(tx, room, by, "slow", reason=counted(seconds, "second"), at=at)
 
 
 def set_access(tx: Transaction, room: str, by: str, access: str, *, at: datetime) -> None:
     """Say whether everybody may join, or only the invited. Who is in stays in."""
     found = power.check(tx, room, by)
     tx.put(room, replace(found, invite=access == "invite"))
-    _tell_setting(tx, room, by, "access", access, at)
+    _tell(tx, room, by, "access", reason=access, at=at)
 
 
 def keep(tx: Transaction, room: str, by: str, days: int, *, at: datetime) -> None:
     """Say for how many days messages are kept; 0 for ever."""
     power.check(tx, room, by)
     tx.put(room, replace(tx.fetch(Charter, room), keep_days=days))
-    _tell_setting(tx, room, by, "keep", f"messages are kept for {counted(days, 'day')}" if days else "messages are kept for ever", at)
+    kept = f"for {counted(days, 'day')}" if days else "for ever"
+    _tell(tx, room, by, "keep", reason=f"messages are kept {kept}", at=at)
 
 
 def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at: datetime) -> None:
@@ -190,33 +187,53 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     @raise NotFound: there is no such member.
     @raise Conflict: they are not in it.
     """
-    _, seat = power.check_over(tx, room, by, username)
-    if seat is None:
-        members.fetch(tx, username)
-        raise Conflict(f"{username} is not in {room}")
+    _, seat = _check_over_present(tx, room, by, username)
     tx.put(seat_key(room, username), replace(seat, operator=on))
-    act = "appoint" if on else "dismiss"
-    power.announce(tx, room, by, act, username)
-    power.note(tx, room, by, act, username, at=at)
+    _tell(tx, room, by, "appoint" if on else "dismiss", username, at=at)
 
 
 def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    rows: list[SanctionRow] = []
-    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, f"{after} ") if after else None):
+    return Roster.up_to(limit, _sanctioned(tx, room, after, at))
+
+
+def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[SanctionRow]:
+    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, behind(after))):
         sanction = sanction.still(at)
         said = sanction.ban or sanction.mute
         if said is not None:
-            if len(rows) == limit:
-                return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason))
-    return Roster(rows)
+            yield SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason)
 
 
-def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
-    power.announce(tx, room, by, act, reason=now)
-    power.note(tx, room, by, act, reason=now, at=at)
+def _check_over_present(tx: ReadTransaction, room: str, by: str, username: str) -> tuple[Room, Seat]:
+    """
+    See L{power.check_over}; the one who is meant has to be in the room.
+
+    @raise NotFound: there is no such member.
+    @raise Conflict: they are not in it.
+    """
+    found, seat = power.check_over(tx, room, by, username)
+    if seat is None:
+        members.fetch(tx, username)
+        raise Conflict(f"{username} is not in {room}")
+    return found, seat
+
+
+def _tell(
+    tx: Transaction,
+    room: str,
+    by: str,
+    act: str,
+    username: str = "",
+    *,
+    until: datetime | None = None,
+    reason: str = "",
+    at: datetime,
+) -> None:
+    """Tell all who are in the room what was done, and note it."""
+    power.announce(tx, room, by, act, username, until=until, reason=reason)
+    power.note(tx, room, by, act, username, until=until, reason=reason, at=at)
 
 
 def _put_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction) -> None:

@@ -95,9 +95,7 @@ def deeds(tx: ReadTransaction, room: str, by: str, *, limit: int, before: int | 
     """What was done in a room, the newest first; for those who have power over it."""
     check(tx, room, by)
     end = None if before is None else number_key(before)
-    found = list(tx.beneath(Deed, deeds_of(room), end=end, limit=limit + 1, reverse=True))
-    rows = [_row(int(key), deed) for key, deed in found[:limit]]
-    return Listing(rows, more=len(found) > limit)
+    return Listing.up_to(limit, (_row(int(key), deed) for key, deed in tx.beneath(Deed, deeds_of(room), end=end, reverse=True)))
 
 
 def _row(number: int, deed: Deed) -> DeedRow:

@@ -85,9 +85,8 @@ def who(tx: ReadTransaction, online: Sequence[str], *, limit: int, after: str) -
 
     @param online: their names.
     """
-    names = sorted(each for each in online if each > after)
-    rows = [WhoRow(each.username, each.away, each.text) for each in (status_of(tx, name) for name in names[:limit])]
-    return Roster(rows, more=len(names) > limit)
+    found = (status_of(tx, name) for name in sorted(online) if name > after)
+    return Roster.up_to(limit, (WhoRow(each.username, each.away, each.text) for each in found))
 
 
 def state_and_rooms(tx: ReadTransaction, username: str, online: bool, told: int) -> tuple[State, list[str]]:

@@ -112,8 +112,7 @@ class Found(Listing[FoundRow], frozen=True, omit_defaults=True):
 
 def unread(tx: ReadTransaction, username: str, *, limit: int) -> Top[UnreadRow]:
     """Where somebody has something to read: rooms in the order in which they joined, then direct conversations."""
-    rows = [row for row in _all_marks(tx, username) if row.unread]
-    return Top(rows[:limit], more=len(rows) > limit)
+    return Top.up_to(limit, (row for row in _all_marks(tx, username) if row.unread))
 
 
 def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from securehub.event import Event
@@ -127,11 +128,9 @@ def reports(tx: ReadTransaction, *, settled: bool, limit: int, before: int | Non
 
     @param settled: the others, too.
     """
-    limit = min(limit, MOST)
     end = None if before is None else number_key(before)
-    found = list(tx.beneath(Report, ALL_REPORTS if settled else OPEN_REPORTS, end=end, limit=limit + 1, reverse=True))
-    rows = [ReportRow(int(key), *(getattr(each, name) for name in Report.__struct_fields__)) for key, each in found[:limit]]
-    return Queue(rows, more=len(found) > limit)
+    found = tx.beneath(Report, ALL_REPORTS if settled else OPEN_REPORTS, end=end, reverse=True)
+    return Queue.up_to(min(limit, MOST), (ReportRow(int(key), *msgspec.structs.astuple(each)) for key, each in found))
 
 
 def greeting(tx: ReadTransaction, username: str) -> list[Event]:

@@ -15,6 +15,7 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Reply, Roster, Row, when
+from securehub.service import behind
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
@@ -260,26 +261,16 @@ def tell(tx: Transaction, room: str, count: int, username: str, event: Event, to
 def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], *, limit: int, after: str, at: datetime) -> Roster[NameRow]:
     """The members of a room, by name."""
     seated(tx, room, username, at)
-    rows: list[NameRow] = []
-    # The blank is before all characters that a name may have.
-    start = seat_key(room, f"{after} ") if after else None
     present = set(online)
-    for key, seat in tx.scan(Seat, f"{room}/", start=start, limit=limit + 1):
-        name = key.partition("/")[2]
-        rows.append(NameRow(name, seat.operator, name in present, seat.muted is not None and seat.muted > at))
-    return Roster(rows[:limit], more=len(rows) > limit)
+    seats = ((key.partition("/")[2], seat) for key, seat in tx.scan(Seat, f"{room}/", start=seat_key(room, behind(after))))
+    rows = (NameRow(name, seat.operator, name in present, seat.muted is not None and seat.muted > at) for name, seat in seats)
+    return Roster.up_to(limit, rows)
 
 
 def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Roster[RoomRow]:
     """The rooms that a member is in, and unless they want no others all that are open, by name."""
-    rows: list[RoomRow] = []
-    for name in _own_rooms(tx, username) if mine else _open_and_own_rooms(tx, username, after):
-        if name <= after:
-            continue
-        if len(rows) == limit:
-            return Roster(rows, more=True)
-        rows.append(_row(tx, name, username))
-    return Roster(rows)
+    found = _own_rooms(tx, username) if mine else _open_and_own_rooms(tx, username, after)
+    return Roster.up_to(limit, (_row(tx, name, username) for name in found if name > after))
 
 
 def _own_rooms(tx: ReadTransaction, username: str) -> list[str]:

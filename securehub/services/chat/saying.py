@@ -256,7 +256,7 @@ def page(tx: ReadTransaction, place: str, username: str, after: int, *, at: date
     if found.peer is None:
         events: list[Event] = [Spoken.again(place, seq, message) for seq, message in lines]
     else:
-        events = [_whispered_again(username, found.peer, seq, message) for seq, message in lines]
+        events = [Whispered.again(username, found.peer, seq, message) for seq, message in lines]
     return Page(events, last, last >= found.seq)
 
 
@@ -265,11 +265,6 @@ def series(place: str, username: str) -> tuple[str, str]:
     if place.startswith("@"):
         return member(username), direct_series(username, place[1:])
     return room_channel(place), room_channel(place)
-
-
-def _whispered_again(username: str, peer: str, seq: int, message: Message) -> Whispered:
-    to = peer if message.by == username else username
-    return Whispered(seq, message.at, message.by, to, message.text, message.edited, message.removed, message.receipt)
 
 
 def edit(tx: Transaction, place: str, seq: int, username: str, text: str, session: int, *, at: datetime) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from securehub.arguments import argument, username, whole
+from securehub.arguments import argument, between, username
 from securehub.refusals import BadArgument, shown
 from securehub.services.chat.records import MAX_SLOW
 from securehub.services.ledger.words import duration, instant
@@ -75,15 +75,9 @@ def access(word: str) -> str:
 
 def pause(word: str) -> int:
     """seconds between two messages of a member; 0 for none"""
-    seconds = whole(word)
-    if seconds > MAX_SLOW:
-        raise BadArgument(f"{seconds} seconds are more than {MAX_SLOW}")
-    return seconds
+    return between(word, 0, MAX_SLOW)
 
 
 def days(word: str) -> int:
     """a number of days; 0 for ever"""
-    count = whole(word)
-    if count > MAX_KEEP_DAYS:
-        raise BadArgument(f"{count} days are more than {MAX_KEEP_DAYS}")
-    return count
+    return between(word, 0, MAX_KEEP_DAYS)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from securehub import clabe
+from securehub.config import BadSetting
 from securehub.members import Member
 from securehub.money import Currencies, Currency
 from securehub.refusals import Exists, LimitExceeded, NotFound
@@ -158,13 +159,13 @@ def refuse_other_digits(tx: ReadTransaction, currencies: Currencies) -> None:
 
     @param currencies: as the settings have them; accounts in others stay as they are.
 
-    @raise ValueError: there are accounts in one of them with other decimals.
+    @raise BadSetting: there are accounts in one of them with other decimals.
     """
     for _, account in tx.scan(Account):
         meant = currencies.get(account.currency)
         if meant is not None and meant.digits != account.digits:
             kept = f"{meant.code}:{account.digits}"
-            raise ValueError(f"there are accounts in {meant.code} with {account.digits} decimals, so it keeps them: {kept}")
+            raise BadSetting(f"currencies: there are accounts in {meant.code} with {account.digits} decimals, so it keeps them: {kept}")
 
 
 def shown_number(number: str) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from securehub.money import Currencies, Currency
-from securehub.reply import Listing, Reply, Roster, Row, table
+from securehub.money import Currencies, Currency, currency
+from securehub.reply import Listing, Reply, Roster, Row, table, when
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
@@ -60,6 +60,37 @@ class HistoryRow(Row, frozen=True):
     memo: str
 
 
+class Statement(Reply, frozen=True):
+    """
+    An account over some time.
+
+    @ivar start: the beginning, inclusive.
+    @ivar end: the end, exclusive.
+    @ivar opening: the balance before the first item.
+    @ivar closing: the balance after the last item.
+    @ivar items: what came and went, the oldest first.
+    """
+
+    account: str
+    currency: str
+    start: datetime
+    end: datetime
+    opening: str
+    closing: str
+    items: list[HistoryRow]
+
+    def lines(self) -> Iterable[str]:
+        yield f"Account {self.account}, from {when(self.start)} to {when(self.end)}"
+        rows = [("transfer", "at", "kind", "with", "amount", "balance", "memo"), ("", "", "opening", "", "", self.opening, "")]
+        for row in self.items:
+            memo = row.memo.replace("\n", " / ")
+            rows.append((str(row.transfer), when(row.at), row.kind, row.with_, row.amount, row.balance, memo))
+        yield from table([*rows, ("", "", "closing", "", "", self.closing, "")], {4, 5})
+
+    def status(self) -> str:
+        return f"{self.closing} {self.currency}"
+
+
 class CurrencySum(Row, frozen=True):
     """The sum over all accounts of a currency, counterparts included; always zero."""
 
@@ -107,29 +138,34 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     number = own_account(tx, owner, number)
     money = tx.fetch(Account, number).money
     end = None if before is None else transfer_key(before)
-    rows: list[HistoryRow] = []
-    for key, transfer in tx.beneath(Transfer, number, end=end, limit=limit + 1, reverse=True):
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        rows.append(row(tx, number, money, key, transfer))
-    return Listing(rows)
+    found = tx.beneath(Transfer, number, end=end, reverse=True)
+    return Listing.up_to(limit, (row(tx, number, money, key, transfer) for key, transfer in found))
 
 
 def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[CurrencySum]:
     """The sum of all balances, by currency."""
-    sums = {currencies.default.code: 0}
-    moneys: dict[str, Currency] = {currencies.default.code: currencies.default}
+    default = currencies.default
+    sums = {(default.code, default.digits): 0} | _sums(tx)
+    return Listing([CurrencySum(code, currency(code, digits).text(units)) for (code, digits), units in sorted(sums.items())])
+
+
+def balance(tx: ReadTransaction) -> bool:
+    """Whether the books balance: the sum over all accounts is zero in each currency."""
+    return not any(_sums(tx).values())
+
+
+def _sums(tx: ReadTransaction) -> dict[tuple[str, int], int]:
+    """The sum of all balances in units, by the code and the digits of the currency."""
+    sums: dict[tuple[str, int], int] = {}
     for _, account in tx.scan(Account):
-        code = account.currency
-        sums[code] = sums.get(code, 0) + account.balance
-        moneys.setdefault(code, account.money)
-    return Listing([CurrencySum(code, moneys[code].text(units)) for code, units in sorted(sums.items())])
+        money = account.currency, account.digits
+        sums[money] = sums.get(money, 0) + account.balance
+    return sums
 
 
 def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: Transfer) -> HistoryRow:
     """An entry of an account, as its owner sees it."""
-    payer, payee = transfer.entries
-    entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
+    entry, other_entry = transfer.sides(number)
     other = tx.fetch(Account, other_entry.account)
     return HistoryRow(
         int(key),
@@ -141,8 +177,3 @@ def row(tx: ReadTransaction, number: str, money: Currency, key: str, transfer: T
         other.owner,
         transfer.memo,
     )
-
-
-def balance(tx: ReadTransaction, currencies: Currencies) -> bool:
-    """Whether the books balance: the sum over all accounts is zero in each currency."""
-    return not any(int(row.sum.replace(".", "")) for row in trial_balance(tx, currencies).items)

@@ -9,15 +9,11 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as xml
 
-from securehub.refusals import BadArgument, shown
+from securehub.arguments import one_of
 from securehub.reply import Reply
-
-if TYPE_CHECKING:
-    from securehub.services.ledger.books import HistoryRow
-    from securehub.services.ledger.statements import Statement
+from securehub.services.ledger.books import HistoryRow, Statement
 
 
 class Export(Reply, frozen=True):
@@ -31,23 +27,17 @@ class Export(Reply, frozen=True):
 
 def form(word: str) -> str:
     """json, csv, ledger or ofx"""
-    found = word.lower()
-    if found != "json" and found not in FORMATS:
-        raise BadArgument(f"{shown(word)} is not one of json, {', '.join(FORMATS)}")
-    return found
+    return one_of(word, ("json", *FORMATS))
 
 
 def as_csv(statement: Statement, zone: tzinfo) -> Export:
-    """
-    A table with a head, as RFC 4180 has it.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo"))
-    for row in statement.items:
-        at = stamp(row.at, zone)
-        writer.writerow((row.transfer, at, row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo)))
-    return Export(out.getvalue())
+    """A table with a head."""
+    head = ("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo")
+    rows = [
+        (row.transfer, stamp(row.at, zone), row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo))
+        for row in statement.items
+    ]
+    return Export(csv_text([head, *rows]))
 
 
 def as_journal(statement: Statement, zone: tzinfo) -> Export:
@@ -137,6 +127,17 @@ def _add(element: xml.Element, *names: str) -> xml.Element:
 def _fill(element: xml.Element, **texts: str) -> None:
     for name, text in texts.items():
         xml.SubElement(element, name).text = text
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """
+    A table as RFC 4180 has it.
+
+    @param rows: its cells; what others wrote has been made L{harmless}.
+    """
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 _FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")

@@ -6,7 +6,7 @@ What is held stays in the balance of the payer, and cannot be spent. A hold ends
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, ClassVar
 
@@ -259,11 +259,9 @@ def hold(
     watchers: Sequence[Watcher] = (),
 ) -> Held:
     """
-    Set money aside.
+    Set money aside. It counts as paid where limits are concerned.
 
     @param limit: how many open holds a member may have.
-
-    It counts as paid where limits are concerned.
 
     @raise InsufficientFunds: the payer could not pay it now.
     """
@@ -351,8 +349,7 @@ def take(
         tx, held.source, payer, held.target, payee, units, kind, held.memo, by=by, at=at, reference=reference, watchers=watchers
     )
     ended = replace(held, state="captured", captured=units, transfer=moved.transfer)
-    _end(tx, number, ended)
-    tx.announce(member(held.payer), _told(number, ended))
+    _end(tx, number, ended, [held.payer])
     return moved
 
 
@@ -377,8 +374,7 @@ def give_up(tx: Transaction, number: int, held: Hold) -> Hold:
     """
     ended = replace(held, state="released")
     tx.put(held.source, _free(tx, held))
-    _end(tx, number, ended)
-    tx.announce(member(held.payer), _told(number, ended))
+    _end(tx, number, ended, [held.payer])
     return ended
 
 
@@ -414,11 +410,8 @@ def expire(tx: Transaction, key: str, *, at: datetime) -> None:
     held = tx.get(Hold, key)
     if held is None or held.state != "open":
         return
-    ended = replace(held, state="expired")
     tx.put(held.source, _free(tx, held))
-    _end(tx, int(key), ended)
-    for owner in dict.fromkeys((held.payer, held.payee)):
-        tx.announce(member(owner), _told(int(key), ended))
+    _end(tx, int(key), replace(held, state="expired"), dict.fromkeys((held.payer, held.payee)))
 
 
 def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before: int | None) -> Listing[HoldRow]:
@@ -428,8 +421,8 @@ def holds_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, before
     @param ended: whether those that have ended are among them.
     """
     wallet = tx.get(Wallet, owner) or Wallet(())
-    found = pending.newest(tx, Hold, (account for account, _ in wallet.accounts), ended=ended, limit=limit, before=before)
-    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Hold, (account for account, _ in wallet.accounts), ended=ended, before=before)
+    return Listing.up_to(limit, (row(number, each) for number, each in found))
 
 
 def _open_hold(tx: Transaction, number: int, by: str, at: datetime | None = None) -> Hold:
@@ -457,16 +450,15 @@ def _free(tx: Transaction, held: Hold) -> Account:
     return replace(account, held=account.held - held.units)
 
 
-def _end(tx: Transaction, number: int, ended: Hold) -> None:
+def _end(tx: Transaction, number: int, ended: Hold, tells: Iterable[str]) -> None:
     pending.end_one(tx, ended.payer, "holds")
     agenda.forget(tx, EXPIRY, number_key(number), ended.expires)
     tx.put(number_key(number), ended)
-
-
-def _told(number: int, ended: Hold) -> Ended:
     money = ended.money
     amounts = money.text(ended.units), money.text(ended.captured)
-    return Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
+    told = Ended(number, ended.state, ended.payer, ended.payee, *amounts, money.code, ended.transfer)
+    for owner in tells:
+        tx.announce(member(owner), told)
 
 
 def row(number: int, held: Hold) -> HoldRow:

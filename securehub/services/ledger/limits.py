@@ -353,7 +353,7 @@ def _spent(tx: ReadTransaction, number: str, account: Account, today: date, zone
         return kept
     units, midnight = kept.units, beginning(today, zone)
     for _, transfer in tx.beneath(Transfer, number, limit=LOOKED_AT, reverse=True):
-        entry = next(each for each in transfer.entries if each.account == number)
+        entry, _ = transfer.sides(number)
         if transfer.at < midnight or entry.number <= kept.entries:
             break
         if entry.units < 0 and not transfer.by:

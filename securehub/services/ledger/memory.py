@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from securehub.refusals import Conflict
 from securehub.reply import Row
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.services.ledger import holds, requests, schedules
 from securehub.services.ledger.accounts import forget_wallet, wallet_of
 from securehub.services.ledger.holds import Hold
@@ -57,7 +57,7 @@ class _Place(NamedTuple):
 
     def records(self, tx: ReadTransaction, limit: int) -> list[tuple[str, Any]]:
         """Those that are not done."""
-        return list(tx.beneath(self.kind, self.parent, start=f"{self.known} " if self.known else "", limit=limit))
+        return list(tx.beneath(self.kind, self.parent, start=behind(self.known or ""), limit=limit))
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
@@ -178,8 +178,7 @@ def _account(tx: ReadTransaction, number: str) -> dict[str, Any]:
 
 
 def _entry(tx: ReadTransaction, number: str, key: str, transfer: Transfer) -> dict[str, Any]:
-    payer, payee = transfer.entries
-    entry, other_entry = (payer, payee) if payer.account == number else (payee, payer)
+    entry, other_entry = transfer.sides(number)
     account, other = tx.fetch(Account, number), tx.fetch(Account, other_entry.account)
     money = account.money
     return {

@@ -5,9 +5,9 @@ that are open and those that have ended are found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
 
@@ -64,18 +64,16 @@ def place(parent: str, is_open: bool) -> str:
     return parent if is_open else f"ended {parent}"
 
 
-def newest(
-    tx: ReadTransaction, record: type[R], parents: Iterable[str], *, ended: bool, limit: int, before: int | None
-) -> list[tuple[int, R]]:
+def newest(tx: ReadTransaction, record: type[R], parents: Iterable[str], *, ended: bool, before: int | None) -> Iterator[tuple[int, R]]:
     """
-    What lies beneath some parents, each once, newest first; one more than the limit, if there are more.
+    What lies beneath some parents, each once, newest first.
 
     @param ended: whether what has ended is among it.
     @param before: only what has a smaller number.
     """
     end = None if before is None else number_key(before)
     places = [place(parent, is_open) for parent in parents for is_open in ((True, False) if ended else (True,))]
-    # Beneath each no more is looked at than is listed: there may be a hundred accounts, with thousands of holds each.
+    # Beneath each no more is looked at than is asked for: there may be a hundred accounts, with thousands of holds each.
     merged = merge(*(tx.beneath(record, each, end=end, reverse=True) for each in places), key=itemgetter(0), reverse=True)
     # What is between two of them is found beneath both.
-    return [(int(key), next(same)[1]) for key, same in islice(groupby(merged, itemgetter(0)), limit + 1)]
+    return ((int(key), next(same)[1]) for key, same in groupby(merged, itemgetter(0)))

@@ -114,6 +114,11 @@ class Transfer(Record, frozen=True):
     def beneath(self) -> list[str]:
         return [entry.account for entry in self.entries]
 
+    def sides(self, account: str) -> tuple[Entry, Entry]:
+        """The entry of one of the two accounts, and that of the other."""
+        payer, payee = self.entries
+        return (payer, payee) if payer.account == account else (payee, payer)
+
 
 ORDERS = "order/"
 """How the reference of an order's money begins. It goes back through its order alone, which counts goods and points."""
@@ -122,6 +127,18 @@ ORDERS = "order/"
 def order_reference(number: int) -> str:
     """What the money of an order refers to."""
     return f"{ORDERS}{number}"
+
+
+ORDER_PAYMENT, ORDER_REFUND = "order", "refund"
+"""The kinds of the transfers that pay an order, and that pay something of it back: sellers' takings and members' budgets go by them."""
+
+REVERSALS = "transfer/"
+"""How the reference of a transfer begins that undoes another one."""
+
+
+def transfer_reference(number: int) -> str:
+    """What a transfer that undoes this one refers to; in budgets, where the entry comes from that this one has become."""
+    return f"{REVERSALS}{number}"
 
 
 transfer_key = number_key

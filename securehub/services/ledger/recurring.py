@@ -7,17 +7,14 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 
-from securehub.refusals import BadArgument, shown
+from securehub.arguments import one_of
 
 EVERY = ("once", "daily", "weekly", "monthly")
 
 
 def every(word: str) -> str:
     """once, daily, weekly or monthly"""
-    found = word.lower()
-    if found not in EVERY:
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(EVERY)}")
-    return found
+    return one_of(word, EVERY)
 
 
 def occurrence(start: date, every: str, number: int) -> date | None:

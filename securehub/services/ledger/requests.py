@@ -330,8 +330,8 @@ def requests_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, bef
 
     @param ended: whether those that have ended are among them.
     """
-    found = pending.newest(tx, Request, [owner], ended=ended, limit=limit, before=before)
-    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Request, [owner], ended=ended, before=before)
+    return Listing.up_to(limit, (row(number, each) for number, each in found))
 
 
 def _open_request(tx: Transaction, number: int, by: str, side: str, at: datetime) -> Request:

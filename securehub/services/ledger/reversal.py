@@ -16,7 +16,7 @@ from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import is_orphaned
 from securehub.services.ledger.booking import booking
-from securehub.services.ledger.records import ORDERS, Account, Transfer, transfer_key
+from securehub.services.ledger.records import ORDERS, Account, Transfer, transfer_key, transfer_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.session import Session
 from securehub.store.records import Record
@@ -151,9 +151,8 @@ def reverse(
         # There is nothing in it, but it may have had a credit line, and nobody would pay back what it owes.
         raise Conflict(f"the member of account {payee} is erased; nobody would pay for it")
     units = -found.entries[0].units
-    moved = movement.move(
-        tx, payee, holder, payer, owner, units, KIND, reason, by=by, at=at, reference=f"transfer/{number}", watchers=watchers
-    )
+    reference = transfer_reference(number)
+    moved = movement.move(tx, payee, holder, payer, owner, units, KIND, reason, by=by, at=at, reference=reference, watchers=watchers)
     tx.put(transfer_key(number), Reversal(moved.transfer))
     if holder.floor is not None:
         told = Undone(moved.transfer, number, owner.owner, moved.amount, moved.currency, reason, moved.balance)

@@ -19,7 +19,7 @@ from securehub.command import MEMBER, command, named
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, NotFound, Refusal
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.ledger import movement, pending, words
 from securehub.services.ledger.accounts import party_account
 from securehub.services.ledger.booking import LONGEST, beginning, booking
@@ -159,8 +159,7 @@ class SchedulePaid(Event, frozen=True):
 
     def text(self) -> str:
         told = f"Schedule {self.schedule}: transfer {self.transfer}, {self.amount} {self.currency} to {self.to_name}."
-        warnings = [f"Warning: {warning}." for warning in self.warnings]
-        return " ".join([told, f"Balance {self.balance} {self.currency}.", *warnings])
+        return warned(f"{told} Balance {self.balance} {self.currency}.", self.warnings)
 
 
 class ScheduleFailed(Event, frozen=True):
@@ -338,13 +337,13 @@ def schedules_of(tx: ReadTransaction, owner: str, *, ended: bool, limit: int, be
 
     @param ended: whether those that are done or cancelled are among them.
     """
-    found = pending.newest(tx, Schedule, [owner], ended=ended, limit=limit, before=before)
-    return Listing([row(number, each) for number, each in found[:limit]], more=len(found) > limit)
+    found = pending.newest(tx, Schedule, [owner], ended=ended, before=before)
+    return Listing.up_to(limit, (row(number, each) for number, each in found))
 
 
 def _pay(tx: Transaction, number: int, found: Schedule, *, at: datetime, zone: tzinfo, watchers: Sequence[Watcher]) -> Transferred:
     # Locked members pay nothing.
-    members.roles(tx, found.payer)
+    members.admitted(tx, found.payer)
     source, target = found.source, party_account(tx, found.to, found.currency)
     paying = Paying(source, tx.fetch(Account, source), target, tx.fetch(Account, target), found.units)
     return movement.spend(tx, paying, "transfer", found.memo, at=at, zone=zone, reference=f"schedule/{number}", watchers=watchers)

@@ -7,18 +7,17 @@ closes with the other opens with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, cast
 
 from securehub import arguments
 from securehub.command import MEMBER, command, named, optional
 from securehub.refusals import BadArgument, LimitExceeded
-from securehub.reply import Reply, table, when
+from securehub.reply import Reply
 from securehub.services.ledger import books, exports, words
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.booking import LAST, When, instant
-from securehub.services.ledger.books import HistoryRow
+from securehub.services.ledger.books import Statement
 from securehub.services.ledger.exports import FORMATS, Export
 from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
 from securehub.session import Session
@@ -33,37 +32,6 @@ MOST_ROWS = 5_000
 
 MOMENT = timedelta(microseconds=1)
 """The smallest step of a record's time."""
-
-
-class Statement(Reply, frozen=True):
-    """
-    An account over some time.
-
-    @ivar start: the beginning, inclusive.
-    @ivar end: the end, exclusive.
-    @ivar opening: the balance before the first item.
-    @ivar closing: the balance after the last item.
-    @ivar items: what came and went, the oldest first.
-    """
-
-    account: str
-    currency: str
-    start: datetime
-    end: datetime
-    opening: str
-    closing: str
-    items: list[HistoryRow]
-
-    def lines(self) -> Iterable[str]:
-        yield f"Account {self.account}, from {when(self.start)} to {when(self.end)}"
-        rows = [("transfer", "at", "kind", "with", "amount", "balance", "memo"), ("", "", "opening", "", "", self.opening, "")]
-        for row in self.items:
-            memo = row.memo.replace("\n", " / ")
-            rows.append((str(row.transfer), when(row.at), row.kind, row.with_, row.amount, row.balance, memo))
-        yield from table([*rows, ("", "", "closing", "", "", self.closing, "")], {4, 5})
-
-    def status(self) -> str:
-        return f"{self.closing} {self.currency}"
 
 
 class PastBalance(Reply, frozen=True):
@@ -179,5 +147,5 @@ def first_since(tx: ReadTransaction, record: type[Record], parent: str, at: date
 def _balance_before(tx: ReadTransaction, account: str, key: str) -> int:
     """What an account had, in units, before the transfers from a key on."""
     for _, transfer in tx.beneath(Transfer, account, end=key, limit=1, reverse=True):
-        return next(entry.balance for entry in transfer.entries if entry.account == account)
+        return transfer.sides(account)[0].balance
     return 0

@@ -194,12 +194,11 @@ def card_of(tx: ReadTransaction, username: str, usual: Programme, *, at: datetim
 def history_of(tx: ReadTransaction, username: str, *, limit: int, before: int | None) -> Listing[ChangeRow]:
     """What changed a member's points, newest first."""
     end = None if before is None else change_key(username, before)
-    found = list(tx.scan(Change, f"{username}/", end=end, limit=limit + 1, reverse=True))
-    rows = [
+    rows = (
         ChangeRow(int(key.rpartition("/")[2]), each.at, each.kind, each.points, each.balance, each.order, each.reward)
-        for key, each in found[:limit]
-    ]
-    return Listing(rows, more=len(found) > limit)
+        for key, each in tx.scan(Change, f"{username}/", end=end, reverse=True)
+    )
+    return Listing.up_to(limit, rows)
 
 
 def _change(

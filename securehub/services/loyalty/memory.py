@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from securehub.service import Kept, behind, page
 from securehub.services.loyalty.promotions import promotions_of
@@ -55,7 +55,7 @@ def _uses(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str,
 def _codes(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for row in promotions_of(tx, username).items:
         if row.code > after:
-            yield row.code, {name: getattr(row, name) for name in row.__struct_fields__}
+            yield row.code, asdict(row)
 
 
 _KEPT = {"card": _card, "change": _changes, "use": _uses, "code": _codes}

@@ -7,7 +7,7 @@ A change concerns what comes after it. What an order has brought stands in the o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -122,19 +122,12 @@ def every(word: str) -> int:
 
 def cost(word: str) -> int:
     """points, from 1 to 1000000000"""
-    return _between(word, 1, MOST_COST)
+    return arguments.between(word, 1, MOST_COST)
 
 
 def percent_of_points(word: str) -> int:
     """a whole number from 0 to 1000"""
-    return _between(word, 0, MOST_PERCENT)
-
-
-def _between(word: str, least: int, most: int) -> int:
-    count = arguments.whole(word)
-    if not least <= count <= most:
-        raise BadArgument(f"{shown(word)} is not from {least} to {most}")
-    return int(count)
+    return arguments.between(word, 0, MOST_PERCENT)
 
 
 class Programmes:
@@ -298,10 +291,7 @@ def _put_tiers(tx: Transaction, programme: Programme, tiers: Sequence[Tier]) -> 
     return _put(tx, replace(programme, tiers=tuple(found)))
 
 
-_T = TypeVar("_T")
-
-
-def _refuse_many(others: Sequence[_T], most: int, what: str) -> None:
+def _refuse_many(others: Sequence[object], most: int, what: str) -> None:
     if len(others) >= most:
         raise LimitExceeded(f"there are {len(others)} {what}; {most} are allowed")
 

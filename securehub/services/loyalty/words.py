@@ -29,18 +29,12 @@ def tier(word: str) -> str:
 
 def percent(word: str) -> int:
     """a whole number from 1 to 100"""
-    count = arguments.whole(word)
-    if not 1 <= count <= 100:
-        raise BadArgument(f"{shown(word)} is not from 1 to 100")
-    return int(count)
+    return arguments.between(word, 1, 100)
 
 
 def times(word: str) -> int:
     """how often, from 1 to 1000000000, or 0 for without limit"""
-    count = arguments.whole(word)
-    if count > 1_000_000_000:
-        raise BadArgument(f"{shown(word)} is more than 1000000000")
-    return int(count)
+    return arguments.between(word, 0, 1_000_000_000)
 
 
 def _short_name(word: str, of: str) -> str:

@@ -18,7 +18,7 @@ from securehub.services import loyalty, messages
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards
 from securehub.services.loyalty.usual import usual_programme
-from securehub.services.orders import catalogue, escrow, looking, memory, placing, records, returns, stepping, words
+from securehub.services.orders import caring, catalogue, escrow, looking, memory, placing, records, returns, stepping, words
 from securehub.services.orders.quoting import Quoting
 from securehub.services.orders.selling import Selling
 from securehub.services.orders.threads import Threads
@@ -55,6 +55,8 @@ class Orders:
         self.held_per_member = hub.settings["open_per_member"]
         self.usual = usual_programme(hub.currencies.default)
         hub.agenda.add(escrow.DUTY, escrow.end, self.booking)
+        hub.order_facts.append(caring.facts)
+        hub.order_refunds.append(caring.REFUND)
 
     @command(
         "CATALOG",

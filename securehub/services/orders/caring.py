@@ -1,6 +1,6 @@
 """
-What agents of the support desk can do about an order: give back some of its price. What that takes off points and budgets is as if the
-seller did.
+What agents of the support desk know of an order, and what they can do about it: give back some of its price. What that takes off points
+and budgets is as if the seller did.
 """
 
 from __future__ import annotations
@@ -17,13 +17,28 @@ from securehub.services.support.facts import OrderRefund, Sale
 from securehub.store.transaction import ReadTransaction, Transaction
 
 
+def facts(tx: ReadTransaction, customer: str, number: int) -> dict[str, str]:
+    """
+    What agents' replies may say of an order.
+
+    @raise NotFound: the customer has no such order.
+    """
+    order = _order_of(tx, customer, number)
+    money = order.money
+    return {
+        "status": order.status,
+        "total": money.priced(order.total),
+        "refunded": money.priced(order.refunded),
+        "seller": order.seller,
+        "date": f"{order.at:%Y-%m-%d}",
+    }
+
+
 def find(tx: ReadTransaction, customer: str, number: int) -> Sale:
     """
     @raise NotFound: the customer has no such order.
     """
-    order = tx.get(Order, order_key(number))
-    if order is None or order.customer != customer:
-        raise NotFound(f"{customer} has no order {number}")
+    order = _order_of(tx, customer, number)
     return Sale(order.money, order.seller)
 
 
@@ -44,3 +59,10 @@ def give_back(
 
 
 REFUND = OrderRefund(find, give_back)
+
+
+def _order_of(tx: ReadTransaction, customer: str, number: int) -> Order:
+    order = tx.get(Order, order_key(number))
+    if order is None or order.customer != customer:
+        raise NotFound(f"{customer} has no order {number}")
+    return order

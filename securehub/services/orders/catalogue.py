@@ -13,6 +13,7 @@ from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
+from securehub.service import behind
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -173,7 +174,7 @@ def sells(tx: ReadTransaction, username: str) -> bool:
     Whether a member sells anything. Who is locked out or has the role no more does not, and cannot say of each item that it is not active.
     """
     member = tx.get(Member, username)
-    return member is not None and "seller" in member.roles and not member.locked and not member.erased
+    return member is not None and member.could_log_in and "seller" in member.roles
 
 
 def _remembered(selling: dict[str, bool], tx: ReadTransaction, seller: str) -> bool:
@@ -196,8 +197,7 @@ def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
 
 
 def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iterable[tuple[str, Item]]:
-    # The exclamation mark comes before whatever a sku has.
-    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=f"{after}!" if after else "")
+    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=behind(after))
 
 
 def _matches(sku: str, item: Item, search: str) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub import agenda
 from securehub.refusals import Refusal
 from securehub.services.ledger import holds, movement
-from securehub.services.ledger.records import Account, order_reference
+from securehub.services.ledger.records import ORDER_PAYMENT, Account, order_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.services.orders import notices
 from securehub.services.orders.records import Order, order_key
@@ -23,9 +23,6 @@ DUTY = "orders.escrow"
 
 AGAIN = timedelta(days=1)
 """When it is tried again, if the seller cannot be paid."""
-
-KIND = "order"
-"""Of the transfer that pays an order."""
 
 
 def hold(
@@ -49,7 +46,7 @@ def pay_out(tx: Transaction, number: int, order: Order, by: str, *, at: datetime
     assert order.hold is not None
     held = holds.fetch(tx, order.hold)
     agenda.forget(tx, DUTY, order_key(number), held.expires)
-    moved = holds.take(tx, order.hold, held, held.units, KIND, order_reference(number), by, at=at, watchers=watchers)
+    moved = holds.take(tx, order.hold, held, held.units, ORDER_PAYMENT, order_reference(number), by, at=at, watchers=watchers)
     return replace(order, hold=None, transfer=moved.transfer)
 
 

@@ -152,8 +152,8 @@ class Shown(Reply, frozen=True):
 def orders_of(tx: ReadTransaction, customer: str, *, limit: int, before: int | None) -> Listing[OrderRow]:
     """What a member has ordered, newest first."""
     end = None if before is None else order_key(before)
-    found = list(tx.beneath(Order, of_customer(customer), end=end, limit=limit + 1, reverse=True))
-    return Listing([_row(int(key), order) for key, order in found[:limit]], more=len(found) > limit)
+    found = tx.beneath(Order, of_customer(customer), end=end, reverse=True)
+    return Listing.up_to(limit, (_row(int(key), order) for key, order in found))
 
 
 def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int, after: int | None) -> Queue:

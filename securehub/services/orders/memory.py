@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.members import Member
+from securehub import service
 from securehub.refusals import Conflict
 from securehub.service import Kept, behind, page
 from securehub.services import messages
@@ -50,35 +50,39 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
     @param after: the kind and key up to which it is done.
     """
-    kind, _, place = after.partition("/")
+    return service.forget(_STEPS, tx, username, after)
+
+
+def _end_quotes(tx: Transaction, username: str, place: str) -> str | None:
     tx.get(Card, username)
+    reserved = list(tx.beneath(Quote, of_customer(username), limit=QUOTES_AT_ONCE))
+    for key, quote in reserved:
+        expire(tx, key, at=quote.expires)
+    return "more" if len(reserved) == QUOTES_AT_ONCE else None
+
+
+def _blank_bought(tx: Transaction, username: str, place: str) -> str | None:
+    tx.get(Card, username)
+    bought = list(tx.beneath(Order, of_customer(username), start=behind(place), limit=AT_ONCE))
+    for key, order in bought:
+        if order.note or order.deliver_to:
+            tx.put(key, replace(order, note="", deliver_to=""))
+    return bought[-1][0] if len(bought) == AT_ONCE else None
+
+
+def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
+    return messages.blank_some(tx, username, place, AT_ONCE, first=ORDER, past=PAST_ORDERS)
+
+
+def _take_out_items(tx: Transaction, username: str, place: str) -> str | None:
     tx.get(Shop, username)
-    if kind in ("", "quote"):
-        reserved = list(tx.beneath(Quote, of_customer(username), limit=QUOTES_AT_ONCE))
-        for key, quote in reserved:
-            expire(tx, key, at=quote.expires)
-        return "quote/" if len(reserved) == QUOTES_AT_ONCE else "bought/"
-    if kind == "bought":
-        bought = list(tx.beneath(Order, of_customer(username), start=f"{place} " if place else "", limit=AT_ONCE))
-        for key, order in bought:
-            if order.note or order.deliver_to:
-                tx.put(key, replace(order, note="", deliver_to=""))
-        return f"bought/{bought[-1][0]}" if len(bought) == AT_ONCE else "said/"
-    if kind == "said":
-        return _blank_messages(tx, username, place)
-    items = list(tx.beneath(Item, username, start=f"{place} " if place else "", limit=AT_ONCE))
+    items = list(tx.beneath(Item, username, start=behind(place), limit=AT_ONCE))
     for sku, item in items:
         tx.put(sku, replace(item, name=sku, unit="", tags=(), active=False))
-    return f"item/{items[-1][0]}" if len(items) == AT_ONCE else None
+    return items[-1][0] if len(items) == AT_ONCE else None
 
 
-def _blank_messages(tx: Transaction, username: str, place: str) -> str:
-    tx.get(Member, username)
-    start = f"{place} " if place else ORDER
-    found = list(tx.beneath(Message, username, start=start, end=PAST_ORDERS, limit=AT_ONCE))
-    for key, message in found:
-        messages.blank(tx, key, message)
-    return f"said/{found[-1][0]}" if len(found) == AT_ONCE else "item/"
+_STEPS = {"quote": _end_quotes, "bought": _blank_bought, "said": _blank_messages, "item": _take_out_items}
 
 
 def _said(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,7 @@ from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import first_account, own_account
-from securehub.services.ledger.records import Account, order_reference
+from securehub.services.ledger.records import ORDER_PAYMENT, Account, order_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card, Programme
@@ -266,7 +266,7 @@ def _pay(
         hold, account = escrow.hold(tx, number, paying, shop.escrow_days, limit=limit, at=at, zone=zone)
         return _Paid(money.text(account.balance), hold=hold)
     reference = order_reference(number)
-    moved = movement.spend(tx, paying, escrow.KIND, f"order {number}", at=at, zone=zone, reference=reference, watchers=watchers)
+    moved = movement.spend(tx, paying, ORDER_PAYMENT, f"order {number}", at=at, zone=zone, reference=reference, watchers=watchers)
     return _Paid(moved.balance, moved.transfer, warnings=moved.warnings)
 
 

@@ -17,7 +17,7 @@ from securehub.money import Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
-from securehub.services.ledger.records import Account, order_reference
+from securehub.services.ledger.records import ORDER_REFUND, Account, order_reference
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card
@@ -26,9 +26,6 @@ from securehub.services.orders import escrow, notices
 from securehub.services.orders.records import Line, Order, Stock, order_key
 from securehub.services.orders.words import Wanted
 from securehub.store.transaction import Transaction
-
-KIND = "refund"
-"""Of the transfer that pays something of an order back."""
 
 
 class Refunded(MoneyReply, frozen=True):
@@ -121,7 +118,7 @@ def pay_back(
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = order_reference(number)
     moved = movement.move(
-        tx, order.target, seller, order.source, customer, units, KIND, memo, by=by, at=at, reference=reference, watchers=watchers
+        tx, order.target, seller, order.source, customer, units, ORDER_REFUND, memo, by=by, at=at, reference=reference, watchers=watchers
     )
     return order, moved.transfer
 

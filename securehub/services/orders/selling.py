@@ -4,8 +4,6 @@ The seller's side: what to pack, what was taken, what sells, what runs out.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
@@ -15,14 +13,15 @@ from msgspec.structs import replace
 from securehub import arguments
 from securehub.command import MEMBER, SELLER, command, last_seen, named, optional
 from securehub.money import Currency
-from securehub.refusals import BadArgument, LimitExceeded, shown
+from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Row, Top
+from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
-from securehub.services.ledger.exports import harmless, stamp
-from securehub.services.ledger.records import Account, Transfer, Wallet, transfer_key
+from securehub.services.ledger.exports import csv_text, harmless, stamp
+from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
-from securehub.services.orders import escrow, returns, words
+from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
 from securehub.session import Session
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -133,10 +132,7 @@ class Export(Reply, frozen=True):
 
 def days(word: str) -> int:
     """how many days, 1 to 366"""
-    count = arguments.whole(word)
-    if not 1 <= count <= 366:
-        raise BadArgument(f"{shown(word)} is not between 1 and 366")
-    return int(count)
+    return arguments.between(word, 1, 366)
 
 
 class Selling:
@@ -208,14 +204,13 @@ def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: 
     """
     @param low: only those of which the seller wants to be warned.
     """
-    rows: list[StockRow] = []
-    for sku, item in tx.beneath(Item, seller, start=f"{after}!" if after else ""):
-        count = tx.fetch(Stock, sku).count
-        if not low or count < item.low:
-            if len(rows) == limit:
-                return StockList(rows, more=True)
-            rows.append(StockRow(sku, item.name, item.money.text(item.units), item.currency, count, item.low, item.active))
-    return StockList(rows)
+    rows = (_stock_row(tx, sku, item) for sku, item in tx.beneath(Item, seller, start=behind(after)))
+    return StockList.up_to(limit, (row for row in rows if not low or row.stock < row.low))
+
+
+def _stock_row(tx: ReadTransaction, sku: str, item: Item) -> StockRow:
+    count = tx.fetch(Stock, sku).count
+    return StockRow(sku, item.name, item.money.text(item.units), item.currency, count, item.low, item.active)
 
 
 def pack_list(tx: ReadTransaction, seller: str) -> Listing[PackRow]:
@@ -248,12 +243,12 @@ def takings(tx: ReadTransaction, seller: str, day: date, *, zone: tzinfo) -> Lis
     for account, _ in wallet.accounts:
         money = tx.fetch(Account, account).money
         for transfer in _booked(tx, account, start, end):
-            units = next(entry.units for entry in transfer.entries if entry.account == account)
+            units = transfer.sides(account)[0].units
             each = sums.setdefault(money, [0, 0, 0])
-            if transfer.kind == escrow.KIND and units > 0:
+            if transfer.kind == ORDER_PAYMENT and units > 0:
                 each[0] += 1
                 each[1] += units
-            elif transfer.kind == returns.KIND and units < 0:
+            elif transfer.kind == ORDER_REFUND and units < 0:
                 each[2] -= units
     return Listing(
         [
@@ -289,17 +284,18 @@ def export(tx: ReadTransaction, seller: str, start: datetime | None, end: dateti
     """
     @raise LimitExceeded: there are too many orders.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for number, order in sorted(_orders(tx, seller, start, end), key=lambda each: each[0]):
-        money = order.money
-        total, refunded = money.text(order.total), money.text(order.refunded)
-        at = stamp(order.at, zone)
-        for line in order.lines:
-            goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
-            writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)))
-    return Export(out.getvalue())
+    orders = sorted(_orders(tx, seller, start, end), key=lambda each: each[0])
+    return Export(csv_text([_COLUMNS, *(row for number, order in orders for row in _export_rows(number, order, zone))]))
+
+
+def _export_rows(number: int, order: Order, zone: tzinfo) -> Iterator[tuple[object, ...]]:
+    """One for each line, in the order of L{_COLUMNS}."""
+    money = order.money
+    total, refunded = money.text(order.total), money.text(order.refunded)
+    at = stamp(order.at, zone)
+    for line in order.lines:
+        goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
+        yield number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)
 
 
 _COLUMNS = (

@@ -16,7 +16,6 @@ from securehub.event import Event, ToOthers
 from securehub.refusals import NotFound
 from securehub.services import messages
 from securehub.services.messages import History, Message, Said
-from securehub.services.orders import caring
 from securehub.services.orders.records import Order, order_key
 from securehub.services.support import cases
 from securehub.session import Session
@@ -48,8 +47,6 @@ class Threads:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
-        hub.order_facts.append(facts)
-        hub.order_refunds.append(caring.REFUND)
 
     @command(None, access=MEMBER, writes=True, order=arguments.whole, text=arguments.message)
     async def say(self, session: Session, order: int, text: str) -> Said:
@@ -110,25 +107,6 @@ def _thread(tx: ReadTransaction, number: int, by: str) -> tuple[Order, str]:
             # Who was an agent when they took the case may be none by now, and then hears no more of it.
             return order, about[1].agent if about is not None and cases.can_see_to_it(tx, about[1].agent) else ""
     raise NotFound(f"there is no order {number}")
-
-
-def facts(tx: ReadTransaction, customer: str, number: int) -> dict[str, str]:
-    """
-    What agents' replies may say of an order.
-
-    @raise NotFound: the customer has no such order.
-    """
-    order = tx.get(Order, order_key(number))
-    if order is None or order.customer != customer:
-        raise NotFound(f"{customer} has no order {number}")
-    money = order.money
-    return {
-        "status": order.status,
-        "total": money.priced(order.total),
-        "refunded": money.priced(order.refunded),
-        "seller": order.seller,
-        "date": f"{order.at:%Y-%m-%d}",
-    }
 
 
 def _conversation(number: int) -> str:

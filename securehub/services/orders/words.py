@@ -73,18 +73,12 @@ def _quantity(word: str) -> int:
 
 def stock(word: str) -> int:
     """how many there are, up to 1000000000"""
-    count = arguments.whole(word)
-    if count > 1_000_000_000:
-        raise BadArgument(f"{count} is more than 1000000000")
-    return int(count)
+    return arguments.between(word, 0, 1_000_000_000)
 
 
 def status(word: str) -> str:
     """placed, accepted, preparing, delivering, delivered or cancelled"""
-    found = word.lower()
-    if found not in STEPS:
-        raise BadArgument(f"{shown(word)} is not one of {', '.join(STEPS)}")
-    return found
+    return arguments.one_of(word, STEPS)
 
 
 @argument(limit="name_characters")

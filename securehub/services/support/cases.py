@@ -284,7 +284,7 @@ def can_see_to_it(tx: ReadTransaction, username: str) -> bool:
     if username == members.OPERATOR:
         return True
     member = tx.get(members.Member, username)
-    return member is not None and not member.locked and not member.erased and events.AGENT in member.roles
+    return member is not None and member.could_log_in and events.AGENT in member.roles
 
 
 def say(tx: Transaction, ticket: int, case: Case, message: Message, session: int) -> Case:

@@ -201,17 +201,13 @@ def _positions(tx: ReadTransaction) -> dict[int, int]:
 
 def queue(tx: ReadTransaction, *, limit: int, after: int | None) -> Queue:
     """The cases that wait, the oldest first."""
-    start = 0 if after is None else after + 1
-    rows: list[QueueRow] = []
-    for position, (key, case) in enumerate(tx.beneath(Case, WAITING_CASES), start=1):
-        ticket = int(key)
-        if ticket < start:
-            continue
-        if len(rows) == limit:
-            return Queue(rows, more=True)
-        subject = _subject(tx, ticket)
-        rows.append(QueueRow(position, ticket, case.customer, case.opened, case.changed, case.seq, case.order, subject))
-    return Queue(rows)
+    waiting = enumerate(tx.beneath(Case, WAITING_CASES), start=1)
+    rows = (_waiting(tx, position, int(key), case) for position, (key, case) in waiting if after is None or int(key) > after)
+    return Queue.up_to(limit, rows)
+
+
+def _waiting(tx: ReadTransaction, position: int, ticket: int, case: Case) -> QueueRow:
+    return QueueRow(position, ticket, case.customer, case.opened, case.changed, case.seq, case.order, _subject(tx, ticket))
 
 
 def all_cases(
@@ -231,14 +227,8 @@ def all_cases(
         raise BadArgument("agent: the open cases of an agent are shown, and nothing else can be asked for with that")
     parent = cases_of_agent(agent) if agent else customer or (ALL_CASES if closed else OPEN_CASES)
     end = None if before is None else case_key(before)
-    rows: list[CaseRow] = []
-    for key, case in tx.beneath(Case, parent, end=end, reverse=True):
-        if case.closed is not None and not closed:
-            continue
-        if len(rows) == limit:
-            return Listing(rows, more=True)
-        rows.append(_case(tx, int(key), case, by))
-    return Listing(rows)
+    found = tx.beneath(Case, parent, end=end, reverse=True)
+    return Listing.up_to(limit, (_case(tx, int(key), case, by) for key, case in found if closed or case.closed is None))
 
 
 def notes_for(case: Case, by: str) -> int:

@@ -8,13 +8,13 @@ What they wrote as an agent in the cases of others is blanked; its number stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
 
+from securehub import service
 from securehub.members import Member
-from securehub.service import Kept
+from securehub.service import Kept, behind, page
 from securehub.services import messages
 from securehub.services.messages import CASE, PAST_CASES, Message
 from securehub.services.support import retention
@@ -28,24 +28,23 @@ AT_ONCE = 60
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The member's cases, then what they said in cases, be it as an agent. What agents noted about them is not theirs to see."""
-    return list(islice(_all(tx, username, after), limit))
+    return page(_KEPT, tx, username, after, limit)
 
 
-def _all(tx: ReadTransaction, username: str, after: str) -> Iterator[Kept]:
-    kind, _, place = after.partition("/")
-    if kind != "message":
-        for key, case in tx.beneath(Case, username, start=f"{place} " if place else ""):
-            yield Kept("case", f"case/{key}", _case(int(key), case))
-    start = f"{place} " if kind == "message" else CASE
-    for key, message in tx.beneath(Message, username, start=start, end=PAST_CASES):
-        ticket = int(messages.conversation_of(key).strip(CASE))
-        values = {"ticket": ticket, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
-        yield Kept("message", f"message/{key}", values)
-
-
-def _case(ticket: int, case: Case) -> dict[str, Any]:
+def _cases(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     shown = ("opened", "closed", "status", "agent", "order", "seq", "read", "stars", "comment")
-    return {"ticket": ticket} | {name: getattr(case, name) for name in shown}
+    for key, case in tx.beneath(Case, username, start=behind(after)):
+        yield key, {"ticket": int(key)} | {name: getattr(case, name) for name in shown}
+
+
+def _said(tx: ReadTransaction, username: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, message in tx.beneath(Message, username, start=behind(after) or CASE, end=PAST_CASES):
+        ticket = int(messages.conversation_of(key).strip(CASE))
+        yield key, {"ticket": ticket, "seq": messages.seq_of(key), "at": message.at, "text": message.text}
+
+
+_KEPT = {"case": _cases, "message": _said}
+"""How to get each kind of what is kept, from a key on."""
 
 
 def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
@@ -56,42 +55,34 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
     Delete the member's cases, one after the other, then blank what they wrote in those of others.
 
-    @param after: C{cases/} and the key of a case, and how many of its messages are gone; or C{messages/} and the key of the last that is
-        blank.
+    @param after: the step, and how far it is.
     """
-    step, _, place = after.partition("/")
-    if step != "messages":
-        return _forget_case(tx, username, place)
-    return _blank(tx, username, place)
+    return service.forget(_STEPS, tx, username, after)
 
 
-def _forget_case(tx: Transaction, username: str, place: str) -> str:
+def _forget_case(tx: Transaction, username: str, place: str) -> str | None:
+    """
+    @param place: the key of a case, and how many of its messages are gone; empty for the next one.
+    """
     tx.get(Member, username)
     first = next(iter(tx.beneath(Case, username, limit=1)), None)
     if first is None:
         tx.delete(Given, username)
-        return "messages/"
+        return None
     key, case = first
     if case.closed is None:
         # So that nothing is said in it while it goes.
         let_go(tx, int(key), case)
         tx.put(key, replace(case, closed=case.changed, comment=""))
-        return "cases/"
+        return ""
     begun, _, gone = place.partition(" ")
     # The case that was begun may be gone by now: its days were over.
-    done = int(gone) if begun == key else 0
-    some = retention.keys(int(key), case)[done : done + AT_ONCE]
-    for each in some:
-        messages.delete(tx, each)
-    if len(some) == AT_ONCE:
-        return f"cases/{key} {done + AT_ONCE}"
-    tx.delete(Case, key)
-    return "cases/"
+    done = retention.delete_some(tx, key, case, int(gone) if begun == key else 0)
+    return "" if done is None else f"{key} {done}"
 
 
-def _blank(tx: Transaction, username: str, place: str) -> str | None:
-    tx.get(Member, username)
-    found = list(tx.beneath(Message, username, start=f"{place} " if place else CASE, end=PAST_CASES, limit=AT_ONCE))
-    for key, message in found:
-        messages.blank(tx, key, message)
-    return f"messages/{found[-1][0]}" if len(found) == AT_ONCE else None
+def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
+    return messages.blank_some(tx, username, place, AT_ONCE, first=CASE, past=PAST_CASES)
+
+
+_STEPS = {"cases": _forget_case, "messages": _blank_messages}

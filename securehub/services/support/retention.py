@@ -27,25 +27,36 @@ def keep_of(settings: Mapping[str, Any]) -> timedelta | None:
 
 def forget(tx: Transaction, what: str, *, at: datetime) -> None:
     """
-    Delete some of a case's messages and notes; when there are none left, the case.
+    Delete some of a closed case whose days are over.
 
     @param what: the case's key, and behind a blank how many of its messages are gone.
     """
-    key, _, done = what.partition(" ")
+    key, _, gone = what.partition(" ")
     case = tx.get(Case, key)
-    if case is None:
-        return
-    first = int(done or 0)
-    some = keys(int(key), case)[first : first + AT_ONCE]
+    if case is not None:
+        done = delete_some(tx, key, case, int(gone or 0))
+        if done is not None:
+            agenda.remind(tx, DUTY, f"{key} {done}", at)
+
+
+def delete_some(tx: Transaction, key: str, case: Case, gone: int) -> int | None:
+    """
+    Delete some of a case's messages and notes; when there are none left, the case.
+
+    @param gone: how many there are no more.
+
+    @return: how many then; None if the case is gone.
+    """
+    some = _keys(int(key), case)[gone : gone + AT_ONCE]
     for each in some:
         messages.delete(tx, each)
     if len(some) == AT_ONCE:
-        agenda.remind(tx, DUTY, f"{key} {first + AT_ONCE}", at)
-    else:
-        tx.delete(Case, key)
+        return gone + AT_ONCE
+    tx.delete(Case, key)
+    return None
 
 
-def keys(ticket: int, case: Case) -> list[str]:
+def _keys(ticket: int, case: Case) -> list[str]:
     """Where all messages of a case are kept, and after them all notes."""
     said = [messages.key(said_in(ticket), seq) for seq in range(1, case.seq + 1)]
     return said + [messages.key(noted_in(ticket), seq) for seq in range(1, case.notes + 1)]

@@ -4,8 +4,6 @@ Cases for reading elsewhere: one as a transcript, all as a table.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +11,7 @@ from typing import NamedTuple
 from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
-from securehub.services.ledger.exports import harmless, stamp
+from securehub.services.ledger.exports import csv_text, harmless, stamp
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
 from securehub.services.support.looking import notes_for
@@ -114,18 +112,14 @@ def _all(tx: ReadTransaction, conversation: str, newest: int) -> list[tuple[int,
 
 def cases_table(tx: ReadTransaction, *, by: str = "", limit: int, before: int | None) -> Table:
     """
-    Cases as RFC 4180 has it, with a head, the newest first.
+    Cases as a table with a head, the newest first.
 
     @param by: who asks.
     """
     end = None if before is None else case_key(before)
     found = list(tx.beneath(Case, ALL_CASES, end=end, limit=limit + 1, reverse=True))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for key, case in found[:limit]:
-        writer.writerow(_row(tx, int(key), case, by))
-    return Table(out.getvalue(), more=len(found) > limit)
+    rows = [_row(tx, int(key), case, by) for key, case in found[:limit]]
+    return Table(csv_text([COLUMNS, *rows]), more=len(found) > limit)
 
 
 def _row(tx: ReadTransaction, ticket: int, case: Case, by: str) -> tuple[object, ...]:

@@ -4,18 +4,14 @@ Types of arguments that the support desk's commands have.
 
 from __future__ import annotations
 
-from securehub.arguments import argument, whole
-from securehub.refusals import BadArgument
+from securehub.arguments import argument, between
 
 MOST_STARS = 5
 
 
 def stars(word: str) -> int:
     """how good it was, from 1 to 5"""
-    count = whole(word)
-    if not 1 <= count <= MOST_STARS:
-        raise BadArgument(f"{count} is not from 1 to {MOST_STARS}")
-    return count
+    return between(word, 1, MOST_STARS)
 
 
 @argument(rest=True, multiline=True, limit="memo_characters")

@@ -118,9 +118,8 @@ def roll(tx, username, sides, value, witness, *, at):
 def rolls_of(tx, username, *, limit, before):
     """A member's rolls, the newest first."""
     end = None if before is None else _key(username, before)
-    found = list(tx.scan(Roll, f"{username}/", end=end, limit=limit + 1, reverse=True))
-    rows = [RollRow(int(key.rpartition("/")[2]), each.at, each.sides, each.value) for key, each in found[:limit]]
-    return Listing(rows, more=len(found) > limit)
+    found = tx.scan(Roll, f"{username}/", end=end, reverse=True)
+    return Listing.up_to(limit, (RollRow(int(key.rpartition("/")[2]), each.at, each.sides, each.value) for key, each in found))
 
 
 def _key(username, number):
