@@ -62,8 +62,9 @@ class Binder:
         self._keyed = command.keyed
         self._moves = command.moves
         self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
-        self._named = {slot.parameter.name: slot for slot in self._slots}
+        self._named = {name: slot for slot in self._slots for name in slot.parameter.names}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
+        self._renamed = [tuple(slot.parameter.names) for slot in self._slots if slot.parameter.also]
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)
         self._needed_in_text = sum(slot.mark for slot in self._slots if slot.parameter.required and not slot.parameter.prompt)
         defaults = iter(command.function.__defaults__ or ())
@@ -83,6 +84,8 @@ class Binder:
             params = self._by_position(params)
         elif params is UNSET or params is None:
             params = {}
+        if self._renamed:
+            self._refuse_both(params)
         values = self._blank.copy()
         given = 0
         named = self._named
@@ -224,6 +227,11 @@ class Binder:
         except BadArgument as refusal:
             raise (refusal if slot is None else _naming(slot, refusal)) from None
         return self._complete(values, given, self._needed_in_text)
+
+    def _refuse_both(self, params: dict[str, Any]) -> None:
+        for names in self._renamed:
+            if all(params.get(name) is not None for name in names):
+                raise BadArgument(f"{' and '.join(names)} are one parameter; give one of them")
 
     def from_answer(self, place: int, answer: str, plain: bool) -> Any:
         """The value of a parameter that a person was asked for."""

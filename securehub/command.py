@@ -122,6 +122,7 @@ class Parameter:
     @ivar name: as on the wire.
     @ivar required: whether it has to be given.
     @ivar by_name: whether it can be given by name only.
+    @ivar also: another name by which it can be given; empty for none.
     @ivar prompt: what a person is asked for when it is left out of a line of text, the answer being hidden from view.
     @ivar unless: a method of the service that is called with the session and the parameters before this one, and says whether this one is
         not needed after all; its docstring says when that is.
@@ -131,6 +132,7 @@ class Parameter:
     type: ArgumentType
     required: bool = True
     by_name: bool = False
+    also: str = ""
     prompt: str | None = None
     unless: Callable[..., Awaitable[bool]] | None = None
 
@@ -144,6 +146,11 @@ class Parameter:
             raise LookupError(f"{self.name} is bounded by {self.type.limit}, and there is no such setting")
         type = self.type.limited(settings[self.type.limit]) if self.type.limit else self.type
         return replace(self, type=type, unless=self.unless and getattr(service, self.unless.__name__))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """By which it can be given, each with what is said of it."""
+        return {self.name: self.type.expected, **({self.also: f"the same as {self.name}"} if self.also else {})}
 
     @property
     def secret(self) -> bool:
@@ -173,9 +180,21 @@ def optional(parse: Callable[..., Any]) -> Parameter:
     return Parameter("", ArgumentType.of(parse), required=False)
 
 
-def named(parse: Callable[..., Any]) -> Parameter:
-    """A parameter that may be left out, and is given by name only."""
-    return Parameter("", ArgumentType.of(parse), required=False, by_name=True)
+def named(parse: Callable[..., Any], *, also: str = "") -> Parameter:
+    """
+    A parameter that may be left out, and is given by name only.
+
+    @param also: see L{Parameter.also}.
+    """
+    return Parameter("", ArgumentType.of(parse), required=False, by_name=True, also=also)
+
+
+def last_seen(parse: Callable[..., Any]) -> Parameter:
+    """
+    Where a list that goes forward is gone on with. What was seen came before it, so people give C{after}; programs go on with C{before}
+    in all lists, as the protocol promises them.
+    """
+    return named(parse, also="before")
 
 
 def prompted(parse: Callable[..., Any], prompt: str, *, unless: Callable[..., Awaitable[bool]] | None = None) -> Parameter:
@@ -304,7 +323,7 @@ def command(
         takes_key = moves or (writes if keyed is None else keyed)
         if takes_key and not _is_plain(result):
             raise TypeError(f"{function.__qualname__} takes a key, so it returns one class of replies: a repeat is answered with that")
-        _check_names(function, verb, [each.name for each in parameters], ["key"] * takes_key + ["try"] * moves)
+        _check_names(function, verb, [name for each in parameters for name in each.names], ["key"] * takes_key + ["try"] * moves)
         summary, _, manual = inspect.cleandoc(function.__doc__ or "").partition("\n")
         function.declaration = Command(  # type: ignore[attr-defined]
             name=function.__name__.rstrip("_"),

@@ -140,7 +140,11 @@ def explained(commands: Iterable[Command], word: str) -> CommandHelp:
     wanted = word.lower()
     for each in commands:
         if wanted in (each.name, (each.verb or "").lower()):
-            rows = [ParameterRow(one.name, one.type.expected, one.required, one.by_name) for one in each.wire_parameters]
+            rows = [
+                ParameterRow(name, expected, one.required, one.by_name)
+                for one in each.wire_parameters
+                for name, expected in one.names.items()
+            ]
             return CommandHelp(each.name, each.verb, each.usage, each.summary, each.manual, each.access.text, rows)
     raise _nothing(word)
 

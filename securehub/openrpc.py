@@ -47,7 +47,11 @@ def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:
         "description": command.manual,
         "paramStructure": "either" if not any(each.by_name and each.required for each in command.parameters) else "by-name",
         # By position as far as they have one, so those that are given by name only come after them, and are marked.
-        "params": [_param(each) for each in sorted(command.wire_parameters, key=lambda each: each.by_name)],
+        "params": [
+            _param(each, name, expected)
+            for each in sorted(command.wire_parameters, key=lambda each: each.by_name)
+            for name, expected in each.names.items()
+        ],
         "result": {"name": "result", "schema": _either(replies)},
         "x-access": command.access.text,
     }
@@ -57,12 +61,12 @@ def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
-def _param(parameter: Parameter) -> dict[str, Any]:
+def _param(parameter: Parameter, name: str, expected: str) -> dict[str, Any]:
     # Null is as if it had been left out.
     kinds = sorted(_SCHEMAS[kind] for kind in parameter.type.accepts) + ["null"] * (not parameter.required)
     return {
-        "name": parameter.name,
-        "description": parameter.type.expected,
+        "name": name,
+        "description": expected,
         "required": parameter.required,
         "schema": {"type": kinds[0] if len(kinds) == 1 else kinds},
         **({"x-by-name": True} if parameter.by_name else {}),

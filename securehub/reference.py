@@ -97,12 +97,13 @@ def _command(command: Command) -> Iterator[str]:
     if command.wire_parameters:
         rows = [
             (
-                f"`{each.name}`",
+                f"`{name}`",
                 each.needed,
                 " or ".join(sorted(_PLAIN[kind] for kind in each.type.accepts)),
-                each.type.expected,
+                expected,
             )
             for each in command.wire_parameters
+            for name, expected in each.names.items()
         ]
         yield from _table(("parameter", "", "in JSON", "what it is"), rows)
     for reply in command.replies:

@@ -86,6 +86,13 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
         return "there is more; ask with before= the last one shown" if self.more else ""
 
 
+class Roster(Listing[T], frozen=True):
+    """A list that goes forward: by name, or the oldest first."""
+
+    def status(self) -> str:
+        return "there is more; ask with after= the last one shown" if self.more else ""
+
+
 class Top(Listing[T], frozen=True):
     """The first of a list, which is looked at anew for each answer and cannot be gone on with."""
 

@@ -59,7 +59,7 @@ class Example:
         writes=True,
         name=arguments.username,
         secret=prompted(arguments.password, "Secret", unless=is_known),
-        times=named(arguments.whole),
+        times=named(arguments.whole, also="often"),
     )
     def enter(self, session: object, name: str, secret: str | None = None, times: int = 0) -> None:
         """Enter."""
@@ -122,6 +122,14 @@ class TextTests(BindingCase):
         self.bound("bob 5 x from=carol", "bob", 5, "x from=carol", None)
         self.bound('bob 5 memo="a \\"b\\"" from="carol"', "bob", 5, 'a "b"', "carol")
 
+    def test_by_another_name(self) -> None:
+        """One parameter, which can be given once."""
+        self.verb = "ENTER"
+        self.bound("alice secret often=3", "alice", "secret", 3)
+        self.bound('"alice" secret often="3"', "alice", "secret", 3)
+        self.refused("alice secret times=2 often=3", "often=3", "too much")
+        self.refused("alice secret often=x", "times", "x")
+
     def test_words_that_only_look_like_names(self) -> None:
         """A name that is no parameter, or is given already, is part of a plain word."""
         self.bound("bob 5 a=b", "bob", 5, "a=b", None)
@@ -178,6 +186,12 @@ class JsonTests(BindingCase):
     def test_by_name(self) -> None:
         self.bound_json({"to": "bob", "count": 5}, "bob", 5, "nothing", None)
         self.bound_json({"from": "carol", "memo": "a\nb", "count": 5, "to": "bob", "key": "k"}, "bob", 5, "a\nb", "carol", key="k")
+
+    def test_by_another_name(self) -> None:
+        self.verb = "ENTER"
+        self.bound_json({"name": "alice", "secret": "secret", "often": 3}, "alice", "secret", 3)
+        self.bound_json({"name": "alice", "secret": "secret", "often": None, "times": 3}, "alice", "secret", 3)
+        self.refused_json({"name": "alice", "secret": "secret", "times": 2, "often": 3}, "times and often")
 
     def test_by_position(self) -> None:
         self.bound_json(["bob", 5], "bob", 5, "nothing", None)

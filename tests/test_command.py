@@ -22,6 +22,7 @@ from securehub.command import (
     Audited,
     command,
     declared_by,
+    last_seen,
     named,
     optional,
     prompted,
@@ -265,7 +266,11 @@ class DisagreementTests(SynchronousTestCase):
         def twice(self: Any, session: object, from_: str, from__: str) -> None:
             """Twice."""
 
+        def lists(self: Any, session: object, before: str = "", after: str = "") -> None:
+            """List."""
+
         self.refused(unlocks, writes=True, key=arguments.word)
+        self.refused(lists, before=named(arguments.word), after=last_seen(arguments.word))
         self.refused(tries, moves=True, try_=arguments.word)
         self.refused(twice, from_=arguments.word, from__=arguments.word)
         command("X", access=MEMBER, key=arguments.word)(unlocks)

@@ -324,7 +324,7 @@ class ToolTests(Files):
         store = Offline(directory, Clock(), service.records_of(service.find(), Hub.core_records))
         found = {}
         for username in ("alice", "bob", "carol", "eve", "frank"):
-            rows = store.read(books.accounts_of, username).items
+            rows = store.read(books.accounts_of, username, limit=20).items
             found[username] = rows[0].balance if rows else "nobody"
         store.close()
         return found

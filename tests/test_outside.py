@@ -195,6 +195,14 @@ class TableTests(SynchronousTestCase):
         ):
             self.assertEqual(rows(f"Buchung;{name};Betrag\n05.11.2026;x;-3\n"), [("2026-11-05", -300, *found)], name)
 
+    def test_our_own(self) -> None:
+        """What C{ledger.statement format=csv} of another hub says."""
+        head = "transfer,at,kind,amount,currency,balance,with,memo"
+        opened = "1,2026-11-19T18:02:00.063797Z,deposit,100.00,USD,100.00,@cash,"
+        lunch = '2,2026-11-20T00:02:00+14:00,transfer,-12.50,USD,87.50,bob,"for lunch\nand tea"'
+        wanted = [("2026-11-19", 10000, "@cash", ""), ("2026-11-20", -1250, "bob", "for lunch and tea")]
+        self.assertEqual(rows(f"{head}\n{opened}\n{lunch}\n"), wanted)
+
     def test_no_header(self) -> None:
         """Columns are found by what is in them."""
         self.assertEqual(
@@ -244,7 +252,7 @@ class TableTests(SynchronousTestCase):
     def test_texts(self) -> None:
         """On one line, without what moves a cursor, and not endless."""
         (row,) = read(f'Date,Amount,Text\n2026-11-05,1,"a\nb\x1b[2J\u202ec{"x" * 999}"', USD)
-        self.assertTrue(row.text.startswith("ab [2J c") or row.text.startswith("a b [2J c"), row.text)
+        self.assertTrue(row.text.startswith("a b [2J c"), row.text)
         self.assertEqual(len(row.text), MAX_TEXT)
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.world import World
+from tests.authenticator import identity
+from tests.world import PASSWORD, World
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 WHOLE = 100
@@ -37,6 +38,8 @@ PAGED = (
     Paged("admin.users", "operator", place="username"),
     Paged("admin.connections", "operator", place="connection"),
     Paged("admin.audit", "operator", place="entry"),
+    Paged("auth.sessions", place="session"),
+    Paged("auth.certs", cursor="after", place="fingerprint"),
     Paged("budget.entries", place="entry"),
     Paged("budget.rule_preview", cursor="", params={"bucket": "needs", "payee": "bob"}),
     Paged("chat.rooms", cursor="after", place="room"),
@@ -49,6 +52,7 @@ PAGED = (
     Paged("chat.sanctions", cursor="after", place="username", params={"room": "lobby"}),
     Paged("chat.deeds", place="deed", params={"room": "lobby"}),
     Paged("chat.reports", "operator", place="report"),
+    Paged("ledger.accounts", cursor="after", place="account"),
     Paged("ledger.history", place="transfer"),
     Paged("ledger.holds", place="hold"),
     Paged("ledger.holds", place="hold", params={"all": True}),
@@ -84,6 +88,7 @@ class PagingTests(SynchronousTestCase):
         self.do("operator", "admin.grant", username="erin", role="agent")
         self.do("operator", "ledger.deposit", to="alice", amount="1000")
         for each in range(5):
+            self.come(each)
             self.deal(each)
         for name in NAMES:
             self.do(name, "chat.join", room="lobby")
@@ -92,9 +97,16 @@ class PagingTests(SynchronousTestCase):
         self.talk()
         self.ask()
 
+    def come(self, each: int) -> None:
+        """One more session, with one more certificate."""
+        laptop = self.world.connect(certificate=identity(f"laptop {each}", self.world.now()))
+        for method, params in (("auth.login", {"username": "alice", "password": PASSWORD}), ("auth.cert_add", {})):
+            self.assertIn("result", laptop.call(method, **params))
+
     def deal(self, each: int) -> None:
         """Everything about money that there may be several of."""
         day = (self.world.now() + timedelta(days=5)).date().isoformat()
+        self.do("alice", "ledger.open", name=f"account {each}")
         self.do("bob", "orders.item", sku=f"item{each}", name=f"Item {each}", price="1.50", stock=9, low=20)
         self.do("alice", "orders.place", items=[{"sku": f"item{each}", "quantity": each + 1}])
         self.do("alice", "orders.say", order=1, text=f"line {each}")
@@ -138,6 +150,12 @@ class PagingTests(SynchronousTestCase):
             self.assertGreaterEqual(len(rows), 4, paged)
             for size in {1, 2, 3, len(rows) - 1, len(rows)}:
                 self.walk(paged, rows, size)
+
+    def test_before_everywhere(self) -> None:
+        """The protocol promises one name to programs: so a list that goes forward with C{after} takes C{before} for it."""
+        for paged in PAGED:
+            if paged.cursor == "after":
+                self.walk(paged._replace(cursor="before"), self.page(paged, WHOLE)["items"], 2)
 
     def walk(self, paged: Paged, rows: list[Any], size: int) -> None:
         """Go on until there is no more."""

@@ -291,7 +291,7 @@ class Lasting(SynchronousTestCase):
         again = world.connect()
         again.received()
         again.call("auth.login", username="alice", password=PASSWORD)
-        self.assertEqual(len(again.call("auth.sessions")["result"]["items"]), TOGETHER + 7)
+        self.assertEqual(len(again.call("auth.sessions", limit=1000)["result"]["items"]), TOGETHER + 7)
 
     def test_while_the_disk_is_full(self) -> None:
         """What has to wait is done when its time comes again."""

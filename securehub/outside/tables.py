@@ -27,7 +27,7 @@ MOST_COLUMNS = 64
 # English, German and Spanish, as banks write them; what stands first is looked for first.
 NAMES = {
     "day": "date, booking date, transaction date, posting date, posted date, buchungstag, buchungsdatum, buchung, datum, fecha,"
-    " fecha de operacion, fecha operacion, completed date, started date, value date, valuta, wertstellung, dia",
+    " fecha de operacion, fecha operacion, completed date, started date, value date, valuta, wertstellung, dia, at",
     "sign": "debit credit, credit debit, dr cr, cr dr, soll haben, cargo abono",
     "type": "type, transaction type, tipo",
     "out": "debit, debit amount, amount debit, amount debited, withdrawal, withdrawals, money out, paid out, soll, cargo, cargos, retiro,"
@@ -36,7 +36,7 @@ NAMES = {
     " depositos",
     "amount": "amount, betrag, umsatz, importe, monto, cantidad, transaction amount",
     "payee": "payee, name, name description, merchant, counterparty, counterparty name, beneficiary, partner name, empfanger,"
-    " auftraggeber, name zahlungsbeteiligter, beguenstigter zahlungspflichtiger, zahlungsempfanger, beneficiario, comercio",
+    " auftraggeber, name zahlungsbeteiligter, beguenstigter zahlungspflichtiger, zahlungsempfanger, beneficiario, comercio, with",
     "id": "id, fitid, transaction id",
     "text": "text, description, memo, details, narrative, transaction description, transaction details, narration, particulars,"
     " payment reference, verwendungszweck, vorgang verwendungszweck, buchungstext, concepto, descripcion, referencia, reference, notes,"
@@ -99,8 +99,9 @@ def _understood(text: str, money: Currency) -> tuple[Table, int, dict[str, int]]
 
 def _table(text: str, delimiter: str) -> Table:
     try:
-        # The last line is a row of its own, unless a quote is open.
-        *rows, last = csv.reader([*text.split("\n"), OPEN], delimiter=delimiter, skipinitialspace=True)
+        # With their ends, which part the words of a cell of several lines. The last line is a row of its own, unless a quote is open.
+        lines = [f"{line}\n" for line in text.split("\n")]
+        *rows, last = csv.reader([*lines, OPEN], delimiter=delimiter, skipinitialspace=True)
     except csv.Error as error:
         raise BadArgument(f"it is neither OFX nor CSV: {error}") from None
     table = [row[:MOST_COLUMNS] for row in rows]

@@ -88,7 +88,7 @@ class LoginTests(Logging):
         """A new member has an account that holds nothing, a place in the order of joining, and is logged in."""
         token = self.create()
         self.assertEqual((self.created.username, self.created.resume), ("alice", token.text))
-        (row,) = self.ask(books.accounts_of, "alice").items
+        (row,) = self.ask(books.accounts_of, "alice", limit=20).items
         self.assertEqual((row.account, row.balance, row.currency), (self.created.account, "0.00", "USD"))
         member = self.ask(members.fetch, "alice")
         self.assertEqual(self.setting.get(Joined, joined_key(member.number)), Joined("alice"))

@@ -655,7 +655,7 @@ class TableTests(AtTheDesk):
             self.at += timedelta(minutes=5)
             self.reply()
         (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
-        self.assertEqual((row["first_answer"], row["messages"]), ("2026-11-19T18:07:00+00:00", "23"))
+        self.assertEqual((row["first_answer"], row["messages"]), ("2026-11-19T18:07:00Z", "23"))
 
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""

@@ -13,10 +13,10 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import MEMBER, STRANGER, command, named, prompted
+from securehub.command import MEMBER, STRANGER, command, last_seen, named, prompted
 from securehub.networks import origin
 from securehub.refusals import Refusal
-from securehub.reply import Listing
+from securehub.reply import Listing, Roster
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.auth import (
     certificates,
@@ -173,15 +173,17 @@ class Auth:
             await session.transact(tokens.end, session.member, session.family, "this login was ended by a logout.", session.token)
         session.log_out()
 
-    @command("SESSIONS", access=MEMBER)
-    async def sessions(self, session: Session) -> Listing[sessions.SessionRow]:
+    @command("SESSIONS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.word))
+    async def sessions(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[sessions.SessionRow]:
         """
         List your sessions, the newest first.
 
-        A session lasts from a login until it is ended, be it connected or not: a program comes back to it with its token.
+        A session lasts from a login until it is ended, be it connected or not: a program comes back to it with its token. For older ones
+        give before= and the last session that you have seen.
         """
         live = {each.family: each.address for each in self._live(session.member) if each.family is not None}
-        return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.ageing.lifetimes, at=self.clock.now())
+        page = {"limit": limit, "before": before, "at": self.clock.now()}
+        return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.ageing.lifetimes, **page)
 
     @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=arguments.word)
     async def revoke(self, session: Session, session_: str) -> None:
@@ -293,10 +295,14 @@ class Auth:
         given = {"limit": limit, "at": self.clock.now(), "wall": self.clock.wall()}
         return await session.transact(certificates.add, session.member, certificate, **given)
 
-    @command(None, access=MEMBER)
-    async def certs(self, session: Session) -> Listing[certificates.CertificateRow]:
-        """List the certificates with which you can log in."""
-        return await self.store.read(certificates.of_member, session.member, session.certificate())
+    @command(None, access=MEMBER, limit=named(arguments.listed), after=last_seen(certificates.fingerprint))
+    async def certs(self, session: Session, limit: int = 20, after: str | None = None) -> Roster[certificates.CertificateRow]:
+        """
+        List the certificates with which you can log in, the oldest first.
+
+        For more give after= and the last fingerprint that you have seen.
+        """
+        return await self.store.read(certificates.of_member, session.member, session.certificate(), limit=limit, after=after)
 
     @command(None, access=MEMBER, writes=True, keyed=False, fingerprint=certificates.fingerprint)
     async def cert_remove(self, session: Session, fingerprint: str) -> None:

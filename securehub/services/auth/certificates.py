@@ -8,12 +8,13 @@ key of ssh. Its dates count, too, as they say until when its owner wanted it to 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, shown
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Reply, Roster, Row
 from securehub.services.auth import rules
 from securehub.services.auth.credentials import wrong
 from securehub.services.auth.otp import Given
@@ -145,18 +146,30 @@ def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, 
     return Added(mark)
 
 
-def of_member(tx: ReadTransaction, username: str, current: PeerCertificate | None) -> Listing[CertificateRow]:
+def of_member(
+    tx: ReadTransaction, username: str, current: PeerCertificate | None, *, limit: int, after: str | None = None
+) -> Roster[CertificateRow]:
     """
     A member's certificates, in the order in which they were registered.
 
     @param current: with which the asking connection came.
+    @param after: only those that were registered after this one.
+
+    @raise NotFound: the member has not registered that.
     """
-    kept = tx.get(Certificates, username) or Certificates()
-    rows = []
-    for mark in kept.fingerprints:
-        found = tx.fetch(Certificate, mark)
-        rows.append(CertificateRow(mark, found.added, found.ends, current is not None and current.fingerprint == mark))
-    return Listing(rows)
+    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    start = 0 if after is None else _place(marks, after) + 1
+    return Roster.up_to(limit, (_row(mark, tx.fetch(Certificate, mark), current) for mark in marks[start:]))
+
+
+def _row(mark: str, found: Certificate, current: PeerCertificate | None) -> CertificateRow:
+    return CertificateRow(mark, found.added, found.ends, current is not None and current.fingerprint == mark)
+
+
+def _place(marks: Sequence[str], mark: str) -> int:
+    if mark not in marks:
+        raise NotFound("you have no such certificate; auth.certs lists yours")
+    return marks.index(mark)
 
 
 def remove(tx: Transaction, username: str, mark: str) -> None:
@@ -165,11 +178,10 @@ def remove(tx: Transaction, username: str, mark: str) -> None:
 
     @raise NotFound: the member has not registered it; somebody else may have.
     """
-    kept = tx.get(Certificates, username) or Certificates()
-    if mark not in kept.fingerprints:
-        raise NotFound("you have no such certificate; auth.certs lists yours")
+    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    place = _place(marks, mark)
     tx.delete(Certificate, mark)
-    tx.put(username, Certificates(tuple(each for each in kept.fingerprints if each != mark)))
+    tx.put(username, Certificates(marks[:place] + marks[place + 1 :]))
 
 
 def remove_all(tx: Transaction, username: str) -> None:

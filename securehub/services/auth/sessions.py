@@ -7,7 +7,7 @@ its name is that of its family of tokens, which is no secret and stays the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from securehub import members
@@ -73,23 +73,41 @@ class Reset(Reply, frozen=True):
 
 
 def sessions_of(
-    tx: ReadTransaction, username: str, live: Mapping[str, str], current: str | None, lifetimes: Lifetimes, *, at: datetime
+    tx: ReadTransaction,
+    username: str,
+    live: Mapping[str, str],
+    current: str | None,
+    lifetimes: Lifetimes,
+    *,
+    at: datetime,
+    limit: int,
+    before: str | None = None,
 ) -> Listing[SessionRow]:
     """
     A member's sessions, the newest first.
 
     @param live: the address of each family that is connected.
     @param current: the family of the session that asks.
+    @param before: only those that began before this one.
+
+    @raise NotFound: the member has no such session.
     """
-    logins = tx.get(Logins, username) or Logins(())
-    rows = []
-    for name in reversed(logins.families):
-        family = tx.fetch(Family, name)
-        connected = name in live
-        if connected or not lifetimes.over(family, at):
-            address = live.get(name, family.address)
-            rows.append(SessionRow(name, address, family.since, at if connected else family.last_seen, name == current, connected))
-    return Listing(rows)
+    families = (tx.get(Logins, username) or Logins(())).families
+    older = families if before is None else families[: _place(families, before)]
+    found = ((name, tx.fetch(Family, name)) for name in reversed(older))
+    rows = (_row(name, family, live, name == current, at) for name, family in found if name in live or not lifetimes.over(family, at))
+    return Listing.up_to(limit, rows)
+
+
+def _row(name: str, family: Family, live: Mapping[str, str], current: bool, at: datetime) -> SessionRow:
+    connected = name in live
+    return SessionRow(name, live.get(name, family.address), family.since, at if connected else family.last_seen, current, connected)
+
+
+def _place(families: Sequence[str], session: str) -> int:
+    if session not in families:
+        raise NotFound(f"you have no session {shown(session)}")
+    return families.index(session)
 
 
 def revoke(tx: Transaction, username: str, session: str) -> None:
@@ -98,9 +116,7 @@ def revoke(tx: Transaction, username: str, session: str) -> None:
 
     @raise NotFound: the member has no such session.
     """
-    logins = tx.get(Logins, username) or Logins(())
-    if session not in logins.families:
-        raise NotFound(f"you have no session {shown(session)}")
+    _place((tx.get(Logins, username) or Logins(())).families, session)
     tokens.end(tx, username, session, "this session was revoked.")
 
 

@@ -19,6 +19,7 @@ from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, Top
 from securehub.services.budget.plans import money_of
 from securehub.services.ledger import books
+from securehub.services.ledger.accounts import wallet_of
 from securehub.services.ledger.records import ORDER_REFUND, REVERSALS, Transfer
 from securehub.services.ledger.watching import set_watched
 from securehub.store.records import Record
@@ -219,7 +220,7 @@ def _caught(row: books.HistoryRow, earlier: Pattern | None) -> CaughtRow:
 
 
 def _movements(tx: ReadTransaction, owner: str, money: Currency) -> Iterator[tuple[books.HistoryRow, Payment]]:
-    accounts = [each.account for each in books.accounts_of(tx, owner).items if each.currency == money.code]
+    accounts = [number for number, code in wallet_of(tx, owner).accounts if code == money.code]
     for account in accounts:
         for key, transfer in tx.beneath(Transfer, account, limit=max(1, PREVIEWED // len(accounts)), reverse=True):
             if gives_back(transfer.kind, transfer.reference):

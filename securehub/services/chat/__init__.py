@@ -14,15 +14,15 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
-from securehub.reply import Listing, Top
+from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, named, optional
+from securehub.reply import Listing, Roster, Top
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Roster, TopicReply
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -54,7 +54,7 @@ class Chat:
         self.chores.at_start(self.forget_old)
         self.chores.hourly(self.forget_old)
 
-    @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
+    @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
         """
         List the rooms: those that are open, and those that you are in.
@@ -107,7 +107,7 @@ class Chat:
         """
         return await self.store.read(saying.history, room, session.member, limit=limit, before=before, at=self.clock.now())
 
-    @command("NAMES", access=MEMBER, room=words.room, limit=named(arguments.listed), after=named(arguments.username))
+    @command("NAMES", access=MEMBER, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
     async def names(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[NameRow]:
         """
         List the members of a room that you are in, and whether they are connected.
@@ -128,7 +128,7 @@ class Chat:
             return await session.look(rooms.topic, room, session.member, self.clock.now())
         return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
 
-    @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=named(arguments.username))
+    @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=last_seen(arguments.username))
     async def who(self, session: Session, limit: int = 20, after: str = "") -> Roster[presence.WhoRow]:
         """List those who are connected, and what they say about it."""
         return await self.store.read(presence.who, self.presence.online, limit=limit, after=after)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, Audited, command, named, optional, role
-from securehub.reply import Listing
+from securehub.command import LOGGED_IN, Audited, command, last_seen, named, optional, role
+from securehub.reply import Listing, Roster
 from securehub.services.chat import moderation, power, reports, words
-from securehub.services.chat.rooms import Limits, Roster
+from securehub.services.chat.rooms import Limits
 from securehub.services.chat.words import When
 from securehub.session import Session
 
@@ -94,7 +94,7 @@ class Keeping:
         """Let somebody speak again who is muted in a room."""
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), after=named(arguments.username))
+    @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
     async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[moderation.SanctionRow]:
         """List who is banned or muted in a room that you operate."""
         return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())

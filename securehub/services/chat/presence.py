@@ -16,11 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from securehub.reply import Reply, Row
+from securehub.reply import Reply, Roster, Row
 from securehub.services.chat import events
 from securehub.services.chat.events import room_channel
 from securehub.services.chat.records import Room, Rooms, Status
-from securehub.services.chat.rooms import Roster
 from securehub.session import Store
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import Switchboard, member

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
-from securehub.reply import Listing, Reply, Row, T, when
+from securehub.reply import Reply, Roster, Row, when
 from securehub.service import behind
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
@@ -81,13 +81,6 @@ class TopicReply(Reply, frozen=True):
 
     def status(self) -> str:
         return f"Topic of {self.room}: {self.topic}" if self.topic else f"{self.room} has no topic."
-
-
-class Roster(Listing[T], frozen=True):
-    """A list in the order of names."""
-
-    def status(self) -> str:
-        return "there is more; ask with after= the last one shown" if self.more else ""
 
 
 class RoomRow(Row, frozen=True):

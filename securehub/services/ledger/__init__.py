@@ -11,9 +11,9 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import MEMBER, TREASURER, command, named, optional
+from securehub.command import MEMBER, TREASURER, command, last_seen, named, optional
 from securehub.money import Amount, Currency
-from securehub.reply import Listing, Reply
+from securehub.reply import Listing, Reply, Roster
 from securehub.service import IRemembers, IServiceFactory
 from securehub.services.ledger import accounts, balancing, books, memory, movement, records
 from securehub.services.ledger.batches import Batches
@@ -65,10 +65,14 @@ class Ledger:
         self.booking = booking(hub)
         self.settings = hub.settings
 
-    @command("ACCOUNTS", access=MEMBER)
-    async def accounts(self, session: Session) -> Listing[books.AccountRow]:
-        """List your accounts and what they hold."""
-        return await self.store.read(books.accounts_of, session.member)
+    @command("ACCOUNTS", access=MEMBER, limit=named(arguments.listed), after=last_seen(arguments.account))
+    async def accounts(self, session: Session, limit: int = 20, after: str | None = None) -> Roster[books.AccountRow]:
+        """
+        List your accounts and what they hold, the first one first.
+
+        For more give after= and the number of the last one that you have seen.
+        """
+        return await self.store.read(books.accounts_of, session.member, limit=limit, after=after)
 
     @command("OPEN", access=MEMBER, writes=True, name=arguments.name, currency=optional(arguments.currency))
     async def open(self, session: Session, name: str, currency: str | None = None) -> Opened:

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from securehub.money import Currencies, Currency, currency
-from securehub.reply import Listing, Reply, Row, table, when
+from securehub.reply import Listing, Reply, Roster, Row, table, when
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
@@ -98,13 +98,23 @@ class CurrencySum(Row, frozen=True):
     sum: str
 
 
-def accounts_of(tx: ReadTransaction, owner: str) -> Listing[AccountRow]:
+def accounts_of(tx: ReadTransaction, owner: str, *, limit: int, after: str | None = None) -> Roster[AccountRow]:
+    """
+    An owner's accounts, the first one first.
+
+    @param after: only those that were opened after this one.
+
+    @raise NotFound: the owner has no such account.
+    """
     wallet = tx.get(Wallet, owner) or Wallet(())
-    rows = []
-    for number, _ in wallet.accounts:
-        account = tx.fetch(Account, number)
-        rows.append(AccountRow(number, tx.fetch(Title, number).name, account.currency, account.money.text(account.balance)))
-    return Listing(rows)
+    numbers = [number for number, _ in wallet.accounts]
+    start = 0 if after is None else numbers.index(own_account(tx, owner, after)) + 1
+    return Roster.up_to(limit, (_account_row(tx, number) for number in numbers[start:]))
+
+
+def _account_row(tx: ReadTransaction, number: str) -> AccountRow:
+    account = tx.fetch(Account, number)
+    return AccountRow(number, tx.fetch(Title, number).name, account.currency, account.money.text(account.balance))
 
 
 def balance_of(tx: ReadTransaction, owner: str, number: str | None) -> Balance:

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from xml.etree import ElementTree as xml
 
 from securehub.arguments import one_of
@@ -34,7 +34,7 @@ def as_csv(statement: Statement, zone: tzinfo) -> Export:
     """A table with a head."""
     head = ("transfer", "at", "kind", "amount", "currency", "balance", "with", "memo")
     rows = [
-        (row.transfer, row.at.astimezone(zone).isoformat(), row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo))
+        (row.transfer, stamp(row.at, zone), row.kind, row.amount, row.currency, row.balance, row.with_, harmless(row.memo))
         for row in statement.items
     ]
     return Export(csv_text([head, *rows]))
@@ -50,7 +50,7 @@ def as_journal(statement: Statement, zone: tzinfo) -> Export:
 
 
 def _journal(statement: Statement, zone: tzinfo, own: str, unit: str) -> Iterator[str]:
-    yield f"; SecureHub account {statement.account}, from {statement.start.isoformat()} up to {statement.end.isoformat()}"
+    yield f"; SecureHub account {statement.account}, from {stamp(statement.start)} up to {stamp(statement.end)}"
     if statement.opening.strip("-0."):
         yield ""
         yield f"{statement.start.astimezone(zone):%Y-%m-%d} opening balance"
@@ -145,6 +145,11 @@ _FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
 Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
 quotes stand around. Some take the wide forms for the others (OWASP, CSV Injection).
 """
+
+
+def stamp(at: datetime, zone: tzinfo = UTC) -> str:
+    """A moment by the clocks of a zone; in UTC as replies have it."""
+    return at.astimezone(zone).isoformat().replace("+00:00", "Z")
 
 
 def harmless(text: str) -> str:

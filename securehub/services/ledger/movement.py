@@ -342,4 +342,5 @@ def _lacking_of_another(account: Account, units: int) -> str:
 def _lacking(account: Account, units: int) -> str:
     money = account.money
     held = f", of which {money.priced(account.held)} is held" if account.held else ""
-    return f"Balance is {money.priced(account.balance)}{held}, {money.priced(units)} is needed."
+    credit = f", credit is {money.priced(-account.floor)}" if account.floor else ""
+    return f"Balance is {money.priced(account.balance)}{held}{credit}, {money.priced(units)} is needed."

@@ -10,7 +10,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer, provider
 
 from securehub import arguments
-from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, named, optional
+from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, last_seen, named, optional
 from securehub.money import Amount
 from securehub.reply import Listing
 from securehub.service import IRemembers, IServiceFactory
@@ -65,7 +65,7 @@ class Orders:
         seller=named(arguments.username),
         search=named(words.searched),
         limit=named(arguments.listed),
-        after=named(words.sku),
+        after=last_seen(words.sku),
     )
     async def catalog(
         self, session: Session, seller: str | None = None, search: str | None = None, limit: int = 20, after: str = ""
@@ -175,7 +175,7 @@ class Orders:
         """
         return await session.transact(stepping.cancel, order, session.member, **self.booking())
 
-    @command(None, access=MEMBER, long=True, status=optional(words.status), limit=named(arguments.listed), after=named(arguments.whole))
+    @command(None, access=MEMBER, long=True, status=optional(words.status), limit=named(arguments.listed), after=last_seen(arguments.whole))
     async def queue(self, session: Session, status: str | None = None, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
         List the orders with you that are not delivered yet, oldest first.

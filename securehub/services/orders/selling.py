@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from securehub import arguments
-from securehub.command import MEMBER, SELLER, command, named, optional
+from securehub.command import MEMBER, SELLER, command, last_seen, named, optional
 from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Row, Top
 from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
-from securehub.services.ledger.exports import csv_text, harmless
+from securehub.services.ledger.exports import csv_text, harmless, stamp
 from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
@@ -153,7 +153,7 @@ class Selling:
         """
         return await session.transact(set_shop, session.member, escrow, escrow_days)
 
-    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=named(words.sku))
+    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.sku))
     async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> StockList:
         """
         List your items, those among them that cannot be ordered.
@@ -292,7 +292,7 @@ def _export_rows(number: int, order: Order, zone: tzinfo) -> Iterator[tuple[obje
     """One for each line, in the order of L{_COLUMNS}."""
     money = order.money
     total, refunded = money.text(order.total), money.text(order.refunded)
-    at = order.at.astimezone(zone).isoformat()
+    at = stamp(order.at, zone)
     for line in order.lines:
         goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
         yield number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)

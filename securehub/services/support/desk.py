@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securehub import arguments
-from securehub.command import Audited, command, named, optional, role
+from securehub.command import Audited, command, last_seen, named, optional, role
 from securehub.reply import Listing
 from securehub.services.messages import History
 from securehub.services.support import cases, looking, retention, tables
@@ -28,7 +28,7 @@ class Desk:
         self.clock = hub.clock
         self.keep = retention.keep_of(hub.settings)
 
-    @command(None, access=role(AGENT), long=True, limit=named(arguments.listed), after=named(arguments.whole))
+    @command(None, access=role(AGENT), long=True, limit=named(arguments.listed), after=last_seen(arguments.whole))
     async def queue(self, session: Session, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
         List the cases that wait for an agent, the oldest first.

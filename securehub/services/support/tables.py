@@ -11,7 +11,7 @@ from typing import NamedTuple
 from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
-from securehub.services.ledger.exports import csv_text, harmless
+from securehub.services.ledger.exports import csv_text, harmless, stamp
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
 from securehub.services.support.looking import notes_for
@@ -129,9 +129,7 @@ def _row(tx: ReadTransaction, ticket: int, case: Case, by: str) -> tuple[object,
         case.customer,
         case.agent,
         case.order,
-        case.opened.isoformat(),
-        _instant(_first_answer(tx, ticket, case)),
-        _instant(case.closed),
+        *(at and stamp(at) for at in (case.opened, _first_answer(tx, ticket, case), case.closed)),
         case.seq,
         notes_for(case, by),
         case.stars or None,
@@ -148,7 +146,3 @@ def _first_answer(tx: ReadTransaction, ticket: int, case: Case) -> datetime | No
         if message is not None and message.by != case.customer:
             return message.at
     return None
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
