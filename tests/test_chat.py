@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, switchboard
-from securehub.services.chat import presence
-from securehub.store.transaction import ReadTransaction
+from securehub.services.chat import presence, retention
+from securehub.store.transaction import ReadTransaction, Transaction
 from tests.world import PASSWORD, Client, World
 
 TEXT = "x" * 4000
@@ -416,6 +416,25 @@ class RetentionTests(Room):
         self.world.elapse(3600)
         self.assertEqual([line.split("alice: ")[1] for line in bob.ask("LOG lobby")[-2:-1]], ["new"])
         self.assertEqual(self.world.hub.store.counts()["message"], 1)
+
+    def test_one_room_a_turn(self) -> None:
+        """However many rooms forget little or nothing, others have their turn after each."""
+        (alice,) = self.enter("alice")
+        for room in ("one", "two", "three"):
+            alice.ask(f"JOIN {room}", f"SAY {room} old", f"chat.keep {room} {9 if room == 'two' else 1}")
+        self.world.elapse(24 * 3600 + 1)
+        happened: list[str] = []
+        forget = retention.forget
+
+        def noted(tx: Transaction, room: str, **given: Any) -> bool:
+            if room not in happened:
+                happened.append(room)
+                self.world.time.callLater(0, happened.append, "others")
+            return forget(tx, room, **given)
+
+        self.patch(retention, "forget", noted)
+        self.world.elapse(3600)
+        self.assertEqual(happened, ["one", "others", "three", "others", "two", "others"])
 
     def test_at_the_start(self) -> None:
         alice, _ = self.enter("alice", "bob")

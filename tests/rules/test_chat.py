@@ -423,10 +423,10 @@ class Retention(Talking):
         self.do(saying.edit, "lobby", 1, "alice", "older", SESSION, at=self.at)
         self.pass_(days=10)
         self.say("alice", "new")
-        self.assertEqual(self.ask(retention.limited), [])
+        self.assertEqual(self.ask(retention.limited, ""), ([], None))
         self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
         self.do(moderation.keep, "lobby", "alice", 10, at=self.at)
-        self.assertEqual(self.ask(retention.limited), ["lobby"])
+        self.assertEqual(self.ask(retention.limited, ""), (["lobby"], None))
         self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
         self.pass_(seconds=1)
         self.assertTrue(self.do(retention.forget, "lobby", at=self.at))
@@ -436,6 +436,16 @@ class Retention(Talking):
         self.assertEqual(self.unread("bob"), {"lobby": (1, 0)})
         self.assertIsNone(self.setting.get(Trace, messages.key("lobby", 1)))
         self.assertEqual(self.say("bob", "next"), count + 2)
+
+    def test_many_rooms(self) -> None:
+        """They are looked through in parts, whether there is anything to forget or not."""
+        self.patch(retention, "LOOKED_AT", 2)
+        for room in ("a", "b", "c"):
+            self.join("alice", room)
+        self.do(moderation.keep, "c", "alice", 10, at=self.at)
+        self.assertEqual(self.ask(retention.limited, ""), ([], "b"))
+        self.assertEqual(self.ask(retention.limited, "b"), (["c"], "lobby"))
+        self.assertEqual(self.ask(retention.limited, "lobby"), ([], None))
 
     def test_all_of_it(self) -> None:
         """A room may lose all that was said, and goes on counting."""

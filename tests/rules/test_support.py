@@ -223,6 +223,19 @@ class SeeingToItTests(AtTheDesk):
         self.refused(Conflict, "bob sees to ticket 1", cases.close, 1, "dave", SESSION, keep=None, at=self.at)
         self.refused(NotFound, "there is no ticket 2", cases.take, 2, "bob", SESSION, at=self.at)
 
+    def test_left_by_agents(self) -> None:
+        """Open cases are looked through in parts for those whose agent is none any more."""
+        self.patch(cases, "LOOKED_AT", 2)
+        for ticket, (customer, agent) in enumerate([("alice", "bob"), ("carol", "dave"), ("eve", "bob"), ("bob", "")], start=1):
+            self.support(customer)
+            if agent:
+                self.do(cases.take, ticket, agent, SESSION, at=self.at)
+        self.assertEqual(self.ask(cases.without_agent, ""), ([], case_key(2)))
+        self.put("bob", Member(2))
+        self.assertEqual(self.ask(cases.without_agent, ""), ([1], case_key(2)))
+        self.assertEqual(self.ask(cases.without_agent, case_key(2)), ([3], case_key(4)))
+        self.assertEqual(self.ask(cases.without_agent, case_key(4)), ([], None))
+
     def test_passing_on(self) -> None:
         """To an agent, or to the queue; by its agent, or an admin who is an agent, too."""
         self.support("alice")

@@ -257,10 +257,12 @@ class Chat:
 
     async def forget_old(self) -> None:
         """Delete the messages that rooms keep no longer."""
-        await self.chores.for_each(await self.store.read(retention.limited), self._forget_old_of)
+        await self.chores.for_all(partial(self.store.read, retention.limited), self._forget_old_of)
 
     async def _forget_old_of(self, room: str) -> None:
-        while await self.store.transact(retention.forget, room, at=self.clock.now()):
+        more = True
+        while more:
+            more = await self.store.transact(retention.forget, room, at=self.clock.now())
             await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:

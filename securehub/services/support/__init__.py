@@ -7,6 +7,7 @@ passed on if need be, and closed in the end.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -113,7 +114,7 @@ class Support:
 
     async def put_back(self) -> None:
         """Let those cases wait whose agent is an agent no more, or locked out."""
-        await self.chores.for_each(await self.store.read(cases.without_agent), self._put_back)
+        await self.chores.for_all(partial(self.store.read, cases.without_agent), self._put_back)
 
     async def _put_back(self, ticket: int) -> None:
         await self.store.transact(cases.put_back, ticket, at=self.clock.now())
