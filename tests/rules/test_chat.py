@@ -403,6 +403,39 @@ class Keeping(Talking):
         found = self.ask(reports.reports, settled=False, limit=9, before=None).items
         self.assertEqual([[line.text for line in row.context] for row in found], [["", "two!", "three!"], ["one!", "two!", "three!"]])
 
+    def test_many_rooms_of_others(self) -> None:
+        """So many rooms are looked at for one answer, which tells where to go on, though it may have found none."""
+        self.patch(rooms, "MOST_LOOKED_AT", 3)
+        for room in ("a", "b", "c", "d", "open"):
+            self.join("carol", room)
+            self.do(moderation.set_access, room, "carol", "open" if room == "open" else "invite", at=self.at)
+
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+            found = self.ask(rooms.rooms, "alice", mine=False, limit=limit, after=after)
+            return [row.room for row in found.items], found.more, found.next
+
+        self.assertEqual(listed(""), ([], True, "c"))
+        self.assertEqual(listed("c"), (["lobby", "open"], False, ""))
+        self.assertEqual(listed("c", limit=1), (["lobby"], True, "lobby"))
+        self.assertEqual(listed("open"), ([], False, ""))
+        self.assertEqual(self.ask(rooms.rooms, "alice", mine=False, limit=5, after="").status(), "there is more; ask with after=c")
+
+    def test_many_sanctions_that_have_ended(self) -> None:
+        """Likewise of those that were banned or muted once."""
+        self.patch(moderation, "MOST_LOOKED_AT", 3)
+        for number, username in enumerate(("dave", "erin", "frank", "grace", "heidi"), start=4):
+            self.put(username, Member(number))
+            self.do(moderation.mute, "lobby", "alice", username, timedelta(days=9 if username > "grace" else 1), "", at=self.at)
+        self.pass_(days=2)
+
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+            found = self.ask(moderation.sanctions, "lobby", "alice", limit=limit, after=after, at=self.at)
+            return [row.username for row in found.items], found.more, found.next
+
+        self.assertEqual(listed(""), ([], True, "frank"))
+        self.assertEqual(listed("frank"), (["heidi"], False, ""))
+        self.assertEqual(listed("frank", limit=1), (["heidi"], False, ""))
+
     def test_so_many_reports_wait(self) -> None:
         """At a login few of them are looked at, as each may have eleven long messages in it."""
         self.put("carol", Member(3, roles=("moderator",)))

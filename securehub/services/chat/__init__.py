@@ -23,7 +23,7 @@ from securehub.services.chat import blocks, memory, presence, reading, records, 
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Roster, TopicReply
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Roster, Sought, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -56,11 +56,11 @@ class Chat:
         self.chores.hourly(self.forget_old)
 
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=named(words.room))
-    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
+    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow]:
         """
         List the rooms: those that are open, and those that you are in.
 
-        With mine=on, only the latter. For more give after= and the name of the last room that you have seen.
+        With mine=on, only the latter. For more give after= and what next says.
         """
         return await self.store.read(rooms.rooms, session.member, mine=mine, limit=limit, after=after)
 

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row
+from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Roster, counted, is_moderator, put_out, sanction_on
+from securehub.services.chat.rooms import MOST_LOOKED_AT, Sought, counted, is_moderator, put_out, sanction_on
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -200,18 +201,22 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     power.note(tx, room, by, act, username, at=at)
 
 
-def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
+def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sought[SanctionRow]:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
     rows: list[SanctionRow] = []
-    for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, f"{after} ") if after else None):
+    last = after
+    # What has ended is there until the member is sanctioned again.
+    found = tx.scan(Sanction, f"{room}/", start=seat_key(room, behind(after)))
+    for count, (key, sanction) in enumerate(found):
         sanction = sanction.still(at)
         said = sanction.ban or sanction.mute
+        if count == MOST_LOOKED_AT or (said is not None and len(rows) == limit):
+            return Sought(rows, more=True, next=last)
+        last = key.partition("/")[2]
         if said is not None:
-            if len(rows) == limit:
-                return Roster(rows, more=True)
-            rows.append(SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason))
-    return Roster(rows)
+            rows.append(SanctionRow(last, sanction.banned, sanction.muted, said.by, said.reason))
+    return Sought(rows)
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:

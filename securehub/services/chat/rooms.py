@@ -4,7 +4,7 @@ Rooms: joining and leaving them, who is there, what they are about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,15 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Row, T, when
+from securehub.service import behind
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
+
+MOST_LOOKED_AT = 10_000
+"""Rooms, or members of one, for those that are to be listed; it takes some 10 to 20 ms, in which nobody else is served."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -87,6 +91,20 @@ class Roster(Listing[T], frozen=True):
 
     def status(self) -> str:
         return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class Sought(Listing[T], frozen=True, omit_defaults=True):
+    """
+    Some of a list in the order of names.
+
+    @ivar next: with which C{after} to ask for more, if there is more. So many names are looked at at a time, and none of them may be among
+        those that are listed.
+    """
+
+    next: str = ""
+
+    def status(self) -> str:
+        return f"there is more; ask with after={self.next}" if self.more else ""
 
 
 class RoomRow(Row, frozen=True):
@@ -277,27 +295,28 @@ def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], 
     return Roster(rows[:limit], more=len(rows) > limit)
 
 
-def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Roster[RoomRow]:
+def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Sought[RoomRow]:
     """The rooms that a member is in, and unless they want no others all that are open, by name."""
+    own = sorted((tx.get(Rooms, username) or Rooms(())).rooms)
     rows: list[RoomRow] = []
-    for name in _own_rooms(tx, username) if mine else _open_and_own_rooms(tx, username, after):
-        if name <= after:
-            continue
-        if len(rows) == limit:
-            return Roster(rows, more=True)
-        rows.append(_row(tx, name, username))
-    return Roster(rows)
+    last = after
+    for count, (name, listed) in enumerate(_own(own, after) if mine else _all(tx, set(own), after)):
+        if count == MOST_LOOKED_AT or (listed and len(rows) == limit):
+            return Sought(rows, more=True, next=last)
+        last = name
+        if listed:
+            rows.append(_row(tx, name, username))
+    return Sought(rows)
 
 
-def _own_rooms(tx: ReadTransaction, username: str) -> list[str]:
-    return sorted((tx.get(Rooms, username) or Rooms(())).rooms)
+def _own(rooms: Iterable[str], after: str) -> Iterator[tuple[str, bool]]:
+    return ((name, True) for name in rooms if name > after)
 
 
-def _open_and_own_rooms(tx: ReadTransaction, username: str, after: str) -> Iterator[str]:
-    own = set(_own_rooms(tx, username))
-    for name, found in tx.scan(Room, start=after):
-        if not found.invite or name in own:
-            yield name
+def _all(tx: ReadTransaction, own: Set[str], after: str) -> Iterator[tuple[str, bool]]:
+    """All rooms, each with whether it is open or a member's own."""
+    for name, found in tx.scan(Room, start=behind(after)):
+        yield name, not found.invite or name in own
 
 
 def _row(tx: ReadTransaction, name: str, username: str) -> RoomRow:
