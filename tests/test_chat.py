@@ -359,6 +359,26 @@ class SmallRoomTests(Room):
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual(alice.received(), ["* bob is away: at lunch"])
 
+    def test_a_little_in_each_turn(self) -> None:
+        """Where many listen, others have their turn before the next one is told of."""
+        self.patch(presence, "MOST_TOLD", 6)
+        members = self.enter("alice", "bob", "carol", "dave")
+        happened: list[str] = []
+        look = presence.state_and_rooms
+
+        def noted(tx: ReadTransaction, username: str, *args: Any) -> Any:
+            if username not in happened:
+                happened.append(username)
+                self.world.time.callLater(0, happened.append, "others")
+            return look(tx, username, *args)
+
+        self.patch(presence, "state_and_rooms", noted)
+        for client in members:
+            client.ask("STATUS away=on")
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(happened, ["alice", "bob", "others", "others", "carol", "dave", "others", "others"])
+        self.assertEqual(members[3].received(), [f"* {each} is away." for each in ("alice", "bob", "carol")])
+
     def test_a_fault(self) -> None:
         """If one change cannot be told, the others are, and so are those that come later."""
         alice, bob, carol = self.enter("alice", "bob", "carol")
