@@ -25,6 +25,12 @@ class Turns:
         self._reactor = reactor
         self._waiting: deque[Deferred[None]] = deque()
         self._giving = False
+        self._end = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is used up that is given in this turn of the reactor."""
+        return self._reactor.seconds() >= self._end
 
     def next(self) -> Deferred[None]:
         """
@@ -38,10 +44,10 @@ class Turns:
         return turn
 
     def _give(self) -> None:
-        end = self._reactor.seconds() + SLICE_SECONDS
+        self._end = self._reactor.seconds() + SLICE_SECONDS
         while self._waiting:
             self._waiting.popleft().callback(None)
-            if self._reactor.seconds() >= end:
+            if self.over:
                 break
         self._giving = bool(self._waiting)
         if self._giving:

@@ -4,6 +4,8 @@ What may take long waits for its turn, and everybody else is served between.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.chat import reading
+from securehub.services.ledger import exports
 from securehub.store.transaction import ReadTransaction
 from securehub.turns import SLICE_SECONDS, Turns
 from tests.world import Client, World
@@ -124,3 +127,61 @@ class LongCommandTests(SynchronousTestCase):
         client.feed(b"SEARCH tea\n")
         operator.feed(line.encode() + b"\n")
         self.assertEqual(self.order(), ["another"])
+
+
+class PartsTests(SynchronousTestCase):
+    """What takes long to write is written a little in each turn, as members meet it."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.alice, self.operator = self.world.member("alice"), self.world.operator()
+        self.operator.ask("DEPOSIT alice 1 one", "DEPOSIT alice 1 two")
+        self.alice.received()
+        self.happened: list[str] = []
+        harmless = exports.harmless
+
+        def slow(memo: str) -> str:
+            self.happened.append(memo)
+            self.world.time.rightNow += SLICE_SECONDS
+            return harmless(memo)
+
+        self.patch(exports, "harmless", slow)
+
+    def meanwhile(self, what: Callable[[], object]) -> list[str]:
+        """
+        Something happens between the first part and the second one.
+
+        @return: what alice is told.
+        """
+        self.alice.feed(b"STATEMENT format=csv\n")
+        self.world.time.callLater(0, what)
+        self.world.settle()
+        return self.alice.received()
+
+    def test_others_come_between(self) -> None:
+        told = self.meanwhile(lambda: self.happened.append("another"))
+        self.assertEqual(self.happened, ["one", "another", "two"])
+        self.assertEqual([line.rpartition(",")[2] for line in told], ["memo", "one", "two", "OK"])
+
+    def test_locked(self) -> None:
+        """For whoever may no more it is not gone on with."""
+        refused, bye = self.meanwhile(lambda: self.operator.feed(b"admin.lock alice spam\n"))
+        self.assertEqual((refused[:18], bye), ("ERR not-logged-in ", "* Bye: the account is locked: spam"))
+        self.assertEqual(self.happened, ["one"])
+
+    def test_gone(self) -> None:
+        self.assertEqual(self.meanwhile(self.alice.close), [])
+        self.assertEqual(self.happened, ["one"])
+
+    def test_undone(self) -> None:
+        """What was looked at, and is undone before all of it is written, is shown to nobody."""
+        self.world.disk_waits = True
+        self.operator.feed(b"DEPOSIT alice 1 three\n")
+
+        def fail() -> None:
+            self.world.directory.fail(OSError(errno.EIO, "broken"))
+            self.world.worker.step()
+
+        self.assertEqual(self.meanwhile(fail), [])
+        self.assertTrue(self.alice.closed)
+        self.assertEqual(self.happened, ["one", "two"])
