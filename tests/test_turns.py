@@ -5,6 +5,7 @@ What may take long waits for its turn, and everybody else is served between.
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub.services.budget import statements
 from securehub.services.chat import reading
 from securehub.services.ledger import exports
 from securehub.store.transaction import ReadTransaction
@@ -115,6 +117,20 @@ class LongCommandTests(SynchronousTestCase):
         self._meanwhile(self.alice, "admin.lock alice spam")
         refused, bye = self.alice.received()
         self.assertEqual((refused[:18], bye), ("ERR not-logged-in ", "* Bye: the account is locked: spam"))
+
+    def test_imports_that_are_tried(self) -> None:
+        """Sixty rows and a hundred rules take long as well, and four such requests come at once."""
+        preview = statements.preview
+
+        def noted(tx: ReadTransaction, username: str, *given: Any) -> statements.Preview:
+            self.happened.append(username)
+            self.world.time.rightNow += SLICE_SECONDS
+            return preview(tx, username, *given)
+
+        self.patch(statements, "preview", noted)
+        self.alice.feed(json.dumps({"jsonrpc": "2.0", "method": "budget.import_preview", "params": ["date,amount"]}).encode() + b"\n")
+        self.bob.feed(b"SEARCH tea\n")
+        self.assertEqual(self.order(), ["alice", "another", "bob"])
 
     def test_gone_meanwhile(self) -> None:
         self.alice.feed(b"SEARCH tea\n")

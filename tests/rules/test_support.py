@@ -437,6 +437,21 @@ class HearingTests(AtTheDesk):
         self.assertEqual(places(), [1, 2, 3])
         self.assertEqual([row.ticket for row in self.ask(looking.queue, limit=9, after=None).items], [1, 2, 3])
 
+    def test_a_long_queue(self) -> None:
+        """Whoever asks for its end is not told how far behind that is: only the first cases are counted, and no others are looked at."""
+        self.patch(looking, "MAX_POSITION", 2)
+        for username in ("alice", "carol", "dave", "eve"):
+            self.support(username)
+
+        def listed(after: int | None, limit: int = 9) -> tuple[list[tuple[int, int | None]], bool]:
+            found = self.ask(looking.queue, limit=limit, after=after)
+            return [(row.ticket, row.position) for row in found.items], found.more
+
+        self.assertEqual(listed(None, limit=3), ([(1, 1), (2, 2), (3, 3)], True))
+        self.assertEqual(listed(1), ([(2, 2), (3, None), (4, None)], False))
+        self.assertEqual(listed(2, limit=1), ([(3, None)], True))
+        self.assertEqual(listed(4), ([], False))
+
     def test_lists(self) -> None:
         for username in ("alice", "carol", "dave"):
             self.support(username)
