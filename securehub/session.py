@@ -223,7 +223,7 @@ class Session:
         for part in parts:
             made.append(part)
             if self._turns.over:
-                await self._turns.next()
+                await self._turns.next(begun=True)
                 if self.user is None:
                     _refuse_ended()
         return made

@@ -38,6 +38,18 @@ class TurnsTests(SynchronousTestCase):
 
         self.turns.next().addCallback(take)
 
+    def test_begun(self) -> None:
+        """What was begun is gone on with before others begin, and those who need no turn come between all the same."""
+
+        def begin(_: None) -> None:
+            self.said.append("one")
+            self.time.rightNow += SLICE_SECONDS
+            self.turns.next(begun=True).addCallback(lambda _: self.said.append("more of one"))
+
+        self.turns.next().addCallback(begin)
+        self.ask("two", 0)
+        self.assertEqual(self.all_of_it(), ["one", "another", "more of one", "two"])
+
     def all_of_it(self) -> list[str]:
         self.time.callLater(0, self.said.append, "another")
         self.assertEqual(self.said, [])
