@@ -5,7 +5,6 @@ What may take long waits for its turn, and everybody else is served between.
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
@@ -14,8 +13,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.services.budget import statements
-from securehub.services.chat import reading
+from securehub.services.chat import presence, reading
 from securehub.services.ledger import exports
+from securehub.services.orders import selling
+from securehub.services.support import looking
 from securehub.store.transaction import ReadTransaction
 from securehub.turns import SLICE_SECONDS, Turns
 from tests.world import Client, World
@@ -130,19 +131,30 @@ class LongCommandTests(SynchronousTestCase):
         refused, bye = self.alice.received()
         self.assertEqual((refused[:18], bye), ("ERR not-logged-in ", "* Bye: the account is locked: spam"))
 
-    def test_imports_that_are_tried(self) -> None:
-        """Sixty rows and a hundred rules take long as well, and four such requests come at once."""
-        preview = statements.preview
+    def test_others(self) -> None:
+        """
+        So do sixty rows that are imported by a hundred rules, ten thousand who are there, a thousand who wait, a thousand items: none of
+        these takes long, and thirty in one packet would.
+        """
+        for module, name, line in (
+            (statements, "preview", '{"jsonrpc":"2.0","method":"budget.import_preview","params":["date,amount"]}'),
+            (presence, "who", "WHO"),
+            (looking, "tickets", "TICKETS"),
+            (looking, "shown", "support.show 1"),
+            (selling, "stock_of", "orders.stock low=on"),
+        ):
+            self.happened.clear()
+            rule = getattr(module, name)
 
-        def noted(tx: ReadTransaction, username: str, *given: Any) -> statements.Preview:
-            self.happened.append(username)
-            self.world.time.rightNow += SLICE_SECONDS
-            return preview(tx, username, *given)
+            def noted(*given: Any, rule: Callable[..., Any] = rule, **named: Any) -> Any:
+                self.happened.append("alice")
+                self.world.time.rightNow += SLICE_SECONDS
+                return rule(*given, **named)
 
-        self.patch(statements, "preview", noted)
-        self.alice.feed(json.dumps({"jsonrpc": "2.0", "method": "budget.import_preview", "params": ["date,amount"]}).encode() + b"\n")
-        self.bob.feed(b"SEARCH tea\n")
-        self.assertEqual(self.order(), ["alice", "another", "bob"])
+            self.patch(module, name, noted)
+            self.alice.send(line)
+            self.bob.send("SEARCH tea")
+            self.assertEqual(self.order(), ["alice", "another", "bob"], line)
 
     def test_gone_meanwhile(self) -> None:
         self.alice.feed(b"SEARCH tea\n")

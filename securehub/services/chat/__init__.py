@@ -129,7 +129,7 @@ class Chat:
             return await session.look(rooms.topic, room, session.member, self.clock.now())
         return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
 
-    @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=named(arguments.username))
+    @command("WHO", access=LOGGED_IN, long=True, limit=named(arguments.listed), after=named(arguments.username))
     async def who(self, session: Session, limit: int = 20, after: str = "") -> Roster[presence.WhoRow]:
         """List those who are connected, and what they say about it."""
         return await self.store.read(presence.who, self.presence.online, limit=limit, after=after)

@@ -155,7 +155,7 @@ class Selling:
         """
         return await session.transact(set_shop, session.member, escrow, escrow_days)
 
-    @command(None, access=MEMBER, low=named(arguments.switch), limit=named(arguments.listed), after=named(words.sku))
+    @command(None, access=MEMBER, long=True, low=named(arguments.switch), limit=named(arguments.listed), after=named(words.sku))
     async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> StockList:
         """
         List your items, those among them that cannot be ordered.

@@ -66,7 +66,7 @@ class Support:
         given = {"orders": self.order_facts, "limit": self.open_cases, "at": self.clock.now()}
         return await session.transact(cases.ask, session.member, text, ticket, order, session.number, **given)
 
-    @command("TICKETS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.whole))
+    @command("TICKETS", access=MEMBER, long=True, limit=named(arguments.listed), before=named(arguments.whole))
     async def tickets(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[looking.TicketRow]:
         """
         List your cases, newest first, with their places in the queue and what you have not read.
@@ -75,7 +75,7 @@ class Support:
         """
         return await self.store.read(looking.tickets, session.member, limit=limit, before=before)
 
-    @command(None, access=LOGGED_IN, ticket=arguments.whole)
+    @command(None, access=LOGGED_IN, long=True, ticket=arguments.whole)
     async def show(self, session: Session, ticket: int) -> looking.Shown:
         """Show how a case stands and who has seen to it: one of yours, or as an agent any."""
         return await self.store.read(looking.shown, ticket, session.caller)
