@@ -23,7 +23,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
 MOST_LOOKED_AT = 10_000
-"""Rooms, or members of one, for those that are to be listed; it takes some 10 to 20 ms, in which nobody else is served."""
+"""Rooms, or members of one, for those that are to be listed; it takes 10 to 25 ms, in which nobody else is served."""
 
 
 class Limits(msgspec.Struct, frozen=True):
