@@ -84,6 +84,20 @@ class Chores:
             except Exception:
                 _log.failure("{chore} failed for {thing}", chore=_name(chore), thing=thing)
 
+    async def for_all(
+        self, look: Callable[[str], Awaitable[tuple[Iterable[T], str | None]]], chore: Callable[[T], Coroutine[Any, Any, None]]
+    ) -> None:
+        """
+        The same for all that is found by looking through a lot, with others in between.
+
+        @param look: gives what is found in some of it, as L{securehub.service.Some}; it is called with the key behind which to look.
+        """
+        last: str | None = ""
+        while last is not None and not self.stopped:
+            things, last = await look(last)
+            await self.for_each(things, chore)
+            await self.others_first()
+
     def others_first(self) -> Awaitable[None]:
         """Wait until everybody else has had a turn; for chores that go through a lot in steps."""
         return deferLater(self._reactor, 0)

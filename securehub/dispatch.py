@@ -67,6 +67,8 @@ class Dispatch:
     @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
     @param clock: the time for the audit.
     @param whose: tells the audit whose an account is.
+
+    @ivar turns: of commands that may take long.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Dispatch:
         self._whose = whose
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
-        self._turns = Turns(reactor)
+        self.turns = Turns(reactor)
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -211,7 +213,7 @@ class Dispatch:
 
     async def _run_in_turn(self, command: Command, session: Session, *values: Any) -> Any:
         """Run a command when its turn has come."""
-        await self._turns.next()
+        await self.turns.next()
         # What was so before others had their turn need not be so any more.
         command.access.check(await session.roles(), session.operator)
         return await command.function(session, *values)

@@ -157,11 +157,9 @@ def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]
     @param right: the columns that are aligned to the right.
     """
     aligned = set(right)
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place in aligned else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    columns = []
+    # Column by column: a statement has thousands of rows, and row by row that takes twice as long.
+    for place, cells in enumerate(zip(*rows, strict=True)):
+        width = max(map(len, cells))
+        columns.append([cell.rjust(width) if place in aligned else cell.ljust(width) for cell in cells])
+    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from twisted.logger import Logger
 from twisted.plugin import getPlugins
@@ -63,6 +63,21 @@ class Kept(Row, frozen=True):
     kind: str
     key: str
     values: dict[str, Any]
+
+
+LOOKED_AT = 500
+"""Records that are looked through for a chore in one turn of the reactor."""
+
+
+class Some(NamedTuple, Generic[T]):
+    """
+    What there is for a chore to do, among some of the records that are looked through for it; see C{Chores.for_all}.
+
+    @ivar last: the key of the last record that was looked at; None if there are no more.
+    """
+
+    things: list[T]
+    last: str | None
 
 
 Section = Callable[["ReadTransaction", str, str], Iterable[tuple[str, dict[str, Any]]]]

@@ -25,6 +25,7 @@ from securehub.reply import MoneyReply
 from securehub.store.transaction import ReadTransaction
 from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
+from securehub.turns import Turns
 from securehub.wire import text
 
 T = TypeVar("T")
@@ -91,9 +92,19 @@ class Session:
     """
 
     def __init__(
-        self, store: Store, switchboard: Switchboard, outbox: Outbox, *, number: int, address: str, since: datetime, operator: bool = False
+        self,
+        store: Store,
+        switchboard: Switchboard,
+        outbox: Outbox,
+        turns: Turns,
+        *,
+        number: int,
+        address: str,
+        since: datetime,
+        operator: bool = False,
     ) -> None:
         self._store = store
+        self._turns = turns
         self._switchboard = switchboard
         self._outbox = outbox
         self._events = EventQueue(outbox)
@@ -200,6 +211,23 @@ class Session:
         With a key it is a transaction all the same: what was seen then is the answer from now on, and the key is used.
         """
         return await (self._store.read if self._key is None else self.transact)(rule, *args, **kwargs)
+
+    async def in_turns(self, parts: Iterable[T]) -> list[T]:
+        """
+        Make what takes long of what was looked at, part by part, with others in between; for commands that are declared as C{long}.
+
+        @raise NotLoggedIn: this session has been ended meanwhile.
+        """
+        # Should what was looked at be undone meanwhile, so is the connection.
+        self.answer_in_part(b"")
+        made: list[T] = []
+        for part in parts:
+            made.append(part)
+            if self._turns.over:
+                await self._turns.next(begun=True)
+                if self.user is None:
+                    _refuse_ended()
+        return made
 
     async def _try(self, rule: Callable[..., Any], /, *args: Any, **kwargs: Any) -> MoneyReply:
         """What the command that is running would answer, marked as tried."""

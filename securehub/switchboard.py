@@ -251,17 +251,22 @@ class Switchboard:
             if not held_back:
                 del self._held_back[series]
 
-    def announce(self, event: Event, *channels: str, but: str, lost: Callable[[], None]) -> None:
+    def announce(self, event: Event, *channels: str, but: str, lost: Callable[[], None]) -> int:
         """
         Tell all who listen to any of these channels, each once, of what is not stored.
 
         @param but: a channel; who listens to that is not told.
         @param lost: called if they are not told after all, because what was stored before is undone.
+
+        @return: how many listen to each of these channels, together: so much work it was.
         """
         left_out = set(self.listeners(but))
         all_of_them = Channel()
+        count = 0
         for channel in channels:
-            all_of_them.listeners.update((each, None) for each in self.listeners(channel) if each not in left_out)
+            listeners = self.listeners(channel)
+            count += len(listeners)
+            all_of_them.listeners.update((each, None) for each in listeners if each not in left_out)
         if all_of_them.listeners:
             position = self._gate.position
             run = Run(all_of_them, all_of_them.listeners, position, None, None)
@@ -269,6 +274,7 @@ class Switchboard:
             self._run = None
             self._gate.tell(run, position)
             self._gate.then(lost=lost)
+        return count
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
         """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""

@@ -25,23 +25,35 @@ class Turns:
         self._reactor = reactor
         self._waiting: deque[Deferred[None]] = deque()
         self._giving = False
+        self._end = 0.0
 
-    def next(self) -> Deferred[None]:
+    @property
+    def over(self) -> bool:
+        """Whether the time is used up that is given in this turn of the reactor."""
+        return self._reactor.seconds() >= self._end
+
+    def next(self, *, begun: bool = False) -> Deferred[None]:
         """
+        @param begun: something was begun in a turn before, and is gone on with before others begin: so what is looked at for it is kept in
+            memory for one at a time, however many there are who wait.
+
         @return: fires when one's turn has come; what is done at once then is counted.
         """
         turn: Deferred[None] = Deferred()
-        self._waiting.append(turn)
+        if begun:
+            self._waiting.appendleft(turn)
+        else:
+            self._waiting.append(turn)
         if not self._giving:
             self._giving = True
             self._reactor.callLater(0, self._give)
         return turn
 
     def _give(self) -> None:
-        end = self._reactor.seconds() + SLICE_SECONDS
+        self._end = self._reactor.seconds() + SLICE_SECONDS
         while self._waiting:
             self._waiting.popleft().callback(None)
-            if self._reactor.seconds() >= end:
+            if self.over:
                 break
         self._giving = bool(self._waiting)
         if self._giving:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, switchboard
-from securehub.services.chat import presence
-from securehub.store.transaction import ReadTransaction
+from securehub.services.chat import presence, retention
+from securehub.store.transaction import ReadTransaction, Transaction
 from tests.world import Client, World
 
 TEXT = "x" * 4000
@@ -358,6 +358,26 @@ class SmallRoomTests(Room):
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual(alice.received(), ["* bob is away: at lunch"])
 
+    def test_a_little_in_each_turn(self) -> None:
+        """Where many listen, others have their turn before the next one is told of."""
+        self.patch(presence, "MOST_TOLD", 6)
+        members = self.enter("alice", "bob", "carol", "dave")
+        happened: list[str] = []
+        look = presence.state_and_rooms
+
+        def noted(tx: ReadTransaction, username: str, *args: Any) -> Any:
+            if username not in happened:
+                happened.append(username)
+                self.world.time.callLater(0, happened.append, "others")
+            return look(tx, username, *args)
+
+        self.patch(presence, "state_and_rooms", noted)
+        for client in members:
+            client.ask("STATUS away=on")
+        self.world.elapse(self.world.settings["presence_seconds"])
+        self.assertEqual(happened, ["alice", "bob", "others", "others", "carol", "dave", "others", "others"])
+        self.assertEqual(members[3].received(), [f"* {each} is away." for each in ("alice", "bob", "carol")])
+
     def test_a_fault(self) -> None:
         """If one change cannot be told, the others are, and so are those that come later."""
         alice, bob, carol = self.enter("alice", "bob", "carol")
@@ -415,6 +435,25 @@ class RetentionTests(Room):
         self.world.elapse(3600)
         self.assertEqual([line.split("alice: ")[1] for line in bob.ask("LOG lobby")[-2:-1]], ["new"])
         self.assertEqual(self.world.hub.store.counts()["message"], 1)
+
+    def test_one_room_a_turn(self) -> None:
+        """However many rooms forget little or nothing, others have their turn after each."""
+        (alice,) = self.enter("alice")
+        for room in ("one", "two", "three"):
+            alice.ask(f"JOIN {room}", f"SAY {room} old", f"chat.keep {room} {9 if room == 'two' else 1}")
+        self.world.elapse(24 * 3600 + 1)
+        happened: list[str] = []
+        forget = retention.forget
+
+        def noted(tx: Transaction, room: str, **given: Any) -> bool:
+            if room not in happened:
+                happened.append(room)
+                self.world.time.callLater(0, happened.append, "others")
+            return forget(tx, room, **given)
+
+        self.patch(retention, "forget", noted)
+        self.world.elapse(3600)
+        self.assertEqual(happened, ["one", "others", "three", "others", "two", "others"])
 
     def test_at_the_start(self) -> None:
         alice, _ = self.enter("alice", "bob")

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.chores import HOUR_SECONDS, Chores
 from securehub.refusals import Unavailable
+from securehub.service import Some
 
 
 class ChoreTests(SynchronousTestCase):
@@ -98,6 +99,41 @@ class ChoreTests(SynchronousTestCase):
         self.assertEqual(tried, ["a", "b", "c", "d"])
         (failure,) = self.flushLoggedErrors()
         self.assertIs(failure.value, fault["b"])
+
+    def test_all_of_many(self) -> None:
+        """What is looked through is looked at in parts, with others in between, and what is found there is done."""
+        happened: list[str] = []
+
+        async def look(after: str) -> Some[str]:
+            happened.append(f"behind {after or 'nothing'}")
+            self.time.callLater(0, happened.append, "others")
+            last = chr(ord(after or "a") + 2)
+            return Some([each for each in "bf" if after < each <= last], last if last < "g" else None)
+
+        async def one(thing: str) -> None:
+            happened.append(thing)
+
+        async def chore() -> None:
+            await self.chores.for_all(look, one)
+
+        self.chores.at_start(chore)
+        self.chores.start()
+        self.time.advance(0)
+        self.assertEqual(happened, ["behind nothing", "b", "others", "behind c", "others", "behind e", "f", "others"])
+
+    def test_stopped_on_the_way(self) -> None:
+        """What looks through a lot ends when the hub stops."""
+        looked: list[str] = []
+
+        async def look(after: str) -> Some[str]:
+            looked.append(after)
+            self.chores.stop()
+            return Some([], "a")
+
+        self.chores.at_start(partial(self.chores.for_all, look, self.fail))
+        self.chores.start()
+        self.time.advance(0)
+        self.assertEqual(looked, [""])
 
     def test_never_twice_at_once(self) -> None:
         """One that takes long is waited for."""

@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "vault": {"store.files"},
     "gate": {"peer", "store.journal"},
     "eventqueue": {"gate"},
-    "session": {"refusals", "audit", "members", "command", "event", "eventqueue", "gate", "once", "peer", "reply", "switchboard"}
+    "session": {"refusals", "audit", "members", "command", "event", "eventqueue", "gate", "once", "peer", "reply", "switchboard", "turns"}
     | {"store.transaction", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "turns": set(),

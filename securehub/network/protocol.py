@@ -212,6 +212,7 @@ class HubProtocol(LineReceiver):
             factory.store,
             factory.switchboard,
             self.outbox,
+            factory.dispatch.turns,
             number=next(factory.numbers),
             address=self.address,
             since=factory.clock.now(),

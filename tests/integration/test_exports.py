@@ -45,7 +45,7 @@ class ExportTests(Money):
     def test_hledger(self) -> None:
         """hledger finds all balances to be as asserted, and each statement's closing."""
         for statement in self.statements():
-            journal = exports.as_journal(statement, UTC).text
+            journal = "".join(exports.as_journal(statement, UTC))
             self.run_program("hledger", "check", "assertions", given=journal)
             told = self.run_program("hledger", "balance", "assets", "--no-total", "--flat", given=journal)
             self.assertEqual(Decimal(told.split()[0]), Decimal(statement.closing))
@@ -56,7 +56,8 @@ class ExportTests(Money):
     def test_ledger_cli(self) -> None:
         """ledger-cli does as well."""
         for statement in self.statements():
-            told = self.run_program("ledger", "balance", "assets", "--no-total", "--flat", given=exports.as_journal(statement, UTC).text)
+            journal = "".join(exports.as_journal(statement, UTC))
+            told = self.run_program("ledger", "balance", "assets", "--no-total", "--flat", given=journal)
             self.assertEqual(Decimal(told.split()[0]), Decimal(statement.closing))
 
     def test_ofxtools(self) -> None:
@@ -70,7 +71,7 @@ class ExportTests(Money):
                 # It looks like a code of ISO 4217, and is none.
                 continue
             tree = OFXTree()
-            tree.parse(BytesIO(exports.as_ofx(statement, UTC).text.encode()))
+            tree.parse(BytesIO("".join(exports.as_ofx(statement, UTC)).encode()))
             (read,) = tree.convert().statements
             self.assertEqual(read.ledgerbal.balamt, Decimal(statement.closing))
             self.assertEqual([each.trnamt for each in read.transactions], [Decimal(row.amount) for row in statement.items])

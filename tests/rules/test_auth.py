@@ -4,6 +4,7 @@ The rules of logins: who gets in, with what, and what ends it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,14 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, NotFound
-from securehub.services.auth import credentials, known, rules, tokens
+from securehub.services.auth import credentials, export, known, rules, tokens
+from securehub.services.auth.invitations import Code, invite
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
 from securehub.services.auth.tokens import MAX_DEAD, MAX_FRESH, Token
 from securehub.services.ledger import books
+from securehub.store.transaction import ReadTransaction
 from tests.rules.setting import CURRENCIES, NUMBERING, Rules
 from tests.store.setting import everything
 
@@ -340,3 +343,30 @@ class LoginTests(Logging):
         self.assertEqual(len(drawn), 100)
         for text in drawn:
             self.assertRegex(text, r"\A[\w-]{16}\.[\w-]{32}\Z")
+
+
+class ExportTests(Logging):
+    """What is kept about a member, page by page."""
+
+    def test_many_invitations(self) -> None:
+        """Each page looks at no more of them than it shows, however many an admin has made."""
+        self.create()
+        for number in range(20):
+            self.do(invite, Code(f"{number:064x}", ""), "alice", 1, self.at + timedelta(days=1), at=self.at)
+        whole = self.ask(export.remembered, "alice", "", 100)
+        looked: list[str] = []
+        beneath = ReadTransaction.beneath
+
+        def counted(tx: ReadTransaction, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Any]]:
+            for key, record in beneath(tx, *args, **kwargs):
+                looked.append(key)
+                yield key, record
+
+        self.patch(ReadTransaction, "beneath", counted)
+        pages = [self.ask(export.remembered, "alice", "", 3)]
+        while pages[-1]:
+            looked.clear()
+            pages.append(self.ask(export.remembered, "alice", pages[-1][-1].key, 3))
+            self.assertLessEqual(len(set(looked)), 3)
+        self.assertEqual([each for page in pages for each in page], whole)
+        self.assertEqual([each.kind for each in whole].count("invitation"), 20)

@@ -400,6 +400,39 @@ class Keeping(Talking):
         found = self.ask(reports.reports, settled=False, limit=9, before=None).items
         self.assertEqual([[line.text for line in row.context] for row in found], [["", "two!", "three!"], ["one!", "two!", "three!"]])
 
+    def test_many_rooms_of_others(self) -> None:
+        """So many rooms are looked at for one answer, which tells where to go on, though it may have found none."""
+        self.patch(rooms, "MOST_LOOKED_AT", 3)
+        for room in ("a", "b", "c", "d", "open"):
+            self.join("carol", room)
+            self.do(moderation.set_access, room, "carol", "open" if room == "open" else "invite", at=self.at)
+
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+            found = self.ask(rooms.rooms, "alice", mine=False, limit=limit, after=after)
+            return [row.room for row in found.items], found.more, found.next
+
+        self.assertEqual(listed(""), ([], True, "c"))
+        self.assertEqual(listed("c"), (["lobby", "open"], False, ""))
+        self.assertEqual(listed("c", limit=1), (["lobby"], True, "lobby"))
+        self.assertEqual(listed("open"), ([], False, ""))
+        self.assertEqual(self.ask(rooms.rooms, "alice", mine=False, limit=5, after="").status(), "there is more; ask with after=c")
+
+    def test_many_sanctions_that_have_ended(self) -> None:
+        """Likewise of those that were banned or muted once."""
+        self.patch(rooms, "MOST_LOOKED_AT", 3)
+        for number, username in enumerate(("dave", "erin", "frank", "grace", "heidi"), start=4):
+            self.put(username, Member(number))
+            self.do(moderation.mute, "lobby", "alice", username, timedelta(days=9 if username > "grace" else 1), "", at=self.at)
+        self.pass_(days=2)
+
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+            found = self.ask(moderation.sanctions, "lobby", "alice", limit=limit, after=after, at=self.at)
+            return [row.username for row in found.items], found.more, found.next
+
+        self.assertEqual(listed(""), ([], True, "frank"))
+        self.assertEqual(listed("frank"), (["heidi"], False, ""))
+        self.assertEqual(listed("frank", limit=1), (["heidi"], False, ""))
+
     def test_so_many_reports_wait(self) -> None:
         """At a login few of them are looked at, as each may have eleven long messages in it."""
         self.put("carol", Member(3, roles=("moderator",)))
@@ -420,10 +453,10 @@ class Retention(Talking):
         self.do(saying.edit, "lobby", 1, "alice", "older", SESSION, at=self.at)
         self.pass_(days=10)
         self.say("alice", "new")
-        self.assertEqual(self.ask(retention.limited), [])
+        self.assertEqual(self.ask(retention.limited, ""), ([], None))
         self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
         self.do(moderation.keep, "lobby", "alice", 10, at=self.at)
-        self.assertEqual(self.ask(retention.limited), ["lobby"])
+        self.assertEqual(self.ask(retention.limited, ""), (["lobby"], None))
         self.assertFalse(self.do(retention.forget, "lobby", at=self.at))
         self.pass_(seconds=1)
         self.assertTrue(self.do(retention.forget, "lobby", at=self.at))
@@ -433,6 +466,16 @@ class Retention(Talking):
         self.assertEqual(self.unread("bob"), {"lobby": (1, 0)})
         self.assertIsNone(self.setting.get(Trace, messages.key("lobby", 1)))
         self.assertEqual(self.say("bob", "next"), count + 2)
+
+    def test_many_rooms(self) -> None:
+        """They are looked through in parts, whether there is anything to forget or not."""
+        self.patch(retention, "LOOKED_AT", 2)
+        for room in ("a", "b", "c"):
+            self.join("alice", room)
+        self.do(moderation.keep, "c", "alice", 10, at=self.at)
+        self.assertEqual(self.ask(retention.limited, ""), ([], "b"))
+        self.assertEqual(self.ask(retention.limited, "b"), (["c"], "lobby"))
+        self.assertEqual(self.ask(retention.limited, "lobby"), ([], None))
 
     def test_all_of_it(self) -> None:
         """A room may lose all that was said, and goes on counting."""

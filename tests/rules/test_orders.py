@@ -312,7 +312,7 @@ class QueueTests(Shopping):
             asked = (
                 (selling.pack_list, ("bob",), {}, "advance those first"),
                 (selling.best_sellers, ("bob", self.at), {"limit": 9}, "ask for a shorter time"),
-                (selling.export, ("bob", None, None), {"zone": UTC}, "ask for a shorter time"),
+                (selling.placed, ("bob", None, None), {}, "ask for a shorter time"),
             )
             for rule, args, given, instead in asked:
                 if refused:

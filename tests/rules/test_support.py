@@ -211,6 +211,19 @@ class SeeingToItTests(AtTheDesk):
         self.refused(Conflict, "bob sees to ticket 1", cases.close, 1, "dave", SESSION, keep=None, at=self.at)
         self.refused(NotFound, "there is no ticket 2", cases.take, 2, "bob", SESSION, at=self.at)
 
+    def test_left_by_agents(self) -> None:
+        """Open cases are looked through in parts for those whose agent is none any more."""
+        self.patch(cases, "LOOKED_AT", 2)
+        for ticket, (customer, agent) in enumerate([("alice", "bob"), ("carol", "dave"), ("eve", "bob"), ("bob", "")], start=1):
+            self.support(customer)
+            if agent:
+                self.do(cases.take, ticket, agent, SESSION, at=self.at)
+        self.assertEqual(self.ask(cases.without_agent, ""), ([], case_key(2)))
+        self.put("bob", Member(2))
+        self.assertEqual(self.ask(cases.without_agent, ""), ([1], case_key(2)))
+        self.assertEqual(self.ask(cases.without_agent, case_key(2)), ([3], case_key(4)))
+        self.assertEqual(self.ask(cases.without_agent, case_key(4)), ([], None))
+
     def test_passing_on(self) -> None:
         """To an agent, or to the queue; by its agent, or an admin who is an agent, too."""
         self.support("alice")
@@ -411,6 +424,21 @@ class HearingTests(AtTheDesk):
         self.pass_on()
         self.assertEqual(places(), [1, 2, 3])
         self.assertEqual([row.ticket for row in self.ask(looking.queue, limit=9, after=None).items], [1, 2, 3])
+
+    def test_a_long_queue(self) -> None:
+        """Whoever asks for its end is not told how far behind that is: only the first cases are counted, and no others are looked at."""
+        self.patch(looking, "MAX_POSITION", 2)
+        for username in ("alice", "carol", "dave", "eve"):
+            self.support(username)
+
+        def listed(after: int | None, limit: int = 9) -> tuple[list[tuple[int, int | None]], bool]:
+            found = self.ask(looking.queue, limit=limit, after=after)
+            return [(row.ticket, row.position) for row in found.items], found.more
+
+        self.assertEqual(listed(None, limit=3), ([(1, 1), (2, 2), (3, 3)], True))
+        self.assertEqual(listed(1), ([(2, 2), (3, None), (4, None)], False))
+        self.assertEqual(listed(2, limit=1), ([(3, None)], True))
+        self.assertEqual(listed(4), ([], False))
 
     def test_lists(self) -> None:
         for username in ("alice", "carol", "dave"):

@@ -112,6 +112,34 @@ class Plain(SynchronousTestCase):
             rooms.replace("a/1", None)
             self.assertEqual(keys(rooms), [])
 
+    def test_many_between(self) -> None:
+        """
+        Many new keys among those of one parent find their places all at once: each by itself would move half of the others, which takes
+        long for whoever has said a lot.
+        """
+        said = Collection("message", parents=lambda raw: [raw.decode()])
+        expected: dict[str, list[str]] = {"bot": [], "alice": []}
+
+        def say(by: str, key: str) -> None:
+            expected[by].append(key)
+            said.replace(key, by.encode())
+
+        def in_order(by: str) -> bool:
+            return [key for key, _ in said.beneath(by, "", None, None, False)] == sorted(expected[by])
+
+        for number in range(10_000):
+            say("bot", f"tea/{number:05d}")
+        say("alice", "tea/10000")
+        self.assertTrue(in_order("bot"))
+        for number in range(5_000):
+            say("bot", f"{random.Random(number).choice('acz')}/{number:05d}")
+        say("alice", "coffee/1")
+        placed: list[str] = []
+        self.patch(collection, "insort", lambda family, key: (placed.append(key), insort(family, key)))
+        said.tidy()
+        self.assertEqual([by for by in expected if in_order(by)], ["bot", "alice"])
+        self.assertEqual(placed, ["coffee/1"])
+
     def test_tidy(self) -> None:
         """Many new keys are put in order without a scan."""
         rooms = Collection("room")

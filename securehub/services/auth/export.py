@@ -18,7 +18,7 @@ from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
 from securehub.reply import Reply, Row, table
 from securehub.reply import shown as as_text
-from securehub.service import Kept
+from securehub.service import Kept, behind
 from securehub.services.auth.certificates import Certificate, Certificates
 from securehub.services.auth.invitations import Invitation, Vouched
 from securehub.services.auth.known import Known
@@ -97,11 +97,12 @@ def export(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Rem
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """What the hub itself and the auth service keep; of secrets, that they are there."""
-    found = sorted(_all(tx, username), key=lambda each: each.key)
+    found = sorted((*_few(tx, username), *_invitations(tx, username, after, limit)), key=lambda each: each.key)
     return [each for each in found if each.key > after][:limit]
 
 
-def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
+def _few(tx: ReadTransaction, username: str) -> Iterable[Kept]:
+    """All of which nobody has many."""
     member, visits = members.fetch(tx, username), tx.fetch(Visits, username)
     yield Kept("member", "member", {"username": username} | _values(member, "number", "name", "roles", "locked"))
     yield Kept("visits", "visits", asdict(visits))
@@ -125,7 +126,13 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
     known = tx.get(Known, username)
     if known is not None:
         yield Kept("networks", "networks", {"networks": known.networks})
-    for digest, invitation in tx.beneath(Invitation, username):
+
+
+def _invitations(tx: ReadTransaction, username: str, after: str, limit: int) -> Iterable[Kept]:
+    """Some of the invitations: an admin may have made thousands."""
+    kind, _, digest = after.partition("/")
+    start = behind(digest) if kind == "invitation" else ""
+    for digest, invitation in tx.beneath(Invitation, username, start=start, limit=limit):
         yield Kept("invitation", f"invitation/{digest}", _values(invitation, "made", "expires", "uses"))
 
 

@@ -22,7 +22,7 @@ from securehub.services.chat import blocks, memory, presence, reading, records, 
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, TopicReply
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Sought, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -55,11 +55,11 @@ class Chat:
         self.chores.hourly(self.forget_old)
 
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.room))
-    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Roster[RoomRow]:
+    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow]:
         """
         List the rooms: those that are open, and those that you are in.
 
-        With mine=on, only the latter. For more give after= and the name of the last room that you have seen.
+        With mine=on, only the latter. For more give after= and what next says.
         """
         return await self.store.read(rooms.rooms, session.member, mine=mine, limit=limit, after=after)
 
@@ -128,7 +128,7 @@ class Chat:
             return await session.look(rooms.topic, room, session.member, self.clock.now())
         return await session.transact(rooms.set_topic, room, session.member, topic, session.number, at=self.clock.now())
 
-    @command("WHO", access=LOGGED_IN, limit=named(arguments.listed), after=last_seen(arguments.username))
+    @command("WHO", access=LOGGED_IN, long=True, limit=named(arguments.listed), after=last_seen(arguments.username))
     async def who(self, session: Session, limit: int = 20, after: str = "") -> Roster[presence.WhoRow]:
         """List those who are connected, and what they say about it."""
         return await self.store.read(presence.who, self.presence.online, limit=limit, after=after)
@@ -256,10 +256,12 @@ class Chat:
 
     async def forget_old(self) -> None:
         """Delete the messages that rooms keep no longer."""
-        await self.chores.for_each(await self.store.read(retention.limited), self._forget_old_of)
+        await self.chores.for_all(partial(self.store.read, retention.limited), self._forget_old_of)
 
     async def _forget_old_of(self, room: str) -> None:
-        while await self.store.transact(retention.forget, room, at=self.clock.now()):
+        more = True
+        while more:
+            more = await self.store.transact(retention.forget, room, at=self.clock.now())
             await self.chores.others_first()
 
     async def _join(self, session: Session, place: str) -> JoinedRoom:

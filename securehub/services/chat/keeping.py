@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, Audited, command, last_seen, named, optional, role
-from securehub.reply import Listing, Roster
+from securehub.reply import Listing
 from securehub.services.chat import moderation, power, reports, words
-from securehub.services.chat.rooms import Limits
+from securehub.services.chat.rooms import Limits, Sought
 from securehub.services.chat.words import When
 from securehub.session import Session
 
@@ -94,9 +94,13 @@ class Keeping:
         """Let somebody speak again who is muted in a room."""
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
-    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[moderation.SanctionRow]:
-        """List who is banned or muted in a room that you operate."""
+    @command(None, access=LOGGED_IN, long=True, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
+    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Sought[moderation.SanctionRow]:
+        """
+        List who is banned or muted in a room that you operate.
+
+        For more give after= and what next says.
+        """
         return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, seconds=words.pause)

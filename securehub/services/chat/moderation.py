@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Roster, Row
+from securehub.reply import Reply, Row
 from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import counted, is_moderator, put_out, sanction_on
+from securehub.services.chat.rooms import Sought, counted, is_moderator, put_out, sanction_on
 from securehub.services.chat.words import When
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -192,18 +192,19 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     _tell(tx, room, by, "appoint" if on else "dismiss", username, at=at)
 
 
-def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
+def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sought[SanctionRow]:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    return Roster.up_to(limit, _sanctioned(tx, room, after, at))
+    return Sought.among(limit, _sanctioned(tx, room, after, at))
 
 
-def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[SanctionRow]:
+def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[tuple[str, SanctionRow | None]]:
+    """All who ever were, by name; None where it has ended, which is there until the member is sanctioned again."""
     for key, sanction in tx.scan(Sanction, f"{room}/", start=seat_key(room, behind(after))):
+        username = key.partition("/")[2]
         sanction = sanction.still(at)
         said = sanction.ban or sanction.mute
-        if said is not None:
-            yield SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason)
+        yield username, SanctionRow(username, sanction.banned, sanction.muted, said.by, said.reason) if said is not None else None
 
 
 def _check_over_present(tx: ReadTransaction, room: str, by: str, username: str) -> tuple[Room, Seat]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from securehub.service import LOOKED_AT, Some, behind
 from securehub.services import messages
 from securehub.services.chat.records import Charter, Room
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -16,9 +17,14 @@ AT_ONCE = 80
 """Messages in one transaction, each with what it was before: below the 256 records and the 1 MiB that one may touch."""
 
 
-def limited(tx: ReadTransaction) -> list[str]:
-    """The rooms that keep their messages for some days only."""
-    return [room for room, charter in tx.scan(Charter) if charter.keep_days]
+def limited(tx: ReadTransaction, after: str) -> Some[str]:
+    """
+    The rooms that keep their messages for some days only, among some of all.
+
+    @param after: the last that was looked at; empty to begin.
+    """
+    found = list(tx.scan(Charter, start=behind(after), limit=LOOKED_AT))
+    return Some([room for room, charter in found if charter.keep_days], found[-1][0] if len(found) == LOOKED_AT else None)
 
 
 def forget(tx: Transaction, room: str, *, at: datetime) -> bool:

@@ -7,6 +7,7 @@ passed on if need be, and closed in the end.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -65,7 +66,7 @@ class Support:
         given = {"orders": self.order_facts, "limit": self.open_cases, "at": self.clock.now()}
         return await session.transact(cases.ask, session.member, text, ticket, order, session.number, **given)
 
-    @command("TICKETS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.whole))
+    @command("TICKETS", access=MEMBER, long=True, limit=named(arguments.listed), before=named(arguments.whole))
     async def tickets(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[looking.TicketRow]:
         """
         List your cases, newest first, with their places in the queue and what you have not read.
@@ -74,7 +75,7 @@ class Support:
         """
         return await self.store.read(looking.tickets, session.member, limit=limit, before=before)
 
-    @command(None, access=LOGGED_IN, ticket=arguments.whole)
+    @command(None, access=LOGGED_IN, long=True, ticket=arguments.whole)
     async def show(self, session: Session, ticket: int) -> looking.Shown:
         """Show how a case stands and who has seen to it: one of yours, or as an agent any."""
         return await self.store.read(looking.shown, ticket, session.caller)
@@ -113,7 +114,7 @@ class Support:
 
     async def put_back(self) -> None:
         """Let those cases wait whose agent is an agent no more, or locked out."""
-        await self.chores.for_each(await self.store.read(cases.without_agent), self._put_back)
+        await self.chores.for_all(partial(self.store.read, cases.without_agent), self._put_back)
 
     async def _put_back(self, ticket: int) -> None:
         await self.store.transact(cases.put_back, ticket, at=self.clock.now())

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from securehub import agenda, members
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Reply
+from securehub.service import LOOKED_AT, Some, behind
 from securehub.services import messages
 from securehub.services.messages import Message
 from securehub.services.support import events
@@ -256,16 +257,16 @@ def _without_lost_agent(tx: ReadTransaction, case: Case, at: datetime) -> Case:
     return _stepped(replace(case, agent=""), Step(at, "left", case.agent, case.seq))
 
 
-def without_agent(tx: ReadTransaction) -> list[int]:
-    """The open cases whose agent is an agent no more, or locked out; no agent finds them in the queue."""
-    there: dict[str, bool] = {"": True}
-    lost: list[int] = []
-    for key, case in tx.beneath(Case, OPEN_CASES):
-        if case.agent not in there:
-            there[case.agent] = can_see_to_it(tx, case.agent)
-        if not there[case.agent]:
-            lost.append(int(key))
-    return lost
+def without_agent(tx: ReadTransaction, after: str) -> Some[int]:
+    """
+    The cases whose agent is an agent no more, or locked out, among some of the open ones; no agent finds them in the queue.
+
+    @param after: the last that was looked at; empty to begin.
+    """
+    found = list(tx.beneath(Case, OPEN_CASES, start=behind(after), limit=LOOKED_AT))
+    agents = {case.agent for _, case in found} - {""}
+    lost = {agent for agent in agents if not can_see_to_it(tx, agent)}
+    return Some([int(key) for key, case in found if case.agent in lost], found[-1][0] if len(found) == LOOKED_AT else None)
 
 
 def put_back(tx: Transaction, ticket: int, *, at: datetime) -> None:

@@ -68,11 +68,11 @@ class QueueRow(Row, frozen=True):
     """
     A case that waits.
 
-    @ivar position: in the queue, from 1 on.
+    @ivar position: in the queue, from 1 on; null if it is behind the first 1,000.
     @ivar subject: how it begins.
     """
 
-    position: int
+    position: int | None
     ticket: int
     customer: str
     opened: datetime
@@ -194,20 +194,21 @@ def _ticket(ticket: int, case: Case, position: int | None) -> TicketRow:
     return TicketRow(ticket, case.status, position, case.opened, case.changed, case.agent, unread, case.seq, case.order, case.stars)
 
 
-def _positions(tx: ReadTransaction) -> dict[int, int]:
+def _positions(tx: ReadTransaction, limit: int = MAX_POSITION) -> dict[int, int]:
     """The places of the first cases in the queue, by ticket."""
-    return {int(key): place for place, (key, _) in enumerate(tx.beneath(Case, WAITING_CASES, limit=MAX_POSITION), start=1)}
+    return {int(key): place for place, (key, _) in enumerate(tx.beneath(Case, WAITING_CASES, limit=limit), start=1)}
 
 
 def queue(tx: ReadTransaction, *, limit: int, after: int | None) -> Queue:
     """The cases that wait, the oldest first."""
-    waiting = enumerate(tx.beneath(Case, WAITING_CASES), start=1)
-    rows = (_waiting(tx, position, int(key), case) for position, (key, case) in waiting if after is None or int(key) > after)
-    return Queue.up_to(limit, rows)
-
-
-def _waiting(tx: ReadTransaction, position: int, ticket: int, case: Case) -> QueueRow:
-    return QueueRow(position, ticket, case.customer, case.opened, case.changed, case.seq, case.order, _subject(tx, ticket))
+    start = "" if after is None else case_key(after + 1)
+    found = [(int(key), case) for key, case in tx.beneath(Case, WAITING_CASES, start=start, limit=limit + 1)]
+    positions = _positions(tx, limit if after is None else MAX_POSITION)
+    rows = [
+        QueueRow(positions.get(ticket), ticket, case.customer, case.opened, case.changed, case.seq, case.order, _subject(tx, ticket))
+        for ticket, case in found[:limit]
+    ]
+    return Queue(rows, more=len(found) > limit)
 
 
 def all_cases(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
-from securehub.services.ledger.exports import csv_text, harmless, stamp
+from securehub.services.ledger.exports import as_table, harmless, stamp
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
 from securehub.services.support.looking import notes_for
@@ -119,7 +119,7 @@ def cases_table(tx: ReadTransaction, *, by: str = "", limit: int, before: int | 
     end = None if before is None else case_key(before)
     found = list(tx.beneath(Case, ALL_CASES, end=end, limit=limit + 1, reverse=True))
     rows = [_row(tx, int(key), case, by) for key, case in found[:limit]]
-    return Table(csv_text([COLUMNS, *rows]), more=len(found) > limit)
+    return Table("".join(as_table([COLUMNS, *rows])), more=len(found) > limit)
 
 
 def _row(tx: ReadTransaction, ticket: int, case: Case, by: str) -> tuple[object, ...]:
