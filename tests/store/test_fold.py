@@ -324,6 +324,17 @@ class Keeping(SynchronousTestCase):
         self.folder.finish()
         self.setting.settle()
 
+    def logged(self) -> list[str]:
+        """What is logged from now on."""
+        lines: list[str] = []
+
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        return lines
+
     def snapshots(self) -> list[int]:
         return [int(name[9:24]) for name in snapshot_names(self.setting.disk.names())]
 
@@ -443,6 +454,24 @@ class Keeping(SynchronousTestCase):
         self.finish()
         self.assertEqual((len(self.snapshots()), self.upkeep.trouble), (1, ""))
 
+    def test_moved(self) -> None:
+        """What would go into files that are not where they were is unavailable after a look, until they are back; that is told once."""
+        logged = self.logged()
+        self.commit(1)
+        self.setting.disk.moved = True
+        for _ in range(3):
+            self.look()
+        self.assertIn("it was moved", self.upkeep.trouble)
+        self.assertEqual(len([line for line in logged if "it was moved" in line]), 1)
+        self.commit(1)
+        self.assertIn("it was moved", self.setting.store.trouble or "")
+        self.look(AGAIN_SECONDS)
+        self.assertEqual(len([line for line in logged if line.startswith("The journal could not be folded")]), 2)
+        self.setting.disk.moved = False
+        self.look(1)
+        self.commit(1)
+        self.assertEqual(self.setting.crashed().store.number, 2)
+
     def test_cannot_be_put_in_place(self) -> None:
         """When the new snapshot cannot get its name, the old files stay."""
         self.commit(10)
@@ -454,15 +483,13 @@ class Keeping(SynchronousTestCase):
 
     def test_no_room(self) -> None:
         """Nothing is folded where that would fill the disk; it is a trouble until there is room, and told once."""
-        logged: list[LogEvent] = []
-        globalLogPublisher.addObserver(logged.append)
-        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        logged = self.logged()
         self.commit(10)
         self.setting.disk.space = 1_500
         for _ in range(3):
             self.assertEqual(self.look(), 0)
             self.assertIn("the disk has room for 1500 bytes", self.upkeep.trouble)
-        self.assertEqual(len([event for event in logged if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
+        self.assertEqual(len([line for line in logged if line.startswith("The journal is not folded")]), 1)
         self.setting.disk.space = 10_000
         self.assertEqual(self.look(), 1)
         self.finish()
