@@ -15,7 +15,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
@@ -200,7 +200,8 @@ class Hashing:
             return
         self._running += 1
         self.computed += 1
-        self._defer(job.compute, *job.arguments).addBoth(self._finished, job, self._reactor.seconds())
+        # Where the system gives no thread that fails at once, and the place is free again.
+        maybeDeferred(self._defer, job.compute, *job.arguments).addBoth(self._finished, job, self._reactor.seconds())
 
     def _go_on(self) -> None:
         self._filling = None

@@ -169,10 +169,12 @@ class HubService(Service):
         self._signals = signals.Signals(self._reactor, {"SIGHUP": self._hang_up, "SIGUSR1": self._rotate})
         try:
             self._start()
+        except KeyboardInterrupt:
+            # A long journal is read, and somebody has thought better of it.
+            self._give_up()
+            raise SystemExit(program.INTERRUPTED) from None
         except _TOLD as error:
-            for port in self._ports:
-                port.stopListening()
-            self._signals.restore()
+            self._give_up()
             if isinstance(error, OSError) and error.errno is not None and error.filename is None:
                 # A write that fails knows no name. What we say ourselves (no errno) names what it is about.
                 error.filename = str(self._settings["state"])
@@ -255,6 +257,11 @@ class HubService(Service):
             self._hub.open()
         self._open_admin_door()
         self._open_ports()
+
+    def _give_up(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._signals.restore()
 
     def _running(self) -> None:
         """The reactor runs, so whoever connects is answered from now on, and a signal ends in a clean stop."""

@@ -7,6 +7,7 @@ byte and to the step what went wrong, and nothing takes time.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -26,6 +27,7 @@ class MemoryDirectory:
     @ivar files: what is to be seen under each name now, be it synced or not. A test may change it to damage a file; L{settle} puts that
         on the disk.
     @ivar space: how many bytes more it says that it takes.
+    @ivar moved: whether it is not where it was.
     @ivar done: what was done, as pairs of operation and name, failures included.
     """
 
@@ -39,6 +41,7 @@ class MemoryDirectory:
         self._times: int | None = None
         self._kept = 0
         self.space = 1 << 40
+        self.moved = False
 
     def fail(self, fault: OSError, *, times: int | None = 1, on: Iterable[str] = ALL, kept: int | None = 0) -> None:
         """
@@ -78,7 +81,12 @@ class MemoryDirectory:
             raise FileNotFoundError(name)
         return _lines(self.files[name])
 
+    def refuse_moved(self) -> None:
+        if self.moved:
+            raise OSError(errno.ESTALE, "it was moved")
+
     def create(self, name: str, content: bytes) -> MemoryAppender:
+        self.refuse_moved()
         if name in self.files:
             raise FileExistsError(name)
         self.files[name] = b""

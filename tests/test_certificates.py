@@ -148,6 +148,16 @@ class FileTests(CertificatesCase):
         self.assertNotEqual(after.fingerprint, before.fingerprint)
         self.assertIn(after.fingerprint, [event.get("fingerprint") for event in self.logged])
 
+    def test_beside_a_ca(self) -> None:
+        """A CA of the hub's own that was used before and cannot be read any more is in the way of neither a start nor a reload."""
+        certificates = self.open()
+        ca = certificates.ca_path
+        ca.unlink()
+        ca.mkdir()
+        certificates.prepare(self.settings(**self.others))()
+        self.assertIsNone(certificates.ca)
+        self.assertIsNone(self.open(**self.others).ca)
+
     def test_the_same(self) -> None:
         """A reload for other reasons does not tell again what is known."""
         certificates = self.open(**self.others)

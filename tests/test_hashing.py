@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -69,6 +69,14 @@ class HashingTests(SynchronousTestCase):
         assert newer is not None
         self.assertTrue(newer.startswith("$argon2id$"))
         self.assertEqual(self.successResultOf(hashing.verify("secret", newer)), (True, None))
+
+    def test_no_thread(self) -> None:
+        """Where the system gives no thread nothing is computed; whoever comes later is served, as no place was taken for good."""
+        threads = mock.Mock(side_effect=[RuntimeError("can't start new thread")] * 3 + [succeed("hash")])
+        hashing = Hashing(CHEAP, threads, 10, at_once=2, reactor=Time())
+        for _ in range(3):
+            self.failureResultOf(hashing.hash("a"), RuntimeError)
+        self.assertEqual((self.successResultOf(hashing.hash("a")), hashing.waiting), ("hash", 0))
 
     def test_bound(self) -> None:
         """Whoever is beyond it is told when to come back; room is made by whoever is done, however that ended."""

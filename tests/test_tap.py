@@ -4,12 +4,16 @@ The options of C{twistd securehub}.
 
 from __future__ import annotations
 
+from threading import Thread
+from unittest import mock
+
 from twisted.application.twist._options import TwistOptions
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import service
-from securehub.tap import makeService
+from securehub import program, service
+from securehub.store.worker import ThreadWorker
+from securehub.tap import HubService, makeService
 
 
 class OptionsTests(SynchronousTestCase):
@@ -51,3 +55,23 @@ class OptionsTests(SynchronousTestCase):
         options = TwistOptions()
         options.parseOptions(["securehub", "--state", self.mktemp()])
         self.assertEqual(options.subCommand, "securehub")
+
+
+class StartTests(SynchronousTestCase):
+    """What keeps a hub from starting is told in a line."""
+
+    def start(self, fault: BaseException) -> SystemExit:
+        hub = HubService({"state": "state"}, [], reactor=object())
+        self.patch(hub, "_start", mock.Mock(side_effect=fault))
+        return self.assertRaises(SystemExit, hub.startService)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C while a long journal is read ends it without a traceback, as it ends our other programs."""
+        self.assertEqual(self.start(KeyboardInterrupt()).code, program.INTERRUPTED)
+
+    def test_no_thread(self) -> None:
+        """Nor does it start where the system gives it no thread."""
+        with mock.patch.object(Thread, "start", side_effect=RuntimeError("can't start new thread")):
+            lack = self.assertRaises(OSError, ThreadWorker, None)
+        self.assertEqual(str(self.start(lack)), f"SecureHub cannot start: {lack}")
+        self.assertIn("no thread", str(lack))

@@ -120,8 +120,9 @@ class Certificates:
         return ServerTLS(certificate, key)
 
     def _changed(self) -> None:
-        """See whether the certificate is of our own CA."""
-        with suppress(CannotIssue):
+        """See whether the certificate is of our own CA. One that cannot be read is nothing to tell clients of."""
+        self.ca = None
+        with suppress(CannotIssue, OSError):
             ca = authority.read(self.ca_path)
             self.ca = ca if ca is not None and authority.is_issued_by(self.tls.identity.certificate, ca) else None
 

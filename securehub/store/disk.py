@@ -7,6 +7,7 @@ L{securehub.store.files}, on top of this; tests have a disk that loses, tears an
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -86,6 +87,11 @@ class Disk(Protocol):
 
     def release(self) -> None: ...
 
+    def refuse_moved(self) -> None:
+        """
+        @raise OSError: it is held, and what is in its place now is another one, or nothing.
+        """
+
 
 class RealFile:
     """A file of the file system."""
@@ -114,6 +120,8 @@ class RealFile:
 class RealDisk:
     """
     A directory of the file system, made (mode 0700) if it is not there. What is made in it is its owner's alone.
+
+    While it is held, nothing is made, renamed or removed in another one that somebody has put in its place.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,18 +146,21 @@ class RealDisk:
         return open(self._path / name, "rb", buffering=1024 * 1024)
 
     def create(self, name: str) -> RealFile:
+        self.refuse_moved()
         return RealFile(os.open(self._path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600))
 
     def open(self, name: str) -> RealFile:
         return RealFile(os.open(self._path / name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
 
     def rename(self, name: str, new_name: str) -> None:
+        self.refuse_moved()
         folder = (self._path / new_name).parent
         if folder != self._path and not folder.exists():
             folder.mkdir(mode=0o700)
         os.rename(self._path / name, self._path / new_name)
 
     def remove(self, name: str) -> None:
+        self.refuse_moved()
         os.unlink(self._path / name)
 
     def sync_names(self, folder: str = "") -> None:
@@ -172,3 +183,13 @@ class RealDisk:
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+    def refuse_moved(self) -> None:
+        if self._held is not None and not self._is_held(self._held):
+            raise OSError(errno.ESTALE, "it was moved while it was in use, or its lock was removed", str(self._path))
+
+    def _is_held(self, held: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(held), os.stat(self._path / "lock"))
+        except (FileNotFoundError, NotADirectoryError):
+            return False

@@ -63,6 +63,9 @@ def drill(
         except (Broken, CannotStart, NoKey) as fault:
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
+    if not target.is_dir():
+        # A place for backups is made with the first of them: what is given here may be a mistake, or a disk that is away.
+        return result
     try:
         _note(target, result)
     except OSError as fault:

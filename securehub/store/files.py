@@ -80,6 +80,12 @@ class Directory:
     def release(self) -> None:
         self._disk.release()
 
+    def refuse_moved(self) -> None:
+        """
+        @raise OSError: it is held, and what is in its place now is another one, or nothing.
+        """
+        self._disk.refuse_moved()
+
     def names(self, folder: str = "") -> list[str]:
         return self._disk.names(folder)
 

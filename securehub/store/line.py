@@ -100,14 +100,15 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
 
 
-class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """
-    One commit.
+    One commit. A line that says anything else is not read: to pass over what it says would be to lose it.
 
     @ivar n: its number; they count up by one.
     @ivar synced: the number up to which the journal was known to be on the disk when this line was written.
     @ivar changes: collection, key and record of what was put, in order; null in place of the record where it was deleted.
     @ivar drawn: the highest number drawn for each name.
+    @ivar hash: that of its line; empty until there is one.
     """
 
     n: int
@@ -115,6 +116,7 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     synced: int
     changes: list[tuple[str, str, Raw]] = []
     drawn: dict[str, int] = {}
+    hash: str = ""
 
 
 class Group:

@@ -230,7 +230,8 @@ class Upkeep:
 
     def _failed(self, fault: BaseException) -> None:
         self._works = False
-        if self._stopped:
+        if self._stopped or self._reactor.seconds() < self._not_before:
+            # Of what goes wrong before the next try somebody has been told, and when that is.
             return
         self._not_before = self._reactor.seconds() + AGAIN_SECONDS
         self.trouble = str(fault).rstrip(".") or type(fault).__name__

@@ -28,13 +28,18 @@ class ThreadWorker:
     Less than half as dear as a thread pool for each round trip, which matters because every sync is one.
 
     @param call_from_thread: the reactor's C{callFromThread}.
+
+    @raise OSError: the system gives no thread.
     """
 
     def __init__(self, call_from_thread: Callable[..., object]) -> None:
         self._call_from_thread = call_from_thread
         self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="securehub-journal", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            raise OSError("the system gives no thread; raise the limit of processes (ulimit -u, TasksMax=)") from None
 
     def run(self, job: Job, done: Done) -> None:
         self._jobs.put((job, done))

@@ -56,10 +56,7 @@ class Writer:
 
         @raise OSError: it cannot be written. Nothing more is written to the old one either: the new one may be there after all.
         """
-        if self._segment is not None:
-            self._segment.close()
-            self._segment = None
-            self._previous = self._counting.extent
+        self._let_go()
         self.serial += 1
         content, head = lines.seal(self._header(at), self.head)
         self._segment = self._directory.create(segment_name(self._number, self.serial), content)
@@ -67,6 +64,12 @@ class Writer:
         self._counting.add(content)
         self._filled, self._begun, self.head = 0, at, head
         self.size += len(content)
+
+    def _let_go(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+            self._previous = self._counting.extent
 
     def change_keys(self, keys: Keys, at: datetime) -> None:
         """
@@ -118,8 +121,13 @@ class Writer:
         """
         Begin a new segment if there is something in this one and it is old or full, though nobody commits anything.
 
-        @raise OSError: it cannot be written; the next group tries again.
+        @raise OSError: it cannot be written, or is not where a start would look for it; the next group begins a new one, or fails.
         """
+        try:
+            self._directory.refuse_moved()
+        except OSError:
+            self._let_go()
+            raise
         if self._segment is not None and self._is_done(at):
             self.begin(at)
 

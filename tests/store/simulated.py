@@ -195,6 +195,9 @@ class SimulatedDisk:
     def release(self) -> None:
         """There is one daemon at a time here."""
 
+    def refuse_moved(self) -> None:
+        """Nobody moves it."""
+
     def may_sync(self, name: str) -> bool:
         """Whether a sync of that file does what it should; a disk that lies is for testing the tests."""
         return self.syncs_files

@@ -300,9 +300,10 @@ class Backups(SynchronousTestCase):
         self.assertEqual(taken_again(path, self.fresh()), 15)
 
     def test_failed_drill(self) -> None:
-        """A drill that finds something says what, and so does one without any backup."""
+        """A drill that finds something says what, and so does one without any backup, which makes no place for them."""
         self.assertIsNone(last(self.target))
         self.assertIn("no backup", drill(self.target, self.keys, RECORDS, INVARIANTS).why)
+        self.assertFalse(self.target.exists())
         path = self.back_up()
         (path / FIRST).write_bytes(b"{}\n")
         found = drill(self.target, self.keys, RECORDS, INVARIANTS)

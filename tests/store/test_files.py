@@ -56,6 +56,32 @@ class Files(SynchronousTestCase):
         second.release()
         second.release()
 
+    def test_moved(self) -> None:
+        """What is held and was moved away is not written to any more, nor is what came in its place, until it is back."""
+        self.directory.hold()
+        self.addCleanup(self.directory.release)
+        self.directory.create("journal", b"one\n").close()
+        aside = self.path.with_name("aside")
+        self.path.rename(aside)
+        for others in ((), ("journal", "lock", "snapshot.new")):
+            for name in others:
+                self.path.mkdir(exist_ok=True)
+                (self.path / name).write_bytes(b"of others")
+            for call in (
+                self.directory.refuse_moved,
+                lambda: self.directory.create("next", b""),
+                lambda: self.directory.write("snapshot", [b"1"]),
+                lambda: self.directory.put_away(["journal"], "archive"),
+                lambda: self.directory.remove("journal"),
+            ):
+                self.assertIn("was moved", str(self.assertRaises(OSError, call)))
+            self.assertEqual(self.directory.names(), sorted(others))
+        self.path.rename(self.path.with_name("others"))
+        aside.rename(self.path)
+        self.directory.refuse_moved()
+        self.directory.write("snapshot", [b"1"])
+        self.assertEqual(self.directory.names(), ["journal", "lock", "snapshot"])
+
     def test_append(self) -> None:
         """A file grows at its end, and is synced before an append returns."""
         file = self.directory.create("journal", b"one\n")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import formatEvent
+from twisted.logger import LogEvent, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import archive, journal, snapshot, upkeep
@@ -29,6 +29,11 @@ from tests.tools import logged
 
 LIFETIMES = {"receipt": LIFETIME}
 DAY = 24 * 3600.0
+
+
+def lines(told: list[LogEvent]) -> list[str]:
+    """What was logged, as it is read."""
+    return [formatEvent(event) for event in told]
 
 
 def rows_of(content: bytes) -> tuple[snapshot.Head, set[tuple[Any, ...]]]:
@@ -427,6 +432,24 @@ class Keeping(SynchronousTestCase):
         self.finish()
         self.assertEqual((len(self.snapshots()), self.upkeep.trouble), (1, ""))
 
+    def test_moved(self) -> None:
+        """What would go into files that are not where they were is unavailable after a look, until they are back; that is told once."""
+        told = logged(self)
+        self.setting.say(1)
+        self.setting.disk.moved = True
+        for _ in range(3):
+            self.look()
+        self.assertIn("it was moved", self.upkeep.trouble)
+        self.assertEqual(len([line for line in lines(told) if "it was moved" in line]), 1)
+        self.setting.say(1)
+        self.assertIn("it was moved", self.setting.store.trouble or "")
+        self.look(AGAIN_SECONDS)
+        self.assertEqual(len([line for line in lines(told) if line.startswith("The journal could not be folded")]), 2)
+        self.setting.disk.moved = False
+        self.look(1)
+        self.setting.say(1)
+        self.assertEqual(self.setting.crashed().store.number, 2)
+
     def test_cannot_be_put_in_place(self) -> None:
         """When the new snapshot cannot get its name, the old files stay."""
         self.setting.say(10)
@@ -444,7 +467,7 @@ class Keeping(SynchronousTestCase):
         for _ in range(3):
             self.assertEqual(self.look(), 0)
             self.assertIn("the disk has room for 1500 bytes", self.upkeep.trouble)
-        self.assertEqual(len([event for event in told if str(formatEvent(event)).startswith("The journal is not folded")]), 1)
+        self.assertEqual(len([line for line in lines(told) if line.startswith("The journal is not folded")]), 1)
         self.setting.disk.space = 10_000
         self.assertEqual(self.look(), 1)
         self.finish()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from msgspec import Raw
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import line as lines
@@ -24,7 +25,7 @@ class Lines(SynchronousTestCase):
         """A commit comes back as it was, and its hash is the one that the next line hangs on."""
         line, head = lines.seal(COMMIT, FIRST_HASH)
         self.assertEqual(lines.check(line, FIRST_HASH), head)
-        self.assertEqual(lines.commit(line), COMMIT)
+        self.assertEqual(lines.commit(line), replace(COMMIT, hash=head.decode()))
         self.assertEqual(line.count(b"\n"), 1)
 
     def test_header(self) -> None:
@@ -37,8 +38,14 @@ class Lines(SynchronousTestCase):
     def test_least(self) -> None:
         """A commit of nothing is a line, too."""
         commit = Commit(1, BEGIN + timedelta(microseconds=1), 0)
-        line, _ = lines.seal(commit, FIRST_HASH)
-        self.assertEqual(lines.commit(line), commit)
+        line, head = lines.seal(commit, FIRST_HASH)
+        self.assertEqual(lines.commit(line), replace(commit, hash=head.decode()))
+
+    def test_unknown(self) -> None:
+        """A line that says more than is understood is refused, and not half of it taken: an early SecureHub had other members."""
+        line, _ = lines.seal(COMMIT, FIRST_HASH)
+        refusal = self.assertRaises(Damaged, lines.commit, line.replace(b'"changes"', b'"put"'))
+        self.assertIn("unknown field `put`", str(refusal))
 
     def test_chain(self) -> None:
         """A line fits behind one line only."""
