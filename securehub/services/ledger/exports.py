@@ -139,10 +139,11 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
-_FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = re.compile(r"((?:^|[;\n])[\s\"]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
 """
 Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
-quotes stand around. Some take the wide forms for the others (OWASP, CSV Injection).
+quotes stand around. To those a quote of the text's own, which is doubled, is the beginning and the end of an empty text. Some take the
+wide forms for the others (OWASP, CSV Injection).
 """
 
 
