@@ -212,6 +212,7 @@ class Budget:
     @command(
         None,
         access=MEMBER,
+        long=True,
         statement=forms.statement,
         account=named(forms.outside_account),
         bucket=named(forms.leftover),
