@@ -296,9 +296,10 @@ def export(tx: ReadTransaction, seller: str, start: datetime | None, end: dateti
         money = order.money
         total, refunded = money.text(order.total), money.text(order.refunded)
         at = order.at.astimezone(zone).isoformat()
+        deliver_to = harmless(order.deliver_to)
         for line in order.lines:
             goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
-            writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)))
+            writer.writerow((number, at, order.status, order.customer, *goods, total, refunded, money.code, deliver_to))
     return Export(out.getvalue())
 
 
