@@ -23,7 +23,7 @@ from securehub.clock import Clock
 from securehub.command import Audited, Command
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
-from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
+from securehub.refusals import BadCredentials, Conflict, Internal, LimitExceeded, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.turns import Turns
 from securehub.wire import characters, jsonrpc, text, words
@@ -33,6 +33,12 @@ _log = Logger()
 
 TURN_BYTES = 64 * 1024
 """Of answers that one batch may make in one turn of the reactor."""
+
+MOST_ANSWERED = 8 * 1024 * 1024
+"""
+Bytes of answers after which no more requests of a batch are carried out. Whether the peer reads or not, all of them are kept until it has
+read them; those of a hundred requests may have a hundred megabytes.
+"""
 
 
 class Clash(Exception):
@@ -149,10 +155,14 @@ class Dispatch:
         # From the first answer on events wait, be it to what no command was found for.
         session.begin(False, None)
         opening, end = b"[", b""
-        unbroken = 0
+        answered = unbroken = 0
         for request in requests:
             if isinstance(request, Refusal):
                 answer: bytes | None = jsonrpc.error(None, request)
+            elif answered > MOST_ANSWERED and request.id is not UNSET:
+                answer = jsonrpc.error(
+                    request.id, LimitExceeded(f"the batch has {answered} bytes of answers; send the rest in another one")
+                )
             else:
                 answer = await self._answer_request(session, request, False)
             # At once, not joined at the end: each answer has to wait at the gate for what was so when it was made.
@@ -162,6 +172,7 @@ class Dispatch:
                 end = b"]\n"
                 session.answer_in_part(opening + answer, end)
                 opening = b","
+                answered += len(answer)
                 unbroken += len(answer)
             if unbroken > TURN_BYTES:
                 # Others want their turn.

@@ -236,6 +236,23 @@ class Much(SynchronousTestCase):
             self.assertEqual(found, page["items"])
         self.assertEqual(len(found), 8 + PAYMENTS)
 
+    def test_long_items(self) -> None:
+        """A page has so many bytes: five hundred long messages, with all that they had been, were 170 MB. What is left comes behind it."""
+        world = World()
+        alice = world.member("alice")
+        alice.ask("JOIN lobby", *[f"SAY lobby {'x' * 4000}"] * 30, *[f"chat.edit lobby {seq} {'y' * 4000}" for seq in range(1, 31)])
+        whole = self.export(alice)["items"]
+        self.patch(export, "MOST_BYTES", 40_000)
+        part = self.export(alice)
+        found = part["items"]
+        self.assertTrue(part["more"])
+        while part["more"]:
+            self.assertLess(len(json.dumps(part)), 60_000)
+            part = self.export(alice, after=part["next"])
+            found += part["items"]
+        self.assertEqual(found, whole)
+        self.assertEqual(sum("before" in each["values"] for each in found), 30)
+
     def test_no_secrets(self) -> None:
         """An export has neither hashes nor tokens."""
         text = json.dumps(self.export(self.alice))

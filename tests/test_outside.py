@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.money import Currency
 from securehub.outside import figures, read
 from securehub.outside.rows import MAX_TEXT, Row
-from securehub.outside.tables import MOST_COLUMNS
-from securehub.refusals import BadArgument
+from securehub.outside.tables import MAX_NAME, MOST_COLUMNS, MOST_LINES
+from securehub.refusals import BadArgument, LimitExceeded
 
 USD = Currency("USD", 2)
 JPY = Currency("JPY", 0)
@@ -248,6 +248,18 @@ class TableTests(SynchronousTestCase):
                 self.assertEqual(read(text, USD), [Row(date(2026, 11, 19), -300, "", "", which=1)])
             else:
                 self.assertRaises(BadArgument, read, text, USD)
+
+    def test_many_lines(self) -> None:
+        """Far more than can be entered at once are not even looked at."""
+        text = "date,amount\n" + "1/1/26,1\n" * (MOST_LINES - 1)
+        self.assertEqual(len(read(text, USD)), MOST_LINES - 1)
+        self.assertRaises(LimitExceeded, read, f"{text}1/1/26,1\n", USD)
+
+    def test_long_names(self) -> None:
+        """So much of a name is looked at: to put thousands of marks that stand on one letter in their order took 0.3 s."""
+        rest = ",amount\n2026-11-19,-3\n"
+        self.assertEqual(len(read(f"{'.' * (MAX_NAME - 4)}date{rest}", USD)), 1)
+        self.assertRaises(BadArgument, read, f"{'.' * MAX_NAME}date{rest}", USD)
 
     def test_texts(self) -> None:
         """On one line, without what moves a cursor, and not endless."""

@@ -5,11 +5,13 @@ Client certificates in real handshakes: who shows one, who shows none, and who s
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import gcd
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509 import CertificateBuilder, Name, ObjectIdentifier, UnrecognizedExtension
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import CertificateBuilder, Name, NameAttribute, ObjectIdentifier, UnrecognizedExtension
+from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.trial.unittest import SynchronousTestCase
@@ -45,6 +47,26 @@ def heavy(count: int) -> X509:
     unsigned = CertificateBuilder().subject_name(Name([])).issuer_name(Name([])).public_key(key.public_key()).serial_number(1)
     dated = unsigned.not_valid_before(datetime(2026, 1, 1)).not_valid_after(datetime(2036, 1, 1))
     return X509.from_cryptography(dated.add_extension(filling, False).sign(key, hashes.SHA256()))
+
+
+def certified(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signer: rsa.RSAPrivateKey, name: str = "somebody") -> X509:
+    """A certificate for a key, which says that somebody has signed it."""
+    subject, issuer = (Name([NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, "somebody"))
+    unsigned = CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(1)
+    dated = unsigned.not_valid_before(datetime(2026, 1, 1)).not_valid_after(datetime(2036, 1, 1))
+    return X509.from_cryptography(dated.sign(signer, hashes.SHA256()))
+
+
+def with_exponent_of_all_bits(key: rsa.RSAPrivateKey) -> rsa.RSAPrivateKey:
+    """A key with the same modulus, with which it is quick to sign, and takes long to check."""
+    known = key.private_numbers()
+    p, q, secret = known.p, known.q, 3
+    phi = (p - 1) * (q - 1)
+    while gcd(secret, phi) > 1:
+        secret += 2
+    public = rsa.RSAPublicNumbers(pow(secret, -1, phi), p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, secret, secret % (p - 1), secret % (q - 1), pow(q, -1, p), public)
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 class CertificateTests(SynchronousTestCase):
@@ -142,6 +164,28 @@ class CertificateTests(SynchronousTestCase):
             said = handshake.received.decode().splitlines()[-1]
             self.assertTrue(said.startswith("* Bye: your client certificate"), said)
             self.assertTrue(handshake.failed)
+
+    def test_slow_keys(self) -> None:
+        """A key under which it takes long to check a signature ends the handshake, so that no stranger buys 10 ms with 3 KiB."""
+        quick = rsa.generate_private_key(65537, 2048)
+        slow = with_exponent_of_all_bits(quick)
+        for version in VERSIONS:
+            for key, served in ((quick, True), (slow, False)):
+                context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+                context.set_max_proto_version(version)
+                context.use_certificate(certified(key.public_key(), quick))
+                context.use_privatekey(PKey.from_cryptography_key(key))
+                handshake = self.shake(context)
+                self.assertEqual((handshake.received.startswith(b"* SecureHub "), handshake.failed), (served, not served))
+
+    def test_slow_keys_of_issuers(self) -> None:
+        """Nor does one that has signed the client's, as that signature is checked, too; be it because it is too long."""
+        quick = rsa.generate_private_key(65537, 2048)
+        slow = with_exponent_of_all_bits(quick).public_key()
+        long = rsa.RSAPublicNumbers(65537, 2 ** (tls.MAX_RSA_BITS + 1) - 1).public_key()
+        leaf = Identity(certified(self.alice.key.public_key(), quick, "alice").to_cryptography(), self.alice.key)
+        for issuer, failed in ((quick.public_key(), False), (slow, True), (long, True)):
+            self.assertEqual(self.shake(client_context(SSL.TLS1_3_VERSION, leaf, certified(issuer, quick))).failed, failed)
 
     def test_nothing_kept_of_those_who_left(self) -> None:
         """A server's own cache of sessions would keep what they had shown; tickets are kept by the clients."""

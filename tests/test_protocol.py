@@ -10,6 +10,7 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import dispatch
 from securehub.hub import GOODBYE_SECONDS, SNAPSHOT_SECONDS, STOPPING_SECONDS
 from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import TURN
@@ -227,6 +228,23 @@ class OrderTests(ProtocolCase):
         answers = self.client.ask("[" + ",".join([long] * 60) + "]", "PING behind it")
         self.assertEqual((len(json.loads(answers[0])), answers[1:]), (60, ["OK behind it"]))
         self.assertGreater(self.client.transport.writes - before, 5)
+
+    def test_a_batch_of_long_answers(self) -> None:
+        """
+        When they have got so long, what is left is refused and not carried out: answers of a megabyte each would be a hundred megabytes,
+        for a line of nine thousand bytes. What wants no answer is carried out.
+        """
+        self.patch(dispatch, "MOST_ANSWERED", 1_000)
+        alice = self.world.member("alice")
+        alice.ask("JOIN lobby")
+        say = {"jsonrpc": "2.0", "method": "chat.say", "params": {"room": "lobby", "text": "hello"}}
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "hub.ping", "params": {"text": "x" * 600}}
+        (line,) = alice.ask(json.dumps([say | {"id": 0}, ping, ping, say | {"id": 2}, say, say | {"id": 3}, {"id": 4}]))
+        answers = json.loads(line)
+        refused = {"code": "limit-exceeded"}
+        self.assertEqual([each["id"] for each in answers], [0, 1, 1, 2, 3, None])
+        self.assertEqual([each["error"]["data"] for each in answers[3:5]], [refused, refused])
+        self.assertEqual(alice.call("chat.log", room="lobby")["result"]["items"][0]["seq"], 2)
 
     def test_a_batch_of_refusals(self) -> None:
         """No event gets in between its answers, even if none of its requests comes to a command."""

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from OpenSSL import SSL
+from OpenSSL.crypto import TYPE_RSA, X509, Error
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -29,6 +30,15 @@ CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 GROUPS = (b"X25519MLKEM768:X25519:P-256:P-384", b"X25519:P-256:P-384")
 
 _RELEASE_BUFFERS = 0x10  # SSL_MODE_RELEASE_BUFFERS of openssl/ssl.h: an idle connection keeps no buffers
+
+MAX_RSA_BITS = 8192
+MAX_EXPONENT_BITS = 32
+"""
+Of the public exponent of a client's RSA key, which has 17 bits nearly everywhere. To check a signature takes a step for each, and OpenSSL
+takes an exponent of as many bits as the key has: that is the time of twenty handshakes.
+"""
+
+_RSA = (TYPE_RSA, 912)  # and EVP_PKEY_RSA_PSS, for which pyOpenSSL has no name
 
 
 class NoSharedProtocol(SSL.Error):
@@ -156,7 +166,8 @@ def make_context(identity: Identity) -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
     # A client certificate is asked for and not required. Who signed it is nobody's business, as members log in with those that they have
-    # registered: so of a chain that comes with it as little as possible is looked at (100 signatures took 40 ms).
+    # registered: so of a chain that comes with it as little as possible is looked at (100 signatures took 40 ms), and keys that make even
+    # that little take long end the handshake.
     context.set_verify(SSL.VERIFY_PEER, _accept)
     context.set_verify_depth(0)
     # Without an id every resumed session with VERIFY_PEER would end as an internal error. Sessions are resumed by tickets, which clients
@@ -216,8 +227,20 @@ def _why(path: Path, error: Exception) -> str:
     return f"{path} is not PEM, or is damaged"
 
 
-def _accept(*_: object) -> bool:
-    return True
+def _accept(_: SSL.Connection, certificate: X509, *__: int) -> bool:
+    """
+    Called with each of a client's certificates that is looked at, before anything is checked that was signed under its key.
+
+    @return: whether to go on; not if that would take long, or nobody can tell.
+    """
+    try:
+        key = certificate.get_pubkey()
+        if key.type() not in _RSA:
+            return True
+        exponent: int = key.to_cryptography_key().public_numbers().e  # type: ignore[union-attr]
+    except (Error, ValueError, UnsupportedAlgorithm):
+        return False
+    return key.bits() <= MAX_RSA_BITS and exponent.bit_length() <= MAX_EXPONENT_BITS
 
 
 def _select_protocol(_: SSL.Connection, offered: Sequence[bytes]) -> bytes:

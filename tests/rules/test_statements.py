@@ -103,10 +103,21 @@ class StatementTests(Money):
             ("x;=1", "x;'=1"),
             ("x; +1;@y; z", "x; '+1;'@y; z"),
             ("x\n-1", "x\n'-1"),
+            ('x;"=1;y', "x;\"'=1;y"),
+            ('x\n "" @y', 'x\n "" \'@y'),
         ):
             self.assertEqual(exports.harmless(memo), cell)
         self.assertEqual((rows[1]["amount"], rows[1]["balance"], rows[1]["with"]), ("-1.00", "4.00", "bob"))
         self.assertEqual(rows[0]["at"], "2026-11-19T12:02:00-06:00")
+
+    def test_csv_read_otherwise(self) -> None:
+        """Quotes of a text's own, which are doubled, begin no cell with a formula where semicolons part cells."""
+        self.deposit("alice", "5")
+        for memo in ('x;"=1;y', 'x;""=1', 'x\n"=1"'):
+            self.pay("alice", "bob", "1", memo)
+        export = exports.as_csv(self.statement(None, self.at + HOUR), UTC)
+        cells = [cell for row in csv.reader(export.text.splitlines(), delimiter=";") for cell in row]
+        self.assertEqual([cell for cell in cells if cell.strip()[:1] in tuple("=+-@")], [])
 
     def test_journal(self) -> None:
         """Nothing of a memo can begin a comment, in which those programs would look for dates."""

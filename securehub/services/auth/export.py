@@ -6,7 +6,7 @@ A page is looked at in one transaction and in one turn of the reactor, which is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +28,12 @@ from securehub.store.transaction import ReadTransaction
 
 PAGE = 500
 """Items of one answer, a few milliseconds' work."""
+
+MOST_BYTES = 1024 * 1024
+"""Of the items of one answer, or up to the item that goes beyond. A message with all that it was before it was changed has up to 320 KB."""
+
+AT_ONCE = 10
+"""Items that a service is asked for at a time: those that do not fit any more have been looked at in vain."""
 
 Remembered = Callable[[ReadTransaction, str, str, int], list[Kept]]
 
@@ -81,18 +87,29 @@ def export(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Rem
     names = [service for service, _ in services]
     if after and name not in names:
         raise BadArgument(f"after: {shown(after)} is not the end of a page")
-    found: list[tuple[str, Kept]] = []
-    for service, remembered in services[names.index(name) if after else 0 :]:
-        # One more than fits, which tells whether there is more.
-        found += [(service, each) for each in remembered(tx, username, key, limit + 1 - len(found))]
+    rows: list[ExportRow] = []
+    left = MOST_BYTES
+    end = ""
+    for service, each in _kept(tx, username, services[names.index(name) if after else 0 :], key):
+        if len(rows) == limit or left < 0:
+            return Export(username, rows, more=True, next=end)
+        rows.append(ExportRow(service, each.kind, each.values))
+        left -= len(_encode(each.values))
+        end = f"{service}/{each.key}"
+    return Export(username, rows)
+
+
+def _kept(tx: ReadTransaction, username: str, services: Sequence[tuple[str, Remembered]], key: str) -> Iterator[tuple[str, Kept]]:
+    """All that services keep about a member; what the first of them keeps, from a key on."""
+    for service, remembered in services:
+        found = remembered(tx, username, key, AT_ONCE)
+        while found:
+            yield from ((service, each) for each in found)
+            found = remembered(tx, username, found[-1].key, AT_ONCE) if len(found) == AT_ONCE else []
         key = ""
-        if len(found) > limit:
-            break
-    rows = [ExportRow(service, each.kind, each.values) for service, each in found[:limit]]
-    if len(found) <= limit:
-        return Export(username, rows)
-    service, last = found[limit - 1]
-    return Export(username, rows, more=True, next=f"{service}/{last.key}")
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:

@@ -62,6 +62,10 @@ class Payment(NamedTuple):
     names: tuple[str, ...]
     text: str
 
+    def folded(self) -> Payment:
+        """The same with large and small letters made alike: once for all the rules that look at it."""
+        return Payment(self.incoming, tuple(map(str.casefold, self.names)), self.text.casefold())
+
 
 class Patterns(Record, frozen=True):
     """
@@ -194,16 +198,21 @@ def gives_back(kind: str, reference: str) -> bool:
 
 def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
     """The rule that decides about a payment, if one does."""
-    return next((rule for rule in rules if catches(rule, payment)), None)
+    folded = payment.folded()
+    return next((rule for rule in rules if _fits(rule, folded)), None)
 
 
 def catches(rule: Pattern, payment: Payment) -> bool:
     """Whether all that a rule says fits; large and small letters are the same."""
-    if rule.bucket != "ignore" and payment.incoming != (rule.bucket == "income"):
+    return _fits(rule, payment.folded())
+
+
+def _fits(rule: Pattern, folded: Payment) -> bool:
+    if rule.bucket != "ignore" and folded.incoming != (rule.bucket == "income"):
         return False
-    if rule.payee and rule.payee.casefold() not in map(str.casefold, payment.names):
+    if rule.payee and rule.payee.casefold() not in folded.names:
         return False
-    return rule.text.casefold() in payment.text.casefold()
+    return rule.text.casefold() in folded.text
 
 
 def _pattern(number: int, bucket: str, payee: str, text: str, category: str) -> Pattern:

@@ -155,10 +155,14 @@ def _fill(element: xml.Element, **texts: str) -> None:
         xml.SubElement(element, name).text = text
 
 
-_FORMULA = re.compile(r"((?:^|[;\n])\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])")
+_FORMULA = re.compile(r"((?:^|[;\n])[\s\";]*)([-=+@\uff1d\uff0b\uff0d\uff20])?")
 """
 Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
-quotes stand around. Some take the wide forms for the others (OWASP, CSV Injection).
+quotes stand around. To those a quote of the text's own, which is doubled, is the beginning and the end of an empty text. Some take the
+wide forms for the others (OWASP, CSV Injection).
+
+It matches where none begins, too: otherwise a text of nothing but line ends would be looked at again from each of them, which takes
+milliseconds, and a table has thousands of texts.
 """
 
 
@@ -169,7 +173,12 @@ def stamp(at: datetime, zone: tzinfo = UTC) -> str:
 
 def harmless(text: str) -> str:
     """A text, as others wrote it, for a cell of a CSV: no spreadsheet takes it for a formula."""
-    return _FORMULA.sub(r"\1'", text)
+    return _FORMULA.sub(_quoted, text)
+
+
+def _quoted(found: re.Match[str]) -> str:
+    before, sign = found.groups()
+    return f"{before}'{sign}" if sign else str(before)
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Iterator[str]]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

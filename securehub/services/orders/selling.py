@@ -296,9 +296,10 @@ def _rows(orders: Iterable[tuple[int, Order]], zone: tzinfo) -> Iterator[tuple[A
         money = order.money
         total, refunded = money.text(order.total), money.text(order.refunded)
         at = stamp(order.at, zone)
+        deliver_to = harmless(order.deliver_to)
         for line in order.lines:
             goods = (line.sku, harmless(line.name), line.quantity, line.returned, money.text(line.units), money.text(line.price))
-            yield number, at, order.status, order.customer, *goods, total, refunded, money.code, harmless(order.deliver_to)
+            yield number, at, order.status, order.customer, *goods, total, refunded, money.code, deliver_to
 
 
 _COLUMNS = (
