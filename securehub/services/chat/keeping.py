@@ -13,7 +13,7 @@ from securehub import arguments
 from securehub.command import LOGGED_IN, Audited, command, named, optional, role
 from securehub.reply import Listing
 from securehub.services.chat import moderation, power, reports, words
-from securehub.services.chat.rooms import Limits, Roster
+from securehub.services.chat.rooms import Limits
 from securehub.services.chat.words import When
 from securehub.session import Session
 
@@ -95,7 +95,7 @@ class Keeping:
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), after=named(arguments.username))
-    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Roster[moderation.SanctionRow]:
+    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> moderation.Sanctions:
         """List who is banned or muted in a room that you operate."""
         return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())
 

@@ -4,13 +4,14 @@ What those may do who have power over a room: put somebody out, ban, mute, let t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Row
+from securehub.reply import Reply, Row, shown, table
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Sanction, Seat, guest_key, seat_key
@@ -49,6 +50,21 @@ class SanctionRow(Row, frozen=True):
     muted: datetime | None
     by: str
     reason: str
+
+
+class Sanctions(Roster[SanctionRow], frozen=True):
+    """Who may not do all that others may."""
+
+    def lines(self) -> Iterable[str]:
+        if not self.items:
+            return []
+        rows = [[row.username, _end(row.banned), _end(row.muted), row.by, shown(row.reason)] for row in self.items]
+        return table([SanctionRow.__struct_fields__, *rows])
+
+
+def _end(end: datetime | None) -> str:
+    """An end as people read it."""
+    return "for good" if end == FOREVER else shown(end)
 
 
 def end_of(until: When | None, at: datetime) -> datetime:
@@ -200,7 +216,7 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     power.note(tx, room, by, act, username, at=at)
 
 
-def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Roster[SanctionRow]:
+def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sanctions:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
     rows: list[SanctionRow] = []
@@ -209,9 +225,9 @@ def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str
         said = sanction.ban or sanction.mute
         if said is not None:
             if len(rows) == limit:
-                return Roster(rows, more=True)
+                return Sanctions(rows, more=True)
             rows.append(SanctionRow(key.partition("/")[2], sanction.banned, sanction.muted, said.by, said.reason))
-    return Roster(rows)
+    return Sanctions(rows)
 
 
 def _tell_setting(tx: Transaction, room: str, by: str, act: str, now: str, at: datetime) -> None:
