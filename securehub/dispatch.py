@@ -7,7 +7,7 @@ The order of refusals is fixed (section 6 of the protocol): unknown command, log
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Collection, Coroutine, Generator
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from securehub.audit import Act, Whose
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Audited, Command
+from securehub.help import Mistakes
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, Refusal, UnknownCommand, shown
@@ -70,7 +71,7 @@ class Dispatch:
     """
 
     def __init__(
-        self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock, whose: Whose
+        self, commands: Collection[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock, whose: Whose
     ) -> None:
         self._reactor = reactor
         self._mark = mark
@@ -79,6 +80,7 @@ class Dispatch:
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
         self._turns = Turns(reactor)
+        self._mistakes = Mistakes(commands)
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -125,7 +127,7 @@ class Dispatch:
             verb, rest = words.split_verb(line)
             entry = self._verbs.get(verb) or (self._verbs.get(verb.lower()) if verb.isascii() else None)
             if entry is None:
-                raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
+                raise UnknownCommand(f"unknown command {shown(verb)}; {self._mistakes.instead(verb)}")
             result = await self._run(session, entry, entry.bind_text, rest, plain)
             return text.reply(result, status_alone=entry.writes)
         except Exception as error:

@@ -5,7 +5,7 @@ The hub: all parts, put together.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -275,7 +275,7 @@ def _refuse_untold(command: Command) -> None:
         raise BadServices(f"the replies of {command.name} cannot be described: {error}") from None
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
+def _dispatch(commands: Collection[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
         return Dispatch(commands, reactor, vault.mark, clock, whose)
     except Clash as clash:

@@ -85,6 +85,7 @@ class Auth:
     @command(
         "CREATE",
         access=STRANGER,
+        also=("register", "signup"),
         writes=True,
         keyed=False,
         username=arguments.username,
@@ -165,7 +166,7 @@ class Auth:
         await _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
-    @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
+    @command("LOGOUT", access=MEMBER, also=("logoff", "signout"), writes=True, keyed=False)
     async def logout(self, session: Session) -> None:
         """Log out. The token of this login is good no more."""
         if session.family is not None:
@@ -194,6 +195,7 @@ class Auth:
     @command(
         "PASSWD",
         access=MEMBER,
+        also=("password",),
         writes=True,
         keyed=False,
         old=prompted(arguments.password, "Old password"),

@@ -59,6 +59,7 @@ class Orders:
     @command(
         "CATALOG",
         access=LOGGED_IN,
+        also=("menu",),
         long=True,
         seller=named(arguments.username),
         search=named(words.searched),
@@ -118,6 +119,7 @@ class Orders:
     @command(
         "ORDER",
         access=MEMBER,
+        also=("buy",),
         moves=True,
         items=words.items,
         deliver_to=named(words.note),
