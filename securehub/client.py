@@ -88,8 +88,8 @@ class Client:
         if not end and not (self._ended and line):
             return False
         self._typed = rest
-        if len(line) >= TERMINAL_BYTES and os.isatty(STDIN):
-            _complain(f"not sent, as a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file")
+        if (unfit := _unfit(line)) and os.isatty(STDIN):
+            _complain(f"not sent, as {unfit}")
             self.refused = True
             return True
         self._goodbye = _GOODBYE.fullmatch(line) is not None
@@ -154,6 +154,15 @@ class Client:
         # Where the hub has ended it, what it said last is still to be heard, and then the end.
         with suppress(OSError):
             self._connection.sendall(line + b"\n")
+
+
+def _unfit(line: bytes) -> str:
+    """Why a line is not what a person has meant to type on a terminal; empty if it may be."""
+    if len(line) >= TERMINAL_BYTES:
+        return f"a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file"
+    if b"\x1b" in line:
+        return "arrows and the like move nothing here; with rlwrap before this program's name they do"
+    return ""
 
 
 def _is_answered(line: bytes) -> bool:

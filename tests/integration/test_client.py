@@ -248,6 +248,14 @@ class ClientTests(DaemonCase):
             self.assertEqual(client.wait(SECONDS), 0)
             self.assertNotIn(b"ended", os.read(controller, 65536))
 
+    def test_arrows(self) -> None:
+        """What an arrow leaves in a line was not meant, and is no matter of the hub's."""
+        _, controller = self._on_terminal()
+        os.write(controller, b"PING one\x1b[D\x1b[A\nPING two\n")
+        shown = self._until(controller, b"OK two")
+        self.assertIn(b"rlwrap", shown)
+        self.assertNotIn(b"ERR", shown)
+
     def _on_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
         """The client, and the end of its terminal at which a person sits."""
         controller, terminal = pty.openpty()
