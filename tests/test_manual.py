@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.binding import Binder
 from securehub.refusals import BadArgument
 from securehub.wire import words
+from tests.conversation import FILES
 from tests.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,8 @@ _MADE = "reference.md"
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINE = re.compile(r"^(?:    |C: \S+ +|    C: \S+ +)(\S.*)$", re.MULTILINE)
+_SPEAKER = re.compile(r"^[CS]: \S+ +")
+_SHOWN = re.compile(r"^    (?:[CS]: \S+ +|(?=OK |ERR |\* ))(\S.*)$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _FULL_NAME = re.compile(r"[a-z]+\.[a-z_]+")
@@ -70,6 +73,26 @@ class TypedTests(SynchronousTestCase):
             # A page may speak of a command without saying what it is given.
             if rest or " is missing: " not in str(refusal):
                 self.fail(f"{place}: {refusal}")
+
+
+class ExampleTests(SynchronousTestCase):
+    """What is said and answered."""
+
+    def setUp(self) -> None:
+        lines = (line for file in FILES.glob("*.txt") for line in file.read_text().splitlines())
+        self.said = {_SPEAKER.sub("", line) for line in lines}
+
+    def test_answers(self) -> None:
+        """Each answer that a page shows is one that a conversation has."""
+        for name in ("tutorial", "money", "orders", "chat", "support"):
+            page = (ROOT / "docs" / f"{name}.md").read_text()
+            for line in _SHOWN.findall(page):
+                self.assertIn(line, self.said, name)
+
+    def test_money(self) -> None:
+        """Each command that the page of the ledger gives arguments is said in a conversation."""
+        shown = [line for line in _typed(ROOT / "docs" / "money.md") if re.match(r"(TRANSFER|STATEMENT|ledger\.\w+) ", line)]
+        self.assertEqual([line for line in shown if line not in self.said], [])
 
 
 class LinkTests(SynchronousTestCase):
