@@ -116,7 +116,7 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
     """
     # Services may share a name in front of their commands.
     rows = sorted(map(_row, commands), key=lambda row: row.service)
-    return Help(rows, f"HELP command explains one, HELP chat{ALL} lists all of a service. {hint}".rstrip())
+    return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP chat{ALL} lists all of a service. {hint}".rstrip())
 
 
 def of_service(commands: Iterable[Command], word: str) -> ServiceHelp:

@@ -55,6 +55,11 @@ class Version(Reply, frozen=True):
     services: list[str]
 
 
+def _explained(word: str) -> str:
+    """a command, or a service"""
+    return arguments.word(word)
+
+
 @provider(IPlugin, IServiceFactory)
 class HubService:
     """What the hub says of itself."""
@@ -68,13 +73,16 @@ class HubService:
         self.services = hub.service_names
         self.roles = hub.roles
 
-    @command("HELP", access=ANYONE, command_=optional(arguments.word))
+    @command("HELP", access=ANYONE, command_=optional(_explained))
     async def help(self, session: Session, command_: str | None = None) -> Help | ServiceHelp | CommandHelp:
         """
         List the commands, or explain one.
 
         The list has what you may use, and before you are logged in what any member may. With the name of a service, such as chat or
         chat.*, you get how its commands are used.
+
+        In a usage, what stands in brackets may be left out, name=... is given with its name and before any text, and text... is the
+        rest of the line. Several words that are one go in double quotes: name="Alice Liddell".
         """
         asked = (command_ or "").lower()
         # A service may be called like the verb of a command: that is meant then.

@@ -34,7 +34,7 @@ from securehub.services.auth import (
 )
 from securehub.services.auth.guessing import Guessing, Rate, Trial
 from securehub.services.auth.lifetimes import Ageing
-from securehub.services.auth.sessions import Changed
+from securehub.services.auth.sessions import Changed, listed_session
 from securehub.services.auth.tokens import Token
 from securehub.session import Gone, Session
 from securehub.switchboard import member
@@ -91,7 +91,7 @@ class Auth:
         username=arguments.username,
         password=prompted(arguments.new_password, "Password"),
         name=named(arguments.name),
-        invite=named(arguments.word),
+        invite=named(invitations.code),
     )
     async def create(self, session: Session, username: str, password: str, name: str = "", invite: str | None = None) -> rules.Created:
         """
@@ -183,7 +183,7 @@ class Auth:
         live = {each.family: each.address for each in self._live(session.member) if each.family is not None}
         return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.ageing.lifetimes, at=self.clock.now())
 
-    @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=arguments.word)
+    @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=listed_session)
     async def revoke(self, session: Session, session_: str) -> None:
         """
         End a session of yours.
@@ -227,7 +227,7 @@ class Auth:
             return await self.store.read(profile.profile_of, session.member)
         return await session.transact(profile.rename, session.member, name)
 
-    @command(None, access=MEMBER, long=True, after=named(arguments.word))
+    @command(None, access=MEMBER, long=True, after=named(export.place))
     async def export(self, session: Session, after: str = "") -> export.Export:
         """
         Show all that is kept about you.

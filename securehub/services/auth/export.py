@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from securehub import members
+from securehub import arguments, members
 from securehub.imports.records import Brought
 from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
@@ -130,3 +130,8 @@ def _all(tx: ReadTransaction, username: str) -> Iterable[Kept]:
 
 def _values(record: msgspec.Struct, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
+
+
+def place(word: str) -> str:
+    """what the answer before said with which to go on"""
+    return arguments.word(word)

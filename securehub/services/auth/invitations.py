@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
+from securehub import arguments
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
@@ -182,3 +183,8 @@ def _vouches(tx: ReadTransaction, by: str) -> bool:
     """Whether somebody's word still counts."""
     voucher = tx.get(Member, by)
     return by == OPERATOR or (voucher is not None and not voucher.locked and voucher.erased is None)
+
+
+def code(word: str) -> str:
+    """the code of an invitation"""
+    return arguments.word(word)

@@ -58,6 +58,12 @@ def rest_reason(word: str) -> str:
     return word
 
 
+@argument(rest=True, multiline=True, limit="memo_characters")
+def note(word: str) -> str:
+    """what came of it, for moderators"""
+    return word
+
+
 @argument(accepts=(str, int))
 def until(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
