@@ -227,6 +227,9 @@ def open_port(
             raise CannotConnect(f"{certificate} cannot be used as a client certificate: {error}") from None
     try:
         connection = context.wrap_socket(socket.create_connection((host, port), timeout=30), server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        advice = "" if ca else "; give the hub's CA with --ca, or its --fingerprint"
+        raise CannotConnect(f"{host}:{port}: the certificate is not trusted: {error.verify_message.rstrip('.')}{advice}") from None
     except (OSError, UnicodeError) as error:
         raise CannotConnect(f"{host}:{port}: {error}") from None
     found = sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
