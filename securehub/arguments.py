@@ -113,7 +113,8 @@ def username(word: str) -> str:
 def _username(word: str) -> str:
     name = word.lower()
     if not word.isascii() or not _NAME.fullmatch(name):
-        raise BadArgument(f"{shown(word)} is not a username (2 to 32 of a-z 0-9 . _ -, starting with a letter)")
+        bare = "; leave out the @" if word[:1] == "@" else ""
+        raise BadArgument(f"{shown(word)} is not a username (2 to 32 of a-z 0-9 . _ -, starting with a letter){bare}")
     return name
 
 

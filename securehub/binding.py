@@ -132,7 +132,10 @@ class Binder:
                 word, remainder = words.without_quotes(rest), ""
             elif word[0] == '"':
                 word, remainder = words.unquote(rest)
-            values[slot.place] = self._from_word(slot, word, plain)
+            try:
+                values[slot.place] = self._from_word(slot, word, plain)
+            except BadArgument as refusal:
+                raise self._misplaced(slot, word, refusal) from None
             given |= slot.mark
             rest = remainder
         return self._complete(values, given, self._needed_in_text)
@@ -201,7 +204,7 @@ class Binder:
         given = 0
         waiting = iter(self._positional)
         words = rest.split(" ")
-        slot = None
+        slot, by_place = None, False
         try:
             for place, word in enumerate(words):
                 if "=" in word:
@@ -220,12 +223,17 @@ class Binder:
                     slot = None
                     raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
                 given |= slot.mark
+                by_place = True
                 if slot.takes_rest:
                     values[slot.place] = slot.parse(" ".join(words[place:]))
                     break
                 values[slot.place] = slot.parse(word)
+                by_place = False
         except BadArgument as refusal:
-            raise (refusal if slot is None else _naming(slot, refusal)) from None
+            if slot is None:
+                raise
+            named = _naming(slot, refusal)
+            raise (self._misplaced(slot, word, named) if by_place else named) from None
         return self._complete(values, given, self._needed_in_text)
 
     def _refuse_both(self, params: dict[str, Any]) -> None:
@@ -287,9 +295,24 @@ class Binder:
             raise BadArgument(f"by position {self._command.name} takes at most {len(self._positional)} arguments; there are {len(params)}")
         return {slot.parameter.name: value for slot, value in zip(self._positional, params, strict=False)}
 
+    def _misplaced(self, slot: _Slot, word: str, refusal: BadArgument) -> BadArgument:
+        """What is said of a word that does not fit where it stands: with the order of the words, if it fits in another place."""
+        if slot.takes_rest or slot.parameter.secret:
+            return refusal
+        others = [each for each in self._positional if each is not slot and not each.takes_rest and not each.parameter.secret]
+        return BadArgument(f"{refusal}; usage: {self._command.usage}") if any(_fits(each, word) for each in others) else refusal
+
     def _refuse_missing(self, missing: int) -> NoReturn:
         parameter = next(slot.parameter for slot in self._slots if missing & slot.mark)
         raise BadArgument(f"{parameter.name} is missing: {parameter.type.expected}; usage: {self._command.usage}")
+
+
+def _fits(slot: _Slot, word: str) -> bool:
+    try:
+        slot.parse(word)
+    except BadArgument:
+        return False
+    return True
 
 
 def _naming(slot: _Slot, refusal: BadArgument) -> BadArgument:

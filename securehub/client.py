@@ -88,8 +88,8 @@ class Client:
         if not end and not (self._ended and line):
             return False
         self._typed = rest
-        if len(line) >= TERMINAL_BYTES and os.isatty(STDIN):
-            _complain(f"not sent, as a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file")
+        if (unfit := _unfit(line)) and os.isatty(STDIN):
+            _complain(f"not sent, as {unfit}")
             self.refused = True
             return True
         self._goodbye = _GOODBYE.fullmatch(line) is not None
@@ -156,6 +156,15 @@ class Client:
             self._connection.sendall(line + b"\n")
 
 
+def _unfit(line: bytes) -> str:
+    """Why a line is not what a person has meant to type on a terminal; empty if it may be."""
+    if len(line) >= TERMINAL_BYTES:
+        return f"a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file"
+    if b"\x1b" in line:
+        return "arrows and the like move nothing here; with rlwrap before this program's name they do"
+    return ""
+
+
 def _is_answered(line: bytes) -> bool:
     """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else; what is wrong does."""
     if not line.strip(b" \t\r"):
@@ -218,6 +227,9 @@ def open_port(
             raise CannotConnect(f"{certificate} cannot be used as a client certificate: {error}") from None
     try:
         connection = context.wrap_socket(socket.create_connection((host, port), timeout=30), server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        advice = "" if ca else "; give the hub's CA with --ca, or its --fingerprint"
+        raise CannotConnect(f"{host}:{port}: the certificate is not trusted: {error.verify_message.rstrip('.')}{advice}") from None
     except (OSError, UnicodeError) as error:
         raise CannotConnect(f"{host}:{port}: {error}") from None
     found = sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()

@@ -218,6 +218,7 @@ class Command:
     @ivar audited: when what it does is noted.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar long: whether it may take long, and so waits for its turn.
+    @ivar elsewhere: what other programs call it, in small letters: nobody can type that, but who does is told of this command.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     @ivar note: what else there is to say, at this moment, of this command in this hub.
@@ -236,6 +237,7 @@ class Command:
     summary: str
     description: str
     long: bool = False
+    elsewhere: tuple[str, ...] = ()
     note: Callable[[], str] = str
 
     @property
@@ -290,6 +292,7 @@ def command(
     audited: Audited | None = None,
     moves: bool = False,
     long: bool = False,
+    elsewhere: tuple[str, ...] = (),
     **declared: Callable[..., Any] | Parameter,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
@@ -304,6 +307,7 @@ def command(
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
     @param long: whether it may take long, which is more than some milliseconds: then it waits for its turn, and many of them in a row hold
         up nobody for longer than one does, see L{securehub.turns}. Only for members, and for what only looks.
+    @param elsewhere: what other programs call it, in small letters. Whoever types that is told the verb.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
     """
@@ -339,6 +343,7 @@ def command(
             summary=summary,
             description=manual.strip(),
             long=long,
+            elsewhere=elsewhere,
         )
         return function
 

@@ -21,6 +21,7 @@ from securehub.audit import Act, Whose
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Audited, Command
+from securehub.help import Mistakes
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, LimitExceeded, Refusal, UnknownCommand, shown
@@ -69,6 +70,7 @@ class Dispatch:
     """
     Answers requests.
 
+    @param mistakes: tells whoever has typed no command what may be meant.
     @param reactor: for giving it back in the middle of a long batch.
     @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
     @param clock: the time for the audit.
@@ -78,7 +80,13 @@ class Dispatch:
     """
 
     def __init__(
-        self, commands: Iterable[Command], reactor: IReactorTime, mark: Callable[[str], bytes], clock: Clock, whose: Whose
+        self,
+        commands: Iterable[Command],
+        mistakes: Mistakes,
+        reactor: IReactorTime,
+        mark: Callable[[str], bytes],
+        clock: Clock,
+        whose: Whose,
     ) -> None:
         self._reactor = reactor
         self._mark = mark
@@ -87,6 +95,7 @@ class Dispatch:
         self._incidents = 0
         self._failed_logins = FailedLogins(reactor)
         self.turns = Turns(reactor)
+        self._mistakes = mistakes
         self._methods: dict[str, _Entry] = {}
         self._verbs: dict[str, _Entry] = {}
         for command in commands:
@@ -133,7 +142,7 @@ class Dispatch:
             verb, rest = words.split_verb(line)
             entry = self._verbs.get(verb) or (self._verbs.get(verb.lower()) if verb.isascii() else None)
             if entry is None:
-                raise UnknownCommand(f"unknown command {shown(verb)}; HELP lists them")
+                raise UnknownCommand(f"unknown command {shown(verb)}; {self._mistakes.instead(verb)}")
             result = await self._run(session, entry, entry.bind_text, rest, plain)
             return text.reply(result, status_alone=entry.writes)
         except Exception as error:

@@ -29,7 +29,7 @@ class HelpRow(Row, frozen=True):
 
     @property
     def service(self) -> str:
-        return self.name.partition(".")[0]
+        return _service(self.name)
 
 
 class Help(Reply, frozen=True):
@@ -87,6 +87,10 @@ class CommandHelp(Reply, frozen=True):
     access: str
     parameters: list[ParameterRow]
 
+    def status(self) -> str:
+        service = _service(self.name)
+        return f"HELP {service}{ALL} lists all of {service}." if self.verb and self.verb.lower() == service else ""
+
     def lines(self) -> Iterable[str]:
         yield from _wrapped(self.usage, "", "    ")
         yield ""
@@ -112,30 +116,28 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
     """
     # Services may share a name in front of their commands.
     rows = sorted(map(_row, commands), key=lambda row: row.service)
-    return Help(rows, f"HELP command explains one, HELP chat{ALL} lists all of a service. {hint}".rstrip())
+    return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP chat{ALL} lists all of a service. {hint}".rstrip())
 
 
 def of_service(commands: Iterable[Command], word: str) -> ServiceHelp:
     """
     What a service has.
 
-    @param word: its name with C{.*} behind it, in any case.
+    @param word: its name, with C{.*} behind it or not, in any case.
 
     @raise NotFound: there is none.
     """
     rows = [row for row in map(_row, commands) if row.service == word.lower().removesuffix(ALL)]
     if not rows:
-        raise _nothing(word)
+        raise NotFound(f"there is no command {shown(word)}; HELP lists them")
     return ServiceHelp(rows, "HELP command explains one.")
 
 
-def explained(commands: Iterable[Command], word: str) -> CommandHelp:
+def explained(commands: Iterable[Command], word: str) -> CommandHelp | None:
     """
-    A command in full.
+    A command in full, or None if there is none of that name.
 
     @param word: its name or verb, in any case.
-
-    @raise NotFound: there is none.
     """
     wanted = word.lower()
     for each in commands:
@@ -146,7 +148,59 @@ def explained(commands: Iterable[Command], word: str) -> CommandHelp:
                 for name, expected in one.names.items()
             ]
             return CommandHelp(each.name, each.verb, each.usage, each.summary, each.manual, each.access.text, rows)
-    raise _nothing(word)
+    return None
+
+
+class Mistakes:
+    """
+    What somebody may have meant who has typed what is no command.
+
+    @param commands: all that there are, once somebody makes a mistake.
+    """
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        self._commands = commands
+        # By what is left of a name, one letter of it taken out or none: so two that differ in one letter, or in the order of two, meet.
+        self._near: dict[str, set[tuple[str, str]]] = {}
+        self._verbs: list[str] = []
+
+    def instead(self, word: str) -> str:
+        """
+        What to say.
+
+        @param word: what was typed.
+        """
+        likely = self._likely(word.lower().strip(_MARKS)) if word.isascii() and len(word) <= LONGEST_MISTAKE else []
+        return f"did you mean {' or '.join(likely)}? HELP lists them all" if likely else "HELP lists them"
+
+    def _likely(self, wanted: str) -> list[str]:
+        """The commands that are meant most likely, as they are typed; three at most."""
+        if not self._near:
+            self._learn()
+        near = set().union(*(self._near.get(each, ()) for each in _with_one_less(wanted)))
+        exact = {typed for name, typed in near if name == wanted}
+        slips = {typed for name, typed in near if len(wanted) > 3 and abs(len(name) - len(wanted)) < 2}
+        begun = {verb for verb in self._verbs if len(wanted) > 2 and (verb.lower().startswith(wanted) or wanted.startswith(verb.lower()))}
+        # Verbs, which are in capitals, come first.
+        return sorted(exact or slips or begun)[:3]
+
+    def _learn(self) -> None:
+        self._verbs = [each.verb for each in self._commands if each.verb and len(each.verb) > 3]
+        for each in self._commands:
+            for name in {(each.verb or each.name).lower(), each.name, each.name.rpartition(".")[2], *each.elsewhere}:
+                for part in _with_one_less(name):
+                    self._near.setdefault(part, set()).add((name, each.verb or each.name))
+
+
+LONGEST_MISTAKE = 32
+"""Characters; what is longer is no command with a slip in it."""
+
+_MARKS = "/\\!?.,:;*'\"`<>()"
+
+
+def _with_one_less(word: str) -> set[str]:
+    """A word, and all that is left of it without one of its letters."""
+    return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
 
 
 def _wrapped(text: str, first: str = "", further: str = "") -> list[str]:
@@ -170,5 +224,6 @@ def _row(command: Command) -> HelpRow:
     return HelpRow(command.name, command.verb, command.usage, command.summary)
 
 
-def _nothing(word: str) -> NotFound:
-    return NotFound(f"there is no command {shown(word)}; HELP lists them")
+def _service(name: str) -> str:
+    """The service of a command."""
+    return name.partition(".")[0]

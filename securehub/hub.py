@@ -29,6 +29,7 @@ from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
 from securehub.gate import Gate
 from securehub.hashing import Hashing
+from securehub.help import Mistakes
 from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.money import Currencies
@@ -100,6 +101,7 @@ class Hub:
     @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
+    @ivar mistakes: what somebody may mean who types what is none of them.
     """
 
     core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
@@ -157,12 +159,13 @@ class Hub:
         self.agenda = Agenda(self.store, clock, self.chores)
         self.services: dict[str, Any] = {}
         self.commands: list[Command] = []
+        self.mistakes = Mistakes(self.commands)
         self.sessions: dict[int, Session] = {}
         self.doorkeeper = Doorkeeper(settings, reactor.seconds)
         self._numbers = itertools.count(1)
         self.roles = roles_of(factories)
         self._add_services(factories)
-        self.dispatch = _dispatch(self.commands, reactor, self.vault, clock)
+        self.dispatch = _dispatch(self.commands, self.mistakes, reactor, self.vault, clock)
         self.members_door = self._door(secure=True, operator=False)
         self.admin_door = self._door(secure=False, operator=True)
 
@@ -261,9 +264,9 @@ def _refuse_untold(command: Command) -> None:
         raise BadServices(f"the replies of {command.name} cannot be described: {error}") from None
 
 
-def _dispatch(commands: Iterable[Command], reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
+def _dispatch(commands: Iterable[Command], mistakes: Mistakes, reactor: IReactorTime, vault: Vault, clock: Clock) -> Dispatch:
     try:
-        return Dispatch(commands, reactor, vault.mark, clock, whose)
+        return Dispatch(commands, mistakes, reactor, vault.mark, clock, whose)
     except Clash as clash:
         raise BadServices(str(clash)) from None
 

@@ -40,7 +40,8 @@ class Amount:
         found = _AMOUNT.fullmatch(word)
         if found is None:
             raise BadArgument(
-                f"{shown(word)} is not an amount such as 12 or 12.50 (more than zero, up to {MAX_WHOLE_DIGITS} digits before the point)"
+                f"{shown(word)} is not an amount such as 12 or 12.50 "
+                f"(digits and a point alone, more than zero, up to {MAX_WHOLE_DIGITS} digits before it)"
             )
         whole, fraction = found.groups()
         amount = cls(int(whole + fraction), len(fraction)) if fraction else cls(int(whole), 0)

@@ -4,9 +4,10 @@ Replies: what commands return, and how they read as text.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Generic, Self, TypeVar
 
@@ -113,7 +114,7 @@ def _heads(cls: type[msgspec.Struct]) -> list[str]:
     return [name.ljust(width) for name in _names(cls)]
 
 
-RIGHT_ALIGNED = frozenset({"amount", "balance", "sum", "held", "price", "total"})
+RIGHT_ALIGNED = frozenset({"amount", "balance", "captured", "held", "paid", "price", "refunded", "spent", "sum", "total"})
 
 
 def shown(value: object) -> str:
@@ -152,14 +153,38 @@ def when(instant: datetime) -> str:
 
 def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
     """
-    Rows with their columns aligned.
+    Rows with their columns aligned, as a terminal shows them.
 
     @param right: the columns that are aligned to the right.
     """
+    if not rows:
+        return []
     aligned = set(right)
-    columns = []
-    # Column by column: a statement has thousands of rows, and row by row that takes twice as long.
-    for place, cells in enumerate(zip(*rows, strict=True)):
-        width = max(map(len, cells))
-        columns.append([cell.rjust(width) if place in aligned else cell.ljust(width) for cell in cells])
-    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    *cells, last = zip(*rows, strict=True)
+    padded = [_padded(column, place in aligned) for place, column in enumerate(cells)]
+    # Nothing stands behind the last one, and what others wrote mostly stands there.
+    padded.append(_padded(last, True) if len(cells) in aligned else last)
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
+
+
+def _padded(column: Sequence[str], right: bool) -> Sequence[str]:
+    """Cells that all take as much of a line."""
+    if "".join(column).isascii():
+        width = max(map(len, column))
+        return [cell.rjust(width) if right else cell.ljust(width) for cell in column]
+    taken = list(map(columns, column))
+    width = max(taken)
+    blanks = [" " * (width - each) for each in taken]
+    return [blank + cell if right else cell + blank for cell, blank in zip(column, blanks, strict=True)]
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters and most emoji take two each, marks above or below a letter none."""
+    return len(text) if text.isascii() else sum(map(_columns_of, text))
+
+
+@lru_cache(4096)
+def _columns_of(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

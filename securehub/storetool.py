@@ -182,8 +182,9 @@ def _end(given: Namespace, found: dict[str, Any], status: int) -> int:
     elif status != WELL and "passed" not in found:
         print(f"securehub: {found.get('bad') or found.get('refused')}", file=sys.stderr)
     else:
+        width = max(map(len, found), default=0)
         for name, value in found.items():
-            print(f"{name:9} {_shown(value)}")
+            print(f"{name:{width}}  {_shown(value)}")
     return status
 
 

@@ -328,7 +328,7 @@ class LargeRoomTests(Room):
 
     def test_joining_tells_nobody(self) -> None:
         newcomer = self.world.member("newcomer")
-        self.assertEqual(newcomer.ask("JOIN lobby"), [f"OK lobby has {self.MEMBERS + 1} members, and its newest message is 0."])
+        self.assertEqual(newcomer.ask("JOIN lobby"), [f"OK lobby has {self.MEMBERS + 1} members, and nothing has been said there yet."])
         self.world.elapse(self.world.settings["presence_seconds"])
         self.assertEqual([each.received() for each in self.everybody], [[]] * self.MEMBERS)
         newcomer.ask("PART lobby")

@@ -52,8 +52,8 @@ class Commands(SynchronousTestCase):
     def test_verify(self) -> None:
         status, output, _ = self.run_tool("verify")
         self.assertEqual(status, 0)
-        self.assertIn("commits   9\n", output)
-        self.assertIn(f"head      {self.head}\n", output)
+        self.assertIn("commits    9\n", output)
+        self.assertIn(f"head       {self.head}\n", output)
 
     def test_damaged(self) -> None:
         """The first bad file and line, and a status that a script can tell from others."""
@@ -113,7 +113,7 @@ class Commands(SynchronousTestCase):
         """A drill that fails is told as its result, with the status of damage."""
         status, output, _ = self.run_tool("drill")
         self.assertEqual(status, 1)
-        self.assertIn("passed    no", output)
+        self.assertIn("passed   no", output)
 
     def test_export_import(self) -> None:
         """By way of a file, or of the standard output."""
@@ -149,7 +149,7 @@ class Commands(SynchronousTestCase):
         disk = RealDisk(self.state)
         disk.hold()
         self.addCleanup(disk.release)
-        self.assertEqual(self.run_tool("keys")[1], "(plain)   current, 1 journal files\n")
+        self.assertEqual(self.run_tool("keys")[1], "(plain)  current, 1 journal files\n")
         key = self.state.with_name("key")
         key.write_text("ab" * 32)
         found = self.found("keys", "--key", f"file:{key}", "--archive-days", "10")["keys"]

@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.transaction", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "turns": set(),
-    "dispatch": {"refusals", "audit", "binding", "clock", "command", "notices", "once", "session", "turns", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "help", "notices", "once", "session", "turns", "wire"},
     # services
     "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "config", "help", "members"}

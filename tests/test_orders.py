@@ -217,7 +217,7 @@ class LastItemTests(SynchronousTestCase):
         self.world.settle()
         answers = [next(line for line in client.received() if not line.startswith("*")) for client in self.clients]
         self.assertEqual(sum(answer.startswith("OK Order 1 is placed: 7.50 USD to bob.") for answer in answers), 1)
-        self.assertEqual(sum(answer == "ERR out-of-stock lamp: 0 left, 1 are ordered" for answer in answers), 49)
+        self.assertEqual(sum(answer == "ERR out-of-stock lamp: 0 left, 1 ordered" for answer in answers), 49)
         self.check(1)
 
     def test_with_a_crash(self) -> None:

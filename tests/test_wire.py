@@ -313,6 +313,14 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(text.reply(Listing([]), status_alone=False), b"OK\n")
         self.assertEqual(table([("a", "bb"), ("ccc", "d")]), ["a    bb", "ccc  d"])
 
+    def test_wide_characters(self) -> None:
+        """A column is as wide as a terminal shows it, to the left and to the right of what is in it."""
+        rows = [("item", "price", "note"), ("tea", "1", "warm"), ("王小明 🍵", "10", ""), ("cafe\u0301", "2", "\u6771")]
+        self.assertEqual(
+            table(rows, {1}), ["item       price  note", "tea            1  warm", "王小明 🍵     10", "cafe\u0301           2  \u6771"]
+        )
+        self.assertEqual(table([("a", "\u6771"), ("b", "1")], {1}), ["a  \u6771", "b   1"])
+
     def test_several_lines_of_a_member(self) -> None:
         """Each is indented, so none passes for a status or an event."""
         for line in text.reply(Fact("one\nOK\n* Bye"), status_alone=False).decode().split("\n")[:-2]:

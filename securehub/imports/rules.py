@@ -84,7 +84,7 @@ def bring(tx: Transaction, person: Person, password_hash: str, terms: Terms, *, 
         tx.put(person.username, Brought())
         return Done(["new member"], _is_left(person, Brought()))
     if found is None and not terms.members_too:
-        raise Exists(f"there is a member {person.username} who did not come by an import; is it the same person?")
+        raise Exists(f"there is a member {person.username} who did not come by an import; if it is the same person, say --members-too")
     told: list[str] = []
     brought = found or Brought()
     accounts = [each for each in person.accounts if each.number not in brought.accounts]

@@ -13,6 +13,7 @@ from zope.interface import provider
 from securehub import __version__, arguments, members
 from securehub.command import ANYONE, LOGGED_IN, Access, command, optional
 from securehub.help import ALL, CommandHelp, Help, ServiceHelp, explained, of_service, overview
+from securehub.refusals import NotFound, shown
 from securehub.reply import Reply
 from securehub.service import IServiceFactory
 from securehub.services.ledger.accounts import first_account
@@ -54,6 +55,11 @@ class Version(Reply, frozen=True):
     services: list[str]
 
 
+def _explained(word: str) -> str:
+    """a command, or a service"""
+    return arguments.word(word)
+
+
 @provider(IPlugin, IServiceFactory)
 class HubService:
     """What the hub says of itself."""
@@ -63,19 +69,29 @@ class HubService:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.commands = hub.commands
+        self.mistakes = hub.mistakes
         self.services = hub.services
         self.roles = hub.roles
 
-    @command("HELP", access=ANYONE, command_=optional(arguments.word))
+    @command("HELP", access=ANYONE, command_=optional(_explained))
     async def help(self, session: Session, command_: str | None = None) -> Help | ServiceHelp | CommandHelp:
         """
         List the commands, or explain one.
 
-        The list has what you may use, and before you are logged in what any member may. With the name of a service and .* behind it,
-        such as chat.*, you get how its commands are used.
+        The list has what you may use, and before you are logged in what any member may. With the name of a service, such as chat or
+        chat.*, you get how its commands are used.
+
+        In a usage, what stands in brackets may be left out, name=... is given with its name and before any text, and text... is the
+        rest of the line. Several words that are one go in double quotes: name="Alice Liddell".
         """
-        if command_ is not None and not command_.endswith(ALL):
-            return explained(self.commands, command_)
+        asked = (command_ or "").lower()
+        # A service may be called like the verb of a command: that is meant then.
+        of_all = asked.endswith(ALL) or (asked in self.services and not any(asked == (each.verb or "").lower() for each in self.commands))
+        if command_ is not None and not of_all:
+            found = explained(self.commands, command_)
+            if found is None:
+                raise NotFound(f"there is no command {shown(command_)}; {self.mistakes.instead(command_)}")
+            return found
         roles = await session.roles()
         commands = [each for each in self.commands if _listed(each.access, roles, session)]
         if command_ is not None:
@@ -96,7 +112,7 @@ class HubService:
             return WhoAmI(members.OPERATOR, list(self.roles), None)
         return await self.store.read(_whoami, session.user)
 
-    @command("QUIT", access=ANYONE)
+    @command("QUIT", access=ANYONE, elsewhere=("exit", "bye"))
     def quit(self, session: Session) -> None:
         """End the connection."""
         session.leave()

@@ -159,8 +159,11 @@ class ClientTests(DaemonCase):
         self.assertIn("is not the one that was asked for", complaint)
 
     def test_ca(self) -> None:
-        """Whoever gives the hub's CA talks to that hub alone, on this machine, too."""
+        """Whoever gives the hub's CA talks to that hub alone, on this machine, too; elsewhere somebody has to be trusted."""
         self.assertEqual(self.run_client("PING\n", self.address, "--ca", str(self.state / "ca.pem"))[:2], (0, ["OK"]))
+        status, _, complaint = self.run_client("PING\n", f"127.1:{self.daemon.port}")
+        self.assertEqual((status, complaint.count("\n")), (2, 1))
+        self.assertTrue(complaint.endswith("; give the hub's CA with --ca, or its --fingerprint\n"), complaint)
         other, _ = make_certificate(self.state.parent / "other")
         for wrong in (other, self.state / "nowhere.pem"):
             status, said, complaint = self.run_client("PING\n", self.address, "--ca", str(wrong))
@@ -247,6 +250,14 @@ class ClientTests(DaemonCase):
             os.write(controller, f"{goodbye}\n".encode())
             self.assertEqual(client.wait(SECONDS), 0)
             self.assertNotIn(b"ended", os.read(controller, 65536))
+
+    def test_arrows(self) -> None:
+        """What an arrow leaves in a line was not meant, and is no matter of the hub's."""
+        _, controller = self._on_terminal()
+        os.write(controller, b"PING one\x1b[D\x1b[A\nPING two\n")
+        shown = self._until(controller, b"OK two")
+        self.assertIn(b"rlwrap", shown)
+        self.assertNotIn(b"ERR", shown)
 
     def _on_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
         """The client, and the end of its terminal at which a person sits."""

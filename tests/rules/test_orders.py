@@ -200,7 +200,7 @@ class PlacingTests(Shopping):
         self.assertEqual(self.order("coffee", 1).total, "2.50")
 
     def test_all_of_it_or_nothing(self) -> None:
-        self.refused_order(OutOfStock, "cake: 10 left, 11 are ordered", "coffee", 1, "cake", 11)
+        self.refused_order(OutOfStock, "cake: 10 left, 11 ordered", "coffee", 1, "cake", 11)
         self.refused_order(InsufficientFunds, "is needed", "coffee", 10, "cake", 10, source=self.open("alice", "empty"))
         self.assertEqual((self.stock("coffee"), self.card().order_count), (10, 0))
 
@@ -208,10 +208,10 @@ class PlacingTests(Shopping):
         """However many are wanted, it is what is there that they are told of first, and then what one order may have."""
         wanted = words.items("coffee 999999999999999")
         self.refused(
-            OutOfStock, "coffee: 10 left, 999999999999999 are", placing.place, "alice", wanted, Choice(), USUAL, limit=9, **self.booking
+            OutOfStock, "coffee: 10 left, 999999999999999 ordered", placing.place, "alice", wanted, Choice(), USUAL, limit=9, **self.booking
         )
         self.item("coffee", stock=1_000_000_000)
-        self.refused_order(LimitExceeded, "coffee: one order has at most 10000, 10001 are ordered", "coffee", 10_001)
+        self.refused_order(LimitExceeded, "coffee: one order has at most 10000, 10001 ordered", "coffee", 10_001)
         for wrong in ("0", "-1", "1.5", "1e3", "9" * 16):
             self.assertRaises(BadArgument, words.items, f"coffee {wrong}")
 

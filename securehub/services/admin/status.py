@@ -4,10 +4,15 @@ How the hub is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from securehub import __version__
+from securehub.help import WIDTH
 from securehub.reply import Reply
 from securehub.services.admin.safety import Safety
 
@@ -70,6 +75,12 @@ class Status(Reply, frozen=True):
     drill_passed: bool | None
     certificate_days: int | None
     records: dict[str, int]
+
+    def lines(self) -> Iterable[str]:
+        there = replace(self, records={name: count for name, count in self.records.items() if count})
+        *others, records = super(Status, there).lines()
+        indent = " " * (max(map(len, Status.__struct_fields__)) + 2)
+        return [*others, *wrap(records, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)]
 
 
 class Gauges:

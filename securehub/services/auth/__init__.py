@@ -35,7 +35,7 @@ from securehub.services.auth import (
 )
 from securehub.services.auth.guessing import Guessing, Rate, Trial
 from securehub.services.auth.lifetimes import Ageing
-from securehub.services.auth.sessions import Changed
+from securehub.services.auth.sessions import Changed, listed_session
 from securehub.services.auth.tokens import Token
 from securehub.session import Gone, Session
 from securehub.switchboard import member
@@ -86,12 +86,13 @@ class Auth:
     @command(
         "CREATE",
         access=STRANGER,
+        elsewhere=("register", "signup"),
         writes=True,
         keyed=False,
         username=arguments.username,
         password=prompted(arguments.new_password, "Password"),
         name=named(arguments.name),
-        invite=named(arguments.word),
+        invite=named(invitations.code),
     )
     async def create(self, session: Session, username: str, password: str, name: str = "", invite: str | None = None) -> rules.Created:
         """
@@ -166,7 +167,7 @@ class Auth:
         await _let_in(session, logged_in.username, logged_in.resume)
         return logged_in
 
-    @command("LOGOUT", access=MEMBER, writes=True, keyed=False)
+    @command("LOGOUT", access=MEMBER, elsewhere=("logoff", "signout"), writes=True, keyed=False)
     async def logout(self, session: Session) -> None:
         """Log out. The token of this login is good no more."""
         if session.family is not None:
@@ -185,7 +186,7 @@ class Auth:
         page = {"limit": limit, "before": before, "at": self.clock.now()}
         return await self.store.read(sessions.sessions_of, session.member, live, session.family, self.ageing.lifetimes, **page)
 
-    @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=arguments.word)
+    @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=listed_session)
     async def revoke(self, session: Session, session_: str) -> None:
         """
         End a session of yours.
@@ -197,6 +198,7 @@ class Auth:
     @command(
         "PASSWD",
         access=MEMBER,
+        elsewhere=("password",),
         writes=True,
         keyed=False,
         old=prompted(arguments.password, "Old password"),
@@ -227,7 +229,7 @@ class Auth:
             return await self.store.read(profile.profile_of, session.member)
         return await session.transact(profile.rename, session.member, name)
 
-    @command(None, access=MEMBER, long=True, after=named(arguments.word))
+    @command(None, access=MEMBER, long=True, after=named(export.place))
     async def export(self, session: Session, after: str = "") -> export.Export:
         """
         Show all that is kept about you.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from securehub import members
+from securehub import arguments, members
 from securehub.imports.records import Brought
 from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
@@ -155,3 +155,8 @@ def _invitations(tx: ReadTransaction, username: str, after: str, limit: int) -> 
 
 def _values(record: msgspec.Struct, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
+
+
+def place(word: str) -> str:
+    """what the answer before said with which to go on"""
+    return arguments.word(word)

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
+from securehub import arguments
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
@@ -175,3 +176,8 @@ def _vouches(tx: ReadTransaction, by: str) -> bool:
     """Whether somebody's word still counts: an admin's, as long as they are one, and not locked out. Nobody could take their codes back."""
     voucher = tx.get(Member, by)
     return by == OPERATOR or (voucher is not None and voucher.could_log_in and "admin" in voucher.roles)
+
+
+def code(word: str) -> str:
+    """the code of an invitation"""
+    return arguments.word(word)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from securehub import members
+from securehub import arguments, members
 from securehub.refusals import NotFound, NotLoggedIn, shown
 from securehub.reply import Listing, Reply, Row
 from securehub.services.auth import tokens
@@ -157,3 +157,8 @@ def reset_password(tx: Transaction, username: str, hashed: str) -> Reset:
 def _logins(ended: int, which: str = "") -> str:
     what = f"{which} login" if which else "login"
     return f"One {what} has ended" if ended == 1 else f"{ended or 'No'} {what}s have ended"
+
+
+def listed_session(word: str) -> str:
+    """a session, as SESSIONS lists it"""
+    return arguments.word(word)

@@ -70,7 +70,7 @@ class Budget:
         money = await self.store.read(plans.money_of, session.caller, self.currency)
         return plans.split_shown(money.units(income, "income"), plan, money)
 
-    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(arguments.memo), date=named(times.day))
+    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(forms.source), date=named(times.day))
     async def income(self, session: Session, amount: Amount, memo: str = "", date: date | None = None) -> Entered:
         """
         Enter what you have earned.

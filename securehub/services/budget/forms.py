@@ -103,3 +103,9 @@ def item(word: str) -> str:
     if not stripped:
         raise BadArgument("it is empty")
     return stripped
+
+
+@argument(rest=True, multiline=True, limit="memo_characters")
+def source(word: str) -> str:
+    """where it came from"""
+    return word

@@ -79,7 +79,7 @@ class Chat:
             session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), after)
         return joined
 
-    @command("PART", access=MEMBER, writes=True, room=words.room)
+    @command("PART", access=MEMBER, elsewhere=("leave",), writes=True, room=words.room)
     async def part(self, session: Session, room: str) -> None:
         """Leave a room."""
         await session.transact(rooms.part, room, session.member, session.number, self.limits)
@@ -93,7 +93,7 @@ class Chat:
         """
         return await session.transact(saying.speak, room, session.member, text, session.number, at=self.clock.now())
 
-    @command("MSG", access=MEMBER, writes=True, to=arguments.username, text=arguments.message)
+    @command("MSG", access=MEMBER, elsewhere=("tell", "whisper"), writes=True, to=arguments.username, text=arguments.message)
     async def direct(self, session: Session, to: str, text: str) -> Said:
         """Say something to one member, who will find it when they come if they are not there."""
         return await session.transact(saying.tell, session.member, to, text, session.number, at=self.clock.now())

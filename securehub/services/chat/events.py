@@ -228,9 +228,23 @@ class Moderated(Event, frozen=True, omit_defaults=True):
     reason: str = ""
 
     def text(self) -> str:
-        to = f" {self.username}" if self.username else ""
+        # Without a colon behind the name, so that nobody can say it who has not done it.
+        done = _DONE[self.act].format(self.username)
         until = f" until {when(self.until)}" if self.until else ""
-        return f"[{self.room}] {self.by}: {self.act}{to}{until}{f': {self.reason}' if self.reason else '.'}"
+        return f"[{self.room}] {self.by} has {done}{until}{f': {self.reason}' if self.reason else '.'}"
+
+
+_DONE = {
+    "ban": "banned {}",
+    "unban": "lifted the ban of {}",
+    "mute": "muted {}",
+    "unmute": "let {} speak again",
+    "slow": "set how long one waits between two messages",
+    "access": "set who may join",
+    "keep": "set what is kept",
+    "appoint": "appointed {} to operate the room",
+    "dismiss": "dismissed {} from operating the room",
+}
 
 
 class Reported(Event, frozen=True):

@@ -13,7 +13,7 @@ from securehub import arguments
 from securehub.command import LOGGED_IN, Audited, command, last_seen, named, optional, role
 from securehub.reply import Listing
 from securehub.services.chat import moderation, power, reports, words
-from securehub.services.chat.rooms import Limits, Sought
+from securehub.services.chat.rooms import Limits
 from securehub.services.chat.words import When
 from securehub.session import Session
 
@@ -62,7 +62,7 @@ class Keeping:
         """
         Put somebody out of a room that you operate, and let them neither join nor read.
 
-        Without until= it has no end; CHAT.UNBAN ends it.
+        Without until= it has no end; chat.unban ends it.
         """
         return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, at=self.clock.now())
 
@@ -85,7 +85,7 @@ class Keeping:
         """
         Let somebody say nothing in a room that you operate.
 
-        They hear what is said. Without until= it has no end; CHAT.UNMUTE ends it. To leave and join again does not.
+        They hear what is said. Without until= it has no end; chat.unmute ends it. To leave and join again does not.
         """
         return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now())
 
@@ -95,7 +95,7 @@ class Keeping:
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, long=True, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
-    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> Sought[moderation.SanctionRow]:
+    async def sanctions(self, session: Session, room: str, limit: int = 20, after: str = "") -> moderation.Sanctions:
         """
         List who is banned or muted in a room that you operate.
 
@@ -158,7 +158,7 @@ class Keeping:
         """
         return await self.store.read(reports.reports, settled=all, limit=limit, before=before)
 
-    @command(None, access=MODERATOR, writes=True, report=arguments.whole, note=optional(arguments.memo))
+    @command(None, access=MODERATOR, writes=True, report=arguments.whole, note=optional(words.note))
     async def settle(self, session: Session, report: int, note: str = "") -> None:
         """Say that you have seen to a report; it leaves the list."""
         await session.transact(reports.settle, report, session.caller, note, at=self.clock.now())

@@ -4,14 +4,14 @@ What those may do who have power over a room: put somebody out, ban, mute, let t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Row
+from securehub.reply import Reply, Row, shown, table
 from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
@@ -51,6 +51,21 @@ class SanctionRow(Row, frozen=True):
     muted: datetime | None
     by: str
     reason: str
+
+
+class Sanctions(Sought[SanctionRow], frozen=True):
+    """Who may not do all that others may."""
+
+    def lines(self) -> Iterable[str]:
+        if not self.items:
+            return []
+        rows = [[row.username, _end(row.banned), _end(row.muted), row.by, shown(row.reason)] for row in self.items]
+        return table([SanctionRow.__struct_fields__, *rows])
+
+
+def _end(end: datetime | None) -> str:
+    """An end as people read it."""
+    return "for good" if end == FOREVER else shown(end)
 
 
 def end_of(until: When | None, at: datetime) -> datetime:
@@ -192,10 +207,10 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
     _tell(tx, room, by, "appoint" if on else "dismiss", username, at=at)
 
 
-def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sought[SanctionRow]:
+def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sanctions:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    return Sought.among(limit, _sanctioned(tx, room, after, at))
+    return Sanctions.among(limit, _sanctioned(tx, room, after, at))
 
 
 def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[tuple[str, SanctionRow | None]]:

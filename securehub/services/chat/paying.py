@@ -136,7 +136,7 @@ class Paying:
         """
         Ask a member for money, and show it in a room, or in your conversation with them (@bob).
 
-        They can pay with CHAT.ACCEPT, which shows that, or with LEDGER.ACCEPT, which does not; or refuse with LEDGER.REFUSE.
+        They can pay with chat.accept, which shows that, or with ledger.accept, which does not; or refuse with ledger.refuse.
         """
         given = {"limit": self.open_requests, "at": self.clock.now(), "zone": self.zone}
         return await session.transact(ask, room, session.member, from_, amount, memo, to, self.request_days, session.number, **given)

@@ -68,7 +68,8 @@ class JoinedRoom(Reply, frozen=True):
         topic = f" Topic: {self.topic}" if self.topic else ""
         slow = f" Leave {counted(self.slow, 'second')} between your messages." if self.slow else ""
         kept = f" Messages are kept for {counted(self.keep_days, 'day')}." if self.keep_days else ""
-        return f"{self.room} has {members}, and its newest message is {self.seq}.{slow}{kept}{topic}"
+        said = f"its newest message is {self.seq}" if self.seq else "nothing has been said there yet"
+        return f"{self.room} has {members}, and {said}.{slow}{kept}{topic}"
 
 
 def counted(number: int, what: str) -> str:

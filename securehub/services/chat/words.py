@@ -24,7 +24,8 @@ def room(word: str) -> str:
     """a room: 1 to 32 of a-z 0-9 . _ -, in any case"""
     name = word.lower()
     if not word.isascii() or not _ROOM.fullmatch(name):
-        raise BadArgument(f"{shown(word)} is not the name of a room (1 to 32 of a-z 0-9 . _ -)")
+        bare = "; leave out the #" if word[:1] == "#" else ""
+        raise BadArgument(f"{shown(word)} is not the name of a room (1 to 32 of a-z 0-9 . _ -){bare}")
     return name
 
 
@@ -54,6 +55,12 @@ def reason(word: str) -> str:
 @argument(rest=True, limit="memo_characters")
 def rest_reason(word: str) -> str:
     """why"""
+    return word
+
+
+@argument(rest=True, multiline=True, limit="memo_characters")
+def note(word: str) -> str:
+    """what came of it, for moderators"""
     return word
 
 

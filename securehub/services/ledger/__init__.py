@@ -103,6 +103,7 @@ class Ledger:
     @command(
         "TRANSFER",
         access=MEMBER,
+        elsewhere=("pay", "send"),
         moves=True,
         to=arguments.party,
         amount=arguments.amount,
@@ -118,7 +119,14 @@ class Ledger:
         """
         return await session.transact(movement.pay, session.member, to, amount, memo, from_, **self.booking())
 
-    @command("HISTORY", access=MEMBER, account=named(arguments.account), limit=named(arguments.listed), before=named(arguments.whole))
+    @command(
+        "HISTORY",
+        access=MEMBER,
+        elsewhere=("transactions",),
+        account=named(arguments.account),
+        limit=named(arguments.listed),
+        before=named(arguments.whole),
+    )
     async def history(
         self, session: Session, account: str | None = None, limit: int = 20, before: int | None = None
     ) -> Listing[books.HistoryRow]:

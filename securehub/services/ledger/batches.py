@@ -78,7 +78,7 @@ def payments(given: Any) -> tuple[Payment, ...]:
 
 def _from_words(words: list[str]) -> list[Payment]:
     if len(words) % 2:
-        raise BadArgument(f"{shown(words[-1])} stands alone; give payees and amounts in turn")
+        raise BadArgument(f"{shown(words[-1])} stands alone; give payees and amounts in turn, such as bob 12.50")
     return [Payment(arguments.party(to), Amount.parse(amount)) for to, amount in zip(words[::2], words[1::2], strict=True)]
 
 

@@ -18,7 +18,7 @@ from securehub import arguments, members
 from securehub.command import LOGGED_IN, MEMBER, TREASURER, command, named, optional, refuse_unknown_role
 from securehub.event import Event
 from securehub.money import Amount, Currencies, Currency
-from securehub.refusals import LimitExceeded
+from securehub.refusals import BadArgument, LimitExceeded, shown
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import own_account, party_account
 from securehub.services.ledger.booking import beginning
@@ -152,7 +152,10 @@ def bound(word: str) -> Bound:
     """an amount, 0, or none for no limit"""
     if word.lower() == NO_LIMIT:
         return NO_LIMIT
-    return Amount.parse(word) if word.strip("0.") or not word.startswith("0") else 0
+    try:
+        return Amount.parse(word) if word.strip("0.") or not word.startswith("0") else 0
+    except BadArgument:
+        raise BadArgument(f"{shown(word)} is neither an amount such as 12 or 12.50, nor 0, nor none for no limit") from None
 
 
 def any_role(word: str) -> str:

@@ -37,8 +37,10 @@ def day(word: str) -> date:
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    found = duration(word)
-    return moment(word) if found is None else found
+    for meant in (duration(word), _day(word), instant(word)):
+        if meant is not None:
+            return meant
+    raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor a day nor how long from now, such as 90s, 15m, 7d")
 
 
 def duration(word: str) -> timedelta | None:

@@ -61,6 +61,7 @@ class Orders:
     @command(
         "CATALOG",
         access=LOGGED_IN,
+        elsewhere=("menu",),
         long=True,
         seller=named(arguments.username),
         search=named(words.searched),
@@ -120,6 +121,7 @@ class Orders:
     @command(
         "ORDER",
         access=MEMBER,
+        elsewhere=("buy",),
         moves=True,
         items=words.items,
         deliver_to=named(words.note),

@@ -155,9 +155,9 @@ def fill(tx: ReadTransaction, wanted: Sequence[Wanted]) -> Basket:
         if lines and (item.seller != seller or item.currency != currency):
             raise BadArgument(f"items: one order has items of one seller in one currency; {sku} is {item.seller}'s, in {item.currency}")
         if stock.count < quantity:
-            raise OutOfStock(f"{sku}: {stock.count} left, {quantity} are ordered")
+            raise OutOfStock(f"{sku}: {stock.count} left, {quantity} ordered")
         if quantity > MOST_OF_ONE:
-            raise LimitExceeded(f"{sku}: one order has at most {MOST_OF_ONE}, {quantity} are ordered")
+            raise LimitExceeded(f"{sku}: one order has at most {MOST_OF_ONE}, {quantity} ordered")
         seller, currency = item.seller, item.currency
         lines.append(Line(sku, item.name, quantity, item.units, item.unit))
         count = left[sku] = stock.count - quantity

@@ -61,7 +61,7 @@ class Quoted(Reply, frozen=True):
         goods = ", ".join(f"{each.quantity} {each.sku}" for each in self.items)
         return (
             f"Quote {self.quote}: {goods} from {self.seller} for {self.total} {self.currency}{off}{points}, until {when(self.expires)}. "
-            f"orders.confirm {self.quote} orders it."
+            f"CONFIRM {self.quote} orders it."
         )
 
 

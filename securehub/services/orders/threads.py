@@ -60,9 +60,9 @@ class Threads:
     @command(None, access=LOGGED_IN, order=arguments.whole, limit=named(arguments.listed), before=named(arguments.whole))
     async def log(self, session: Session, order: int, limit: int = 20, before: int | None = None) -> History:
         """
-        Show what was said about an order, newest first.
+        Show what was said about an order.
 
-        For older messages give before= and the number of the last one that you have seen.
+        For older messages give before= and the number of the first one that you have seen.
         """
         return await self.store.read(log, order, session.caller, limit=limit, before=before)
 

@@ -53,8 +53,11 @@ def items(given: Any) -> tuple[Wanted, ...]:
 
 def _from_words(words: list[str]) -> list[Wanted]:
     if len(words) % 2:
-        raise BadArgument(f"{shown(words[-1])} stands alone; give items and how many of each in turn")
-    return [Wanted(sku(name), _quantity(count)) for name, count in zip(words[::2], words[1::2], strict=True)]
+        raise BadArgument(f"{shown(words[-1])} stands alone; give items and how many of each in turn, such as coffee 2")
+    return [
+        Wanted(sku(name), _quantity(count, "; it stands behind its item, such as coffee 2"))
+        for name, count in zip(words[::2], words[1::2], strict=True)
+    ]
 
 
 def _from_json(item: Any) -> Wanted:
@@ -65,9 +68,9 @@ def _from_json(item: Any) -> Wanted:
     return Wanted(sku(item["sku"]), _quantity(str(item["quantity"])))
 
 
-def _quantity(word: str) -> int:
+def _quantity(word: str, hint: str = "") -> int:
     if not _QUANTITY.fullmatch(word) or not int(word):
-        raise BadArgument(f"{shown(word)} is not how many: a whole number from 1 on, of up to 15 digits")
+        raise BadArgument(f"{shown(word)} is not how many: a whole number from 1 on, of up to 15 digits{hint}")
     return int(word)
 
 

@@ -157,7 +157,7 @@ class Giving:
         """
         Give the customer of your case some money of the house's, and show it there.
 
-        It goes to their first account in the hub's currency if you do not say another. SUPPORT.ALLOWANCE says how much you may give.
+        It goes to their first account in the hub's currency if you do not say another. support.allowance says how much you may give.
         """
         money = self.currencies.meant(currency)
         await concern(self.store, session, ticket)
