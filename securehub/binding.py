@@ -204,7 +204,7 @@ class Binder:
         given = 0
         waiting = iter(self._positional)
         words = rest.split(" ")
-        slot, by_place = None, False
+        slot = None
         try:
             for place, word in enumerate(words):
                 if "=" in word:
@@ -223,17 +223,16 @@ class Binder:
                     slot = None
                     raise BadArgument(f"{shown(word)} is too much; usage: {self._command.usage}")
                 given |= slot.mark
-                by_place = True
                 if slot.takes_rest:
                     values[slot.place] = slot.parse(" ".join(words[place:]))
                     break
                 values[slot.place] = slot.parse(word)
-                by_place = False
         except BadArgument as refusal:
             if slot is None:
                 raise
             named = _naming(slot, refusal)
-            raise (self._misplaced(slot, word, named) if by_place else named) from None
+            by_name = "=" in word and self._named.get(word.partition("=")[0]) is slot
+            raise (named if by_name else self._misplaced(slot, word, named)) from None
         return self._complete(values, given, self._needed_in_text)
 
     def _refuse_both(self, params: dict[str, Any]) -> None:

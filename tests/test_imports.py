@@ -87,7 +87,21 @@ ALLOWED: dict[str, set[str]] = {
     "daemon.beside": {"config", "program", "store.backup", "store.chain", "store.drill", "store.keys", "store.process"},
     "daemon.safekeeping": {"refusals", "daemon.beside", "clock", "store.journal", "store.keys"},
     # all of it
-    "hub": {"audit", "chores", "clock", "command", "config", "dispatch", "agenda", "gate", "hashing", "imports.records", "members", "money"}
+    "hub": {
+        "audit",
+        "chores",
+        "clock",
+        "command",
+        "config",
+        "dispatch",
+        "agenda",
+        "gate",
+        "hashing",
+        "help",
+        "imports.records",
+        "members",
+        "money",
+    }
     | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
     | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
