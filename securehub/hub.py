@@ -134,17 +134,19 @@ class Hub:
         records = records_of(factories, self.core_records)
         segment_bytes = settings["segment_mib"] * MIB
         self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
-        self.upkeep = folder and Upkeep(
-            self.store,
-            directory,
-            worker,
-            reactor,
-            clock,
-            folder,
-            segment_bytes=segment_bytes,
-            percent=settings["fold_percent"],
-            archive_days=lambda: settings["archive_days"],
-        )
+        self.upkeep: Upkeep | None = None
+        if folder is not None:
+            self.upkeep = Upkeep(
+                self.store,
+                directory,
+                worker,
+                reactor,
+                clock,
+                folder,
+                segment_bytes=segment_bytes,
+                percent=settings["fold_percent"],
+                archive_days=lambda: settings["archive_days"],
+            )
         self.vitals = Vitals(reactor, lambda: self.store.number)
         self.zone = settings["time_zone"]
         self.currencies = Currencies.parse(settings["currencies"], settings["currency"])

@@ -116,9 +116,9 @@ class DeclarationTests(SynchronousTestCase):
 
         class Bank:
             @command("PAY", access=ANYONE, moves=True, amount=arguments.amount)
-            def pay(self, session: object, amount: object) -> movement.Booked:
+            def pay(self, session: object, amount: object) -> movement.Deposited:
                 """Pay."""
-                return movement.Booked(1, "1.00", "USD")
+                return movement.Deposited(1, "1.00", "USD")
 
         (pay,) = declared_by(Bank())
         self.assertEqual((pay.writes, pay.keyed, pay.moves), (True, True, True))
@@ -259,9 +259,9 @@ class DisagreementTests(SynchronousTestCase):
         def unlocks(self: Any, session: object, key: str) -> None:
             """Unlock."""
 
-        def tries(self: Any, session: object, try_: str) -> movement.Booked:
+        def tries(self: Any, session: object, try_: str) -> movement.Deposited:
             """Try."""
-            return movement.Booked(1, "1.00", "USD")
+            return movement.Deposited(1, "1.00", "USD")
 
         def twice(self: Any, session: object, from_: str, from__: str) -> None:
             """Twice."""

@@ -402,7 +402,7 @@ class OrderTests(ProtocolCase):
         self.assertEqual((alice.ask("BALANCE"), bob.ask("PING behind")), ([], []))
         self.world.disk_waits = False
         self.world.settle()
-        self.assertEqual(operator.received(), ["OK Transfer 1: 5.00 USD."])
+        self.assertEqual(operator.received(), ["OK Transfer 1: 5.00 USD to alice."])
         # Of what waited for one sync, replies leave first.
         self.assertEqual(alice.received()[-2:], ["OK", "* You received 5.00 USD from @cash. Balance 5.00 USD."])
         self.assertEqual(bob.received(), ["OK behind"])
@@ -422,7 +422,7 @@ class HalfClosedTests(ProtocolCase):
         """What was asked is answered, be it still at the gate or not yet begun, and then we close."""
         self.world.member("alice")
         operator, answers = self.half_closed("DEPOSIT alice 5", *["PING"] * (3 * TURN), "DEPOSIT alice 6")
-        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD.", *["OK"] * (3 * TURN), "OK Transfer 2: 6.00 USD."])
+        self.assertEqual(answers, ["OK Transfer 1: 5.00 USD to alice.", *["OK"] * (3 * TURN), "OK Transfer 2: 6.00 USD to alice."])
         self.assertTrue(operator.closed)
 
     def test_a_last_line_without_an_end(self) -> None:
@@ -659,7 +659,7 @@ class GoneTests(ProtocolCase):
         alice = self.world.member("alice")
         alice.close()
         self.assertEqual(self.world.hub.switchboard.listeners(member("alice")), [])
-        self.assertEqual(self.world.operator().ask("DEPOSIT alice 1"), ["OK Transfer 1: 1.00 USD."])
+        self.assertEqual(self.world.operator().ask("DEPOSIT alice 1"), ["OK Transfer 1: 1.00 USD to alice."])
 
     def test_lost_while_it_waits_for_the_disk(self) -> None:
         """What was asked for happens."""

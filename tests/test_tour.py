@@ -84,7 +84,7 @@ class TourTests(DaemonCase):
         self.assertIn("0.00", "".join(joined))
         self.assertRegex(friend[-1], r"^OK Welcome, bob\.")
         self.assertIn("OK bob has the roles member, treasurer.", granted)
-        self.assertEqual(deposited, ["OK Transfer 1: 125.00 USD."])
+        self.assertEqual(deposited, ["OK Transfer 1: 125.00 USD to alice."])
         self.assertIn("* You received 125.00 USD from @cash. Balance 125.00 USD.", alice.lines.seen)
         self.assertIn("OK Transfer 2: 12.50 USD to bob. Balance 112.50 USD.", paid)
         self.assertTrue([line for line in paid if line.startswith("ERR insufficient-funds ")])

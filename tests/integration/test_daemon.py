@@ -89,7 +89,7 @@ class OpenSSLTests(DaemonCase):
 
         operator = self.operator()
         self.assertEqual(operator.ask("admin.grant bob treasurer")[-1], "OK bob has the roles member, treasurer.")
-        self.assertEqual(bob.ask("DEPOSIT alice 125")[-1], "OK Transfer 1: 125.00 USD.")
+        self.assertEqual(bob.ask("DEPOSIT alice 125")[-1], "OK Transfer 1: 125.00 USD to alice.")
         self.assertEqual(alice.lines.next(), "* You received 125.00 USD from @cash. Balance 125.00 USD.")
         self.assertEqual(alice.ask("TRANSFER bob 12.50 for lunch"), ["OK Transfer 2: 12.50 USD to bob. Balance 112.50 USD."])
         self.assertTrue(alice.ask("TRANSFER bob 1000")[-1].startswith("ERR insufficient-funds "))

@@ -33,10 +33,10 @@ class Money(Rules):
                     self.assertEqual(rows[0].balance, account.money.text(account.balance))
                 self.assertEqual(sum(Decimal(row.amount) for row in rows), Decimal(account.balance).scaleb(-account.digits))
 
-    def deposit(self, to: str, units: str) -> movement.Booked:
+    def deposit(self, to: str, units: str) -> movement.Deposited:
         return self.do(movement.deposit, to, amount(units), "", "treasurer", at=self.at)
 
-    def withdraw(self, source: str, units: str) -> movement.Booked:
+    def withdraw(self, source: str, units: str) -> movement.Withdrawn:
         return self.do(movement.withdraw, source, amount(units), "", "treasurer", at=self.at)
 
     def pay(self, payer: str, to: str, units: str, memo: str = "", source: str | None = None) -> movement.Transferred:

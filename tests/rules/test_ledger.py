@@ -195,10 +195,14 @@ class LedgerTests(Money):
     # Cash
 
     def test_deposit_and_withdraw(self) -> None:
-        """Money comes from @cash and goes back there; each is booked with who did it."""
+        """Money comes from @cash and goes back there; whose it is hears of both, and who books it is told whose it is."""
         booked = self.deposit("alice", "10")
-        self.assertEqual((booked.amount, booked.currency), ("10.00", "USD"))
-        self.withdraw("alice", "4")
+        self.assertEqual((booked.amount, booked.currency, booked.to_name), ("10.00", "USD", "alice"))
+        self.heard()
+        booked = self.withdraw("alice", "4")
+        self.assertEqual((booked.amount, booked.currency, booked.from_name), ("4.00", "USD", "alice"))
+        ((channel, told),) = self.heard()
+        self.assertEqual((channel, told.transfer, told.entry, told.amount, told.balance), ("member/alice", 2, 2, "4.00", "6.00"))
         self.assertEqual(self.balance("alice"), "6.00")
         kinds = [(row.kind, row.amount, row.with_) for row in self.ask(books.history_of, "alice", None, limit=9, before=None).items]
         self.assertEqual(kinds, [("withdrawal", "-4.00", "@cash"), ("deposit", "10.00", "@cash")])

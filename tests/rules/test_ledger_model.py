@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_type_hints
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as some
@@ -112,8 +112,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return True
         request = rule.__name__, *map(str, args)
         known = self.now.kept.get((user, key))
-        reply_type = movement.Transferred if rule is movement.pay else movement.Booked
-        kept = place(user, key), digest(rule.__name__, list(args)), reply_type
+        kept = place(user, key), digest(rule.__name__, list(args)), get_type_hints(rule)["return"]
         try:
             reply = self.setting.transact(once, kept, rule, *args, at=BEGIN)
         except Unavailable:

@@ -74,7 +74,7 @@ class Watching(Rules):
         self.assertEqual(self.pay("alice", "bob"), ("that is number 2",))
         self.assertEqual(self.notes("alice"), ["transfer 100 to bob"] * 2)
         booked = self.book(movement.withdraw, "bob", amount("1"), "", "t")
-        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD.")
+        self.assertEqual(booked.status(), "Transfer 5: 1.00 USD from bob.")
         self.assertEqual(self.notes("bob"), ["transfer 100 to alice", "withdrawal 100 to @cash"])
         self.pay("alice", "bob")
         paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None)

@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 from unittest import mock
 
 from securehub.money import Amount
@@ -268,7 +268,7 @@ class Community:
             rule = (movement.withdraw, payer, amount, "", "operator")
         else:
             rule = (movement.pay, payer, payee, amount, "", None)
-        kept = (place("ann", key), digest("pay", [key]), movement.Transferred if rule[0] is movement.pay else movement.Booked)
+        kept = (place("ann", key), digest("pay", [key]), get_type_hints(rule[0])["return"])
         try:
             setting.transact(once, kept, *rule, at=at)
         except Unavailable:

@@ -139,14 +139,14 @@ class Ledger:
         return await self.store.read(books.history_of, session.member, account, limit=limit, before=before)
 
     @command("DEPOSIT", access=TREASURER, moves=True, to=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
-    async def deposit(self, session: Session, to: str, amount: Amount, memo: str = "") -> movement.Booked:
+    async def deposit(self, session: Session, to: str, amount: Amount, memo: str = "") -> movement.Deposited:
         """
         Book money that a member has paid in, against @cash.
         """
         return await session.transact(movement.deposit, to, amount, memo, session.caller, **self.booking())
 
     @command("WITHDRAW", access=TREASURER, moves=True, from_=arguments.party, amount=arguments.amount, memo=optional(arguments.memo))
-    async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Booked:
+    async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Withdrawn:
         """
         Book money that a member has been paid out, against @cash.
         """

@@ -62,6 +62,28 @@ class Received(Event, frozen=True):
         return with_memo(told, self.memo, balance) if self.memo else f"{told}. {balance}"
 
 
+class PaidOut(Event, frozen=True):
+    """
+    Money was paid out from an account of yours.
+
+    @ivar from_: the number of the account.
+    """
+
+    method = "ledger.withdrawn"
+
+    transfer: int
+    entry: int
+    from_: str = msgspec.field(name="from")
+    amount: str
+    currency: str
+    memo: str
+    balance: str
+
+    def text(self) -> str:
+        told = f"{self.amount} {self.currency} was withdrawn from your account"
+        return with_memo(told, self.memo, f"Balance {self.balance} {self.currency}.")
+
+
 def with_memo(told: str, memo: str, after: str = "") -> str:
     """
     The text of an event with what a stranger wrote in it.
@@ -90,15 +112,36 @@ class Transferred(MoneyReply, frozen=True):
         return f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}. Balance {self.balance} {self.currency}."
 
 
-class Booked(MoneyReply, frozen=True):
-    """Money that was paid in or out."""
+class Deposited(MoneyReply, frozen=True):
+    """
+    Money that was paid in.
+
+    @ivar to_name: whose account it is now in.
+    """
 
     transfer: int
     amount: str
     currency: str
+    to_name: str = ""
 
     def told(self) -> str:
-        return f"Transfer {self.transfer}: {self.amount} {self.currency}."
+        return f"Transfer {self.transfer}: {self.amount} {self.currency} to {self.to_name}."
+
+
+class Withdrawn(MoneyReply, frozen=True):
+    """
+    Money that was paid out.
+
+    @ivar from_name: in whose account it was.
+    """
+
+    transfer: int
+    amount: str
+    currency: str
+    from_name: str = ""
+
+    def told(self) -> str:
+        return f"Transfer {self.transfer}: {self.amount} {self.currency} from {self.from_name}."
 
 
 def pay(
@@ -213,7 +256,7 @@ def refuse_lacking(account: Account, units: int) -> None:
 
 def deposit(
     tx: Transaction, to: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
-) -> Booked:
+) -> Deposited:
     """
     Money comes in from outside, against C{@cash}.
 
@@ -224,12 +267,12 @@ def deposit(
     account = tx.fetch(Account, target)
     cash, cash_account = counterpart(tx, CASH, account.money, target)
     moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at, watchers=watchers)
-    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
+    return Deposited(moved.transfer, moved.amount, moved.currency, account.owner, warnings=moved.warnings)
 
 
 def withdraw(
     tx: Transaction, source: str, amount: Amount, memo: str, by: str, *, at: datetime, zone: tzinfo = UTC, watchers: Sequence[Watcher] = ()
-) -> Booked:
+) -> Withdrawn:
     """
     Money is paid out, against C{@cash}.
 
@@ -242,7 +285,9 @@ def withdraw(
     account = tx.fetch(Account, number)
     cash, cash_account = counterpart(tx, CASH, account.money, number)
     moved = move(tx, number, account, cash, cash_account, account.money.units(amount), "withdrawal", memo, by=by, at=at, watchers=watchers)
-    return Booked(moved.transfer, moved.amount, moved.currency, warnings=moved.warnings)
+    told = PaidOut(moved.transfer, account.entries + 1, number, moved.amount, moved.currency, memo, moved.balance)
+    tx.announce(member(account.owner), told)
+    return Withdrawn(moved.transfer, moved.amount, moved.currency, account.owner, warnings=moved.warnings)
 
 
 def move(
