@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal
 from securehub.store import line as lines
-from securehub.store.chain import Journal
+from securehub.store.chain import Broken, Journal
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.recovery import CannotStart, Collections, recover
@@ -220,6 +220,7 @@ class Recovery(SynchronousTestCase):
         self.assertEqual(Setting(disk=self.damaged(content + later)).store.number, 3)
         self.refuse(self.damaged(content + more), f"{FIRST}, line 4: not a commit: ", "unknown field `added`")
         self.refuse(self.damaged(content + skipped), f"{FIRST}, line 4: it has number 4 where 3 is expected")
+        self.assertRaises(Broken, list, Journal(self.damaged(content + skipped)).walk())
 
     # Many segments
 
