@@ -7,6 +7,7 @@ Both give the same: one value for each parameter in the order of the declaration
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from msgspec import UNSET
@@ -62,7 +63,8 @@ class Binder:
         self._keyed = command.keyed
         self._moves = command.moves
         self._slots = [_Slot(place, parameter) for place, parameter in enumerate(command.wire_parameters)]
-        self._named = {name: slot for slot in self._slots for name in slot.parameter.names}
+        # One for each name, so that a refusal says the one that was given.
+        self._named = {name: _Slot(slot.place, replace(slot.parameter, name=name)) for slot in self._slots for name in slot.parameter.names}
         self._positional = [slot for slot in self._slots if not slot.parameter.by_name]
         self._renamed = [tuple(slot.parameter.names) for slot in self._slots if slot.parameter.also]
         self._needed_in_json = sum(slot.mark for slot in self._slots if slot.parameter.required)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
@@ -192,7 +192,9 @@ class Hashing:
     def _begin(self, job: _Job) -> None:
         try:
             job.turn()
+            computing = self._defer(job.compute, *job.arguments)
         except Exception:
+            # It is refused, or the system gives no thread.
             self.waiting -= 1
             # The next one has its turn a little later: hundreds who are refused together shall not hold up everybody else.
             self._filling = self._reactor.callLater(0, self._go_on)
@@ -200,8 +202,7 @@ class Hashing:
             return
         self._running += 1
         self.computed += 1
-        # Where the system gives no thread that fails at once, and the place is free again.
-        maybeDeferred(self._defer, job.compute, *job.arguments).addBoth(self._finished, job, self._reactor.seconds())
+        computing.addBoth(self._finished, job, self._reactor.seconds())
 
     def _go_on(self) -> None:
         self._filling = None

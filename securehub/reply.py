@@ -183,8 +183,13 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_columns_of, text))
 
 
+# Vowels and ends of Korean syllables whose letters are characters of their own, as some systems have them: they stand in the place of the
+# first one.
+_JOINED = frozenset(map(chr, (*range(0x1160, 0x1200), *range(0xD7B0, 0xD800))))
+
+
 @lru_cache(4096)
 def _columns_of(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+    if unicodedata.category(character) in ("Mn", "Me", "Cf") or character in _JOINED:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

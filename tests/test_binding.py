@@ -128,7 +128,8 @@ class TextTests(BindingCase):
         self.bound("alice secret often=3", "alice", "secret", 3)
         self.bound('"alice" secret often="3"', "alice", "secret", 3)
         self.refused("alice secret times=2 often=3", "often=3", "too much")
-        self.refused("alice secret often=x", "times", "x")
+        self.refused("alice secret often=x", "often", "x")
+        self.refused('alice secret often="x"', "often", "x")
 
     def test_words_that_only_look_like_names(self) -> None:
         """A name that is no parameter, or is given already, is part of a plain word."""

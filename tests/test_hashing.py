@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import chain, repeat
 from threading import Thread
 from typing import Any
 from unittest import mock
@@ -73,10 +74,25 @@ class HashingTests(SynchronousTestCase):
     def test_no_thread(self) -> None:
         """Where the system gives no thread nothing is computed; whoever comes later is served, as no place was taken for good."""
         threads = mock.Mock(side_effect=[RuntimeError("can't start new thread")] * 3 + [succeed("hash")])
-        hashing = Hashing(CHEAP, threads, 10, at_once=2, reactor=Time())
+        time = Time()
+        hashing = Hashing(CHEAP, threads, 10, at_once=2, reactor=time)
         for _ in range(3):
             self.failureResultOf(hashing.hash("a"), RuntimeError)
+            time.advance(0)
         self.assertEqual((self.successResultOf(hashing.hash("a")), hashing.waiting), ("hash", 0))
+
+    def test_no_thread_for_many(self) -> None:
+        """Whoever waits behind the one that got none is told so one after the other, with everybody else in between."""
+        first, time = Deferred[str](), Time()
+        threads = mock.Mock(side_effect=chain([first], repeat(RuntimeError("can't start new thread"))))
+        hashing = Hashing(CHEAP, threads, 500, at_once=1, reactor=time)
+        served, *others = [hashing.hash("a") for _ in range(500)]
+        first.callback("hash")
+        self.assertEqual(self.successResultOf(served), "hash")
+        for other in others:
+            self.failureResultOf(other, RuntimeError)
+            time.advance(0)
+        self.assertEqual(hashing.waiting, 0)
 
     def test_bound(self) -> None:
         """Whoever is beyond it is told when to come back; room is made by whoever is done, however that ended."""

@@ -9,7 +9,7 @@ from math import gcd
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509 import CertificateBuilder, Name, NameAttribute, ObjectIdentifier, UnrecognizedExtension
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
@@ -49,7 +49,11 @@ def heavy(count: int) -> X509:
     return X509.from_cryptography(dated.add_extension(filling, False).sign(key, hashes.SHA256()))
 
 
-def certified(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signer: rsa.RSAPrivateKey, name: str = "somebody") -> X509:
+def certified(
+    key: rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey,
+    signer: rsa.RSAPrivateKey | dsa.DSAPrivateKey,
+    name: str = "somebody",
+) -> X509:
     """A certificate for a key, which says that somebody has signed it."""
     subject, issuer = (Name([NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, "somebody"))
     unsigned = CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(1)
@@ -186,6 +190,21 @@ class CertificateTests(SynchronousTestCase):
         leaf = Identity(certified(self.alice.key.public_key(), quick, "alice").to_cryptography(), self.alice.key)
         for issuer, failed in ((quick.public_key(), False), (slow, True), (long, True)):
             self.assertEqual(self.shake(client_context(SSL.TLS1_3_VERSION, leaf, certified(issuer, quick))).failed, failed)
+
+    def test_long_keys_of_dsa(self) -> None:
+        """Likewise of the other kind whose keys may have as many bits as somebody likes."""
+        # Longer ones take seconds to make; of themselves both sides take none so short.
+        anything = b"DEFAULT:@SECLEVEL=0"
+        self.server.context.set_cipher_list(anything)
+        signer = dsa.generate_private_key(1024)
+        for most, failed in ((1024, False), (1023, True)):
+            self.patch(tls, "MAX_DSA_BITS", most)
+            context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+            context.set_cipher_list(anything)
+            context.use_certificate(certified(self.alice.key.public_key(), signer, "alice"))
+            context.use_privatekey(PKey.from_cryptography_key(self.alice.key))
+            context.add_extra_chain_cert(certified(signer.public_key(), signer))
+            self.assertEqual(self.shake(context).failed, failed)
 
     def test_nothing_kept_of_those_who_left(self) -> None:
         """A server's own cache of sessions would keep what they had shown; tickets are kept by the clients."""

@@ -320,6 +320,8 @@ class TextTests(SynchronousTestCase):
             table(rows, {1}), ["item       price  note", "tea            1  warm", "王小明 🍵     10", "cafe\u0301           2  \u6771"]
         )
         self.assertEqual(table([("a", "\u6771"), ("b", "1")], {1}), ["a  \u6771", "b   1"])
+        # A Korean syllable, as one character and as its three letters.
+        self.assertEqual(table([("\uac01", "1"), ("\u1100\u1161\u11a8", "2")]), ["\uac01  1", "\u1100\u1161\u11a8  2"])
 
     def test_several_lines_of_a_member(self) -> None:
         """Each is indented, so none passes for a status or an event."""

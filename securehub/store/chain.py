@@ -148,11 +148,15 @@ class Journal:
                 return
             try:
                 head = lines.check(line, self.head)
-                if (number := lines.number_of(line)) != self.number + 1:
-                    raise Damaged(f"it has number {number} where {self.number + 1} is expected")
             except Damaged as damage:
                 self._cut(segment, place, damage, [line, *content], end)
                 return
+            try:
+                number = lines.number_of(line)
+            except Damaged as damage:
+                raise Broken(segment.file, place, str(damage)) from None
+            if number != self.number + 1:
+                raise Broken(segment.file, place, f"it has number {number} where {self.number + 1} is expected")
             self.number, self.head, self.heads = number, head, {head}
             yield Link(segment.file, place, line, segment.header, number, head)
         if end is not None and self.number < end:

@@ -346,17 +346,22 @@ def _commits(
     for raw in rest:
         if number == until:
             break
+        place = 2 + number - segment.header.after
         try:
             if checking:
                 head = lines.check(raw, head)
+        except Damaged as damage:
+            _cut(segment, place, damage, raw, rest, number, until)
+            break
+        try:
             commit = decode(raw)
             if commit.n != number + 1:
                 raise Damaged(f"it has number {commit.n} where {number + 1} is expected")
         except Damaged as damage:
             if not checking:
                 raise
-            _cut(segment, 2 + number - segment.header.after, damage, raw, rest, number, until)
-            break
+            # No crash leaves a line that fits the chain: it is as it was written.
+            raise CannotStart(f"{segment.name}, line {place}: {damage}. {_AS_WRITTEN} {_RESTORE}") from None
         last = raw
         digest.update(raw)
         size += len(raw)
@@ -416,4 +421,5 @@ def _refuse_newer(name: str, written: dict[str, int], known: dict[str, int]) -> 
         raise CannotStart(f"{name} holds {newer}. Start the newer version again.")
 
 
+_AS_WRITTEN = "The line fits the chain, so it is as it was written, and cannot be left out. A newer SecureHub that has written it reads it."
 _RESTORE = "Restore the state directory from a backup; a copy of the damaged one is worth keeping."

@@ -417,6 +417,14 @@ class Keeping(Talking):
         self.assertEqual(listed("open"), ([], False, ""))
         self.assertEqual(self.ask(rooms.rooms, "alice", mine=False, limit=5, after="").status(), "there is more; ask with after=c")
 
+    def test_rooms_of_others_are_not_named(self) -> None:
+        """Where to go on is behind the last that was listed, and no name of a room that was passed over."""
+        for room in ("zone-1", "zone-2-secret", "zone-3"):
+            self.join("carol", room)
+        self.do(moderation.set_access, "zone-2-secret", "carol", "invite", at=self.at)
+        found = self.ask(rooms.rooms, "alice", mine=False, limit=2, after="")
+        self.assertEqual(([row.room for row in found.items], found.more, found.next), (["lobby", "zone-1"], True, "zone-1"))
+
     def test_many_sanctions_that_have_ended(self) -> None:
         """Likewise of those that were banned or muted once."""
         self.patch(rooms, "MOST_LOOKED_AT", 3)

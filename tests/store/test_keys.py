@@ -157,7 +157,8 @@ class SealedStore(SynchronousTestCase):
         self.assertEqual(Setting(disk=MemoryDirectory({name: whole}, setting.disk.keys)).store.number, 2)
         swapped = chained(first, third.replace(b'"n":2', b'"n":1'), second.replace(b'"n":1', b'"n":2'))
         self.assertEqual(verify({name: swapped}), 2)
-        self.assertEqual(Setting(disk=MemoryDirectory({name: swapped}, setting.disk.keys)).store.number, 0)
+        refusal = self.assertRaises(CannotStart, Setting, disk=MemoryDirectory({name: swapped}, setting.disk.keys))
+        self.assertIn(f"{name}, line 2: what is sealed in it has been changed", str(refusal))
 
 
 class Pieces(SynchronousTestCase):

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal
 from securehub.store import line as lines
-from securehub.store.chain import Journal
+from securehub.store.chain import Broken, Journal
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.recovery import CannotStart, Collections, recover
@@ -36,6 +36,12 @@ def write(groups: tuple[int, ...] = GROUPS) -> MemoryDirectory:
             setting.put(f"{number:03d}", Room(str(number)))
         setting.step()
     return setting.disk.crashed()
+
+
+class Newer(lines.Commit, frozen=True):
+    """A commit as a later SecureHub may write it."""
+
+    added: tuple[str, ...] = ()
 
 
 def split(content: bytes) -> list[bytes]:
@@ -199,6 +205,22 @@ class Recovery(SynchronousTestCase):
         before = lines.check(content[0], lines.FIRST_HASH)
         forged, _ = lines.seal(lines.Commit(1, lines.commit(content[1]).at, 0), before)
         self.refuse(self.damaged(b"".join([content[0], forged, *content[2:]])), FIRST, "line 3: ")
+
+    def test_whole_and_not_understood(self) -> None:
+        """
+        A line that fits the chain is as it was written, and no crash leaves such a one: if it says what is not known, or comes out of its
+        turn, it is not left out, though none behind it states that it was synced.
+        """
+        content = write((2,)).files[FIRST]
+        *_, last = split(content)
+        head, commit = last[lines.HASH], lines.commit(last)
+        later, _ = lines.seal(msgspec.structs.replace(commit, n=3, hash=""), head)
+        more, _ = lines.seal(Newer(3, commit.at, 0, added=("this",)), head)
+        skipped, _ = lines.seal(msgspec.structs.replace(commit, n=4, hash=""), head)
+        self.assertEqual(Setting(disk=self.damaged(content + later)).store.number, 3)
+        self.refuse(self.damaged(content + more), f"{FIRST}, line 4: not a commit: ", "unknown field `added`")
+        self.refuse(self.damaged(content + skipped), f"{FIRST}, line 4: it has number 4 where 3 is expected")
+        self.assertRaises(Broken, list, Journal(self.damaged(content + skipped)).walk())
 
     # Many segments
 

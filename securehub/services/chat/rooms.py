@@ -105,13 +105,17 @@ class Sought(Listing[T], frozen=True, omit_defaults=True):
         @param found: names in their order, each with its row, or None if it is not to be listed.
         """
         rows: list[T] = []
-        last = ""
+        last = listed = ""
         for count, (name, row) in enumerate(found):
-            if count == MOST_LOOKED_AT or (row is not None and len(rows) == limit):
+            if row is not None and len(rows) == limit:
+                # What was passed over since need not be told.
+                return cls(rows, more=True, next=listed)
+            if count == MOST_LOOKED_AT:
                 return cls(rows, more=True, next=last)
             last = name
             if row is not None:
                 rows.append(row)
+                listed = name
         return cls(rows)
 
     def status(self) -> str:
