@@ -58,12 +58,34 @@ class Sessions(Logging):
         self.assertEqual(self.families(), [])
 
     def test_new_password_with_a_dead_token(self) -> None:
-        """The session whose own token has died goes on with the fresh one alone."""
+        """The session whose own token has died goes on with the fresh one alone; the dead one stays dead."""
         mine = self.create()
         self.good(self.good(mine))
         self.change_password(mine)
         self.good(self.fresh)
+        mine = self.log_in(verified="$new")
+        self.good(self.good(mine))
+        self.change_password(mine, verified="$new")
         self.assertIsNone(self.resume(mine))
+        self.assertEqual(self.families(), [])
+
+    def test_new_password_after_a_resume(self) -> None:
+        """The token that the session resumed with dies, that which it was given for it is good."""
+        before = self.create()
+        mine = self.good(before)
+        self.change_password(mine)
+        self.good(mine)
+        self.assertIsNone(self.resume(before))
+
+    def test_many_new_passwords(self) -> None:
+        """Each leaves dead tokens behind, of which only so many are kept."""
+        mine = self.create()
+        self.change_password(mine)
+        for _ in range(tokens.MAX_DEAD):
+            self.change_password(mine, verified="$new")
+        family = self.setting.get(Family, mine.family)
+        self.assertEqual(len(family.dead), tokens.MAX_DEAD)
+        self.good(mine)
 
     def test_new_password_too_late(self) -> None:
         """What was so when the old password was verified is looked at again."""
