@@ -102,9 +102,12 @@ class Sessions(Logging):
         self.create()
         self.log_in()
         self.heard()
-        self.assertEqual(self.do(sessions.reset_password, "alice", "$new"), sessions.Reset("alice", 2))
+        reset = self.do(sessions.reset_password, "alice", "$new")
+        self.assertEqual((reset.ended, reset.status()), (2, "The password of alice is changed. 2 logins have ended."))
         self.assertEqual(self.heard(), [(member("alice"), End(sessions.NEW_PASSWORD))])
         self.assertEqual(self.families(), [])
+        again = self.do(sessions.reset_password, "alice", "$newer")
+        self.assertEqual(again.status(), "The password of alice is changed. No logins have ended.")
         self.refused(NotFound, "there is no member bob", sessions.reset_password, "bob", "$new")
 
     def test_whom_an_end_means(self) -> None:
