@@ -13,7 +13,7 @@ from securehub.config import MOST_OF_A_MEMBER
 from securehub.event import End
 from securehub.members import Member, Visits
 from securehub.peer import PeerCertificate
-from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
 from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
@@ -140,6 +140,7 @@ class Sessions(Logging):
         for reason in ("spam", "more spam"):
             self.assertEqual(self.do(locks.lock, "alice", reason), locks.Lock("alice", True, reason))
             self.assertEqual(self.heard(), [(member("alice"), End(f"the account is locked: {reason}"))])
+            self.assertEqual(self.setting.get(Member, "alice").locked, reason)
         for _ in range(2):
             self.assertEqual(self.do(locks.unlock, "alice"), locks.Lock("alice", False, ""))
         self.good(token)
@@ -214,6 +215,11 @@ class Invitations(Rules):
         self.at += timedelta(days=1)
         texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
         self.assertEqual(texts, {"the invitation is not good, or not any more"})
+
+    def test_over_before_it_begins(self) -> None:
+        code = Code(invitations.digest(self.code), "sealed")
+        self.refused(BadArgument, "expires", invitations.invite, code, "operator", 1, self.at, at=self.at)
+        self.do(invitations.invite, code, "operator", 1, self.at + timedelta(microseconds=1), at=self.at)
 
     def test_whose_word_counts(self) -> None:
         self.invite(by="alice")
