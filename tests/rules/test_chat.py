@@ -234,6 +234,25 @@ class Saying(Talking):
         self.refused(Forbidden, "operator", lambda tx: saying.trace(tx, "lobby", 1, "bob", at=self.at))
         self.refused(Conflict, "removed", saying.edit, "lobby", 1, "alice", "again", SESSION, at=self.at)
 
+    def test_edits_of_who_is_muted(self) -> None:
+        """What may not be said may not be put in the place of something else."""
+        self.say("bob", "one")
+        self.do(moderation.mute, "lobby", "alice", "bob", timedelta(hours=1), "", at=self.at)
+        self.refused(Forbidden, "you are muted", saying.edit, "lobby", 1, "bob", "two", SESSION, at=self.at)
+        self.pass_(hours=1)
+        self.do(saying.edit, "lobby", 1, "bob", "two", SESSION, at=self.at)
+
+    def test_who_sees_what_was_said(self) -> None:
+        """Before it was changed: who wrote it, and nobody who only reads it."""
+        self.say("bob", "a secret", "@alice")
+        self.do(saying.edit, "@alice", 1, "bob", "hello", SESSION, at=self.at)
+        self.assertEqual([row.text for row in self.ask(saying.trace, "@alice", 1, "bob", at=self.at).items], ["a secret"])
+        self.assertRaises(Forbidden, self.ask, saying.trace, "@bob", 1, "alice", at=self.at)
+        self.say("bob", "a secret")
+        self.assertEqual(len(self.ask(saying.trace, "lobby", 1, "bob", at=self.at).items), 0)
+        self.part("bob")
+        self.assertRaises(Forbidden, self.ask, saying.trace, "lobby", 1, "bob", at=self.at)
+
     def test_a_removed_message_has_its_number(self) -> None:
         self.say("alice", "one")
         self.say("alice", "two")
@@ -460,6 +479,10 @@ class Keeping(Talking):
         self.assertEqual([line.seq for line in newest.context], list(range(last - reports.AROUND, last + 1)))
         self.assertEqual(newest.context[-1].text, f"spam {last}")
         self.assertEqual([row.report for row in others], list(range(reports.MAX_OPEN, 1, -1)))
+        (middle,) = self.ask(reports.reports, settled=False, limit=1, before=11).items
+        self.assertEqual(
+            (middle.report, [line.seq for line in middle.context]), (10, list(range(10 - reports.AROUND, 11 + reports.AROUND)))
+        )
         self.assertEqual(len(self.ask(reports.reports, settled=True, limit=100, before=None).items), reports.MAX_OPEN + 1)
         self.refused(Forbidden, "not in lobby", reports.report, "lobby", 1, "carol", "", at=self.at)
 
