@@ -182,6 +182,14 @@ class Sessions(Logging):
         (row,) = self.ask(sessions.sessions_of, "alice", {token.family: "203.0.113.9"}, token.family, LIFETIMES, at=self.at, limit=20).items
         self.assertEqual((row.address, row.current, row.connected), ("203.0.113.9", True, True))
 
+    def test_connected_beyond_its_time(self) -> None:
+        """A login that is over is listed as long as somebody is connected in it."""
+        token = self.create()
+        later = self.at + LIFETIMES.whole
+        self.assertEqual(self.ask(sessions.sessions_of, "alice", {}, None, LIFETIMES, at=later, limit=20).items, [])
+        (row,) = self.ask(sessions.sessions_of, "alice", {token.family: "192.0.2.1"}, None, LIFETIMES, at=later, limit=20).items
+        self.assertEqual((row.session, row.seen), (token.family, later))
+
 
 class Invitations(Rules):
     """Codes."""
