@@ -226,7 +226,10 @@ class TrialTests(SynchronousTestCase):
         refusal = self.assertRaises(RateLimited, self.guessing.trial("alice", AWAY).check)
         self.assertEqual(str(refusal), "too many tries have failed; try again in 5 s")
         self.assertEqual(refusal.data, {"code": "rate-limited", "retry_after": 5})
-        self.time.advance(5)
+        self.time.advance(4.5)
+        refusal = self.assertRaises(RateLimited, self.guessing.trial("alice", AWAY).check)
+        self.assertEqual(refusal.data["retry_after"], 1)
+        self.time.advance(0.5)
         self.guessing.trial("alice", AWAY).check()
 
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.members import Joined, Member, joined_key
-from securehub.refusals import BadCredentials, Exists, LimitExceeded, Locked, NotFound
+from securehub.refusals import BadCredentials, Exists, Forbidden, LimitExceeded, Locked, NotFound
 from securehub.services.auth import credentials, export, known, rules, tokens
-from securehub.services.auth.invitations import Code, invite
+from securehub.services.auth.invitations import CLOSED, INVITATION, Code, invite
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
@@ -108,6 +108,13 @@ class LoginTests(Logging):
         self.assertEqual(len(self.families()), 1)
         self.ask(rules.refuse_taken, "bob")
 
+    def test_registration_closed_meanwhile(self) -> None:
+        """Who may become a member is looked at once more with the password hashed."""
+        for registration in (CLOSED, INVITATION):
+            arguments = ("alice", "", HASH, self.welcome(), CURRENCIES["USD"], NUMBERING, registration)
+            self.refused(Forbidden, "this hub takes", rules.create, *arguments, at=self.at)
+        self.create()
+
     def test_order_of_joining(self) -> None:
         """Members are kept in the order in which they joined."""
         for username in ("zoe", "alice", "mallory"):
@@ -136,6 +143,11 @@ class LoginTests(Logging):
         self.log_in()
         self.assertEqual(self.logged_in.last_login, first)
         self.assertEqual(self.logged_in.roles, ("member", "admin", "seller"))
+        elsewhere = self.welcome(address="203.0.113.5")
+        self.do(rules.log_in, "alice", HASH, None, elsewhere, at=self.at)
+        self.log_in()
+        self.assertEqual(self.logged_in.last_address, "203.0.113.5")
+        self.assertEqual(self.setting.get(Family, elsewhere.token.family).address, "203.0.113.5")
 
     def test_wrong(self) -> None:
         """What was verified must still be the hash, and there must be such a member; the text is always the same."""

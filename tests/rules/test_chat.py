@@ -234,6 +234,25 @@ class Saying(Talking):
         self.refused(Forbidden, "operator", lambda tx: saying.trace(tx, "lobby", 1, "bob", at=self.at))
         self.refused(Conflict, "removed", saying.edit, "lobby", 1, "alice", "again", SESSION, at=self.at)
 
+    def test_edits_of_who_is_muted(self) -> None:
+        """What may not be said may not be put in the place of something else."""
+        self.say("bob", "one")
+        self.do(moderation.mute, "lobby", "alice", "bob", timedelta(hours=1), "", at=self.at)
+        self.refused(Forbidden, "you are muted", saying.edit, "lobby", 1, "bob", "two", SESSION, at=self.at)
+        self.pass_(hours=1)
+        self.do(saying.edit, "lobby", 1, "bob", "two", SESSION, at=self.at)
+
+    def test_who_sees_what_was_said(self) -> None:
+        """Before it was changed: who wrote it, and nobody who only reads it."""
+        self.say("bob", "a secret", "@alice")
+        self.do(saying.edit, "@alice", 1, "bob", "hello", SESSION, at=self.at)
+        self.assertEqual([row.text for row in self.ask(saying.trace, "@alice", 1, "bob", at=self.at).items], ["a secret"])
+        self.assertRaises(Forbidden, self.ask, saying.trace, "@bob", 1, "alice", at=self.at)
+        self.say("bob", "a secret")
+        self.assertEqual(len(self.ask(saying.trace, "lobby", 1, "bob", at=self.at).items), 0)
+        self.part("bob")
+        self.assertRaises(Forbidden, self.ask, saying.trace, "lobby", 1, "bob", at=self.at)
+
     def test_a_removed_message_has_its_number(self) -> None:
         self.say("alice", "one")
         self.say("alice", "two")
@@ -248,6 +267,23 @@ class Saying(Talking):
         self.assertEqual(len(self.ask(reading.search, "bob", "hello", None, limit=5, before=None, at=self.at).items), 1)
         self.refused(NotFound, "no member carol", saying.speak, "@carol", "bob", "still there?", SESSION, at=self.at)
         self.refused(NotFound, "no member carol", saying.speak, "@carol", "alice", "hello", SESSION, at=self.at)
+
+
+class Blocking(Talking):
+    """From whom somebody wants to hear nothing."""
+
+    def test_block(self) -> None:
+        """Anybody but oneself, and only so many; to do it again is no error."""
+        self.refused(BadArgument, "that is you", blocks.block, "bob", "bob")
+        self.refused(NotFound, "no member nobody", blocks.block, "bob", "nobody")
+        self.patch(blocks, "MAX_BLOCKED", 1)
+        for _ in range(2):
+            self.do(blocks.block, "bob", "alice")
+        self.refused(LimitExceeded, "you have blocked 1 members; 1 are allowed", blocks.block, "bob", "carol")
+        self.assertEqual([row.username for row in self.ask(blocks.blocked, "bob").items], ["alice"])
+        self.do(blocks.unblock, "bob", "alice")
+        self.refused(NotFound, "you have not blocked alice", blocks.unblock, "bob", "alice")
+        self.do(blocks.block, "bob", "carol")
 
 
 class Memberships(Talking):
@@ -343,6 +379,59 @@ class Keeping(Talking):
             self.refused(refusal, text, moderation.kick, "lobby", "alice", username, "", 100, at=self.at)
             self.refused(refusal, text, moderation.appoint, "lobby", "alice", username, True, at=self.at)
 
+    def test_who_has_no_power(self) -> None:
+        """A member who operates nothing does none of it, to whomever."""
+        self.join("carol")
+        self.do(moderation.mute, "lobby", "alice", "carol", None, "", at=self.at)
+        self.put("dora", Member(4))
+        self.do(moderation.ban, "lobby", "alice", "dora", None, "", 100, at=self.at)
+        acts: tuple[tuple[Any, ...], ...] = (
+            (moderation.kick, "carol", "", 100),
+            (moderation.ban, "carol", None, "", 100),
+            (moderation.unban, "dora"),
+            (moderation.mute, "carol", None, ""),
+            (moderation.unmute, "carol"),
+            (moderation.slow, 5),
+            (moderation.set_access, "invite"),
+            (moderation.keep, 5),
+            (moderation.appoint, "carol", True),
+        )
+        for rule, *given in acts:
+            self.refused(Forbidden, "operator of lobby", rule, "lobby", "bob", *given, at=self.at)
+        self.assertRaises(Forbidden, self.ask, moderation.sanctions, "lobby", "bob", limit=20, after="", at=self.at)
+
+    def test_what_a_moderator_has_said(self) -> None:
+        """It stands against those who operate the room, as long as its author is a moderator."""
+        self.put("carol", Member(3, roles=("moderator",)))
+        self.do(moderation.mute, "lobby", "carol", "bob", None, "", at=self.at)
+        self.do(moderation.ban, "lobby", "carol", "bob", None, "", 100, at=self.at)
+        acts: tuple[tuple[Any, ...], ...] = (
+            (moderation.mute, timedelta(minutes=1), ""),
+            (moderation.ban, timedelta(minutes=1), "", 100),
+            (moderation.unmute,),
+            (moderation.unban,),
+        )
+        for rule, *given in acts:
+            self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
+        self.put("carol", Member(3))
+        for rule, *given in acts:
+            self.do(rule, "lobby", "alice", "bob", *given, at=self.at)
+        self.assertIsNone(self.setting.get(Sanction, "lobby/bob"))
+
+    def test_nobody(self) -> None:
+        """Who is no member is neither banned nor muted."""
+        self.refused(NotFound, "no member nobody", moderation.ban, "lobby", "alice", "nobody", None, "", 100, at=self.at)
+        self.refused(NotFound, "no member nobody", moderation.mute, "lobby", "alice", "nobody", None, "", at=self.at)
+
+    def test_a_ban_takes_an_invitation_back(self) -> None:
+        """One that was given before does not let in again who is banned no more."""
+        self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
+        self.do(rooms.invite, "lobby", "alice", "carol", at=self.at)
+        self.do(moderation.ban, "lobby", "alice", "carol", timedelta(hours=1), "spam", 100, at=self.at)
+        self.assertEqual(self.ask(power.deeds, "lobby", "alice", limit=1, before=None).items[0].until, self.at + timedelta(hours=1))
+        self.do(moderation.unban, "lobby", "alice", "carol", at=self.at)
+        self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""
         self.say("bob", "spam")
@@ -352,6 +441,8 @@ class Keeping(Talking):
         self.do(saying.remove, "lobby", 1, "alice", "spam", SESSION, at=self.at)
         self.do(moderation.slow, "lobby", "alice", 5, at=self.at)
         self.do(moderation.keep, "lobby", "alice", 5, at=self.at)
+        self.assertEqual((self.join("bob").slow, self.join("bob").keep_days), (5, 5))
+        self.do(moderation.keep, "lobby", "alice", 0, at=self.at)
         self.do(moderation.appoint, "lobby", "alice", "bob", True, at=self.at)
         self.do(moderation.appoint, "lobby", "alice", "alice", False, at=self.at)
         self.do(moderation.kick, "lobby", "bob", "alice", "bye", 100, at=self.at)
@@ -364,6 +455,7 @@ class Keeping(Talking):
                 ("alice", "remove", "bob", 1, "spam"),
                 ("alice", "slow", "", 0, "5 seconds"),
                 ("alice", "keep", "", 0, "messages are kept for 5 days"),
+                ("alice", "keep", "", 0, "messages are kept for ever"),
                 ("alice", "appoint", "bob", 0, ""),
                 ("alice", "dismiss", "alice", 0, ""),
                 ("bob", "kick", "alice", 0, "bye"),
@@ -387,6 +479,10 @@ class Keeping(Talking):
         self.assertEqual([line.seq for line in newest.context], list(range(last - reports.AROUND, last + 1)))
         self.assertEqual(newest.context[-1].text, f"spam {last}")
         self.assertEqual([row.report for row in others], list(range(reports.MAX_OPEN, 1, -1)))
+        (middle,) = self.ask(reports.reports, settled=False, limit=1, before=11).items
+        self.assertEqual(
+            (middle.report, [line.seq for line in middle.context]), (10, list(range(10 - reports.AROUND, 11 + reports.AROUND)))
+        )
         self.assertEqual(len(self.ask(reports.reports, settled=True, limit=100, before=None).items), reports.MAX_OPEN + 1)
         self.refused(Forbidden, "not in lobby", reports.report, "lobby", 1, "carol", "", at=self.at)
 

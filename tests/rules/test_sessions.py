@@ -13,7 +13,7 @@ from securehub.config import MOST_OF_A_MEMBER
 from securehub.event import End
 from securehub.members import Member, Visits
 from securehub.peer import PeerCertificate
-from securehub.refusals import BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
 from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
@@ -58,12 +58,34 @@ class Sessions(Logging):
         self.assertEqual(self.families(), [])
 
     def test_new_password_with_a_dead_token(self) -> None:
-        """The session whose own token has died goes on with the fresh one alone."""
+        """The session whose own token has died goes on with the fresh one alone; the dead one stays dead."""
         mine = self.create()
         self.good(self.good(mine))
         self.change_password(mine)
         self.good(self.fresh)
+        mine = self.log_in(verified="$new")
+        self.good(self.good(mine))
+        self.change_password(mine, verified="$new")
         self.assertIsNone(self.resume(mine))
+        self.assertEqual(self.families(), [])
+
+    def test_new_password_after_a_resume(self) -> None:
+        """The token that the session resumed with dies, that which it was given for it is good."""
+        before = self.create()
+        mine = self.good(before)
+        self.change_password(mine)
+        self.good(mine)
+        self.assertIsNone(self.resume(before))
+
+    def test_many_new_passwords(self) -> None:
+        """Each leaves dead tokens behind, of which only so many are kept."""
+        mine = self.create()
+        self.change_password(mine)
+        for _ in range(tokens.MAX_DEAD):
+            self.change_password(mine, verified="$new")
+        family = self.setting.get(Family, mine.family)
+        self.assertEqual(len(family.dead), tokens.MAX_DEAD)
+        self.good(mine)
 
     def test_new_password_too_late(self) -> None:
         """What was so when the old password was verified is looked at again."""
@@ -80,9 +102,12 @@ class Sessions(Logging):
         self.create()
         self.log_in()
         self.heard()
-        self.assertEqual(self.do(sessions.reset_password, "alice", "$new"), sessions.Reset("alice", 2))
+        reset = self.do(sessions.reset_password, "alice", "$new")
+        self.assertEqual((reset.ended, reset.status()), (2, "The password of alice is changed. 2 logins have ended."))
         self.assertEqual(self.heard(), [(member("alice"), End(sessions.NEW_PASSWORD))])
         self.assertEqual(self.families(), [])
+        again = self.do(sessions.reset_password, "alice", "$newer")
+        self.assertEqual(again.status(), "The password of alice is changed. No logins have ended.")
         self.refused(NotFound, "there is no member bob", sessions.reset_password, "bob", "$new")
 
     def test_whom_an_end_means(self) -> None:
@@ -115,6 +140,7 @@ class Sessions(Logging):
         for reason in ("spam", "more spam"):
             self.assertEqual(self.do(locks.lock, "alice", reason), locks.Lock("alice", True, reason))
             self.assertEqual(self.heard(), [(member("alice"), End(f"the account is locked: {reason}"))])
+            self.assertEqual(self.setting.get(Member, "alice").locked, reason)
         for _ in range(2):
             self.assertEqual(self.do(locks.unlock, "alice"), locks.Lock("alice", False, ""))
         self.good(token)
@@ -156,6 +182,14 @@ class Sessions(Logging):
         (row,) = self.ask(sessions.sessions_of, "alice", {token.family: "203.0.113.9"}, token.family, LIFETIMES, at=self.at, limit=20).items
         self.assertEqual((row.address, row.current, row.connected), ("203.0.113.9", True, True))
 
+    def test_connected_beyond_its_time(self) -> None:
+        """A login that is over is listed as long as somebody is connected in it."""
+        token = self.create()
+        later = self.at + LIFETIMES.whole
+        self.assertEqual(self.ask(sessions.sessions_of, "alice", {}, None, LIFETIMES, at=later, limit=20).items, [])
+        (row,) = self.ask(sessions.sessions_of, "alice", {token.family: "192.0.2.1"}, None, LIFETIMES, at=later, limit=20).items
+        self.assertEqual((row.session, row.seen), (token.family, later))
+
 
 class Invitations(Rules):
     """Codes."""
@@ -189,6 +223,11 @@ class Invitations(Rules):
         self.at += timedelta(days=1)
         texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
         self.assertEqual(texts, {"the invitation is not good, or not any more"})
+
+    def test_over_before_it_begins(self) -> None:
+        code = Code(invitations.digest(self.code), "sealed")
+        self.refused(BadArgument, "expires", invitations.invite, code, "operator", 1, self.at, at=self.at)
+        self.do(invitations.invite, code, "operator", 1, self.at + timedelta(microseconds=1), at=self.at)
 
     def test_whose_word_counts(self) -> None:
         self.invite(by="alice")

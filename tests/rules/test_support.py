@@ -224,6 +224,22 @@ class SeeingToItTests(AtTheDesk):
         self.assertEqual(self.ask(cases.without_agent, case_key(2)), ([3], case_key(4)))
         self.assertEqual(self.ask(cases.without_agent, case_key(4)), ([], None))
 
+    def test_put_back(self) -> None:
+        """A case waits again once; what has been closed or forgotten meanwhile stays as it is."""
+        self.support("alice")
+        self.take()
+        self.heard()
+        self.do(cases.put_back, 1, at=self.at)
+        self.assertEqual((self.case().agent, self.heard()), ("bob", []))
+        self.support("carol")
+        self.take(ticket=2)
+        self.close(ticket=2)
+        self.put("bob", Member(2))
+        for ticket in (1, 1, 2, 3):
+            self.do(cases.put_back, ticket, at=self.at)
+        self.assertEqual((self.case().status, self.case().agent, len(self.case().steps)), ("waiting", "", 2))
+        self.assertEqual((self.case(2).agent, self.case(2).steps[-1].act), ("bob", "closed"))
+
     def test_passing_on(self) -> None:
         """To an agent, or to the queue; by its agent, or an admin who is an agent, too."""
         self.support("alice")
@@ -236,6 +252,7 @@ class SeeingToItTests(AtTheDesk):
         self.refused(NotFound, "no member nobody", cases.pass_on, 1, "dave", "nobody", "", SESSION, at=self.at)
         self.assertEqual(self.pass_on("bob", by="eve").agent, "bob")
         self.assertEqual(self.pass_on().state, "waiting")
+        self.refused(Conflict, "take it first", cases.pass_on, 1, "eve", "dave", "", SESSION, at=self.at)
         self.assertEqual(
             [(step.act, step.by, step.to) for step in self.case().steps][1:],
             [

@@ -98,14 +98,13 @@ def rotate(tx: Transaction, token: Token, fresh: Token, address: str, *, at: dat
     """
     Use a token.
 
+    @param token: of a family that there is.
     @param address: from where.
 
-    @return: whose it is; None if it is nobody's, or dead. In that case its family is ended, which is why this is not a refusal: that must
-        be kept.
+    @return: whose it is; None if it was never given out, or is dead. In that case its family is ended, which is why this is not a
+        refusal: that must be kept.
     """
-    family = tx.get(Family, token.family)
-    if family is None:
-        return None
+    family = tx.fetch(Family, token.family)
     if token.digest in family.fresh:
         died = [_beginning(digest) for digest in (family.used, *family.fresh) if digest != token.digest]
         dead = (*family.dead, *died)[-MAX_DEAD:]
