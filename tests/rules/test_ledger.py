@@ -198,8 +198,9 @@ class LedgerTests(Money):
         """Money comes from @cash and goes back there; each is booked with who did it."""
         booked = self.deposit("alice", "10")
         self.assertEqual((booked.amount, booked.currency), ("10.00", "USD"))
+        self.heard()
         self.withdraw("alice", "4")
-        self.assertEqual(self.balance("alice"), "6.00")
+        self.assertEqual((self.balance("alice"), self.heard()), ("6.00", []))
         kinds = [(row.kind, row.amount, row.with_) for row in self.ask(books.history_of, "alice", None, limit=9, before=None).items]
         self.assertEqual(kinds, [("withdrawal", "-4.00", "@cash"), ("deposit", "10.00", "@cash")])
 

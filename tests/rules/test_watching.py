@@ -80,6 +80,25 @@ class Watching(Rules):
         paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None)
         self.assertEqual(paid.status(), "Transfer 7: 1.00 USD to alice. Balance 0.00 USD. Warning: that is number 3.")
 
+    def test_what_one_books_for_oneself(self) -> None:
+        """Whoever books as a treasurer what they pay themselves is warned: it is their own business."""
+        self.do(set_watched, "alice", True)
+        self.pay("alice", "bob")
+        booked = self.book(movement.withdraw, "alice", amount("1"), "", "alice")
+        self.assertEqual(booked.warnings, ("that is number 2",))
+
+    def test_what_it_is_told(self) -> None:
+        """All that there is to know of a movement, each in its place."""
+
+        def keep(tx: Any, told: Movement) -> list[str]:
+            tx.put("bob", Note(repr(tuple(told)[2:])))
+            return []
+
+        self.do(set_watched, "bob", True)
+        self.do(movement.pay, "alice", "bob", amount("1"), "for lunch", None, at=self.at, watchers=(keep,))
+        told = ("transfer", "alice", "bob", self.alice, self.bob, 100, "USD", "for lunch", "")
+        self.assertEqual(self.setting.get(Note, "bob").text, repr(told))
+
     def test_no_longer(self) -> None:
         """Whoever is not watched any more is not told of, either."""
         self.do(set_watched, "alice", True)
