@@ -82,10 +82,25 @@ class GainTests(Shopping):
         self.assertEqual(self.setting.get(Card, "alice").spent, {"2027-11": 333})
 
     def test_less_than_a_point(self) -> None:
-        """It is no change."""
+        """It is no change, neither when it is ordered nor when that is cancelled."""
         self.item("sweet", "0.99", stock=1)
-        self.order("sweet", 1)
+        self.cancel(self.order("sweet", 1).order)
         self.assertEqual(self.ask(cards.history_of, "alice", limit=9, before=None).items, [])
+
+    def test_stamps(self) -> None:
+        """They go back once, with the last of an order, be it cancelled after that."""
+        self.set(free_every=9)
+        number = self.order("coffee", 2).order
+        steps = [self.card().until_free]
+        for step in (lambda: self.refund(number, "coffee", 1), lambda: self.refund(number), lambda: self.cancel(number)):
+            step()
+            steps.append(self.card().until_free)
+        self.assertEqual(steps, [7, 7, 8, 8])
+
+    def test_first_points(self) -> None:
+        """Points may be given to whoever has no card yet."""
+        self.assertEqual(self.do(cards.give, "bob", 5, at=self.at), 5)
+        self.assertEqual(self.card("bob").points, 5)
 
     def test_refund_lowers_the_tier(self) -> None:
         self.deposit("alice", "1000")
@@ -149,6 +164,8 @@ class RewardTests(Shopping):
         placed = self.order("cake", 4, reward="off5")
         self.assertEqual((placed.total, placed.points), ("8.32", 158))
         self.refused_order(NotFound, "no reward off5", "cake", 4, reward="off5")
+        self.do(put, "alice", Card(vouchers=(Voucher("off5", "5.00 off", 100, 500, 0),) * 2))
+        self.assertEqual(self.card().rewards[-1], cards.RewardRow("off5", "5.00 off", 100, True, 2))
 
     def test_too_few(self) -> None:
         self.do(put, "alice", Card(points=99))
@@ -184,7 +201,7 @@ class RewardTests(Shopping):
         self.assertEqual((self.card().points, self.card().spent), (50, "0.00"))
 
     def test_nothing_by_another_currency(self) -> None:
-        """What is not the programme's currency brings stamps, but neither points nor a tier, and has no part in what is free up to a sum."""
+        """Another one than the programme's brings stamps, but neither points nor a tier, and has no part in what is free up to a sum."""
         self.open("bob", "hours", "HOURS")
         self.deposit(self.open("alice", "hours", "HOURS"), "1000")
         self.item("course", "100", currency="HOURS", stock=9)

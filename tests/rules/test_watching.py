@@ -4,17 +4,19 @@ Watchers of movements: who is told of what, and what becomes of their warnings.
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
+from securehub.members import Member
 from securehub.refusals import Conflict
-from securehub.services.ledger import movement
+from securehub.services.ledger import holds, movement, reversal
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Movement, set_watched
 from securehub.store.records import Record
 from securehub.store.suspicious import SuspiciousStore
 from tests.rules import setting
 from tests.rules.setting import Rules, amount
-from tests.store.setting import Setting
+from tests.store.setting import Setting, put
 
 
 class Note(Record, frozen=True):
@@ -82,10 +84,15 @@ class Watching(Rules):
 
     def test_what_one_books_for_oneself(self) -> None:
         """Whoever books as a treasurer what they pay themselves is warned: it is their own business."""
+        self.do(put, "alice", Member(1, roles=("treasurer",)))
         self.do(set_watched, "alice", True)
         self.pay("alice", "bob")
-        booked = self.book(movement.withdraw, "alice", amount("1"), "", "alice")
-        self.assertEqual(booked.warnings, ("that is number 2",))
+        booked = [self.book(movement.withdraw, "alice", amount("1"), "", "alice")]
+        held = self.do(holds.hold, "alice", "bob", amount("1"), timedelta(1), "", None, limit=1, at=self.at, zone=UTC)
+        booked.append(self.do(holds.capture, held.hold, None, "alice", at=self.at, zone=UTC, watchers=(note,)))
+        paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None).transfer
+        booked.append(self.do(reversal.reverse, paid, "no", "alice", at=self.at, zone=UTC, watchers=(note,)))
+        self.assertEqual([each.warnings for each in booked], [(f"that is number {number}",) for number in (2, 3, 4)])
 
     def test_what_it_is_told(self) -> None:
         """All that there is to know of a movement, each in its place."""
