@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from securehub.members import Member
 from securehub.refusals import Conflict
-from securehub.services.ledger import holds, movement, reversal
+from securehub.services.ledger import holds, movement, requests, reversal
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Movement, set_watched
 from securehub.store.records import Record
@@ -93,6 +93,15 @@ class Watching(Rules):
         paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None).transfer
         booked.append(self.do(reversal.reverse, paid, "no", "alice", at=self.at, zone=UTC, watchers=(note,)))
         self.assertEqual([each.warnings for each in booked], [(f"that is number {number}",) for number in (2, 3, 4)])
+
+    def test_requests(self) -> None:
+        """Whoever accepts a request pays like anybody else."""
+        self.do(set_watched, "alice", True)
+        self.pay("alice", "bob")
+        asked = self.do(requests.ask, "bob", "alice", amount("1"), "", None, timedelta(1), limit=1, at=self.at, zone=UTC)
+        accepted = self.do(requests.accept, asked.request, "alice", None, at=self.at, zone=UTC, watchers=(note,))
+        self.assertEqual(accepted.warnings, ("that is number 2",))
+        self.assertEqual(self.notes("alice")[-1], f"transfer 100 to bob request/{asked.request}")
 
     def test_what_it_is_told(self) -> None:
         """All that there is to know of a movement, each in its place."""
