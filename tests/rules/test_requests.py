@@ -74,6 +74,13 @@ class RequestTests(Money):
                 self.assertEqual((ended.state, self.setting.get(requests.Request, key).state), (state, state))
                 self.assertEqual([(channel, event.state) for channel, event in self.heard()], told)
 
+    def test_in_another_currency(self) -> None:
+        """It is paid from the first account in that currency, if no other one is named."""
+        yen = self.open("alice", "yen", "YEN")
+        self.deposit(yen, "30")
+        self.accept(self.request(to=self.open("bob", "yen", "YEN")))
+        self.assertEqual((self.balance("alice"), self.balance("alice", yen)), ("50.00", "10"))
+
     def test_ended_in_time(self) -> None:
         """What was paid in time is not called expired later."""
         number = self.request()
