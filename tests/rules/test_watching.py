@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from securehub.members import Member
 from securehub.refusals import Conflict
-from securehub.services.ledger import holds, movement, requests, reversal
+from securehub.services.ledger import holds, movement, requests, reversal, schedules
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Movement, set_watched
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.suspicious import SuspiciousStore
 from tests.rules import setting
 from tests.rules.setting import Rules, amount
@@ -102,6 +102,15 @@ class Watching(Rules):
         accepted = self.do(requests.accept, asked.request, "alice", None, at=self.at, zone=UTC, watchers=(note,))
         self.assertEqual(accepted.warnings, ("that is number 2",))
         self.assertEqual(self.notes("alice")[-1], f"transfer 100 to bob request/{asked.request}")
+
+    def test_schedules(self) -> None:
+        """What a schedule pays is told like anything else."""
+        self.do(put, "alice", Member(1))
+        self.do(set_watched, "alice", True)
+        args = ("alice", "bob", amount("1"), "once", None, None, "rent", None)
+        made = self.do(schedules.schedule, *args, limit=1, at=self.at, zone=UTC).schedule
+        self.do(schedules.run, number_key(made), at=self.at, zone=UTC, watchers=(note,))
+        self.assertEqual(self.notes("alice"), [f"transfer 100 to bob schedule/{made}"])
 
     def test_what_it_is_told(self) -> None:
         """All that there is to know of a movement, each in its place."""
