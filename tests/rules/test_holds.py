@@ -16,6 +16,7 @@ from securehub.services.ledger import books, holds, movement
 from securehub.services.ledger.holds import Captured, Held, Hold
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.pending import Pending
+from securehub.services.ledger.records import Transfer, transfer_key
 from tests.rules.money import Money
 from tests.rules.setting import amount
 from tests.store.setting import everything, put
@@ -91,6 +92,8 @@ class HoldTests(Money):
         self.heard()
         taken = self.capture(made.hold)
         self.assertEqual((taken.amount, taken.freed), ("20.00", "0.00"))
+        kept = self.setting.get(Transfer, transfer_key(taken.transfer))
+        self.assertEqual((kept.kind, kept.reference, kept.by), ("capture", f"hold/{made.hold}", "bob"))
         self.assertEqual((self.held(), self.balance("bob")), (("30.00", "0.00"), "20.00"))
         heard = dict(self.heard())
         self.assertEqual((heard["member/bob"].transfer, heard["member/bob"].memo), (taken.transfer, "hall"))

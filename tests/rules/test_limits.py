@@ -124,6 +124,15 @@ class LimitTests(Money):
         self.refused_pay(LimitExceeded, "25.00 USD of 30.00 USD", "alice", "bob", "5.01")
         self.pay("alice", "bob", "5")
 
+    def test_from_the_first_to_the_last(self) -> None:
+        """Of a day that nobody has counted, what was paid as it began counts, be it an account's first entry, and of one cent."""
+        self.open("carol")
+        self.limit("carol", credit="10")
+        self.at = datetime(2026, 11, 21, tzinfo=UTC)
+        self.pay("carol", "bob", "5")
+        self.pay("carol", "bob", "0.01")
+        self.assertEqual(self.limit("carol", day="30").spent, "5.01")
+
     def test_holds_count(self) -> None:
         """When they are made, and not once more when they are captured."""
         self.limit("alice", day="30", payment="20")
@@ -187,6 +196,8 @@ class LimitTests(Money):
         self.limit("alice", credit=0)
         self.deposit("alice", "5")
         self.refused_pay(InsufficientFunds, "Balance is -15.00 USD", "alice", "bob", "0.01")
+        self.limit("bob", credit="20")
+        self.assertEqual(self.limit("bob", credit=NONE).credit, "0.00")
 
     def test_ceiling(self) -> None:
         """An account takes no more than it may have, whoever pays; what it has already it keeps."""

@@ -47,6 +47,7 @@ class TierTests(SynchronousTestCase):
         self.assertEqual(counting(spent, "2027-10"), {"2026-11": 5})
 
     def test_thresholds(self) -> None:
+        self.assertEqual([tier_of(USUAL, {month: 500_00}, "2026-11").name for month in ("2025-11", "2025-12")], ["bronze", "silver"])
         for units, name in ((0, "bronze"), (499_99, "bronze"), (500_00, "silver"), (2_000_00, "gold"), (-5, "bronze")):
             self.assertEqual(tier_of(USUAL, {"2026-11": units}, "2026-11").name, name)
 
@@ -70,6 +71,36 @@ class GainTests(Shopping):
         self.assertEqual(self.order("coffee", 4).earned, 11)
         self.at += timedelta(days=366)
         self.assertEqual((self.card().tier, self.order("coffee", 4).earned), ("bronze", 10))
+
+    def test_months_that_count_no_more(self) -> None:
+        """They leave the card with the next order; what is given back of them changes the tier no more."""
+        first = self.order("coffee", 2).order
+        self.at += timedelta(days=366)
+        self.order("cake", 1)
+        self.assertEqual(self.setting.get(Card, "alice").spent, {"2027-11": 333})
+        self.refund(first)
+        self.assertEqual(self.setting.get(Card, "alice").spent, {"2027-11": 333})
+
+    def test_less_than_a_point(self) -> None:
+        """It is no change, neither when it is ordered nor when that is cancelled."""
+        self.item("sweet", "0.99", stock=1)
+        self.cancel(self.order("sweet", 1).order)
+        self.assertEqual(self.ask(cards.history_of, "alice", limit=9, before=None).items, [])
+
+    def test_stamps(self) -> None:
+        """They go back once, with the last of an order, be it cancelled after that."""
+        self.set(free_every=9)
+        number = self.order("coffee", 2).order
+        steps = [self.card().until_free]
+        for step in (lambda: self.refund(number, "coffee", 1), lambda: self.refund(number), lambda: self.cancel(number)):
+            step()
+            steps.append(self.card().until_free)
+        self.assertEqual(steps, [7, 7, 8, 8])
+
+    def test_first_points(self) -> None:
+        """Points may be given to whoever has no card yet."""
+        self.assertEqual(self.do(cards.give, "bob", 5, at=self.at), 5)
+        self.assertEqual(self.card("bob").points, 5)
 
     def test_refund_lowers_the_tier(self) -> None:
         self.deposit("alice", "1000")
@@ -133,6 +164,8 @@ class RewardTests(Shopping):
         placed = self.order("cake", 4, reward="off5")
         self.assertEqual((placed.total, placed.points), ("8.32", 158))
         self.refused_order(NotFound, "no reward off5", "cake", 4, reward="off5")
+        self.do(put, "alice", Card(vouchers=(Voucher("off5", "5.00 off", 100, 500, 0),) * 2))
+        self.assertEqual(self.card().rewards[-1], cards.RewardRow("off5", "5.00 off", 100, True, 2))
 
     def test_too_few(self) -> None:
         self.do(put, "alice", Card(points=99))
@@ -144,7 +177,7 @@ class RewardTests(Shopping):
         self.do(put, "alice", Card(points=100))
         self.assertIn("off5", self.available())
         self.assertEqual(self.do(cards.redeem, "alice", "off5", USUAL, at=self.at).points, 0)
-        self.assertIn("off5", self.available())
+        self.assertEqual(self.available().count("off5"), 1)
 
     def available(self) -> list[str]:
         """The rewards that the card says can be had."""
@@ -165,6 +198,29 @@ class RewardTests(Shopping):
         self.do(programme.set_reward, "half", 50, None, 50, None, USUAL)
         self.refused_order(Conflict, "and this order is in HOURS", "lesson", 2, reward="off5")
         self.assertEqual(self.order("lesson", 2, reward="half").total, "1.0")
+        self.assertEqual((self.card().points, self.card().spent), (50, "0.00"))
+
+    def test_nothing_by_another_currency(self) -> None:
+        """Another one than the programme's brings stamps, but neither points nor a tier, and has no part in what is free up to a sum."""
+        self.open("bob", "hours", "HOURS")
+        self.deposit(self.open("alice", "hours", "HOURS"), "1000")
+        self.item("course", "100", currency="HOURS", stock=9)
+        self.do(programme.set_programme, None, 2, amount("3"), USUAL)
+        first, second = (self.order("course", 1) for _ in range(2))
+        self.assertEqual((first.total, second.total, second.points, self.card().spent), ("100.0", "100.0", 0, "0.00"))
+        self.assertEqual(self.card().until_free, 0)
+        self.refund(first.order)
+        self.assertEqual((self.card().points, self.card().until_free), (0, 0))
+
+    def test_voucher(self) -> None:
+        """The one that waits longest is used, as it was when it was redeemed; the others stay, and the history tells."""
+        half = Voucher("half", "Half", 50, 0, 50)
+        old, new = Voucher("off5", "5.00 off", 100, 500, 0), Voucher("off5", "1.00 off", 100, 100, 0)
+        self.do(put, "alice", Card(vouchers=(half, old, half, new)))
+        self.assertEqual(self.order("coffee", 2, reward="off5").total, "0.00")
+        self.assertEqual(self.setting.get(Card, "alice").vouchers, (half, half, new))
+        (row,) = self.ask(cards.history_of, "alice", limit=9, before=None).items
+        self.assertEqual((row.kind, row.points, row.balance, row.reward), ("order", 0, 0, "off5"))
 
     def test_so_many_wait(self) -> None:
         vouchers = (Voucher("off5", "5.00 off", 100, 500, 0),) * cards.MOST_VOUCHERS

@@ -212,6 +212,7 @@ class PlacingTests(Shopping):
         )
         self.item("coffee", stock=1_000_000_000)
         self.refused_order(LimitExceeded, "coffee: one order has at most 10000, 10001 ordered", "coffee", 10_001)
+        self.assertEqual(self.ask(placing.fill, pairs(("coffee", 10_000))).price, 2_500_000)
         for wrong in ("0", "-1", "1.5", "1e3", "9" * 16):
             self.assertRaises(BadArgument, words.items, f"coffee {wrong}")
 
@@ -400,7 +401,10 @@ class EscrowTests(Shopping):
     def test_delivered(self) -> None:
         placed = self.order("coffee", 2)
         self.assertEqual((placed.held, placed.balance, self.held(), self.balance("bob")), (True, "100.00", "5.00", "0.00"))
+        self.advance(placed.order, "accepted")
+        self.assertEqual((self.held(), self.balance("bob"), self.setting.get(Shop, "bob").open), ("5.00", "0.00", 1))
         self.advance(placed.order, "delivered")
+        self.assertEqual(self.setting.get(Shop, "bob").open, 0)
         self.assertEqual((self.balance("alice"), self.held(), self.balance("bob")), ("95.00", "0.00", "5.00"))
         self.assertEqual(self.ask(everything, Due), [])
 
@@ -447,8 +451,9 @@ class EscrowTests(Shopping):
         account = self.setting.get(Account, self.bob)
         self.do(put, self.bob, replace(account, ceiling=1))
         self.at += timedelta(days=3)
+        self.heard()
         self.do(escrow.end, order_key(number), **self.booking)
-        self.assertEqual(self.held(), "5.00")
+        self.assertEqual((self.held(), self.heard()), ("5.00", []))
         self.assertIn(f"2026-11-23T18:02:00.000000Z orders.escrow {order_key(number)}", [key for key, _ in self.ask(everything, Due)])
         self.do(put, self.bob, replace(account, ceiling=None))
         self.do(escrow.end, order_key(number), **self.booking)

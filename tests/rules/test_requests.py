@@ -13,6 +13,7 @@ from securehub.services.ledger import requests
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.pending import Pending
 from securehub.services.ledger.records import Transfer, transfer_key
+from securehub.store.records import number_key
 from tests.rules.money import Money
 from tests.rules.setting import amount
 from tests.store.setting import everything
@@ -62,6 +63,30 @@ class RequestTests(Money):
             (channel, event.request, event.to_name, event.amount, event.memo), ("member/alice", number, "bob", "20.00", "for lunch")
         )
         self.assertEqual(self.balance("alice"), "50.00")
+
+    def test_of_the_erased(self) -> None:
+        """What is open when one of both is erased ends, and the other one is told; what has ended stays as it is."""
+        for erased, state, channel in (("bob", "recalled", "member/alice"), ("alice", "refused", "member/bob")):
+            key = number_key(self.request())
+            self.heard()
+            for told in ([(channel, state)], []):
+                ended = self.do(lambda tx, key, by: requests.give_up(tx, key, tx.fetch(requests.Request, key), by), key, erased)
+                self.assertEqual((ended.state, self.setting.get(requests.Request, key).state), (state, state))
+                self.assertEqual([(channel, event.state) for channel, event in self.heard()], told)
+
+    def test_in_another_currency(self) -> None:
+        """It is paid from the first account in that currency, if no other one is named."""
+        yen = self.open("alice", "yen", "YEN")
+        self.deposit(yen, "30")
+        self.accept(self.request(to=self.open("bob", "yen", "YEN")))
+        self.assertEqual((self.balance("alice"), self.balance("alice", yen)), ("50.00", "10"))
+
+    def test_ended_in_time(self) -> None:
+        """What was paid in time is not called expired later."""
+        number = self.request()
+        self.accept(number)
+        self.at += DAY
+        self.refused_accept(Conflict, f"request {number} is accepted", number)
 
     def test_accept(self) -> None:
         """It is paid as any transfer is, which names the request; whoever asked is told."""

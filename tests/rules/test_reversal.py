@@ -76,8 +76,9 @@ class ReversalTests(Money):
         self.reverse(self.deposited)
         self.assertEqual(self.balance("alice"), "0.00")
         withdrawn = self.withdraw("bob", "5").transfer
+        self.heard()
         self.reverse(withdrawn)
-        self.assertEqual(self.balance("bob"), "20.00")
+        self.assertEqual((self.balance("bob"), [channel for channel, _ in self.heard()]), ("20.00", ["member/bob"]))
 
     def test_erased(self) -> None:
         """Nothing goes back to somebody who is erased, nor is it taken from them, be it that they had a credit line."""

@@ -220,6 +220,14 @@ class ScheduleTests(Money):
         for key in (f"{number:015d}", f"{99:015d}"):
             self.do(schedules.run, key, at=self.at, zone=UTC)
         self.assertEqual(self.balance("bob"), "0.00")
+        self.heard()
+        self.do(lambda tx, key: schedules.give_up(tx, key, tx.fetch(Schedule, key)), f"{number:015d}")
+        self.assertEqual((self.state(number).state, self.heard()), ("cancelled", []))
+
+    def test_first_and_last_day(self) -> None:
+        """It may be one day, and ten years from now."""
+        for start in (self.at.date(), self.at.date() + schedules.LONGEST):
+            self.assertEqual(self.state(self.schedule("1", "daily", start, start)).start, start)
 
     def test_wrong_ones(self) -> None:
         today = self.at.date()

@@ -4,17 +4,19 @@ Watchers of movements: who is told of what, and what becomes of their warnings.
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
+from securehub.members import Member
 from securehub.refusals import Conflict
-from securehub.services.ledger import movement
+from securehub.services.ledger import holds, movement, requests, reversal, schedules
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Movement, set_watched
-from securehub.store.records import Record
+from securehub.store.records import Record, number_key
 from securehub.store.suspicious import SuspiciousStore
 from tests.rules import setting
 from tests.rules.setting import Rules, amount
-from tests.store.setting import Setting
+from tests.store.setting import Setting, put
 
 
 class Note(Record, frozen=True):
@@ -79,6 +81,48 @@ class Watching(Rules):
         self.pay("alice", "bob")
         paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None)
         self.assertEqual(paid.status(), "Transfer 7: 1.00 USD to alice. Balance 0.00 USD. Warning: that is number 3.")
+
+    def test_what_one_books_for_oneself(self) -> None:
+        """Whoever books as a treasurer what they pay themselves is warned: it is their own business."""
+        self.do(put, "alice", Member(1, roles=("treasurer",)))
+        self.do(set_watched, "alice", True)
+        self.pay("alice", "bob")
+        booked = [self.book(movement.withdraw, "alice", amount("1"), "", "alice")]
+        held = self.do(holds.hold, "alice", "bob", amount("1"), timedelta(1), "", None, limit=1, at=self.at, zone=UTC)
+        booked.append(self.do(holds.capture, held.hold, None, "alice", at=self.at, zone=UTC, watchers=(note,)))
+        paid = self.book(movement.pay, "bob", "alice", amount("1"), "", None).transfer
+        booked.append(self.do(reversal.reverse, paid, "no", "alice", at=self.at, zone=UTC, watchers=(note,)))
+        self.assertEqual([each.warnings for each in booked], [(f"that is number {number}",) for number in (2, 3, 4)])
+
+    def test_requests(self) -> None:
+        """Whoever accepts a request pays like anybody else."""
+        self.do(set_watched, "alice", True)
+        self.pay("alice", "bob")
+        asked = self.do(requests.ask, "bob", "alice", amount("1"), "", None, timedelta(1), limit=1, at=self.at, zone=UTC)
+        accepted = self.do(requests.accept, asked.request, "alice", None, at=self.at, zone=UTC, watchers=(note,))
+        self.assertEqual(accepted.warnings, ("that is number 2",))
+        self.assertEqual(self.notes("alice")[-1], f"transfer 100 to bob request/{asked.request}")
+
+    def test_schedules(self) -> None:
+        """What a schedule pays is told like anything else."""
+        self.do(put, "alice", Member(1))
+        self.do(set_watched, "alice", True)
+        args = ("alice", "bob", amount("1"), "once", None, None, "rent", None)
+        made = self.do(schedules.schedule, *args, limit=1, at=self.at, zone=UTC).schedule
+        self.do(schedules.run, number_key(made), at=self.at, zone=UTC, watchers=(note,))
+        self.assertEqual(self.notes("alice"), [f"transfer 100 to bob schedule/{made}"])
+
+    def test_what_it_is_told(self) -> None:
+        """All that there is to know of a movement, each in its place."""
+
+        def keep(tx: Any, told: Movement) -> list[str]:
+            tx.put("bob", Note(repr(tuple(told)[2:])))
+            return []
+
+        self.do(set_watched, "bob", True)
+        self.do(movement.pay, "alice", "bob", amount("1"), "for lunch", None, at=self.at, watchers=(keep,))
+        told = ("transfer", "alice", "bob", self.alice, self.bob, 100, "USD", "for lunch", "")
+        self.assertEqual(self.setting.get(Note, "bob").text, repr(told))
 
     def test_no_longer(self) -> None:
         """Whoever is not watched any more is not told of, either."""
