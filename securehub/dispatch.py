@@ -37,8 +37,8 @@ TURN_BYTES = 64 * 1024
 
 MOST_ANSWERED = 8 * 1024 * 1024
 """
-Bytes of answers after which no more requests of a batch are carried out. Whether the peer reads or not, all of them are kept until it has
-read them; those of a hundred requests may have a hundred megabytes.
+Bytes of answers after which no more requests of a batch are carried out that want one. Whether the peer reads or not, all answers are kept
+until it has read them; those of a hundred requests may have a hundred megabytes.
 """
 
 
