@@ -67,6 +67,13 @@ number is another process's.
 """
 
 
+OWN_FILES = 256
+"""
+Open files that connections leave to the hub: for its journal, what it folds and backs up, the admin door, and those who are told why they
+cannot come in. Where there are not even twice as many it is half of them.
+"""
+
+
 class Options(BaseOptions):
     """
     The command line. What is not given here comes from the configuration file, or is the default.
@@ -201,7 +208,7 @@ class HubService(Service):
         @raise Conflict: something is broken.
         """
         try:
-            settings = self._read_settings()
+            settings = fitting(self._read_settings())
             use_certificate = self._certificates.prepare(self._settings | {name: settings[name] for name in self._live})
             use_log = self._writer and self._writer.prepare_reopen()
         except (config.BadSetting, BadCertificate) as error:
@@ -227,6 +234,7 @@ class HubService(Service):
         # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
         reactor.seconds = time.monotonic
         _allow_many_files()
+        settings.update(fitting(settings))
         self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
@@ -310,6 +318,10 @@ class HubService(Service):
         previous = os.umask(0o177)
         try:
             self._ports.append(self._reactor.listenUNIX(str(path), self._hub.admin_door, mode=0o600))
+        except (CannotListenError, OSError) as error:
+            # Either would tell the path as Twisted has it, in bytes.
+            fault: Any = getattr(error, "socketError", error)
+            raise CannotStart(f"the admin door {path} cannot be opened: {fault.strerror or fault}") from None
         finally:
             os.umask(previous)
 
@@ -365,6 +377,27 @@ def _allow_many_files() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def fitting(settings: dict[str, Any]) -> dict[str, Any]:
+    """
+    The settings, with no more connections than the system allows open files for.
+
+    Strangers could else take the last of them, and a journal that cannot begin its next file takes no writes.
+    """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
+        return settings
+    places = files - min(OWN_FILES, files // 2)
+    if settings["connections"] <= places:
+        return settings
+    _log.warn(
+        "The system allows {files} open files: there is room for {places} connections, not for {wanted}. Raise LimitNOFILE= or ulimit -Hn.",
+        files=files,
+        places=places,
+        wanted=settings["connections"],
+    )
+    return settings | {"connections": places}
 
 
 def _reachable(host: str) -> str:

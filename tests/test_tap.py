@@ -4,16 +4,24 @@ The options of C{twistd securehub}.
 
 from __future__ import annotations
 
+import errno
+import resource
+from pathlib import Path
 from threading import Thread
 from unittest import mock
 
 from twisted.application.twist._options import TwistOptions
+from twisted.internet.error import CannotListenError
+from twisted.logger import formatEvent
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub import program, service
+from securehub import config, program, service, tap
+from securehub.daemon.operations import Reread
+from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 from securehub.tap import HubService, makeService
+from tests.tools import logged
 
 
 class OptionsTests(SynchronousTestCase):
@@ -75,3 +83,45 @@ class StartTests(SynchronousTestCase):
             lack = self.assertRaises(OSError, ThreadWorker, None)
         self.assertEqual(str(self.start(lack)), f"SecureHub cannot start: {lack}")
         self.assertIn("no thread", str(lack))
+
+    def test_no_admin_door(self) -> None:
+        """The text has its path as people write it: Twisted gives it in bytes, whatever the reason is."""
+        state = Path(self.mktemp())
+        door = state / "admin.sock"
+        for fault, why in (
+            (PermissionError(errno.EPERM, "Operation not permitted", bytes(door)), "Operation not permitted"),
+            (CannotListenError(None, bytes(door), OSError("AF_UNIX path too long")), "AF_UNIX path too long"),
+        ):
+            hub = HubService({"state": state}, [], reactor=mock.Mock(listenUNIX=mock.Mock(side_effect=fault)))
+            hub._hub = mock.Mock()
+            self.assertEqual(str(self.assertRaises(CannotStart, hub._open_admin_door)), f"the admin door {door} cannot be opened: {why}")
+
+
+class OpenFilesTests(SynchronousTestCase):
+    """What the system allows is not all for connections."""
+
+    def fitting(self, files: int, wanted: int) -> int:
+        """How many connections there may be."""
+        self.patch(resource, "getrlimit", lambda _: (files, resource.RLIM_INFINITY))
+        return int(tap.fitting({"connections": wanted})["connections"])
+
+    def test_enough(self) -> None:
+        """With the limit of the unit that comes with it, or with none, the setting holds."""
+        for files in (65_536, 10_256, resource.RLIM_INFINITY):
+            self.assertEqual(self.fitting(files, 10_000), 10_000)
+
+    def test_too_few(self) -> None:
+        """Some are left to the hub, and the log says what to do."""
+        told = logged(self)
+        self.assertEqual(self.fitting(10_255, 10_000), 9_999)
+        self.assertEqual(self.fitting(1_024, 10_000), 768)
+        self.assertEqual(self.fitting(256, 10_000), 128)
+        self.assertIn("room for 768 connections, not for 10000. Raise LimitNOFILE=", formatEvent(told[1]))
+
+    def test_reload(self) -> None:
+        """It is the same with settings that are read anew: of a setting that has not changed nothing is said."""
+        self.patch(resource, "getrlimit", lambda _: (1_024, resource.RLIM_INFINITY))
+        settings = config.settings(None, {"state": self.mktemp()}, ())
+        hub = HubService(settings | {"connections": 768}, [], reactor=mock.Mock(), read_settings=lambda: settings)
+        hub._certificates = mock.Mock(prepare=lambda _: lambda: "certificate")
+        self.assertEqual(hub.prepare_reload()(), Reread(("certificate",), ()))
