@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import json
 import tracemalloc
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +17,7 @@ from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import TURN
 from securehub.store import journal
 from securehub.switchboard import member
-from tests.world import PASSWORD, SOCKET_BYTES, Client, World
+from tests.world import PASSWORD, SOCKET_BYTES, Client, MemoryTransport, World
 
 LIMIT = 16_384
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -134,6 +135,15 @@ class LineTests(ProtocolCase):
 
 class HandshakeTests(ProtocolCase):
     """Before the handshake is over nothing is said, and it must be over soon."""
+
+    def test_no_delay(self) -> None:
+        """Nagle is turned off where there is TCP; the transport of a UNIX socket may offer that, too, and fails."""
+        asked: list[bool] = []
+        with mock.patch.object(MemoryTransport, "setTcpNoDelay", lambda _, on: asked.append(on), create=True):
+            self.world.operator()
+            self.assertEqual(asked, [])
+            self.world.connect()
+            self.assertEqual(asked, [True])
 
     def test_nothing_before(self) -> None:
         client = self.world.connect(handshake=False)

@@ -219,7 +219,8 @@ class HubProtocol(LineReceiver):
             operator=factory.operator,
         )
         factory.sessions[self.session.number] = self.session
-        set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        # The admin door has no such option; some versions of Twisted offer it there, too, and fail.
+        set_no_delay = None if factory.operator else getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
             # What leaves is already one write a turn; Nagle would only make it wait for the peer's ACK.
             set_no_delay(True)
