@@ -21,7 +21,7 @@ from securehub.audit import Act, Whose
 from securehub.binding import MISSING, Binder, Bound, Try
 from securehub.clock import Clock
 from securehub.command import Audited, Command
-from securehub.help import Mistakes
+from securehub.mistakes import Mistakes
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
 from securehub.refusals import BadCredentials, Conflict, Internal, LimitExceeded, Refusal, UnknownCommand, shown

@@ -29,9 +29,9 @@ from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
 from securehub.gate import Gate
 from securehub.hashing import Hashing
-from securehub.help import Mistakes
 from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
+from securehub.mistakes import Mistakes
 from securehub.money import Currencies
 from securehub.network.doorkeeper import Doorkeeper
 from securehub.network.protocol import HubFactory

@@ -89,6 +89,11 @@ def behind(key: str) -> str:
     return f"{key} " if key else ""
 
 
+def further(found: Sequence[tuple[str, Any]], limit: int) -> str | None:
+    """The key behind which to go on, if so many were asked for and found that there may be more."""
+    return found[-1][0] if len(found) == limit else None
+
+
 def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """
     A page of what is kept about a member, kind by kind.
@@ -122,9 +127,9 @@ def forget(steps: Mapping[str, Step], tx: Transaction, username: str, after: str
     kind, _, place = after.partition("/")
     if kind not in steps:
         kind, place = kinds[0], ""
-    further = steps[kind](tx, username, place)
-    if further is not None:
-        return f"{kind}/{further}"
+    reached = steps[kind](tx, username, place)
+    if reached is not None:
+        return f"{kind}/{reached}"
     later = kinds[kinds.index(kind) + 1 :]
     return f"{later[0]}/" if later else None
 

@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "binding": {"refusals", "command", "wire"},
     "openrpc": {"", "command"},
     "help": {"refusals", "command", "reply"},
+    "mistakes": {"command"},
     "config": {"money"},
     # the disk
     "store": {"refusals", "event", "clock", "store"},
@@ -58,7 +59,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"store.transaction", "trying", "wire"},
     "notices": {"refusals", "command", "session"},
     "turns": set(),
-    "dispatch": {"refusals", "audit", "binding", "clock", "command", "help", "notices", "once", "session", "turns", "wire"},
+    "dispatch": {"refusals", "audit", "binding", "clock", "command", "mistakes", "notices", "once", "session", "turns", "wire"},
     # services
     "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "config", "help", "members"}
@@ -97,9 +98,9 @@ ALLOWED: dict[str, set[str]] = {
         "agenda",
         "gate",
         "hashing",
-        "help",
         "imports.records",
         "members",
+        "mistakes",
         "money",
     }
     | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from securehub.members import Member
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
-from securehub.service import behind
+from securehub.service import behind, further
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -334,7 +334,7 @@ def blank_some(tx: Transaction, by: str, after: str, limit: int, *, first: str =
     for key, message in found:
         tx.put(key, replace(message, text="", reason="", removed=message.removed or message.by, receipt=None))
         tx.delete(Trace, key)
-    return found[-1][0] if len(found) == limit else None
+    return further(found, limit)
 
 
 def _keep(tx: Transaction, conversation: str, seq: int, message: Message, by: str, at: datetime, *, more: int = 0) -> None:

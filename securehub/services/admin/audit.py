@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 from securehub.audit import ALL, Audit
 from securehub.members import Member
 from securehub.reply import Listing, Row
-from securehub.service import Kept, behind
+from securehub.service import Kept, behind, further
 from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -74,4 +74,4 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     for key, entry in found:
         if entry.target == username and entry.arguments:
             tx.put(key, replace(entry, arguments={}))
-    return found[-1][0] if len(found) == AT_ONCE else None
+    return further(found, AT_ONCE)

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from securehub import service
 from securehub.members import Member
-from securehub.service import Kept, Section, Step, behind, page
+from securehub.service import Kept, Section, Step, behind, further, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -95,7 +95,7 @@ def _blank_reports(tx: Transaction, username: str, place: str) -> str | None:
         note = "" if report.settled_by == username else report.note
         tx.put(key, replace(report, context=context, reason=reason, note=note))
     tx.delete(Complaints, username)
-    return found[-1][0] if len(found) == REPORTS_AT_ONCE else None
+    return further(found, REPORTS_AT_ONCE)
 
 
 def _without_words_of(username: str, line: Line) -> Line:
@@ -117,7 +117,7 @@ def _blank_deeds(tx: Transaction, username: str, place: str) -> str | None:
             _blank_removal(tx, messages.key(deed.room, deed.seq), username)
         elif deed.target:
             _blank_sanction(tx, seat_key(deed.room, deed.target), username)
-    return found[-1][0] if len(found) == RECORDS_AT_ONCE else None
+    return further(found, RECORDS_AT_ONCE)
 
 
 def _blank_removal(tx: Transaction, key: str, username: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from securehub.service import LOOKED_AT, Some, behind
+from securehub.service import LOOKED_AT, Some, behind, further
 from securehub.services import messages
 from securehub.services.chat.records import Charter, Room
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -24,7 +24,7 @@ def limited(tx: ReadTransaction, after: str) -> Some[str]:
     @param after: the last that was looked at; empty to begin.
     """
     found = list(tx.scan(Charter, start=behind(after), limit=LOOKED_AT))
-    return Some([room for room, charter in found if charter.keep_days], found[-1][0] if len(found) == LOOKED_AT else None)
+    return Some([room for room, charter in found if charter.keep_days], further(found, LOOKED_AT))
 
 
 def forget(tx: Transaction, room: str, *, at: datetime) -> bool:

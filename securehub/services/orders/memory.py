@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from securehub import service
 from securehub.refusals import Conflict
-from securehub.service import Kept, behind, page
+from securehub.service import Kept, behind, further, page
 from securehub.services import messages
 from securehub.services.loyalty.records import Card
 from securehub.services.messages import ORDER, PAST_ORDERS, Message
@@ -67,7 +67,7 @@ def _blank_bought(tx: Transaction, username: str, place: str) -> str | None:
     for key, order in bought:
         if order.note or order.deliver_to:
             tx.put(key, replace(order, note="", deliver_to=""))
-    return bought[-1][0] if len(bought) == AT_ONCE else None
+    return further(bought, AT_ONCE)
 
 
 def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
@@ -79,7 +79,7 @@ def _take_out_items(tx: Transaction, username: str, place: str) -> str | None:
     items = list(tx.beneath(Item, username, start=behind(place), limit=AT_ONCE))
     for sku, item in items:
         tx.put(sku, replace(item, name=sku, unit="", tags=(), active=False))
-    return items[-1][0] if len(items) == AT_ONCE else None
+    return further(items, AT_ONCE)
 
 
 _STEPS = {"quote": _end_quotes, "bought": _blank_bought, "said": _blank_messages, "item": _take_out_items}

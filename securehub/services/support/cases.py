@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from securehub import agenda, members
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Reply
-from securehub.service import LOOKED_AT, Some, behind
+from securehub.service import LOOKED_AT, Some, behind, further
 from securehub.services import messages
 from securehub.services.messages import Message
 from securehub.services.support import events
@@ -266,7 +266,7 @@ def without_agent(tx: ReadTransaction, after: str) -> Some[int]:
     found = list(tx.beneath(Case, OPEN_CASES, start=behind(after), limit=LOOKED_AT))
     agents = {case.agent for _, case in found} - {""}
     lost = {agent for agent in agents if not can_see_to_it(tx, agent)}
-    return Some([int(key) for key, case in found if case.agent in lost], found[-1][0] if len(found) == LOOKED_AT else None)
+    return Some([int(key) for key, case in found if case.agent in lost], further(found, LOOKED_AT))
 
 
 def put_back(tx: Transaction, ticket: int, *, at: datetime) -> None:

@@ -202,13 +202,13 @@ def _positions(tx: ReadTransaction, limit: int = MAX_POSITION) -> dict[int, int]
 def queue(tx: ReadTransaction, *, limit: int, after: int | None) -> Queue:
     """The cases that wait, the oldest first."""
     start = "" if after is None else case_key(after + 1)
-    found = [(int(key), case) for key, case in tx.beneath(Case, WAITING_CASES, start=start, limit=limit + 1)]
     positions = _positions(tx, limit if after is None else MAX_POSITION)
-    rows = [
+    found = ((int(key), case) for key, case in tx.beneath(Case, WAITING_CASES, start=start))
+    rows = (
         QueueRow(positions.get(ticket), ticket, case.customer, case.opened, case.changed, case.seq, case.order, _subject(tx, ticket))
-        for ticket, case in found[:limit]
-    ]
-    return Queue(rows, more=len(found) > limit)
+        for ticket, case in found
+    )
+    return Queue.up_to(limit, rows)
 
 
 def all_cases(
