@@ -92,7 +92,7 @@ def payee(word: str) -> str:
 
 @argument(limit="memo_characters")
 def contained(word: str) -> str:
-    """what the memo, or the bank's text, has in it; large and small letters are the same"""
+    """what the memo, or the bank's text, has in it; capitals and accents make no difference"""
     return word.strip()
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from securehub.folding import fold
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, Top
@@ -63,8 +64,8 @@ class Payment(NamedTuple):
     text: str
 
     def folded(self) -> Payment:
-        """The same with large and small letters made alike: once for all the rules that look at it."""
-        return Payment(self.incoming, tuple(map(str.casefold, self.names)), self.text.casefold())
+        """The same, folded: once for all the rules that look at it."""
+        return Payment(self.incoming, tuple(map(fold, self.names)), fold(self.text))
 
 
 class Patterns(Record, frozen=True):
@@ -203,16 +204,16 @@ def first_catch(rules: tuple[Pattern, ...], payment: Payment) -> Pattern | None:
 
 
 def catches(rule: Pattern, payment: Payment) -> bool:
-    """Whether all that a rule says fits; large and small letters are the same."""
+    """Whether all that a rule says fits; capitals and accents make no difference."""
     return _fits(rule, payment.folded())
 
 
 def _fits(rule: Pattern, folded: Payment) -> bool:
     if rule.bucket != "ignore" and folded.incoming != (rule.bucket == "income"):
         return False
-    if rule.payee and rule.payee.casefold() not in folded.names:
+    if rule.payee and fold(rule.payee) not in folded.names:
         return False
-    return rule.text.casefold() in folded.text
+    return fold(rule.text) in folded.text
 
 
 def _pattern(number: int, bucket: str, payee: str, text: str, category: str) -> Pattern:

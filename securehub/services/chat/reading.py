@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.event import ToOthers
+from securehub.folding import fold
 from securehub.refusals import BadArgument
 from securehub.reply import Listing, Reply, Row, Top, when
 from securehub.services import messages
@@ -28,6 +29,9 @@ SEARCHED = 10_000
 
 SEARCHED_CHARACTERS = 1_000_000
 """Of all these messages together, or up to the message that goes beyond; where each has the words as parts of others, they take 50 ms."""
+
+FOLDED_CHARACTERS = 4
+"""Each character of a text that is not all ASCII counts as so many, as it is folded for itself."""
 
 MOST_FOUND = 200
 """Messages of one answer."""
@@ -45,7 +49,7 @@ class _Wanted(NamedTuple):
     """
     What a search is for.
 
-    @ivar words: all of them, casefolded.
+    @ivar words: all of them, folded.
     @ivar longest: the longest of these.
     """
 
@@ -166,12 +170,12 @@ def search(tx: ReadTransaction, username: str, words: str, place: str | None, *,
 
 def _wanted(words: str) -> _Wanted:
     """
-    The words that a search is for. They are taken from the folded text, as those of messages are: folding may part one, as the capital I
-    with a dot becomes two characters, of which the second belongs to no word.
+    The words that a search is for. They are taken from the folded text, as those of messages are: an accent that is a character of its own
+    belongs to no word, and would part one.
 
     @raise BadArgument: there is none.
     """
-    found = frozenset(_WORD.findall(words.casefold()))
+    found = frozenset(_WORD.findall(fold(words)))
     if not found:
         raise BadArgument("words: there is no word in it")
     return _Wanted(found, max(found, key=len))
@@ -209,14 +213,14 @@ def _search(
         if len(rows) == limit or left < 0:
             break
         looked_at = seq
-        left -= len(message.text)
+        left -= len(message.text) * (1 if message.text.isascii() else FOLDED_CHARACTERS)
         if _has(message.text, wanted):
             rows.append(FoundRow(place, seq, message.at, message.by, message.text))
     return rows, looked_at if looked_at > found.first else None
 
 
 def _has(text: str, wanted: _Wanted) -> bool:
-    folded = text.casefold()
+    folded = fold(text)
     # Most texts lack even this one, which is told sooner; to look for all of them so would take long where there are hundreds.
     return wanted.longest in folded and wanted.words.issubset(_WORD.findall(folded))
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from securehub import arguments
 from securehub.arguments import argument
+from securehub.folding import fold
 from securehub.refusals import BadArgument, shown
 from securehub.services.orders.states import STEPS
 
@@ -110,5 +111,5 @@ def note(word: str) -> str:
 
 @argument(limit="name_characters")
 def searched(word: str) -> str:
-    """a part of the name, or a tag"""
-    return word.strip().lower()
+    """a part of the name, or a tag; capitals and accents make no difference"""
+    return fold(word.strip())
