@@ -283,6 +283,14 @@ SETTINGS = (
         "limits", "network_failures", "30", _whole(1, 100000), "Failed logins from one network (/24, /64) before the next have to wait."
     ),
     Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting(
+        "limits",
+        "network_newcomers",
+        "200",
+        _whole(1, 100000),
+        "New members without an invitation from one network (/24, /64) before the next have to wait.",
+    ),
+    Setting("limits", "network_newcomer_seconds", "60", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
 )
 LIVE = frozenset(
     [
@@ -313,6 +321,8 @@ LIVE = frozenset(
         "account_failure_seconds",
         "network_failures",
         "network_failure_seconds",
+        "network_newcomers",
+        "network_newcomer_seconds",
     ]
 )
 """

@@ -6,27 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.networks import Origin, origin
 from securehub.refusals import BadCredentials, NotFound, RateLimited
-from securehub.services.auth.guessing import FIRST_WAIT_SECONDS, Buckets, Guessing, Rate
+from securehub.services.auth.buckets import Rate
+from securehub.services.auth.guessing import Guessing
 from securehub.store.journal import JournalStore
+from tests.test_buckets import most_takings
 from tests.world import PASSWORD, Client, World
 
 HOUR = 3600
 HOME, AWAY = "198.51.100.7", "192.0.2.1"
-
-
-def most_failures(rate: Rate, seconds: float) -> float:
-    """How many tries can fail, whatever the guesser does: the tokens, the doublings of the wait, and one in every C{rate.seconds}."""
-    doublings = 0
-    while FIRST_WAIT_SECONDS * 2**doublings < rate.seconds:
-        doublings += 1
-    return rate.tokens + doublings + 2 + seconds / rate.seconds
 
 
 class OriginTests(SynchronousTestCase):
@@ -53,88 +45,6 @@ class OriginTests(SynchronousTestCase):
 def guessing(time: Time, *, trust_loopback: bool) -> Guessing:
     """With the rates that are the defaults."""
     return Guessing(lambda: Rate(10, HOUR), lambda: Rate(30, 120), time.seconds, trust_loopback=lambda: trust_loopback)
-
-
-class BucketTests(SynchronousTestCase):
-    """Tokens, waits, and how they come back."""
-
-    def setUp(self) -> None:
-        self.time = Time()
-        self.rate = Rate(3, 100)
-        self.buckets = Buckets(lambda: self.rate, self.time.seconds, most=10)
-
-    def fail(self, times: int, key: str = "alice") -> None:  # type: ignore[override]
-        for _ in range(times):
-            self.buckets.fail(key)
-
-    def test_growing_wait(self) -> None:
-        """The tokens cost no wait; each failure after that costs twice as much as the one before, up to the time that a token takes."""
-        self.fail(3)
-        self.assertEqual(self.buckets.wait("alice"), 0)
-        waits = []
-        for _ in range(9):
-            self.fail(1)
-            waits.append(self.buckets.wait("alice"))
-            self.time.advance(waits[-1])
-            self.assertEqual(self.buckets.wait("alice"), 0)
-        self.assertEqual(waits[0], FIRST_WAIT_SECONDS)
-        self.assertEqual(sorted(waits), waits)
-        self.assertTrue(90 < waits[-1] <= 100, waits[-1])
-
-    def test_tokens_come_back(self) -> None:
-        """One in each time, and never more than there were."""
-        self.fail(4)
-        self.time.advance(200)
-        self.fail(1)
-        self.assertEqual(self.buckets.wait("alice"), 0)
-        self.fail(1)
-        self.assertEqual(self.buckets.wait("alice"), FIRST_WAIT_SECONDS)
-        self.time.advance(10_000)
-        self.fail(3)
-        self.assertEqual(self.buckets.wait("alice"), 0)
-        self.fail(1)
-        self.assertGreater(self.buckets.wait("alice"), 0)
-
-    def test_apart(self) -> None:
-        """Who has failed is nothing to others."""
-        self.fail(10)
-        self.assertEqual(self.buckets.wait("bob"), 0)
-
-    def test_failures_without_end(self) -> None:
-        """Were each of very many counted, the wait would still be a number."""
-        self.fail(5000)
-        self.assertEqual(self.buckets.wait("alice"), 100)
-
-    @settings(max_examples=200)
-    @given(st.lists(st.floats(0, 500), max_size=300))
-    def test_no_rhythm_helps(self, pauses: list[float]) -> None:
-        """Whatever pauses a guesser makes, tries that are allowed stay below the bound."""
-        time = Time()
-        buckets = Buckets(lambda: self.rate, time.seconds)
-        failed = 0
-        for pause in pauses:
-            time.advance(pause)
-            if not buckets.wait("alice"):
-                buckets.fail("alice")
-                failed += 1
-        self.assertLessEqual(failed, most_failures(self.rate, time.seconds()))
-
-    def test_bounded(self) -> None:
-        """There are only so many buckets, and many new ones do not wash away one with many failures."""
-        self.fail(6)
-        wait = self.buckets.wait("alice")
-        for number in range(1000):
-            self.fail(2, f"stranger{number}")
-            self.assertLessEqual(len(self.buckets), 10)
-        self.assertEqual(self.buckets.wait("alice"), wait)
-
-    def test_full_ones_go_first(self) -> None:
-        """A bucket that has all its tokens again makes room before one that has not."""
-        for number in range(10):
-            self.fail(2, f"old{number}")
-        self.time.advance(1000)
-        self.fail(1, "new")
-        self.assertLess(len(self.buckets), 10)
 
 
 class TrialTests(SynchronousTestCase):
@@ -355,7 +265,7 @@ class HubTests(SynchronousTestCase):
             self.world.time.advance(week / 100_000)
         self.assertEqual(sum(outcomes.values()), 100_000)
         self.assertEqual(outcomes["bad-credentials"], self.world.hashing.computed - before - logins)
-        self.assertLessEqual(outcomes["bad-credentials"], most_failures(Rate(10, HOUR), week))
+        self.assertLessEqual(outcomes["bad-credentials"], most_takings(Rate(10, HOUR), week))
         self.assertGreater(outcomes["bad-credentials"], 24 * 7)
         self.assertGreater(logins, 7 * 24 - 1)
 

@@ -33,8 +33,10 @@ from securehub.services.auth import (
     sessions,
     tokens,
 )
-from securehub.services.auth.guessing import Guessing, Rate, Trial
+from securehub.services.auth.buckets import Rate
+from securehub.services.auth.guessing import Guessing, Trial
 from securehub.services.auth.lifetimes import Ageing
+from securehub.services.auth.newcomers import Newcomers
 from securehub.services.auth.sessions import Changed, listed_session
 from securehub.services.auth.tokens import Token
 from securehub.session import Gone, Session
@@ -82,6 +84,7 @@ class Auth:
         self.erasing = erasure.Erasing(hub)
         self.erasing.go_on_by_itself()
         self.guessing = _guessing(hub)
+        self.newcomers = _newcomers(hub)
 
     @command(
         "CREATE",
@@ -103,7 +106,12 @@ class Auth:
         await self.store.read(invitations.refuse_uninvited, self.settings["registration"], invite, at=self.clock.now())
         passwords.refuse_weak(username, password)
         await self.store.read(rules.refuse_taken, username)
+        if invite is None:
+            self.newcomers.check(session.address)
         hashed = await self._hash(session, password)
+        if invite is None:
+            # Others may have come in the meantime.
+            self.newcomers.check(session.address)
         created = await session.transact(
             rules.create,
             username,
@@ -116,6 +124,8 @@ class Auth:
             invite,
             at=self.clock.now(),
         )
+        if invite is None:
+            self.newcomers.count(session.address)
         await _let_in(session, username, created.resume)
         return created
 
@@ -418,6 +428,15 @@ def _guessing(hub: Hub) -> Guessing:
     return Guessing(
         lambda: Rate(settings["account_failures"], settings["account_failure_seconds"]),
         lambda: Rate(settings["network_failures"], settings["network_failure_seconds"]),
+        hub.reactor.seconds,
+        trust_loopback=lambda: settings["trust_loopback"],
+    )
+
+
+def _newcomers(hub: Hub) -> Newcomers:
+    settings = hub.settings
+    return Newcomers(
+        lambda: Rate(settings["network_newcomers"], settings["network_newcomer_seconds"]),
         hub.reactor.seconds,
         trust_loopback=lambda: settings["trust_loopback"],
     )

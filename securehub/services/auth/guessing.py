@@ -1,10 +1,9 @@
 """
 How often somebody may guess, and who has to wait.
 
-A try that failed takes a token out of a bucket, and tokens come back with time. When a bucket is empty every further failure is followed
-by a wait, each twice as long as the one before. There is a bucket for each account, whether there is such an account or not, and one
-for each network. But whoever comes from a network from which the member has logged in before has a bucket of their own, so no
-stranger can lock a member out (docs/decisions/0041-guessing.md).
+A try that failed takes a token out of a bucket (L{securehub.services.auth.buckets}). There is one for each account, whether there is such
+an account or not, and one for each network. But whoever comes from a network from which the member has logged in before has a bucket of
+their own, so no stranger can lock a member out (docs/decisions/0041-guessing.md).
 
 Only failures count. The buckets are in memory alone, and there are only so many of them.
 
@@ -18,98 +17,12 @@ A command that compares a secret does it within a L{Trial}::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
-from math import ceil, inf
+from math import ceil
 from types import TracebackType
-from typing import Any, NamedTuple
 
 from securehub.networks import origin
 from securehub.refusals import BadCredentials, RateLimited
-
-FIRST_WAIT_SECONDS = 5.0
-"""What follows the first failure beyond the tokens: no more than a person needs to look for the right password."""
-
-MOST_BUCKETS = 20_000
-"""Of each kind; 250 bytes each."""
-
-LOOKED_AT = 8
-"""Of so many buckets the fullest makes room for a new one; those with many failures cannot be washed away by many new ones."""
-
-
-class Rate(NamedTuple):
-    """
-    How much may fail.
-
-    @ivar tokens: failures without a wait.
-    @ivar seconds: until one token comes back. The wait grows up to this, so in the long run there is one failure in this time.
-    """
-
-    tokens: int
-    seconds: float
-
-
-class _Bucket:
-    """
-    @ivar failures: those that are not made good by time yet, at the moment of the last.
-    @ivar at: that moment.
-    @ivar until: before this moment nobody may try.
-    """
-
-    __slots__ = ("at", "failures", "until")
-
-    def __init__(self) -> None:
-        self.failures = 0.0
-        self.at = self.until = -inf
-
-
-class Buckets:
-    """
-    Buckets of one kind, by key; one that has all its tokens is not kept.
-
-    @param rate: asked for anew each time.
-    @param seconds: a monotonic clock.
-    @param most: how many are kept at most.
-    """
-
-    def __init__(self, rate: Callable[[], Rate], seconds: Callable[[], float], most: int = MOST_BUCKETS) -> None:
-        self._rate = rate
-        self._seconds = seconds
-        self._most = most
-        self._buckets: dict[Any, _Bucket] = {}
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def wait(self, key: object) -> float:
-        """Seconds until the next try; 0 if it may be made now."""
-        bucket = self._buckets.get(key)
-        return 0.0 if bucket is None else max(0.0, bucket.until - self._seconds())
-
-    def fail(self, key: object) -> None:
-        """Note a try that has failed."""
-        now, rate = self._seconds(), self._rate()
-        # The one that failed last stands last, so those that are full again are found in front.
-        bucket = self._buckets.pop(key, None) or _Bucket()
-        bucket.failures = self._left(bucket, now) + 1
-        bucket.at = now
-        beyond = bucket.failures - rate.tokens
-        if beyond > 0:
-            bucket.until = now + min(rate.seconds, FIRST_WAIT_SECONDS * 2.0 ** min(beyond - 1, 60))
-        if len(self._buckets) >= self._most:
-            self._make_room(now)
-        self._buckets[key] = bucket
-
-    def _left(self, bucket: _Bucket, now: float) -> float:
-        """The failures that time has not made good yet."""
-        return max(0.0, bucket.failures - (now - bucket.at) / self._rate().seconds)
-
-    def _make_room(self, now: float) -> None:
-        looked_at = [(self._left(bucket, now), key) for key, bucket in islice(self._buckets.items(), LOOKED_AT)]
-        least = min(range(len(looked_at)), key=lambda index: looked_at[index][0])
-        for index, (left, key) in enumerate(looked_at):
-            bucket = self._buckets.pop(key)
-            if index != least and left:
-                self._buckets[key] = bucket
+from securehub.services.auth.buckets import Buckets, Rate
 
 
 class Guessing:
@@ -178,7 +91,7 @@ class Trial:
     def fail(self) -> None:
         """Count a failure."""
         for buckets, key in self._counted:
-            buckets.fail(key)
+            buckets.take(key)
 
     def __enter__(self) -> Trial:
         self.check()
