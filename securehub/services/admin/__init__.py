@@ -158,15 +158,18 @@ class Admin:
         """Tell something to all who are logged in and want events."""
         await session.transact(connections.announce, text)
 
-    @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
-    async def audit(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[audit.AuditRow]:
+    @command(None, access=ADMIN, member=named(arguments.username), limit=named(arguments.listed), before=named(arguments.whole))
+    async def audit(
+        self, session: Session, member: str | None = None, limit: int = 20, before: int | None = None
+    ) -> Listing[audit.AuditRow]:
         """
-        List what admins, treasurers, moderators and the operator did with their power, newest first.
+        List what admins, treasurers, moderators and the operator did with their power, newest first; with member=, what that one did, and
+        what was done to them.
 
         Each entry was written together with what it tells of, and is part of the journal's chain. Passwords and the like are left out.
         For older ones give before= and the number of the last entry that you have seen.
         """
-        return await self.store.read(audit.entries, limit=limit, before=before)
+        return await self.store.read(audit.entries, member, limit=limit, before=before)
 
     @command(None, access=ADMIN)
     async def status(self, session: Session) -> status.Status:

@@ -10,7 +10,8 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from securehub.audit import ALL, Audit
-from securehub.members import Member
+from securehub.members import OPERATOR, Member
+from securehub.refusals import NotFound
 from securehub.reply import Listing, Row
 from securehub.service import Kept, behind, further
 from securehub.store.records import number_key
@@ -37,14 +38,19 @@ class AuditRow(Row, frozen=True):
     arguments: dict[str, Any]
 
 
-def entries(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[AuditRow]:
+def entries(tx: ReadTransaction, member: str | None = None, *, limit: int, before: int | None) -> Listing[AuditRow]:
     """
     The entries, newest first.
 
+    @param member: only what this one did, or what was done to them: somebody who is or was a member, or the operator.
     @param before: only those with a smaller number.
+
+    @raise NotFound: nobody has ever had that name.
     """
+    if member is not None and member != OPERATOR and tx.get(Member, member) is None:
+        raise NotFound(f"there is no member {member}")
     end = None if before is None else number_key(before)
-    return Listing.up_to(limit, (_row(int(key), entry) for key, entry in tx.beneath(Audit, ALL, end=end, reverse=True)))
+    return Listing.up_to(limit, (_row(int(key), entry) for key, entry in tx.beneath(Audit, member or ALL, end=end, reverse=True)))
 
 
 def _row(number: int, entry: Audit) -> AuditRow:
