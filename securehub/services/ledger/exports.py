@@ -1,6 +1,6 @@
 """
 Statements for other programs: CSV, a journal for hledger and ledger-cli, OFX. Plain functions of a statement, which give the text in parts:
-a long one takes a tenth of a second, and others have their turn in between.
+a long one takes a tenth of a second, and others have their turn in between. Other services make their tables of the same parts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from securehub.services.ledger.books import HistoryRow, Statement
 
 
 class Export(Reply, frozen=True):
-    """A statement in the form of another program."""
+    """A text in the form of another program: a statement, or a table, as RFC 4180 has it."""
 
     text: str
 
