@@ -14,8 +14,9 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import ADMIN, command, named, optional, prompted, refuse_unknown_role
 from securehub.networks import origin
+from securehub.remembering import IRemembers
 from securehub.reply import Listing
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services.admin import audit, connections, invites, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords

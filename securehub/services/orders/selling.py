@@ -15,7 +15,6 @@ from securehub.command import MEMBER, SELLER, command, last_seen, named, optiona
 from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Roster, Row, Top
-from securehub.service import behind
 from securehub.services.ledger import words as times
 from securehub.services.ledger.booking import When, beginning, instant
 from securehub.services.ledger.exports import Export, as_table, harmless, stamp
@@ -24,6 +23,7 @@ from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
 from securehub.session import Session
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
