@@ -69,7 +69,7 @@ def number_key(number: int) -> str:
 
 
 def behind(key: str) -> str:
-    """Where the keys behind one start, or all of them if it is empty; no key has a blank."""
+    """Where the keys behind one start, or all of them if it is empty; no key has a character that comes before the blank."""
     return f"{key} " if key else ""
 
 
