@@ -274,7 +274,8 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     tx.delete(Seat, place)
     rooms = tx.fetch(Rooms, username).rooms
     tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
-    if left or found.seq or _keeps_out(tx, room):
+    # A ban by which they are put out now is one that no scan sees yet.
+    if left or found.seq or parted.act == "ban" or _keeps_out(tx, room):
         tx.put(room, replace(found, members=left))
     else:
         # Nothing was ever said there, so nothing is lost, and whoever makes rooms and leaves them fills no disk.
@@ -285,7 +286,9 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
 
 
 def _keeps_out(tx: ReadTransaction, room: str) -> bool:
-    """Whether somebody was banned or muted there. Without the room nobody could lift that, and it would hold in the next of that name."""
+    """
+    Whether somebody was banned or muted there before. Without the room nobody could lift that, and it would hold in the next of that name.
+    """
     return next(tx.scan(Sanction, f"{room}/", limit=1), None) is not None
 
 
