@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.services.ledger import exports, statements
-from securehub.services.ledger.booking import beginning
 from securehub.services.ledger.books import Statement
+from securehub.services.times import beginning
 from tests.rules.money import Money
 
 HOUR = timedelta(hours=1)

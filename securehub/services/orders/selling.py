@@ -15,13 +15,13 @@ from securehub.command import MEMBER, SELLER, command, last_seen, named, optiona
 from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Roster, Row, Top
-from securehub.services.ledger import words as times
-from securehub.services.ledger.booking import When, beginning, instant
+from securehub.services import times
 from securehub.services.ledger.exports import Export, as_table, harmless, stamp
 from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
+from securehub.services.times import When, beginning, meant
 from securehub.session import Session
 from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -169,7 +169,7 @@ class Selling:
         Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
         """
         now = self.clock.now()
-        bounds = [None if each is None else instant(each, at=now, zone=self.zone) for each in (start, end)]
+        bounds = [None if each is None else meant(each, at=now, zone=self.zone) for each in (start, end)]
         found = await self.store.read(placed, session.member, *bounds)
         return Export("".join(await session.in_turns(as_table(_rows(found, self.zone)))))
 
