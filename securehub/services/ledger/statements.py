@@ -18,8 +18,9 @@ from securehub.services import times
 from securehub.services.ledger import books, exports
 from securehub.services.ledger.accounts import own_account
 from securehub.services.ledger.books import Statement
-from securehub.services.ledger.exports import FORMATS, Export
+from securehub.services.ledger.exports import FORMATS
 from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
+from securehub.services.tables import Export
 from securehub.services.times import LAST, When, meant
 from securehub.session import Session
 from securehub.store.records import Record

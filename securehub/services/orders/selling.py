@@ -16,11 +16,11 @@ from securehub.money import Currency
 from securehub.refusals import LimitExceeded
 from securehub.reply import Listing, Reply, Roster, Row, Top
 from securehub.services import times
-from securehub.services.ledger.exports import Export, as_table, harmless, stamp
 from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
+from securehub.services.tables import Export, as_table, harmless, stamp
 from securehub.services.times import When, beginning, meant
 from securehub.session import Session
 from securehub.store.records import behind
