@@ -9,16 +9,17 @@ once, or not yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 from twisted.logger import Logger
 
-from securehub.chores import Chores
+from securehub.chores import LOOKED_AT, Chores, Some
 from securehub.clock import Clock
 from securehub.refusals import Unavailable
 from securehub.session import Store
-from securehub.store.records import Record
+from securehub.store.records import Record, behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 _log = Logger()
@@ -90,28 +91,30 @@ class Agenda:
 
     async def look(self) -> None:
         """Do all that is due, some steps at a time."""
-        now = self._clock.now()
-        while not self._chores.stopped and await self._turn(now):
-            await self._chores.others_first()
+        now = until = self._clock.now()
+        self._put_off = {key: again for key, again in self._put_off.items() if again > now}
+        # The store has told the log why it takes nothing; what is due is there when it is well again.
+        with suppress(Unavailable):
+            while await self._go_through(until):
+                # What a step puts on the agenda for this very moment, as some always do, waits for the next look.
+                until = now - datetime.resolution
 
-    async def _turn(self, now: datetime) -> bool:
+    async def _go_through(self, until: datetime) -> bool:
         """
-        Do what is due at a moment, up to some number of steps.
+        Do what is due at a moment, each entry once, with others in between.
 
-        @return: whether more is due; what a step puts on the agenda for that very moment, as some always do, waits for the next look.
+        @return: whether there was anything: it may have put on the agenda what should have been done by now, too.
         """
-        self._put_off = {key: until for key, until in self._put_off.items() if until > now}
-        keys = await self._due(now, STEPS_A_TURN)
-        for key in keys:
-            try:
+        found = False
+        last: str | None = ""
+        while last is not None and not self._chores.stopped:
+            some = await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), until, last)
+            for key in some.things:
                 await self._carry_out(key)
-            except Unavailable:
-                # The store has told the log why; the entry is there when it is well again.
-                return False
-        return len(keys) == STEPS_A_TURN or (bool(keys) and bool(await self._due(now - datetime.resolution, 1)))
-
-    async def _due(self, now: datetime, limit: int) -> list[str]:
-        return await self._store.read(_due, frozenset(self._duties), frozenset(self._put_off), now, limit=limit)
+            last, found = some.last, found or bool(some.things)
+            if last is not None or found:
+                await self._chores.others_first()
+        return found
 
     async def _carry_out(self, key: str) -> None:
         _, name, what = key.split(" ", 2)
@@ -135,16 +138,20 @@ def _stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _due(tx: ReadTransaction, names: Set[str], put_off: Set[str], now: datetime, *, limit: int) -> list[str]:
-    """The keys of the first entries that are due, but for those of duties that no service declares, and those that are put off."""
+def _due(tx: ReadTransaction, names: Set[str], put_off: Set[str], until: datetime, after: str) -> Some[str]:
+    """
+    The keys of some entries that are due, but for those of duties that no service declares, and those that are put off.
+
+    @param after: the last that was looked at; empty to begin.
+    """
     keys: list[str] = []
     # The exclamation mark is the character after the blank.
-    for key, _ in tx.scan(Due, end=f"{_stamp(now)}!"):
+    for count, (key, _) in enumerate(tx.scan(Due, start=behind(after), end=f"{_stamp(until)}!"), 1):
         if key.split(" ", 2)[1] in names and key not in put_off:
             keys.append(key)
-            if len(keys) == limit:
-                break
-    return keys
+        if len(keys) == STEPS_A_TURN or count == LOOKED_AT:
+            return Some(keys, key)
+    return Some(keys, None)
 
 
 def _take(tx: Transaction, key: str, step: Callable[..., object], what: str, **given: Any) -> None:

@@ -7,7 +7,7 @@ What is to be done once, at a time that a rule decides, stands on the agenda (L{
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +23,20 @@ T = TypeVar("T")
 HOUR_SECONDS = 60 * 60
 
 Chore = Callable[[], Coroutine[Any, Any, None]]
+
+LOOKED_AT = 500
+"""Records that are looked through for a chore in one turn of the reactor."""
+
+
+class Some(NamedTuple, Generic[T]):
+    """
+    What there is for a chore to do, among some of the records that are looked through for it; see L{Chores.for_all}.
+
+    @ivar last: the key of the last record that was looked at; None if there are no more.
+    """
+
+    things: list[T]
+    last: str | None
 
 
 class Chores:
@@ -84,13 +98,11 @@ class Chores:
             except Exception:
                 _log.failure("{chore} failed for {thing}", chore=_name(chore), thing=thing)
 
-    async def for_all(
-        self, look: Callable[[str], Awaitable[tuple[Iterable[T], str | None]]], chore: Callable[[T], Coroutine[Any, Any, None]]
-    ) -> None:
+    async def for_all(self, look: Callable[[str], Awaitable[Some[T]]], chore: Callable[[T], Coroutine[Any, Any, None]]) -> None:
         """
         The same for all that is found by looking through a lot, with others in between.
 
-        @param look: gives what is found in some of it, as L{securehub.service.Some}; it is called with the key behind which to look.
+        @param look: is called with the key behind which to look, and gives what is found in some of it.
         """
         last: str | None = ""
         while last is not None and not self.stopped:

@@ -90,6 +90,7 @@ class Hub:
     @ivar own_references: how the references of transfers begin which nobody but their service gives back, such as C{raffle/}; services add
         theirs.
     @ivar safekeeping: backups, drills and verification.
+    @ivar upkeep: what keeps the store's files few; None where nobody folds them.
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar order_refunds: how agents give back some of an order's price; likewise.
     @ivar chores: what is done by itself, at the start or every so often.

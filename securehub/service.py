@@ -1,5 +1,5 @@
 """
-What a service is, and how services are found.
+What a service is, and how services are found. What one keeps about members is said in L{securehub.remembering}.
 
 A service is a class in a module of the C{securehub.plugins} package, in whatever distribution. Called with the hub, it gives the
 service; the methods that are declared as commands are its commands.
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.logger import Logger
 from twisted.plugin import getPlugins
@@ -24,12 +24,11 @@ from zope.interface import Attribute, Interface
 from securehub.arguments import ROLE
 from securehub.command import NOBODY_S, ROLES, Command, declared_by
 from securehub.config import SETTINGS, BadSetting, Setting, Settings
-from securehub.reply import Row
+from securehub.remembering import IRemembers
 from securehub.store.records import Record, refuse_unfit
 
 if TYPE_CHECKING:
     from securehub.hub import Hub
-    from securehub.store.transaction import ReadTransaction, Transaction
 
 _log = Logger()
 
@@ -48,120 +47,6 @@ class IServiceFactory(Interface):
     def __call__(hub: Hub) -> Any:
         """
         Make the service for a hub that is being put together. It takes what it uses from the hub and does not keep it.
-        """
-
-
-class Kept(Row, frozen=True):
-    """
-    Something that a service keeps about a member.
-
-    @ivar kind: what it is, in a word.
-    @ivar key: where it stands among all that this service keeps about the member; at most once each.
-    @ivar values: all of it that may be shown to the member, by name.
-    """
-
-    kind: str
-    key: str
-    values: dict[str, Any]
-
-
-LOOKED_AT = 500
-"""Records that are looked through for a chore in one turn of the reactor."""
-
-
-class Some(NamedTuple, Generic[T]):
-    """
-    What there is for a chore to do, among some of the records that are looked through for it; see C{Chores.for_all}.
-
-    @ivar last: the key of the last record that was looked at; None if there are no more.
-    """
-
-    things: list[T]
-    last: str | None
-
-
-Section = Callable[["ReadTransaction", str, str], Iterable[tuple[str, dict[str, Any]]]]
-"""Gives what is kept of one kind about a member, behind a key (empty for all of it): keys and values, in the order of the keys."""
-
-
-def behind(key: str) -> str:
-    """Where the keys behind one start, or all of them if it is empty; no key has a blank."""
-    return f"{key} " if key else ""
-
-
-def further(found: Sequence[tuple[str, Any]], limit: int) -> str | None:
-    """The key behind which to go on, if so many were asked for and found that there may be more."""
-    return found[-1][0] if len(found) == limit else None
-
-
-def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
-    """
-    A page of what is kept about a member, kind by kind.
-
-    @param after: the key of the last one of the page before. One that is of no kind is as good as none.
-    """
-    kind, _, place = after.partition("/")
-    kinds = list(sections)
-    found: list[Kept] = []
-    for each in kinds[kinds.index(kind) if kind in kinds else 0 :]:
-        for key, values in sections[each](tx, username, place if each == kind else ""):
-            if len(found) == limit:
-                return found
-            found.append(Kept(each, f"{each}/{key}", values))
-    return found
-
-
-Step = Callable[["Transaction", str, str], str | None]
-"""Forgets some of what is kept of one kind about a member, from a place on (empty to begin), and gives the place where to go on, if any."""
-
-
-def forget(steps: Mapping[str, Step], tx: Transaction, username: str, after: str) -> str | None:
-    """
-    Forget some of what is kept about a member, one kind after the other.
-
-    @param after: what this gave before; empty to begin. One that is of no kind is as good as none.
-
-    @return: where to go on; None if nothing is left.
-    """
-    kinds = list(steps)
-    kind, _, place = after.partition("/")
-    if kind not in steps:
-        kind, place = kinds[0], ""
-    reached = steps[kind](tx, username, place)
-    if reached is not None:
-        return f"{kind}/{reached}"
-    later = kinds[kinds.index(kind) + 1 :]
-    return f"{later[0]}/" if later else None
-
-
-class IRemembers(Interface):
-    """
-    A service that keeps something about members. It says what, and forgets it when a member is erased.
-
-    All three are rules: plain functions of a transaction and their arguments.
-    """
-
-    def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
-        """
-        What is kept about a member, in an order of the service's own.
-
-        @param after: the key of the last one that is known already; empty to begin.
-        @param limit: at most so many.
-        """
-
-    def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
-        """
-        @raise Conflict: something of the member's has to be settled first; the text says what.
-        """
-
-    def forget(tx: Transaction, username: str, after: str) -> str | None:
-        """
-        Blank what is kept about a member who is being erased: names, and what they or others wrote. Not numbers and amounts, as the
-        books stay. A little at a time: at most 200 records are touched. May be called again for what is blank already.
-
-        @param after: what the call before this one returned; empty to begin.
-
-        @return: where to go on, None if nothing is left.
         """
 
 

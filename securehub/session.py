@@ -78,6 +78,7 @@ class Session:
     @ivar number: of the connection, for operators.
     @ivar address: of the peer, as text.
     @ivar since: when the connection was ready.
+    @ivar operator: whether it is at the admin door.
     @ivar user: who is logged in; C{operator} at the admin door; None before a login.
     @ivar family: of the resume token of this login, see L{securehub.services.auth}.
     @ivar token: the digest of the resume token that this session was given; no other session has the same.

@@ -217,6 +217,19 @@ class AgendaTests(SynchronousTestCase):
         self.assertEqual(self.done(), {"x": 1})
         self.assertEqual(self.left(), STEPS_A_TURN + 2)
 
+    def test_much_that_is_nobodys(self) -> None:
+        """However much waits for a service that is not there, others have their turn while it is passed over."""
+        self.patch(agenda, "LOOKED_AT", 4)
+        self.chores.stop()
+        self.begin(self.setting, knows=False)
+        for place in range(9):
+            self.remind(f"{place:03d}", 1)
+        self.remind("x", 2, "again")
+        meanwhile: list[dict[str, int]] = []
+        self.setting.time.callLater(10, lambda: meanwhile.append(self.done()))
+        self.elapse(10)
+        self.assertEqual((meanwhile, self.done()), ([{}], {"x": 1}))
+
     def test_keys(self) -> None:
         """Times are in order whatever zone they come in, to the microsecond."""
         early, late = BEGIN, BEGIN + timedelta(microseconds=1)

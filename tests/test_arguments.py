@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import arguments
 from securehub.arguments import ArgumentType
 from securehub.refusals import BadArgument
-from securehub.services.ledger.words import moment
+from securehub.services.times import moment
 
 
 class ArgumentTests(SynchronousTestCase):

@@ -10,9 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.chores import HOUR_SECONDS, Chores
+from securehub.chores import HOUR_SECONDS, Chores, Some
 from securehub.refusals import Unavailable
-from securehub.service import Some
 
 
 class ChoreTests(SynchronousTestCase):

@@ -73,7 +73,7 @@ class Play:
         method, params = self.chance.choice(
             [
                 ("hub.ping", {}),
-                ("auth.whoami", {}),
+                ("hub.whoami", {}),
                 ("admin.grant", {}),
                 ("ledger.open", {"currency": "USD"}),
                 ("auth.erase", {"password": "wrong"}),

@@ -61,9 +61,10 @@ ALLOWED: dict[str, set[str]] = {
     "turns": set(),
     "dispatch": {"refusals", "audit", "binding", "clock", "command", "mistakes", "notices", "once", "session", "turns", "wire"},
     # services
-    "service": {"arguments", "command", "config", "reply", "store.records", "store.transaction", "plugins", "hub"},
+    "remembering": {"reply", "store.transaction"},
+    "service": {"arguments", "command", "config", "remembering", "store.records", "plugins", "hub"},
     "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "config", "help", "members"}
-    | {"audit", "imports.records", "networks", "openrpc"}
+    | {"audit", "chores", "imports.records", "networks", "openrpc", "remembering"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network

@@ -20,8 +20,9 @@ from securehub.config import BadSetting, Setting
 from securehub.dispatch import TURN_BYTES
 from securehub.event import Event
 from securehub.money import Amount
+from securehub.remembering import IRemembers, page
 from securehub.reply import Reply
-from securehub.service import BadServices, IRemembers, page, records_of
+from securehub.service import BadServices, records_of
 from securehub.services.ledger.accounts import counterpart, first_account
 from securehub.services.ledger.booking import booking
 from securehub.services.ledger.movement import Paying, Transferred, spend

@@ -18,8 +18,7 @@ from msgspec.structs import replace
 from securehub.members import Member
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
-from securehub.service import behind, further
-from securehub.store.records import Record
+from securehub.store.records import Record, behind, further
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_VERSIONS = 20

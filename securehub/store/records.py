@@ -68,6 +68,16 @@ def number_key(number: int) -> str:
     return f"{number:015d}"
 
 
+def behind(key: str) -> str:
+    """Where the keys behind one start, or all of them if it is empty; no key has a character that comes before the blank."""
+    return f"{key} " if key else ""
+
+
+def further(found: Sequence[tuple[str, Any]], limit: int) -> str | None:
+    """The key behind which to go on, if so many were asked for and found that there may be more."""
+    return found[-1][0] if len(found) == limit else None
+
+
 def forms(records: Iterable[type[Record]]) -> dict[str, int]:
     """
     What files say of the forms of records, by collection: a number that grows with the version, and with each field that is added.

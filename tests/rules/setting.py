@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.hub import Hub
 from securehub.money import Amount, Currencies
 from securehub.refusals import Refusal
-from securehub.service import Kept
+from securehub.remembering import Kept
 from securehub.services.auth import Auth
 from securehub.services.auth.tokens import Token
 from securehub.services.budget import Budget

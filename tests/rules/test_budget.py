@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
+from securehub.services import times
 from securehub.services.budget import bars, entries, forms, goals, plans, reports, statuses
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft
 from securehub.services.budget.plans import Parts
 from securehub.services.budget.records import BUCKETS, Book, Month
-from securehub.services.ledger import words as times
 from tests.rules.setting import CURRENCIES, Rules, amount
 from tests.store.setting import get
 from tests.world import World

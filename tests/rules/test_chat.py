@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.event import ToOthers, Tune
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
-from securehub.service import Kept
+from securehub.remembering import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel

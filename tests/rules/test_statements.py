@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.services.ledger import exports, statements
-from securehub.services.ledger.booking import beginning
 from securehub.services.ledger.books import Statement
+from securehub.services.tables import harmless
+from securehub.services.times import beginning
 from tests.rules.money import Money
 
 HOUR = timedelta(hours=1)
@@ -106,7 +107,7 @@ class StatementTests(Money):
             ('x;"=1;y', "x;\"'=1;y"),
             ('x\n "" @y', 'x\n "" \'@y'),
         ):
-            self.assertEqual(exports.harmless(memo), cell)
+            self.assertEqual(harmless(memo), cell)
         self.assertEqual((rows[1]["amount"], rows[1]["balance"], rows[1]["with"]), ("-1.00", "4.00", "bob"))
         self.assertEqual(rows[0]["at"], "2026-11-19T12:02:00-06:00")
 

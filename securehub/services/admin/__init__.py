@@ -14,9 +14,10 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import ADMIN, command, named, optional, prompted, refuse_unknown_role
 from securehub.networks import origin
+from securehub.remembering import IRemembers
 from securehub.reply import Listing
-from securehub.service import IRemembers, IServiceFactory
-from securehub.services.admin import audit, connections, invites, locks, reloading, roles, safety, status, users
+from securehub.service import IServiceFactory
+from securehub.services.admin import audit, connections, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
@@ -98,7 +99,7 @@ class Admin:
         ADMIN.check(await session.roles(), session.operator)
         return await session.transact(logins.reset_password, username, hashed)
 
-    @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(arguments.instant))
+    @command(None, access=ADMIN, writes=True, uses=named(invitations.uses), expires=named(arguments.instant))
     async def invite(self, session: Session, uses: int = 1, expires: datetime | None = None) -> invitations.Invited:
         """
         Make an invitation, with which others become members.

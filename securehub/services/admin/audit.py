@@ -12,9 +12,9 @@ from msgspec.structs import asdict, replace
 from securehub.audit import ALL, Audit
 from securehub.members import OPERATOR, Member
 from securehub.refusals import NotFound
+from securehub.remembering import Kept
 from securehub.reply import Listing, Row
-from securehub.service import Kept, behind, further
-from securehub.store.records import number_key
+from securehub.store.records import behind, further, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 150

@@ -16,8 +16,9 @@ from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, last_seen, named, prompted
 from securehub.networks import origin
 from securehub.refusals import Refusal
+from securehub.remembering import IRemembers
 from securehub.reply import Listing, Roster
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services.auth import (
     certificates,
     credentials,

@@ -20,8 +20,8 @@ from securehub import members
 from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits, joined_key
 from securehub.refusals import Unavailable
+from securehub.remembering import IRemembers
 from securehub.reply import Reply
-from securehub.service import IRemembers
 from securehub.services.auth import certificates, tokens
 from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.invitations import Vouched

@@ -16,14 +16,15 @@ from securehub import arguments, members
 from securehub.imports.records import Brought
 from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
+from securehub.remembering import Kept
 from securehub.reply import Reply, Row, table
 from securehub.reply import shown as as_text
-from securehub.service import Kept, behind
 from securehub.services.auth.certificates import Certificate, Certificates
 from securehub.services.auth.invitations import Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
 from securehub.services.auth.records import Family, Logins
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction
 
 PAGE = 500

@@ -25,6 +25,8 @@ from securehub.vault import CannotOpen, Random, Vault
 
 OPEN, INVITATION, CLOSED = "open", "invitation", "closed"
 
+MOST_USES = 10_000
+
 PURPOSE = "the code of an invitation"
 
 ABOUT = {
@@ -181,3 +183,8 @@ def _vouches(tx: ReadTransaction, by: str) -> bool:
 def code(word: str) -> str:
     """the code of an invitation"""
     return arguments.word(word)
+
+
+def uses(word: str) -> int:
+    """how many may come with it, 1 to 10000"""
+    return arguments.between(word, 1, MOST_USES)

@@ -14,12 +14,13 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
 from securehub.money import Amount
+from securehub.remembering import IRemembers
 from securehub.reply import Listing, Top
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
+from securehub.services import times
 from securehub.services.budget import entries, feeding, forms, goals, memory, plans, records, reports, sorting, statements
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
-from securehub.services.ledger import words as times
 from securehub.session import Session
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub.service import Kept, behind, page
+from securehub.remembering import Kept, page
 from securehub.services.budget.feeding import unnamed
 from securehub.services.budget.goals import Goals
 from securehub.services.budget.plans import percent
@@ -19,6 +19,7 @@ from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
 from securehub.services.ledger.accounts import wallet_of
 from securehub.services.ledger.records import Account, Transfer, transfer_reference
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60

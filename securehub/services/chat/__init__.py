@@ -15,8 +15,9 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, named, optional
+from securehub.remembering import IRemembers
 from securehub.reply import Listing, Roster, Top
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from securehub import service
+from securehub import remembering
 from securehub.members import Member
-from securehub.service import Kept, Section, Step, behind, further, page
+from securehub.remembering import Kept, Section, Step, page
 from securehub.services import messages
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
@@ -34,6 +34,7 @@ from securehub.services.chat.records import (
 )
 from securehub.services.chat.rooms import put_out
 from securehub.services.messages import Line, Message
+from securehub.store.records import behind, further
 from securehub.store.transaction import ReadTransaction, Transaction
 
 ROOMS_AT_ONCE = 20
@@ -65,7 +66,7 @@ def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | N
     @param after: the step, and how far it is.
     @param told: in rooms with more members nobody is told that they have left.
     """
-    return service.forget({"rooms": partial(_leave, told=told), **_STEPS}, tx, username, after)
+    return remembering.forget({"rooms": partial(_leave, told=told), **_STEPS}, tx, username, after)
 
 
 def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, Row, shown, table
-from securehub.service import behind
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
 from securehub.services.chat.rooms import Sought, counted, is_moderator, put_out, sanction_on
 from securehub.services.chat.words import When
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 

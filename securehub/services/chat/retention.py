@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from securehub.service import LOOKED_AT, Some, behind, further
+from securehub.chores import LOOKED_AT, Some
 from securehub.services import messages
 from securehub.services.chat.records import Charter, Room
+from securehub.store.records import behind, further
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 80

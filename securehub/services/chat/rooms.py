@@ -15,10 +15,10 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Roster, Row, T, when
-from securehub.service import behind
 from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
@@ -274,7 +274,8 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     tx.delete(Seat, place)
     rooms = tx.fetch(Rooms, username).rooms
     tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
-    if left or found.seq:
+    # A ban by which they are put out now is one that no scan sees yet.
+    if left or found.seq or parted.act == "ban" or _keeps_out(tx, room):
         tx.put(room, replace(found, members=left))
     else:
         # Nothing was ever said there, so nothing is lost, and whoever makes rooms and leaves them fills no disk.
@@ -282,6 +283,13 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
         tx.delete(Charter, room)
     tx.announce(member(username), Tune(room_channel(room), False))
     tell(tx, room, left, username, parted, told, session)
+
+
+def _keeps_out(tx: ReadTransaction, room: str) -> bool:
+    """
+    Whether somebody was banned or muted there before. Without the room nobody could lift that, and it would hold in the next of that name.
+    """
+    return next(tx.scan(Sanction, f"{room}/", limit=1), None) is not None
 
 
 def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from securehub.arguments import argument, between, username
 from securehub.refusals import BadArgument, shown
 from securehub.services.chat.records import MAX_SLOW
-from securehub.services.ledger.words import duration, instant
+from securehub.services.times import duration, instant
 
 _ROOM = re.compile(r"[a-z0-9._-]{1,32}")
 

@@ -13,8 +13,9 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import MEMBER, TREASURER, command, last_seen, named, optional
 from securehub.money import Amount, Currency
+from securehub.remembering import IRemembers
 from securehub.reply import Listing, Reply, Roster
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services.ledger import accounts, balancing, books, memory, movement, records
 from securehub.services.ledger.batches import Batches
 from securehub.services.ledger.booking import booking

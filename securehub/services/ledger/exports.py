@@ -5,46 +5,19 @@ a long one takes a tenth of a second, and others have their turn in between.
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Iterator
+from datetime import datetime, tzinfo
 from typing import Any
 from xml.etree import ElementTree as xml
 
 from securehub.arguments import one_of
-from securehub.reply import Reply
 from securehub.services.ledger.books import HistoryRow, Statement
-
-
-class Export(Reply, frozen=True):
-    """A statement in the form of another program."""
-
-    text: str
-
-    def lines(self) -> Iterable[str]:
-        return self.text.rstrip("\n").split("\n")
+from securehub.services.tables import as_table, harmless, stamp
 
 
 def form(word: str) -> str:
     """json, csv, ledger or ofx"""
     return one_of(word, ("json", *FORMATS))
-
-
-class _Line:
-    """In place of a file, for one line after the other."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def as_table(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """
-    The lines of a table, as RFC 4180 has it.
-
-    @param rows: its cells; what others wrote has been made L{harmless}.
-    """
-    return map(csv.writer(_Line(), lineterminator="\n").writerow, rows)
 
 
 def as_csv(statement: Statement, zone: tzinfo) -> Iterator[str]:
@@ -153,32 +126,6 @@ def _add(element: xml.Element, *names: str) -> xml.Element:
 def _fill(element: xml.Element, **texts: str) -> None:
     for name, text in texts.items():
         xml.SubElement(element, name).text = text
-
-
-_FORMULA = re.compile(r"((?:^|[;\n])[\s\";]*)([-=+@\uff1d\uff0b\uff0d\uff20])?")
-"""
-Where one would begin: behind blanks and line ends; and behind a semicolon, as spreadsheets of half the world part cells there, whatever
-quotes stand around. To those a quote of the text's own, which is doubled, is the beginning and the end of an empty text. Some take the
-wide forms for the others (OWASP, CSV Injection).
-
-It matches where none begins, too: otherwise a text of nothing but line ends would be looked at again from each of them, which takes
-milliseconds, and a table has thousands of texts.
-"""
-
-
-def stamp(at: datetime, zone: tzinfo = UTC) -> str:
-    """A moment by the clocks of a zone; in UTC as replies have it."""
-    return at.astimezone(zone).isoformat().replace("+00:00", "Z")
-
-
-def harmless(text: str) -> str:
-    """A text, as others wrote it, for a cell of a CSV: no spreadsheet takes it for a formula."""
-    return _FORMULA.sub(_quoted, text)
-
-
-def _quoted(found: re.Match[str]) -> str:
-    before, sign = found.groups()
-    return f"{before}'{sign}" if sign else str(before)
 
 
 FORMATS: dict[str, Callable[[Statement, tzinfo], Iterator[str]]] = {"csv": as_csv, "ledger": as_journal, "ofx": as_ofx}

@@ -19,11 +19,13 @@ from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
-from securehub.services.ledger import limits, movement, pending, words
+from securehub.services import times
+from securehub.services.ledger import limits, movement, pending
 from securehub.services.ledger.accounts import party_account
-from securehub.services.ledger.booking import When, booking, future
+from securehub.services.ledger.booking import booking
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.ledger.watching import Watcher
+from securehub.services.times import When, future
 from securehub.session import Session
 from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -198,7 +200,7 @@ class Holds:
         moves=True,
         to=arguments.party,
         amount=arguments.amount,
-        expires=named(words.expiry),
+        expires=named(times.expiry),
         memo=named(arguments.memo),
         from_=named(arguments.account),
     )

@@ -21,8 +21,8 @@ from securehub.money import Amount, Currencies, Currency
 from securehub.refusals import BadArgument, LimitExceeded, shown
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import own_account, party_account
-from securehub.services.ledger.booking import beginning
 from securehub.services.ledger.records import Account, Transfer
+from securehub.services.times import beginning
 from securehub.session import Session
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction

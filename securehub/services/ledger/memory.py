@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.refusals import Conflict
+from securehub.remembering import Kept
 from securehub.reply import Row
-from securehub.service import Kept, behind
 from securehub.services.ledger import holds, requests, schedules
 from securehub.services.ledger.accounts import forget_wallet, wallet_of
 from securehub.services.ledger.holds import Hold
@@ -22,6 +22,7 @@ from securehub.services.ledger.limits import AccountLimit
 from securehub.services.ledger.records import Account, Title, Transfer
 from securehub.services.ledger.requests import Request
 from securehub.services.ledger.schedules import Schedule
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 40

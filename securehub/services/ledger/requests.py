@@ -17,12 +17,14 @@ from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
-from securehub.services.ledger import movement, pending, words
+from securehub.services import times
+from securehub.services.ledger import movement, pending
 from securehub.services.ledger.accounts import first_account, own_account, party_account
-from securehub.services.ledger.booking import When, booking, future
+from securehub.services.ledger.booking import booking
 from securehub.services.ledger.movement import Paying
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.watching import Watcher
+from securehub.services.times import When, future
 from securehub.session import Session
 from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -193,7 +195,7 @@ class Requests:
         amount=arguments.amount,
         memo=optional(arguments.memo),
         to=named(arguments.account),
-        expires=named(words.expiry),
+        expires=named(times.expiry),
     )
     async def request(
         self, session: Session, from_: str, amount: Amount, memo: str = "", to: str | None = None, expires: When | None = None

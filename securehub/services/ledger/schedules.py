@@ -20,14 +20,16 @@ from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, NotFound, Refusal
 from securehub.reply import Listing, Reply, Row, warned
-from securehub.services.ledger import movement, pending, words
+from securehub.services import times
+from securehub.services.ledger import movement, pending
 from securehub.services.ledger.accounts import party_account
-from securehub.services.ledger.booking import LONGEST, beginning, booking
+from securehub.services.ledger.booking import booking
 from securehub.services.ledger.movement import Paying, Transferred
 from securehub.services.ledger.records import Account
 from securehub.services.ledger.recurring import every as period
 from securehub.services.ledger.recurring import occurrence
 from securehub.services.ledger.watching import Watcher
+from securehub.services.times import LONGEST, beginning
 from securehub.session import Session
 from securehub.store.records import Record, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -206,8 +208,8 @@ class Schedules:
         to=arguments.party,
         amount=arguments.amount,
         every=period,
-        start=named(words.day),
-        until=named(words.day),
+        start=named(times.day),
+        until=named(times.day),
         memo=named(arguments.memo),
         from_=named(arguments.account),
     )

@@ -14,12 +14,14 @@ from securehub import arguments
 from securehub.command import MEMBER, command, named, optional
 from securehub.refusals import BadArgument, LimitExceeded
 from securehub.reply import Reply
-from securehub.services.ledger import books, exports, words
+from securehub.services import times
+from securehub.services.ledger import books, exports
 from securehub.services.ledger.accounts import own_account
-from securehub.services.ledger.booking import LAST, When, instant
 from securehub.services.ledger.books import Statement
-from securehub.services.ledger.exports import FORMATS, Export
+from securehub.services.ledger.exports import FORMATS
 from securehub.services.ledger.records import Account, Title, Transfer, transfer_key
+from securehub.services.tables import Export
+from securehub.services.times import LAST, When, meant
 from securehub.session import Session
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction
@@ -56,8 +58,8 @@ class Statements:
         access=MEMBER,
         long=True,
         account=named(arguments.account),
-        start=named(words.moment),
-        end=named(words.moment),
+        start=named(times.moment),
+        end=named(times.moment),
         format=named(exports.form),
     )
     async def statement(
@@ -71,19 +73,19 @@ class Statements:
         """
         now = self.clock.now()
         bounds = {
-            "start": None if start is None else instant(start, at=now, zone=self.zone),
+            "start": None if start is None else meant(start, at=now, zone=self.zone),
             # All that was booked up to this moment, and nothing that is booked after it.
-            "end": now + MOMENT if end is None else instant(end, at=now, zone=self.zone),
+            "end": now + MOMENT if end is None else meant(end, at=now, zone=self.zone),
         }
         found = await self.store.read(statement, session.member, account, **bounds)
         if format not in FORMATS:
             return found
         return Export("".join(await session.in_turns(FORMATS[format](found, self.zone))))
 
-    @command(None, access=MEMBER, at=words.moment, account=optional(arguments.account))
+    @command(None, access=MEMBER, at=times.moment, account=optional(arguments.account))
     async def balance_at(self, session: Session, at: When, account: str | None = None) -> PastBalance:
         """Show what an account of yours had at some moment."""
-        moment = instant(at, at=self.clock.now(), zone=self.zone)
+        moment = meant(at, at=self.clock.now(), zone=self.zone)
         return await self.store.read(balance_at, session.member, account, at=moment)
 
 

@@ -11,8 +11,9 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, command, named
+from securehub.remembering import IRemembers
 from securehub.reply import Listing
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services.loyalty import cards, memory, records, words
 from securehub.services.loyalty.programme import Programmes
 from securehub.services.loyalty.promoting import Promoting

@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from securehub.service import Kept, behind, page
+from securehub.remembering import Kept, page
 from securehub.services.loyalty.promotions import promotions_of
 from securehub.services.loyalty.records import FREE_ORDER, Card, Change, Codes, Promotion, Use
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 

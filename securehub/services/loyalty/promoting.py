@@ -10,9 +10,9 @@ from securehub import arguments
 from securehub.command import MEMBER, SELLER, command, named
 from securehub.money import Amount
 from securehub.reply import Listing
-from securehub.services.ledger import words as times
-from securehub.services.ledger.booking import When
+from securehub.services import times
 from securehub.services.loyalty import promotions, words
+from securehub.services.times import When
 from securehub.session import Session
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
-from securehub.services.ledger.booking import When, future
 from securehub.services.loyalty.records import Codes, Promotion, Use, use_key
+from securehub.services.times import When, future
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MOST_CODES = 100

@@ -12,8 +12,9 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, SELLER, Audited, command, last_seen, named, optional
 from securehub.money import Amount
+from securehub.remembering import IRemembers
 from securehub.reply import Listing
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services import loyalty, messages
 from securehub.services.ledger.booking import booking
 from securehub.services.loyalty import words as rewards

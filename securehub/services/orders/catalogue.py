@@ -14,9 +14,9 @@ from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row
-from securehub.service import behind
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MOST_UNITS = 10**12

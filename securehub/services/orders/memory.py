@@ -10,14 +10,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub import service
+from securehub import remembering
 from securehub.refusals import Conflict
-from securehub.service import Kept, behind, further, page
+from securehub.remembering import Kept, page
 from securehub.services import messages
 from securehub.services.loyalty.records import Card
 from securehub.services.messages import ORDER, PAST_ORDERS, Message
 from securehub.services.orders.quotes import expire
 from securehub.services.orders.records import Item, Order, Quote, Shop, Stock, of_customer, of_seller
+from securehub.store.records import behind, further
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 40
@@ -50,7 +51,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
     @param after: the kind and key up to which it is done.
     """
-    return service.forget(_STEPS, tx, username, after)
+    return remembering.forget(_STEPS, tx, username, after)
 
 
 def _end_quotes(tx: Transaction, username: str, place: str) -> str | None:

@@ -204,11 +204,6 @@ class Quote(Record, frozen=True):
     def money(self) -> Currency:
         return currency(self.currency, self.digits)
 
-    @property
-    def price(self) -> int:
-        """Units of all goods, before any reduction."""
-        return sum(line.price for line in self.lines)
-
     def beneath(self) -> tuple[str]:
         return (of_customer(self.customer),)
 

@@ -14,16 +14,16 @@ from securehub import arguments
 from securehub.command import MEMBER, SELLER, command, last_seen, named, optional
 from securehub.money import Currency
 from securehub.refusals import LimitExceeded
-from securehub.reply import Listing, Reply, Row, Top
-from securehub.service import behind
-from securehub.services.ledger import words as times
-from securehub.services.ledger.booking import When, beginning, instant
-from securehub.services.ledger.exports import as_table, harmless, stamp
+from securehub.reply import Listing, Reply, Roster, Row, Top
+from securehub.services import times
 from securehub.services.ledger.records import ORDER_PAYMENT, ORDER_REFUND, Account, Transfer, Wallet, transfer_key
 from securehub.services.ledger.statements import first_since
 from securehub.services.orders import words
 from securehub.services.orders.records import Item, Order, Shop, Stock, of_seller, order_key
+from securehub.services.tables import Export, as_table, harmless, stamp
+from securehub.services.times import When, beginning, meant
 from securehub.session import Session
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
@@ -75,13 +75,6 @@ class StockRow(Row, frozen=True):
     active: bool
 
 
-class StockList(Listing[StockRow], frozen=True):
-    """A seller's items, by their short names."""
-
-    def status(self) -> str:
-        return "there is more; ask with after= the last one shown" if self.more else ""
-
-
 class PackRow(Row, frozen=True):
     """How many of an item have to be packed, for which orders."""
 
@@ -121,15 +114,6 @@ class BestRow(Row, frozen=True):
     currency: str
 
 
-class Export(Reply, frozen=True):
-    """A table for other programs, as RFC 4180 has it."""
-
-    text: str
-
-    def lines(self) -> Iterable[str]:
-        return self.text.rstrip("\n").split("\n")
-
-
 def days(word: str) -> int:
     """how many days, 1 to 366"""
     return arguments.between(word, 1, 366)
@@ -154,7 +138,7 @@ class Selling:
         return await session.transact(set_shop, session.member, escrow, escrow_days)
 
     @command(None, access=MEMBER, long=True, low=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.sku))
-    async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> StockList:
+    async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> Roster[StockRow]:
         """
         List your items, those among them that cannot be ordered.
 
@@ -185,7 +169,7 @@ class Selling:
         Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
         """
         now = self.clock.now()
-        bounds = [None if each is None else instant(each, at=now, zone=self.zone) for each in (start, end)]
+        bounds = [None if each is None else meant(each, at=now, zone=self.zone) for each in (start, end)]
         found = await self.store.read(placed, session.member, *bounds)
         return Export("".join(await session.in_turns(as_table(_rows(found, self.zone)))))
 
@@ -201,12 +185,14 @@ def set_shop(tx: Transaction, seller: str, escrow: bool | None, escrow_days: int
     return ShopSet(shop.escrow, shop.escrow_days)
 
 
-def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: int) -> StockList:
+def stock_of(tx: ReadTransaction, seller: str, after: str, *, low: bool, limit: int) -> Roster[StockRow]:
     """
+    A seller's items, by their short names.
+
     @param low: only those of which the seller wants to be warned.
     """
     rows = (_stock_row(tx, sku, item) for sku, item in tx.beneath(Item, seller, start=behind(after)))
-    return StockList.up_to(limit, (row for row in rows if not low or row.stock < row.low))
+    return Roster.up_to(limit, (row for row in rows if not low or row.stock < row.low))
 
 
 def _stock_row(tx: ReadTransaction, sku: str, item: Item) -> StockRow:

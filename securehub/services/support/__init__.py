@@ -15,8 +15,9 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, command, named, optional
+from securehub.remembering import IRemembers
 from securehub.reply import Listing
-from securehub.service import IRemembers, IServiceFactory
+from securehub.service import IServiceFactory
 from securehub.services import messages
 from securehub.services.loyalty.records import Card, Change
 from securehub.services.messages import History

@@ -13,9 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub import agenda, members
+from securehub.chores import LOOKED_AT, Some
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Reply
-from securehub.service import LOOKED_AT, Some, behind, further
 from securehub.services import messages
 from securehub.services.messages import Message
 from securehub.services.support import events
@@ -30,7 +30,7 @@ from securehub.services.support.records import (
     noted_in,
     said_in,
 )
-from securehub.store.records import number_key
+from securehub.store.records import behind, further, number_key
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_MESSAGES = 1_000

@@ -12,14 +12,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securehub import service
+from securehub import remembering
 from securehub.members import Member
-from securehub.service import Kept, behind, page
+from securehub.remembering import Kept, page
 from securehub.services import messages
 from securehub.services.messages import CASE, PAST_CASES, Message
 from securehub.services.support import retention
 from securehub.services.support.cases import let_go
 from securehub.services.support.records import Case, Given
+from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
 AT_ONCE = 60
@@ -57,7 +58,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
 
     @param after: the step, and how far it is.
     """
-    return service.forget(_STEPS, tx, username, after)
+    return remembering.forget(_STEPS, tx, username, after)
 
 
 def _forget_case(tx: Transaction, username: str, place: str) -> str | None:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from securehub.refusals import Forbidden
 from securehub.reply import Reply, when
 from securehub.services import messages
-from securehub.services.ledger.exports import as_table, harmless, stamp
 from securehub.services.messages import Message, spoken
 from securehub.services.support import cases
 from securehub.services.support.looking import notes_for
 from securehub.services.support.records import ALL_CASES, Case, case_key, noted_in, said_in, told
+from securehub.services.tables import as_table, harmless, stamp
 from securehub.store.transaction import ReadTransaction
 
 COLUMNS = ("ticket", "status", "customer", "agent", "order", "opened", "first_answer", "closed", "messages", "notes", "stars", "comment")

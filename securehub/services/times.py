@@ -1,15 +1,23 @@
 """
-Types of arguments that the ledger's commands have.
+Times: moments, days and how long from now, as commands are given them, and which instant is meant.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from securehub.arguments import argument
 from securehub.refusals import BadArgument, shown
-from securehub.services.ledger.booking import When
+
+LONGEST = timedelta(days=3660)
+"""Nothing is set for a time beyond that: ten years."""
+
+LAST = datetime.max.replace(tzinfo=UTC)
+"""There is no instant after it that could be written."""
+
+When = datetime | date | timedelta
+"""A point in time as it was written: an instant, the beginning of a day, or so long from now."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # RFC 3339, section 5.6.
@@ -37,9 +45,9 @@ def day(word: str) -> date:
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    for meant in (duration(word), _day(word), instant(word)):
-        if meant is not None:
-            return meant
+    for said in (duration(word), _day(word), instant(word)):
+        if said is not None:
+            return said
     raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor a day nor how long from now, such as 90s, 15m, 7d")
 
 
@@ -62,3 +70,40 @@ def _day(word: str) -> date | None:
         return date.fromisoformat(word) if _DAY.fullmatch(word) else None
     except ValueError:
         return None
+
+
+def meant(when: When, *, at: datetime, zone: tzinfo) -> datetime:
+    """
+    The instant that was meant; the last one, if it is so long from now that there is none.
+
+    @param at: now.
+    @param zone: that of days.
+    """
+    if isinstance(when, timedelta):
+        return at + when if when < LAST - at else LAST
+    if isinstance(when, datetime):
+        return when
+    return beginning(when, zone)
+
+
+def beginning(day: date, zone: tzinfo) -> datetime:
+    """When a day begins, as far as that can be said: where clocks are put forward at midnight, at one o'clock."""
+    try:
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+    except OverflowError:
+        # The first day, and maybe the last one, where it is another day than in UTC.
+        return datetime.combine(day, time(), UTC)
+
+
+def future(name: str, when: When, *, at: datetime, zone: tzinfo) -> datetime:
+    """
+    The instant that was meant, which has to be to come.
+
+    @param name: of the argument.
+
+    @raise BadArgument: it has passed, or is too far away.
+    """
+    found = meant(when, at=at, zone=zone)
+    if not at < found <= at + LONGEST:
+        raise BadArgument(f"{name}: that is not a time within the next ten years")
+    return found
