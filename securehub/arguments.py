@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from securehub import clabe
@@ -25,7 +25,9 @@ _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """What a role can be called."""
 
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-]00:00))?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# RFC 3339, section 5.6.
+_INSTANT = re.compile(_DAY.pattern + r"[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 MAX_LISTED = 1_000
 
@@ -248,13 +250,28 @@ def one_of(word: str, choices: Collection[str]) -> str:
 
 
 def instant(word: str) -> datetime:
-    """a time in UTC, such as 2026-11-19T18:02:00Z, or the day alone"""
-    if not _INSTANT.fullmatch(word):
-        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z")
+    """a time such as 2026-11-19T18:02:00Z, or the beginning of a day in UTC such as 2026-11-19"""
+    day = said_day(word)
+    found = said_instant(word) if day is None else datetime.combine(day, time(), UTC)
+    if found is None:
+        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z, or a day such as 2026-11-19")
+    return found
+
+
+def said_instant(word: str) -> datetime | None:
+    """The instant that a word says, in UTC; None if it says none, or one that there is not."""
     try:
-        return datetime.fromisoformat(word.upper()).replace(tzinfo=UTC)
+        return datetime.fromisoformat(word.upper()).astimezone(UTC) if _INSTANT.fullmatch(word) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def said_day(word: str) -> date | None:
+    """The day that a word says; None if it says none, or one that there is not."""
+    try:
+        return date.fromisoformat(word) if _DAY.fullmatch(word) else None
     except ValueError:
-        raise BadArgument(f"{shown(word)} is no time that there is") from None
+        return None
 
 
 def switch(word: str) -> bool:

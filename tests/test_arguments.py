@@ -54,7 +54,7 @@ class ArgumentTests(SynchronousTestCase):
         self.refuses(arguments.listed, "0", "1001", "x")
 
     def test_instants(self) -> None:
-        """As RFC 3339 has them, in UTC: a fraction has as many digits as its writer has, and microseconds count."""
+        """As RFC 3339 has them, wherever the writer is: a fraction has as many digits as they have, and microseconds count."""
         noon = datetime(2026, 11, 19, 12, tzinfo=UTC)
         exact = {"2026-11-19T12:00:00Z": noon, "2026-11-19t12:00:00+00:00": noon, "2026-11-19": noon.replace(hour=0)}
         for parse in (arguments.instant, moment):
@@ -62,6 +62,8 @@ class ArgumentTests(SynchronousTestCase):
             self.takes(parse, {"2026-11-19T12:00:00.5Z": noon.replace(microsecond=500_000)})
             self.takes(parse, {"2026-11-19T12:00:00.123456789Z": noon.replace(microsecond=123_456)})
             self.takes(parse, {"2026-11-19T12:00:00." + "9" * 40 + "Z": noon.replace(microsecond=999_999)})
+            self.takes(parse, {"2026-11-19T07:00:00-05:00": noon, "2026-11-20T02:00:00+14:00": noon})
+            self.refuses(parse, "2026-11-31T12:00:00Z", "2026-11-31", "0001-01-01T00:00:00+01:00", "2026-11-19T12:00:00+99:00")
         self.takes(arguments.instant, exact)
 
     def test_switch(self) -> None:

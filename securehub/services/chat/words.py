@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from securehub.arguments import argument, between, username
+from securehub.arguments import argument, between, said_instant, username
 from securehub.refusals import BadArgument, shown
 from securehub.services.chat.records import MAX_SLOW
-from securehub.services.ledger.words import duration, instant
+from securehub.services.ledger.words import duration
 
 _ROOM = re.compile(r"[a-z0-9._-]{1,32}")
 
@@ -67,7 +67,7 @@ def note(word: str) -> str:
 @argument(accepts=(str, int))
 def until(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    found = duration(word) or instant(word)
+    found = duration(word) or said_instant(word)
     if found is None:
         raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor how long from now, such as 90s, 15m, 2h, 7d")
     return found

@@ -5,22 +5,19 @@ Types of arguments that the ledger's commands have.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from securehub.arguments import argument
+from securehub.arguments import argument, said_day, said_instant
 from securehub.refusals import BadArgument, shown
 from securehub.services.ledger.booking import When
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# RFC 3339, section 5.6.
-_INSTANT = re.compile(_DAY.pattern + r"[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 
 def moment(word: str) -> datetime | date:
     """a time such as 2026-11-19T18:02:00Z, or the beginning of a day such as 2026-11-19"""
-    found = _day(word) or instant(word)
+    found = said_day(word) or said_instant(word)
     if found is None:
         raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z, or a day such as 2026-11-19")
     return found
@@ -28,7 +25,7 @@ def moment(word: str) -> datetime | date:
 
 def day(word: str) -> date:
     """a day such as 2026-11-19"""
-    found = _day(word)
+    found = said_day(word)
     if found is None:
         raise BadArgument(f"{shown(word)} is not a day such as 2026-11-19")
     return found
@@ -37,7 +34,7 @@ def day(word: str) -> date:
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    for meant in (duration(word), _day(word), instant(word)):
+    for meant in (duration(word), said_day(word), said_instant(word)):
         if meant is not None:
             return meant
     raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor a day nor how long from now, such as 90s, 15m, 7d")
@@ -47,18 +44,3 @@ def duration(word: str) -> timedelta | None:
     """How long it is that a word says; None if it says something else."""
     found = _DURATION.fullmatch(word)
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else None
-
-
-def instant(word: str) -> datetime | None:
-    """The instant that a word says, in UTC; None if it says none, or one that there is not."""
-    try:
-        return datetime.fromisoformat(word.upper()).astimezone(UTC) if _INSTANT.fullmatch(word) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _day(word: str) -> date | None:
-    try:
-        return date.fromisoformat(word) if _DAY.fullmatch(word) else None
-    except ValueError:
-        return None
