@@ -15,6 +15,7 @@ from tests.authenticator import identity
 from tests.world import PASSWORD, World
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
+CURRENCIES = ("USD", "EUR", "HOURS", "JPY", "MXN")
 WHOLE = 100
 
 
@@ -41,6 +42,7 @@ PAGED = (
     Paged("auth.sessions", place="session"),
     Paged("auth.certs", cursor="after", place="fingerprint"),
     Paged("budget.entries", place="entry"),
+    Paged("budget.months", place="month"),
     Paged("budget.rule_preview", cursor="", params={"bucket": "needs", "payee": "bob"}),
     Paged("chat.rooms", cursor="after", place="room"),
     Paged("chat.rooms", cursor="after", place="room", params={"mine": True}),
@@ -60,6 +62,7 @@ PAGED = (
     Paged("ledger.requests", place="request", params={"all": True}),
     Paged("ledger.schedules", place="schedule"),
     Paged("ledger.schedules", place="schedule", params={"all": True}),
+    Paged("ledger.trial_balance", "operator", cursor="after", place="currency"),
     Paged("loyalty.history", place="change"),
     Paged("orders.catalog", cursor="after", place="sku", params={"seller": "bob"}),
     Paged("orders.list", place="order"),
@@ -106,7 +109,7 @@ class PagingTests(SynchronousTestCase):
     def deal(self, each: int) -> None:
         """Everything about money that there may be several of."""
         day = (self.world.now() + timedelta(days=5)).date().isoformat()
-        self.do("alice", "ledger.open", name=f"account {each}")
+        self.do("alice", "ledger.open", name=f"account {each}", currency=CURRENCIES[each])
         self.do("bob", "orders.item", sku=f"item{each}", name=f"Item {each}", price="1.50", stock=9, low=20)
         self.do("alice", "orders.place", items=[{"sku": f"item{each}", "quantity": each + 1}])
         self.do("alice", "orders.say", order=1, text=f"line {each}")
@@ -114,7 +117,7 @@ class PagingTests(SynchronousTestCase):
         self.do("alice", "ledger.hold", to="bob", amount="3")
         self.do("bob", "ledger.request", from_="alice", amount="1")
         self.do("alice", "ledger.schedule", to="bob", amount="1", every="monthly", start=day)
-        self.do("alice", "budget.expense", item=f"thing {each}", amount="1", bucket="needs")
+        self.do("alice", "budget.expense", item=f"thing {each}", amount="1", bucket="needs", date=f"2026-0{each + 1}-01")
 
     def talk(self) -> None:
         """Everything that there is in rooms."""
@@ -173,5 +176,5 @@ class PagingTests(SynchronousTestCase):
 
     def test_none_is_left_out(self) -> None:
         """Each command that shows so many rows at a time is among these."""
-        listing = {each.name for each in self.world.hub.commands if any(one.name == "limit" for one in each.parameters)}
+        listing = {each.name for each in self.world.hub.commands if any("limit" in one.names for one in each.parameters)}
         self.assertEqual(listing - OTHERWISE, {paged.method for paged in PAGED})

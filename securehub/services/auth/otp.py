@@ -60,7 +60,7 @@ class OneTime(Record, frozen=True):
 
     @ivar sealed: their secret.
     @ivar on: whether logins need a code; not before the member has shown one.
-    @ivar step: the time step of the latest code used; neither it nor an older one is good any more.
+    @ivar step: a time step; neither its code nor that of an older one is good any more.
     @ivar recovery: the digests of the recovery codes that are left.
     """
 
@@ -192,7 +192,8 @@ def set_up(tx: Transaction, username: str, sealed: bytes) -> None:
 
 def confirm(tx: Transaction, username: str, given: Given, recovery_codes: tuple[str, ...]) -> Confirmed:
     """
-    Turn one-time codes on, now that the member has shown one.
+    Turn one-time codes on, now that the member has shown one. It has let nobody in yet, so it is still good for one login: people try
+    whether it works while their app shows it.
 
     @raise BadCredentials: it is not the code of the secret that waits.
     @raise Conflict: no secret waits.
@@ -200,7 +201,7 @@ def confirm(tx: Transaction, username: str, given: Given, recovery_codes: tuple[
     kept = begun(tx, username)
     if given.step is None or given.sealed != kept.sealed:
         raise BadCredentials("that is not the code of this moment; look at the clock of your phone, or begin again with auth.otp_setup")
-    tx.put(username, OneTime(kept.sealed, True, given.step, tuple(_digest(code(each)) for each in recovery_codes)))
+    tx.put(username, OneTime(kept.sealed, True, given.step - 1, tuple(_digest(code(each)) for each in recovery_codes)))
     return Confirmed(recovery_codes)
 
 

@@ -127,10 +127,14 @@ class Budget:
         """
         return await self.store.read(reports.report_of, session.member, month or self._month(), self.currency)
 
-    @command(None, access=MEMBER, count=named(arguments.listed))
-    async def months(self, session: Session, count: int = MONTHS) -> reports.Months:
-        """List the latest months that have entries, newest first."""
-        return await self.store.read(reports.months_of, session.member, self.currency, count=count)
+    @command(None, access=MEMBER, count=named(arguments.listed, also="limit"), before=named(forms.month))
+    async def months(self, session: Session, count: int = MONTHS, before: str | None = None) -> reports.Months:
+        """
+        List the latest months that have entries, newest first.
+
+        For older ones give before= and the last month that you have seen.
+        """
+        return await self.store.read(reports.months_of, session.member, self.currency, count=count, before=before)
 
     @command(None, access=MEMBER, writes=True, needs=forms.percentage, wants=forms.percentage, savings=forms.percentage)
     async def plan(self, session: Session, needs: int, wants: int, savings: int) -> plans.Planned:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from securehub.money import Currency
-from securehub.reply import Reply, Row, shown, table
+from securehub.reply import Listing, Reply, Row, shown, table
 from securehub.services.budget import statuses
 from securehub.services.budget.bars import WIDTH, gauge, stacked
 from securehub.services.budget.plans import Parts, money_of, percent, plan_for, split
@@ -118,15 +118,8 @@ class MonthRow(Row, frozen=True):
     savings_rate: str | None
 
 
-class Months(Reply, frozen=True, omit_defaults=True):
-    """
-    Months that have entries, the newest first.
-
-    @ivar more: whether there are older ones.
-    """
-
-    items: list[MonthRow]
-    more: bool = False
+class Months(Listing[MonthRow], frozen=True):
+    """Months that have entries, the newest first."""
 
     def lines(self) -> Iterable[str]:
         if not self.items:
@@ -135,9 +128,6 @@ class Months(Reply, frozen=True, omit_defaults=True):
         head = ["month", "income", *BUCKETS, "balance", "currency", "saved %", "n needs, w wants, s savings"]
         rows = [[*map(shown, msgspec.structs.astuple(row)), _bar(row, largest)] for row in self.items]
         return table([head, *rows], {1, 2, 3, 4, 5, 7})
-
-    def status(self) -> str:
-        return "there is more; ask with a larger count=" if self.more else ""
 
 
 def report_of(tx: ReadTransaction, owner: str, name: str, currency: Currency) -> Report:
@@ -175,16 +165,18 @@ def report_of(tx: ReadTransaction, owner: str, name: str, currency: Currency) ->
     )
 
 
-def months_of(tx: ReadTransaction, owner: str, currency: Currency, *, count: int) -> Months:
+def months_of(tx: ReadTransaction, owner: str, currency: Currency, *, count: int, before: str | None = None) -> Months:
     """
     The months of a member that have entries, the newest first.
 
     @param currency: of a book that is not yet begun.
     @param count: at most so many.
+    @param before: only months before this one.
     """
     money = money_of(tx, owner, currency)
-    found = list(tx.scan(Month, f"{owner}/", limit=count + 1, reverse=True))
-    return Months([_month_row(key.rpartition("/")[2], month, money) for key, month in found[:count]], more=len(found) > count)
+    end = None if before is None else month_key(owner, before)
+    found = tx.scan(Month, f"{owner}/", end=end, limit=count + 1, reverse=True)
+    return Months.up_to(count, (_month_row(key.rpartition("/")[2], month, money) for key, month in found))
 
 
 def _month_row(name: str, month: Month, money: Currency) -> MonthRow:

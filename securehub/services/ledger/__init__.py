@@ -153,12 +153,12 @@ class Ledger:
         """
         return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
-    @command(None, access=TREASURER, long=True)
-    async def trial_balance(self, session: Session) -> Listing[books.CurrencySum]:
+    @command(None, access=TREASURER, long=True, limit=named(arguments.listed), after=last_seen(arguments.currency))
+    async def trial_balance(self, session: Session, limit: int = arguments.MAX_LISTED, after: str = "") -> Roster[books.CurrencySum]:
         """
         Add up all accounts, the counterparts among them; each sum must be zero.
         """
-        return await self.store.read(books.trial_balance, self.currencies)
+        return await self.store.read(books.trial_balance, self.currencies, limit=limit, after=after)
 
 
 def _open(tx: Transaction, owner: str, name: str, currency: Currency, numbering: accounts.Numbering, *, limit: int, at: datetime) -> Opened:

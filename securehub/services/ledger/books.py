@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from securehub.arguments import MAX_LISTED
 from securehub.money import Currencies, Currency, currency
 from securehub.reply import Listing, Reply, Roster, Row, table, when
 from securehub.services.ledger.accounts import own_account
@@ -142,11 +143,16 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     return Listing.up_to(limit, (row(tx, number, money, key, transfer) for key, transfer in found))
 
 
-def trial_balance(tx: ReadTransaction, currencies: Currencies) -> Listing[CurrencySum]:
-    """The sum of all balances, by currency."""
+def trial_balance(tx: ReadTransaction, currencies: Currencies, *, limit: int = MAX_LISTED, after: str = "") -> Roster[CurrencySum]:
+    """
+    The sum of all balances, by currency.
+
+    @param after: only those of currencies behind this one.
+    """
     default = currencies.default
-    sums = {(default.code, default.digits): 0} | _sums(tx)
-    return Listing([CurrencySum(code, currency(code, digits).text(units)) for (code, digits), units in sorted(sums.items())])
+    sums = sorted(({(default.code, default.digits): 0} | _sums(tx)).items())
+    shown = (CurrencySum(code, currency(code, digits).text(units)) for (code, digits), units in sums if code > after)
+    return Roster.up_to(limit, shown)
 
 
 def balance(tx: ReadTransaction) -> bool:
