@@ -5,7 +5,7 @@ hub is.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -20,6 +20,8 @@ from securehub.services.admin import audit, connections, invites, locks, reloadi
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
+from securehub.services.ledger import words as times
+from securehub.services.ledger.booking import When
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Admin:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.zone = hub.zone
         self.random = hub.random
         self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
@@ -98,8 +101,8 @@ class Admin:
         ADMIN.check(await session.roles(), session.operator)
         return await session.transact(logins.reset_password, username, hashed)
 
-    @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(arguments.instant))
-    async def invite(self, session: Session, uses: int = 1, expires: datetime | None = None) -> invitations.Invited:
+    @command(None, access=ADMIN, writes=True, uses=named(invites.uses), expires=named(times.expiry))
+    async def invite(self, session: Session, uses: int = 1, expires: When | None = None) -> invitations.Invited:
         """
         Make an invitation, with which others become members.
 
@@ -108,7 +111,8 @@ class Admin:
         """
         at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
-        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + default, at=at)
+        ends = default if expires is None else expires
+        invited = await session.transact(invitations.invite, code, session.caller, uses, ends, at=at, zone=self.zone)
         return invitations.opened(invited, self.vault)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)

@@ -8,7 +8,7 @@ answered with the same code, the answer is kept for its key with the code sealed
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import ClassVar, NamedTuple
 
@@ -19,6 +19,7 @@ from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
 from securehub.reply import Reply, when
 from securehub.services.auth import codes
+from securehub.services.ledger.booking import When, instant
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -118,7 +119,7 @@ def opened(invited: Invited, vault: Vault) -> Invited:
         raise Conflict("the code of this invitation cannot be shown again; make another one") from None
 
 
-def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *, at: datetime) -> Invited:
+def invite(tx: Transaction, code: Code, by: str, uses: int, expires: When, *, at: datetime, zone: tzinfo = UTC) -> Invited:
     """
     Make an invitation.
 
@@ -126,10 +127,11 @@ def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *
 
     @raise BadArgument: it would be over before it begins.
     """
-    if expires <= at:
-        raise BadArgument(f"expires: {when(expires)} is over")
-    tx.put(code.digest, Invitation(by, at, expires, uses))
-    return Invited(code.sealed, uses, expires)
+    end = instant(expires, at=at, zone=zone)
+    if end <= at:
+        raise BadArgument(f"expires: {when(end)} is over")
+    tx.put(code.digest, Invitation(by, at, end, uses))
+    return Invited(code.sealed, uses, end)
 
 
 def refuse_uninvited(tx: ReadTransaction, registration: str, code: str | None, *, at: datetime) -> None:
