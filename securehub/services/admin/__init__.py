@@ -115,6 +115,15 @@ class Admin:
         invited = await session.transact(invitations.invite, code, session.caller, uses, ends, at=at, zone=self.zone)
         return invitations.opened(invited, self.vault)
 
+    @command(None, access=ADMIN, writes=True, code=invitations.code)
+    async def uninvite(self, session: Session, code: str) -> invitations.Uninvited:
+        """
+        Take back an invitation: nobody else becomes a member with it.
+
+        Who has come with it stays.
+        """
+        return await session.transact(invitations.withdraw, code)
+
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def erase(self, session: Session, username: str) -> erasure.Erased:
         """

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from securehub import arguments
 from securehub.members import OPERATOR, Member
-from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, when
 from securehub.services.auth import codes
 from securehub.services.ledger.booking import When, instant
@@ -83,6 +83,19 @@ class Invited(Reply, frozen=True):
     def status(self) -> str:
         times = "once" if self.uses == 1 else f"{self.uses} times"
         return f"The invitation {self.code} may be used {times} until {when(self.expires)}."
+
+
+class Uninvited(Reply, frozen=True):
+    """
+    An invitation that was taken back.
+
+    @ivar uses: how many could still have come with it.
+    """
+
+    uses: int
+
+    def status(self) -> str:
+        return "The invitation is good no more."
 
 
 def digest(code: str) -> str:
@@ -161,6 +174,19 @@ def use(tx: Transaction, username: str, code: str, *, at: datetime) -> str:
     return invitation.by
 
 
+def withdraw(tx: Transaction, code: str) -> Uninvited:
+    """
+    Let nobody else come with an invitation.
+
+    @raise NotFound: there is none with this code.
+    """
+    invitation = tx.get(Invitation, digest(code))
+    if invitation is None:
+        raise NotFound("there is no such invitation")
+    tx.put(digest(code), replace(invitation, uses=0))
+    return Uninvited(invitation.uses)
+
+
 def voucher_of(tx: ReadTransaction, username: str) -> str | None:
     """Who vouched for a member; None if nobody had to."""
     vouched = tx.get(Vouched, username)
@@ -175,11 +201,15 @@ def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
 
 
 def _vouches(tx: ReadTransaction, by: str) -> bool:
-    """Whether somebody's word still counts: an admin's, as long as they are one, and not locked out. Nobody could take their codes back."""
+    """
+    Whether somebody's word still counts: an admin's, as long as they are one, and not locked out. Who else could take back codes that
+    only they know?
+    """
     voucher = tx.get(Member, by)
     return by == OPERATOR or (voucher is not None and voucher.could_log_in and "admin" in voucher.roles)
 
 
+@arguments.argument(secret=True)
 def code(word: str) -> str:
     """the code of an invitation"""
     return arguments.word(word)
