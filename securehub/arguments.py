@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
-from datetime import UTC, datetime
 from typing import Any
 
 from securehub import clabe
@@ -25,7 +24,6 @@ _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """What a role can be called."""
 
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-]00:00))?")
 
 MAX_LISTED = 1_000
 
@@ -245,16 +243,6 @@ def one_of(word: str, choices: Collection[str]) -> str:
     if found not in choices:
         raise BadArgument(f"{shown(word)} is not one of {', '.join(choices)}")
     return found
-
-
-def instant(word: str) -> datetime:
-    """a time in UTC, such as 2026-11-19T18:02:00Z, or the day alone"""
-    if not _INSTANT.fullmatch(word):
-        raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z")
-    try:
-        return datetime.fromisoformat(word.upper()).replace(tzinfo=UTC)
-    except ValueError:
-        raise BadArgument(f"{shown(word)} is no time that there is") from None
 
 
 def switch(word: str) -> bool:

@@ -8,7 +8,7 @@ the journal's chain: there is no act without its entry, no entry without its act
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
 import msgspec
@@ -87,4 +87,13 @@ def audited(tx: Transaction, act: Act, rule: Callable[..., Any], /, *args: Any, 
 
 def _plain(value: Any) -> Any:
     """An argument as plain JSON."""
-    return msgspec.to_builtins(value, enc_hook=str)
+    return _typed(value) if isinstance(value, timedelta) else msgspec.to_builtins(value, enc_hook=str)
+
+
+def _typed(span: timedelta) -> str:
+    """How long it is, as one may type it: C{90s}, C{15m}, C{2h}, C{7d}."""
+    seconds = span // timedelta(seconds=1)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds and not seconds % length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"

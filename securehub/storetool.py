@@ -30,7 +30,7 @@ from securehub.store.drill import drill
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, find
 from securehub.store.process import give_way
-from securehub.store.recovery import CannotStart
+from securehub.store.recovery import CannotStart, segment_names, snapshot_names
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
 
@@ -118,8 +118,7 @@ class Tool:
 
     def keys(self) -> None:
         """It reads first lines alone, so a daemon may run."""
-        if not self._state.is_dir():
-            raise CannotStart(f"there is no directory {self._state}")
+        self._refuse_another()
         days = self._given.archive_days
         days = self._settings["archive_days"] if days is None else days
         uses = rotation.uses(RealDirectory(self._state, self._keys()), self._backups, days)
@@ -131,11 +130,21 @@ class Tool:
     def _keys(self) -> Keys:
         return find(self._settings["seal_key"], beside=self._state)
 
+    def _refuse_another(self) -> None:
+        """
+        @raise CannotStart: there is no such directory, or nothing in it is of a hub: of that, all would be well.
+        """
+        if not self._state.is_dir():
+            raise CannotStart(f"there is no directory {self._state}")
+        names = [path.name for path in self._state.iterdir()]
+        if not segment_names(names) and not snapshot_names(names):
+            raise CannotStart(f"there is neither a journal nor a snapshot in {self._state}")
+
     @contextmanager
     def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
         """The state directory, or a backup, with no daemon in it."""
-        if not make and not self._state.is_dir():
-            raise CannotStart(f"there is no directory {self._state}")
+        if not make:
+            self._refuse_another()
         directory = RealDirectory(self._state, self._keys())
         if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
             yield directory

@@ -198,6 +198,15 @@ class Commands(SynchronousTestCase):
             self.assertEqual((status, complaints.count("\n")), (2, 1))
             self.assertFalse(self.other.exists())
         self.assertEqual(self.run_tool("import", str(self.state / "none"), state=self.other)[0], 2)
+
+    def test_another_directory(self) -> None:
+        """One in which nothing is of a hub, mistyped maybe, is not verified as a hub to which nothing has ever happened."""
+        self.other.mkdir()
+        (self.other / "vault.key").touch()
+        for arguments in (["verify"], ["verify", "--until", "1"], ["backup"], ["export"], ["head"], ["keys"], ["upgrade"]):
+            status, _, complaints = self.run_tool(*arguments, state=self.other)
+            self.assertEqual((status, complaints), (2, f"securehub: there is neither a journal nor a snapshot in {self.other}\n"))
+        self.assertEqual([path.name for path in self.other.iterdir()], ["vault.key"])
         self.assertEqual(self.run_tool("verify", "--key", "env:NO_SUCH_VARIABLE")[0], 2)
 
 

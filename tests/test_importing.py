@@ -318,6 +318,15 @@ class ToolTests(Files):
             status = commandline.main([*given, "--state", str(self.state), "--last-month", "2026-10", *arguments])
         return status, out.getvalue()
 
+    def test_first(self) -> None:
+        """A dry run before there is a hub says what an import would do, and makes none."""
+        first, self.state = self.state, self.state / "first"
+        status, told = self.run_tool("--dry-run")
+        self.assertEqual(told.splitlines()[0], f"{self.state.absolute()} is not there yet, and would be made")
+        self.assertFalse(self.state.exists())
+        self.state = first
+        self.assertEqual(self.run_tool("--dry-run"), (status, told.partition("\n")[2]))
+
     def records(self) -> dict[str, str]:
         """What members have."""
         directory = RealDirectory(self.state)

@@ -32,6 +32,8 @@ OF_ROLES = {
     "ledger.set_limits": "treasurer",
     "ledger.set_role_limits": "treasurer",
     "ledger.trial_balance": "treasurer",
+    "ledger.counterparts": "treasurer",
+    "ledger.bookings": "treasurer",
     **dict.fromkeys(("orders.item", "orders.shop", "loyalty.promotion"), "seller"),
     **dict.fromkeys((f"loyalty.{name}" for name in ("set_programme", "set_reward", "remove_reward", "set_tier", "remove_tier")), "admin"),
     "chat.reports": "moderator",

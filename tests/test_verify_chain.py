@@ -83,6 +83,18 @@ class Script(SynchronousTestCase):
         self.assertEqual(status, 1)
         self.assertIn(f"{name}, line 2: ", said)
 
+    def test_nothing(self) -> None:
+        """Where there is no journal nothing is whole: somebody has mistyped the directory."""
+        empty = Path(self.mktemp())
+        empty.mkdir()
+        for path in (empty, empty / "elsewhere"):
+            self.assertEqual(self.run_script(path), (1, f"{path}: there is no journal in it\n"))
+
+    def test_no_directory(self) -> None:
+        """Without one it says how it is used."""
+        done = subprocess.run([sys.executable, "-I", SCRIPT], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr.split()[0]), (1, "Checks"))
+
     def walk(self, directory: RealDirectory) -> None:
         for _ in Journal(directory).walk():
             pass

@@ -26,10 +26,12 @@ def main(directory):
     # One whose first line is all that it has, and not whole, was never begun.
     segments = [path for path in segments if begun(path.open("rb"))]
     starts = [int(path.stem.split("-")[1]) for path in segments]
+    if not segments:
+        return f"{directory}: there is no journal in it"
     # Where the archive has been pruned, or all began with an import, the first line hangs on what is not here: it is taken as it is,
     # and all that follows hangs on it.
-    first = number = starts[0] if starts else 0
-    pruned = first > 0 or (bool(segments) and int(segments[0].stem.split("-")[2]) > 1)
+    first = number = starts[0]
+    pruned = first > 0 or int(segments[0].stem.split("-")[2]) > 1
     heads, head = {"0" * 64}, "0" * 64
     for place, path in enumerate(segments):
         # What a segment holds beyond the start of the next one was never acknowledged, and is dead.
@@ -54,4 +56,4 @@ def main(directory):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1]) if len(sys.argv) == 2 else __doc__)

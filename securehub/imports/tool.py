@@ -9,9 +9,11 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
+from tempfile import TemporaryDirectory
 
 from securehub import config, hashing, service
 from securehub.clock import Clock
@@ -103,8 +105,6 @@ class Importing:
         factories = service.find()
         settings = config.settings(given.config, {"state": given.state}, service.settings_of(factories))
         state: Path = settings["state"]
-        if given.dry_run and not state.is_dir():
-            raise CannotStart(f"there is no directory {state}")
         records = service.records_of(factories, Hub.core_records)
         self._tell = tell
         self._dry = given.dry_run
@@ -118,14 +118,19 @@ class Importing:
         last = given.last_month or rules.month_after(f"{today:%Y-%m}", -1)
         self._terms = Terms(currencies.default, Numbering(settings["bank"], settings["branch"]), last, given.members_too)
         found = keys.find(settings["seal_key"], beside=state)
+        self._ends = ExitStack()
+        if self._dry and not state.is_dir():
+            tell(f"{state} is not there yet, and would be made")
+            state = Path(self._ends.enter_context(TemporaryDirectory()))
         self._directory = Directory(LookingDisk(state), found) if self._dry else RealDirectory(state, found)
         self._directory.hold()
+        self._ends.callback(self._directory.release)
         try:
             self._store = Offline(self._directory, self._clock, records)
             self._store.read(refuse_other_digits, currencies)
             Vault(self._directory, self._random).load(first_start=self._store.is_first_start)
         except BaseException:
-            self._directory.release()
+            self._ends.close()
             raise
 
     def bring_all(self, people: Iterable[Person]) -> None:
@@ -141,7 +146,7 @@ class Importing:
 
     def close(self) -> None:
         self._store.close()
-        self._directory.release()
+        self._ends.close()
 
     def _bring(self, person: Person) -> tuple[list[str], Refusal | None]:
         """What is done, and what is refused then: the steps before it stay."""

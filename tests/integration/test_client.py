@@ -8,20 +8,24 @@ import io
 import os
 import pty
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from securehub import client
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, DaemonCase
 
+ROOT = Path(__file__).resolve().parents[2]
 CLIENT = [sys.executable, "-m", "securehub.client"]
 
 
@@ -92,6 +96,22 @@ class ClientTests(DaemonCase):
         """One command through a pipe is answered before it ends; the last line needs no line end."""
         for typed in ("PING there\n", "PING there"):
             self.assertEqual(self.run_client(typed, "--state", str(self.state)), (0, ["OK there"], ""))
+
+    def test_monitoring(self) -> None:
+        """What the manual has a monitoring system ask."""
+        if shutil.which("jq") is None:
+            raise SkipTest("jq is not installed")
+        page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+        health, status = re.findall("^    (echo '{.*)$", page, re.MULTILINE)
+        here = {"securehub-client": shlex.join(CLIENT), "DIR": str(self.state)}
+        for name, there in here.items():
+            health, status = health.replace(name, there), status.replace(name, there)
+        self.assertEqual(subprocess.run(health, shell=True, timeout=SECONDS).returncode, 0)
+        metrics = subprocess.run(status, shell=True, capture_output=True, text=True, timeout=SECONDS).stdout
+        self.assertIn("securehub_writable 1\n", metrics)
+        self.assertEqual([line for line in metrics.splitlines() if not re.fullmatch(r"securehub_[a-z0-9_]+ [0-9.]+", line)], [])
+        self.daemon.terminate()
+        self.assertNotEqual(subprocess.run(health, shell=True, stderr=subprocess.DEVNULL, timeout=SECONDS).returncode, 0)
 
     def test_no_input(self) -> None:
         """Where the shell has closed it the connection does not get its number: the hub would be told what it says, for ever."""

@@ -312,6 +312,33 @@ class LedgerTests(Money):
         rows = self.ask(books.trial_balance, CURRENCIES).items
         self.assertEqual([(row.currency, row.sum) for row in rows], [("HOURS", "0.0"), ("USD", "0.00")])
 
+    def test_bookings(self) -> None:
+        """Those of all members are one list, the newest first, whatever the currency; payments between members are not in it."""
+        hours = self.open("alice", "hours", "HOURS")
+        others = [self.open("carol", f"{number}") for number in range(10)]
+        for number in range(40):
+            self.deposit(("alice", "bob", hours, others[number // 4])[number % 4], f"{number + 1}")
+        self.pay("alice", "bob", "0.50")
+        every = self.ask(books.bookings, limit=100, before=None)
+        self.assertEqual([row.amount.partition(".")[0] for row in every.items], [str(number) for number in range(40, 0, -1)])
+        self.assertEqual(every.items[1], replace(every.items[1], with_="alice", currency="HOURS", kind="deposit", by="treasurer"))
+        numbers: list[int] = []
+        more = True
+        while more:
+            page = self.ask(books.bookings, limit=7, before=numbers[-1] if numbers else None)
+            numbers += [row.transfer for row in page.items]
+            more = page.more
+        self.assertEqual(numbers, [row.transfer for row in every.items])
+
+    def test_counterparts(self) -> None:
+        """Each is one row for each currency, however many parts it has."""
+        self.deposit("alice", "3")
+        self.deposit("bob", "4")
+        self.withdraw("bob", "1")
+        self.deposit(self.open("alice", "hours", "HOURS"), "2.5")
+        rows = [(row.account, row.currency, row.balance) for row in self.ask(books.counterparts).items]
+        self.assertEqual(rows, [("@cash", "HOURS", "-2.5"), ("@cash", "USD", "-6.00")])
+
     def test_numbers_grow(self) -> None:
         """A transfer asked for after another's answer has a greater number, refused ones in between or not."""
         numbers = [self.deposit("alice", "1").transfer]

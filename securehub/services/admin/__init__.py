@@ -5,7 +5,7 @@ hub is.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from twisted.plugin import IPlugin
@@ -17,10 +17,12 @@ from securehub.networks import origin
 from securehub.remembering import IRemembers
 from securehub.reply import Listing
 from securehub.service import IServiceFactory
+from securehub.services import times
 from securehub.services.admin import audit, connections, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
 from securehub.services.auth import erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
+from securehub.services.times import When
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Admin:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.zone = hub.zone
         self.random = hub.random
         self.vault = hub.vault
         self.erasing = erasure.Erasing(hub)
@@ -99,8 +102,8 @@ class Admin:
         ADMIN.check(await session.roles(), session.operator)
         return await session.transact(logins.reset_password, username, hashed)
 
-    @command(None, access=ADMIN, writes=True, uses=named(invitations.uses), expires=named(arguments.instant))
-    async def invite(self, session: Session, uses: int = 1, expires: datetime | None = None) -> invitations.Invited:
+    @command(None, access=ADMIN, writes=True, uses=named(invitations.uses), expires=named(times.expiry))
+    async def invite(self, session: Session, uses: int = 1, expires: When | None = None) -> invitations.Invited:
         """
         Make an invitation, with which others become members.
 
@@ -109,8 +112,18 @@ class Admin:
         """
         at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
-        invited = await session.transact(invitations.invite, code, session.caller, uses, expires or at + default, at=at)
+        ends = default if expires is None else expires
+        invited = await session.transact(invitations.invite, code, session.caller, uses, ends, at=at, zone=self.zone)
         return invitations.opened(invited, self.vault)
+
+    @command(None, access=ADMIN, writes=True, code=invitations.code)
+    async def uninvite(self, session: Session, code: str) -> invitations.Uninvited:
+        """
+        Take back an invitation: nobody else becomes a member with it.
+
+        Who has come with it stays.
+        """
+        return await session.transact(invitations.withdraw, code)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def erase(self, session: Session, username: str) -> erasure.Erased:

@@ -8,7 +8,7 @@ answered with the same code, the answer is kept for its key with the code sealed
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import ClassVar, NamedTuple
 
@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from securehub import arguments
 from securehub.members import OPERATOR, Member
-from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden
+from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, when
 from securehub.services.auth import codes
+from securehub.services.times import When, meant
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -86,6 +87,19 @@ class Invited(Reply, frozen=True):
         return f"The invitation {self.code} may be used {times} until {when(self.expires)}."
 
 
+class Uninvited(Reply, frozen=True):
+    """
+    An invitation that was taken back.
+
+    @ivar uses: how many could still have come with it.
+    """
+
+    uses: int
+
+    def status(self) -> str:
+        return "The invitation is good no more."
+
+
 def digest(code: str) -> str:
     """Where an invitation is kept, in whatever way its code is typed."""
     return sha256(codes.plain(code).encode()).hexdigest()
@@ -120,7 +134,7 @@ def opened(invited: Invited, vault: Vault) -> Invited:
         raise Conflict("the code of this invitation cannot be shown again; make another one") from None
 
 
-def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *, at: datetime) -> Invited:
+def invite(tx: Transaction, code: Code, by: str, uses: int, expires: When, *, at: datetime, zone: tzinfo = UTC) -> Invited:
     """
     Make an invitation.
 
@@ -128,10 +142,11 @@ def invite(tx: Transaction, code: Code, by: str, uses: int, expires: datetime, *
 
     @raise BadArgument: it would be over before it begins.
     """
-    if expires <= at:
-        raise BadArgument(f"expires: {when(expires)} is over")
-    tx.put(code.digest, Invitation(by, at, expires, uses))
-    return Invited(code.sealed, uses, expires)
+    end = meant(expires, at=at, zone=zone)
+    if end <= at:
+        raise BadArgument(f"expires: {when(end)} is over")
+    tx.put(code.digest, Invitation(by, at, end, uses))
+    return Invited(code.sealed, uses, end)
 
 
 def refuse_uninvited(tx: ReadTransaction, registration: str, code: str | None, *, at: datetime) -> None:
@@ -161,6 +176,19 @@ def use(tx: Transaction, username: str, code: str, *, at: datetime) -> str:
     return invitation.by
 
 
+def withdraw(tx: Transaction, code: str) -> Uninvited:
+    """
+    Let nobody else come with an invitation.
+
+    @raise NotFound: there is none with this code.
+    """
+    invitation = tx.get(Invitation, digest(code))
+    if invitation is None:
+        raise NotFound("there is no such invitation")
+    tx.put(digest(code), replace(invitation, uses=0))
+    return Uninvited(invitation.uses)
+
+
 def voucher_of(tx: ReadTransaction, username: str) -> str | None:
     """Who vouched for a member; None if nobody had to."""
     vouched = tx.get(Vouched, username)
@@ -175,11 +203,15 @@ def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
 
 
 def _vouches(tx: ReadTransaction, by: str) -> bool:
-    """Whether somebody's word still counts: an admin's, as long as they are one, and not locked out. Nobody could take their codes back."""
+    """
+    Whether somebody's word still counts: an admin's, as long as they are one, and not locked out. Who else could take back codes that
+    only they know?
+    """
     voucher = tx.get(Member, by)
     return by == OPERATOR or (voucher is not None and voucher.could_log_in and "admin" in voucher.roles)
 
 
+@arguments.argument(secret=True)
 def code(word: str) -> str:
     """the code of an invitation"""
     return arguments.word(word)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from securehub import arguments
 from securehub.command import LOGGED_IN, Audited, command, last_seen, named, optional, role
 from securehub.reply import Listing
+from securehub.services import times
 from securehub.services.chat import moderation, power, reports, words
 from securehub.services.chat.rooms import Limits
-from securehub.services.chat.words import When
+from securehub.services.times import When
 from securehub.session import Session
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Keeping:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.zone = hub.zone
         self.limits = Limits.of(hub.settings)
 
     @command(
@@ -55,7 +57,7 @@ class Keeping:
         audited=Audited.ALWAYS,
         room=words.room,
         username=arguments.username,
-        until=named(words.until),
+        until=named(times.expiry),
         reason=named(words.reason),
     )
     async def ban(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
@@ -64,7 +66,8 @@ class Keeping:
 
         Without until= it has no end; chat.unban ends it.
         """
-        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, at=self.clock.now())
+        imposing = {"at": self.clock.now(), "zone": self.zone}
+        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, **imposing)
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unban(self, session: Session, room: str, username: str) -> None:
@@ -78,7 +81,7 @@ class Keeping:
         audited=Audited.ALWAYS,
         room=words.room,
         username=arguments.username,
-        until=named(words.until),
+        until=named(times.expiry),
         reason=named(words.reason),
     )
     async def mute(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
@@ -87,7 +90,7 @@ class Keeping:
 
         They hear what is said. Without until= it has no end; chat.unmute ends it. To leave and join again does not.
         """
-        return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now())
+        return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now(), zone=self.zone)
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unmute(self, session: Session, room: str, username: str) -> None:

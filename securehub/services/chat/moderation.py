@@ -5,7 +5,7 @@ What those may do who have power over a room: put somebody out, ban, mute, let t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
 from securehub.services.chat.rooms import Sought, counted, is_moderator, put_out, sanction_on
-from securehub.services.chat.words import When
+from securehub.services.times import When, meant
 from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -68,7 +68,7 @@ def _end(end: datetime | None) -> str:
     return "for good" if end == FOREVER else shown(end)
 
 
-def end_of(until: When | None, at: datetime) -> datetime:
+def end_of(until: When | None, at: datetime, zone: tzinfo) -> datetime:
     """
     When something ends.
 
@@ -76,10 +76,7 @@ def end_of(until: When | None, at: datetime) -> datetime:
     """
     if until is None:
         return FOREVER
-    try:
-        end = until if isinstance(until, datetime) else at + until
-    except OverflowError:
-        return FOREVER
+    end = min(meant(until, at=at, zone=zone), FOREVER)
     if end <= at:
         raise BadArgument("until: that has passed")
     return end
@@ -99,7 +96,9 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
-def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, told: int, *, at: datetime) -> Ending:
+def ban(
+    tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, told: int, *, at: datetime, zone: tzinfo = UTC
+) -> Ending:
     """
     Put somebody out of a room, if they are in it, and let them neither join nor read.
 
@@ -108,7 +107,7 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     """
     found, seat = power.check_over(tx, room, by, username)
     members.fetch(tx, username)
-    end = end_of(until, at)
+    end = end_of(until, at, zone)
     place = seat_key(room, username)
     sanction = sanction_on(tx, place, at)
     _refuse_lesser(tx, sanction.ban, by)
@@ -121,7 +120,9 @@ def ban(tx: Transaction, room: str, by: str, username: str, until: When | None, 
     return Ending(room, username, power.told_end(end))
 
 
-def mute(tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, *, at: datetime) -> Ending:
+def mute(
+    tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, *, at: datetime, zone: tzinfo = UTC
+) -> Ending:
     """
     Let somebody say nothing in a room; not after coming back, either.
 
@@ -133,7 +134,7 @@ def mute(tx: Transaction, room: str, by: str, username: str, until: When | None,
     place = seat_key(room, username)
     sanction = sanction_on(tx, place, at)
     _refuse_lesser(tx, sanction.mute, by)
-    end = end_of(until, at)
+    end = end_of(until, at, zone)
     _put_mute(tx, place, seat, replace(sanction, mute=Imposed(end, by, reason)))
     _tell(tx, room, by, "mute", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))

@@ -5,19 +5,14 @@ Types of arguments that the chat's commands have.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
 
 from securehub.arguments import argument, between, username
 from securehub.refusals import BadArgument, shown
 from securehub.services.chat.records import MAX_SLOW
-from securehub.services.times import duration, instant
 
 _ROOM = re.compile(r"[a-z0-9._-]{1,32}")
 
 MAX_KEEP_DAYS = 36_500
-
-When = datetime | timedelta
-"""A time, or how long from now."""
 
 
 def room(word: str) -> str:
@@ -62,15 +57,6 @@ def rest_reason(word: str) -> str:
 def note(word: str) -> str:
     """what came of it, for moderators"""
     return word
-
-
-@argument(accepts=(str, int))
-def until(word: str) -> When:
-    """a time such as 2026-11-19T18:02:00Z, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    found = duration(word) or instant(word)
-    if found is None:
-        raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor how long from now, such as 90s, 15m, 2h, 7d")
-    return found
 
 
 def access(word: str) -> str:

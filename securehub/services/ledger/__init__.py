@@ -153,6 +153,25 @@ class Ledger:
         """
         return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
+    @command(None, access=TREASURER, limit=named(arguments.listed), before=named(arguments.whole))
+    async def bookings(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[books.Booking]:
+        """
+        List what treasurers have booked against @cash, newest first.
+
+        What was paid in is positive, what was paid out is negative. For older ones give before= and the number of the last transfer that
+        you have seen.
+        """
+        return await self.store.read(books.bookings, limit=limit, before=before)
+
+    @command(None, access=TREASURER)
+    async def counterparts(self, session: Session) -> Listing[books.CounterpartRow]:
+        """
+        Show what the counterparts have: @cash, where deposits come from, and its like.
+
+        They are so much below zero as came from there and did not go back: at -100.00 for @cash, 100.00 are in the box.
+        """
+        return await self.store.read(books.counterparts)
+
     @command(None, access=TREASURER, long=True, limit=named(arguments.listed), after=last_seen(arguments.currency))
     async def trial_balance(self, session: Session, limit: int = arguments.MAX_LISTED, after: str = "") -> Roster[books.CurrencySum]:
         """

@@ -153,6 +153,11 @@ def counterpart(tx: ReadTransaction, name: str, currency: Currency, beside: str)
     return number, tx.get(Account, number) or Account(name, currency.code, currency.digits, floor=None)
 
 
+def parts(tx: ReadTransaction, name: str) -> list[str]:
+    """The numbers of all parts of a counterpart, in all currencies."""
+    return [number for number, _ in tx.scan(Account, prefix=f"{name}.")]
+
+
 def refuse_other_digits(tx: ReadTransaction, currencies: Currencies) -> None:
     """
     What was booked is whole units. If a currency had more decimals from now on, ten of the old units would be paid as one.

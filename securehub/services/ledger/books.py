@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 
 import msgspec
 
 from securehub.arguments import MAX_LISTED
 from securehub.money import Currencies, Currency, currency
 from securehub.reply import Listing, Reply, Roster, Row, table, when
-from securehub.services.ledger.accounts import own_account
-from securehub.services.ledger.records import Account, Title, Transfer, Wallet, transfer_key
+from securehub.services.ledger.accounts import own_account, parts
+from securehub.services.ledger.records import CASH, Account, Title, Transfer, Wallet, transfer_key
 from securehub.store.transaction import ReadTransaction
 
 
@@ -92,6 +94,38 @@ class Statement(Reply, frozen=True):
         return f"{self.closing} {self.currency}"
 
 
+class Booking(Row, frozen=True):
+    """
+    Money that a treasurer has booked against C{@cash}, or booked back.
+
+    @ivar amount: signed: what was paid in is positive, as in the member's history.
+    @ivar with: the member.
+    @ivar by: the treasurer.
+    """
+
+    transfer: int
+    at: datetime
+    kind: str
+    amount: str
+    currency: str
+    with_: str = msgspec.field(name="with")
+    by: str
+    memo: str
+
+
+class CounterpartRow(Row, frozen=True):
+    """
+    What a counterpart has in a currency.
+
+    @ivar account: its name, such as C{@cash}.
+    @ivar balance: so much below zero as came from there and did not go back.
+    """
+
+    account: str
+    currency: str
+    balance: str
+
+
 class CurrencySum(Row, frozen=True):
     """The sum over all accounts of a currency, counterparts included; always zero."""
 
@@ -141,6 +175,34 @@ def history_of(tx: ReadTransaction, owner: str, number: str | None, *, limit: in
     end = None if before is None else transfer_key(before)
     found = tx.beneath(Transfer, number, end=end, reverse=True)
     return Listing.up_to(limit, (row(tx, number, money, key, transfer) for key, transfer in found))
+
+
+def bookings(tx: ReadTransaction, *, limit: int, before: int | None) -> Listing[Booking]:
+    """
+    What treasurers have booked, newest first.
+
+    @param before: only transfers with a smaller number.
+    """
+    end = None if before is None else transfer_key(before)
+    each = (tx.beneath(Transfer, part, end=end, reverse=True) for part in parts(tx, CASH))
+    return Listing.up_to(limit, (_booking(tx, key, transfer) for key, transfer in merge(*each, key=itemgetter(0), reverse=True)))
+
+
+def _booking(tx: ReadTransaction, key: str, transfer: Transfer) -> Booking:
+    (side,) = (entry for entry in transfer.entries if not entry.account.startswith(CASH))
+    account = tx.fetch(Account, side.account)
+    amount = account.money.text(side.units)
+    return Booking(int(key), transfer.at, transfer.kind, amount, account.currency, account.owner, transfer.by, transfer.memo)
+
+
+def counterparts(tx: ReadTransaction) -> Listing[CounterpartRow]:
+    """What each counterpart has in each currency: the sum of its parts."""
+    sums: dict[tuple[str, str, int], int] = {}
+    for _, account in tx.scan(Account, prefix="@"):
+        whose = account.owner, account.currency, account.digits
+        sums[whose] = sums.get(whose, 0) + account.balance
+    rows = sorted(sums.items())
+    return Listing([CounterpartRow(name, code, currency(code, digits).text(units)) for (name, code, digits), units in rows])
 
 
 def trial_balance(tx: ReadTransaction, currencies: Currencies, *, limit: int = MAX_LISTED, after: str = "") -> Roster[CurrencySum]:
