@@ -68,9 +68,13 @@ class Tool:
         with self._directory() as directory:
             path = backups.back_up(directory, self._backups, __version__, until=self._given.until)
         made = backups.read_list(path)
-        if self._given.kept:
-            backups.prune(self._backups, self._given.kept)
         self.found = {"backup": str(path), "at": made.at, "commits": made.number, "head": made.head, "bytes": made.bytes}
+        if self._given.kept:
+            try:
+                backups.prune(self._backups, self._given.kept)
+            except OSError as fault:
+                # The new one is there all the same. Who is told that it is not makes another, and another.
+                self.found["not_removed"] = disk_fault(fault)
 
     def restore(self) -> None:
         with self._directory(make=True) as directory:

@@ -9,6 +9,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,6 +81,14 @@ class Commands(SynchronousTestCase):
         status, _, complaints = self.run_tool("restore", str(made["backup"]), state=self.other)
         self.assertEqual(status, 2)
         self.assertIn("Move it away", complaints)
+
+    def test_an_old_backup_that_stays(self) -> None:
+        """The new one is made all the same, which is told with what could not be removed."""
+        old = str(self.found("backup")["backup"])
+        with mock.patch.object(shutil, "rmtree", side_effect=PermissionError(errno.EPERM, "Operation not permitted", FIRST)):
+            made = self.found("backup", "--kept", "1")
+        self.assertEqual(made["not_removed"], f"{old}: Operation not permitted")
+        self.assertEqual(self.found("drill")["backup"], Path(str(made["backup"])).name)
 
     def test_wrong_numbers(self) -> None:
         """How many backups are kept, and for how many days the archive is, is no number below zero: that would remove the oldest one."""
