@@ -116,6 +116,8 @@ class Tool:
         self.found = {"commits": journal.number, "head": journal.head.decode()}
 
     def upgrade(self) -> None:
+        if self._is_backup and not self._given.dry_run:
+            raise CannotStart(f"{self._state} is a backup (it has a {backups.LIST}), which stays as it is; --dry-run looks at it")
         with self._directory() as directory:
             found = upgrade(directory, self._records, dry_run=self._given.dry_run)
         self.found = found._asdict() | {"done": not self._given.dry_run}
@@ -135,13 +137,17 @@ class Tool:
     def _keys(self) -> Keys:
         return find(self._settings["seal_key"], beside=self._state)
 
+    @property
+    def _is_backup(self) -> bool:
+        return (self._state / backups.LIST).exists()
+
     @contextmanager
     def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
         """The state directory, or a backup, with no daemon in it."""
         if not make and not self._state.is_dir():
             raise CannotStart(f"there is no directory {self._state}")
         directory = RealDirectory(self._state, self._keys())
-        if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
+        if not make and (self._given.until is not None or self._is_backup):
             yield directory
             return
         try:
