@@ -68,9 +68,13 @@ class Tool:
         with self._directory() as directory:
             path = backups.back_up(directory, self._backups, __version__, until=self._given.until)
         made = backups.read_list(path)
-        if self._given.kept:
-            backups.prune(self._backups, self._given.kept)
         self.found = {"backup": str(path), "at": made.at, "commits": made.number, "head": made.head, "bytes": made.bytes}
+        if self._given.kept:
+            try:
+                backups.prune(self._backups, self._given.kept)
+            except OSError as fault:
+                # The new one is there all the same. Who is told that it is not makes another, and another.
+                self.found["not_removed"] = disk_fault(fault)
 
     def restore(self) -> None:
         with self._directory(make=True) as directory:
@@ -112,6 +116,8 @@ class Tool:
         self.found = {"commits": journal.number, "head": journal.head.decode()}
 
     def upgrade(self) -> None:
+        if self._is_backup and not self._given.dry_run:
+            raise CannotStart(f"{self._state} is a backup (it has a {backups.LIST}), which stays as it is; --dry-run looks at it")
         with self._directory() as directory:
             found = upgrade(directory, self._records, dry_run=self._given.dry_run)
         self.found = found._asdict() | {"done": not self._given.dry_run}
@@ -140,13 +146,17 @@ class Tool:
         if not segment_names(names) and not snapshot_names(names):
             raise CannotStart(f"there is neither a journal nor a snapshot in {self._state}")
 
+    @property
+    def _is_backup(self) -> bool:
+        return (self._state / backups.LIST).exists()
+
     @contextmanager
     def _directory(self, *, make: bool = False) -> Iterator[RealDirectory]:
         """The state directory, or a backup, with no daemon in it."""
         if not make:
             self._refuse_another()
         directory = RealDirectory(self._state, self._keys())
-        if (getattr(self._given, "until", None) is not None and not make) or (self._state / backups.LIST).exists():
+        if not make and (self._given.until is not None or self._is_backup):
             yield directory
             return
         try:

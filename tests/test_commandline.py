@@ -9,6 +9,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,6 +82,14 @@ class Commands(SynchronousTestCase):
         self.assertEqual(status, 2)
         self.assertIn("Move it away", complaints)
 
+    def test_an_old_backup_that_stays(self) -> None:
+        """The new one is made all the same, which is told with what could not be removed."""
+        old = str(self.found("backup")["backup"])
+        with mock.patch.object(shutil, "rmtree", side_effect=PermissionError(errno.EPERM, "Operation not permitted", FIRST)):
+            made = self.found("backup", "--kept", "1")
+        self.assertEqual(made["not_removed"], f"{old}: Operation not permitted")
+        self.assertEqual(self.found("drill")["backup"], Path(str(made["backup"])).name)
+
     def test_wrong_numbers(self) -> None:
         """How many backups are kept, and for how many days the archive is, is no number below zero: that would remove the oldest one."""
         made = Path(str(self.found("backup")["backup"]))
@@ -144,6 +153,14 @@ class Commands(SynchronousTestCase):
     def test_upgrade(self) -> None:
         self.assertEqual(self.found("upgrade", "--dry-run"), {"formats": {"1": 1}, "older": {}, "commits": 0, "done": False, "status": 0})
 
+    def test_upgrade_of_a_backup(self) -> None:
+        """It would be another than was made, and a daemon that runs on a copy would not be kept out: it is looked at, and no more."""
+        backup = Path(str(self.found("backup")["backup"]))
+        self.assertEqual(self.found("upgrade", "--dry-run", state=backup)["commits"], 0)
+        status, _, complaints = self.run_tool("upgrade", state=backup)
+        self.assertEqual((status, complaints.count("\n")), (2, 1))
+        self.assertIn(f"{backup} is a backup", complaints)
+
     def test_keys(self) -> None:
         """Also while a daemon runs, and where a key is not there any more."""
         disk = RealDisk(self.state)
@@ -169,6 +186,18 @@ class Commands(SynchronousTestCase):
             self.assertIn("admin.verify", complaints)
         for tool in ("verify", "backup", "head"):
             self.assertEqual(self.found(tool, "--until", "9")["commits"], 9)
+
+    def test_one_restores(self) -> None:
+        """Nor does a second one put something in place where another does, whatever else is there."""
+        backup = str(self.found("backup")["backup"])
+        disk = RealDisk(self.other)
+        disk.hold()
+        self.addCleanup(disk.release)
+        for _ in range(2):
+            for tool in ("restore", "import"):
+                status, _, complaints = self.run_tool(tool, backup, state=self.other)
+                self.assertEqual((status, "another SecureHub" in complaints), (2, True))
+            (self.other / "backup.json").touch()
 
     def test_nothing_can_be_written(self) -> None:
         """What only looks does so on a file system that takes no writes: the damaged one of a machine that is being rescued, say."""

@@ -226,6 +226,19 @@ class Safekeeping(SynchronousTestCase):
             self.world.elapse(600)
         self.assertEqual(self.troubles(), "the last backup failed (the disk: full); a backup is overdue")
 
+    def test_an_old_backup_that_stays(self) -> None:
+        """That is a trouble until it is gone, but the new one is there: no other is made before its time."""
+        self.start(backup_hours=24)
+        made = {"backup": "/backups/new", "at": self.world.now(), "status": 0, "commits": 0, "head": "3f6d", "bytes": 4711}
+        self.world.beside.says["backup"] = {**made, "not_removed": "/backups/old: Operation not permitted"}
+        self.call("admin.backup")
+        self.world.elapse(HOUR)
+        self.assertEqual(len(self.world.beside.asked), 1)
+        self.assertEqual(self.troubles(), "an old backup cannot be removed (/backups/old: Operation not permitted)")
+        self.world.beside.says.clear()
+        self.call("admin.backup")
+        self.assertEqual(self.troubles(), "")
+
     def test_a_fresh_start(self) -> None:
         """Whoever has just started could not make a backup yet; to wait longer than for the second look is to be overdue."""
         self.start(backup_hours=24)

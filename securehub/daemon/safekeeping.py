@@ -43,6 +43,7 @@ class Safekeeping:
 
     @ivar backup_at: when the newest backup was made; None if there is none.
     @ivar no_backup: why the last one could not be made; empty if it could.
+    @ivar not_removed: which old backup could not be removed when the last one was made, and why; empty if all could.
     @ivar drill: what came of the last drill; None if there was none.
     @ivar verified: what came of the last verification since the start.
     """
@@ -61,6 +62,7 @@ class Safekeeping:
         self._started = clock.passing()
         self.backup_at: datetime | None = None
         self.no_backup = ""
+        self.not_removed = ""
         self.drill: Checked | None = None
         self.verified: Checked | None = None
         if beside is not None:
@@ -97,6 +99,9 @@ class Safekeeping:
             raise _refusal("no backup was made", said)
         self.backup_at = msgspec.convert(said["at"], datetime)
         _log.info("Backup {path} was made, up to commit {commits}.", path=said["backup"], commits=said["commits"])
+        self.not_removed = said.get("not_removed", "")
+        if self.not_removed:
+            _log.error("An old backup could not be removed: {fault}.", fault=self.not_removed)
         return said
 
     async def drill_newest(self) -> Checked:

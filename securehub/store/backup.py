@@ -92,7 +92,8 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
     at = at or datetime.now(UTC)
     with _alone(target):
         for left in target.glob(f"{_PREFIX}*{TEMPORARY}"):
-            shutil.rmtree(left)
+            # What cannot be removed is not in the way of a new one; L{prune} tells of it.
+            shutil.rmtree(left, ignore_errors=True)
         name = _PREFIX + _time_of_name(target, at)
         unfinished = target / (name + TEMPORARY)
         try:
@@ -153,12 +154,22 @@ def _begun(name: str) -> datetime | None:
 
 
 def prune(target: Path, kept: int) -> None:
-    """Remove all but the newest backups."""
-    for path in backups(target)[:-kept]:
-        # Not under its name any more, should this be interrupted.
-        left = path.with_name(path.name + TEMPORARY)
-        path.rename(left)
-        shutil.rmtree(left)
+    """
+    Remove all but the newest backups.
+
+    @raise OSError: one that it names cannot be removed. The others are.
+    """
+    old = [*target.glob(f"{_PREFIX}*-*{TEMPORARY}"), *backups(target)[:-kept]]
+    faults = []
+    for path in old:
+        try:
+            # Not under its name any more, should this be interrupted.
+            left = path.rename(path.with_suffix(TEMPORARY))
+            shutil.rmtree(left)
+        except OSError as fault:
+            faults.append(OSError(fault.errno, fault.strerror, str(path)))
+    if faults:
+        raise faults[0]
 
 
 def check_files(path: Path) -> Backup:

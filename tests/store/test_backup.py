@@ -195,6 +195,32 @@ class Backups(SynchronousTestCase):
         self.assertEqual([each.name for each in backups.backups(self.target)], newest)
         self.assertEqual(sorted(each.name for each in self.target.glob("backup-*")), newest)
 
+    def test_one_that_somebody_holds(self) -> None:
+        """An old one that cannot be removed is named, and the others are removed."""
+        held, *_, newest = [back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=hour)) for hour in range(10, 14)]
+        rename = os.rename
+
+        def renamed(path: Path, new_name: Path) -> None:
+            if path == held:
+                raise PermissionError(1, "Operation not permitted")
+            rename(path, new_name)
+
+        with mock.patch.object(os, "rename", renamed):
+            self.assertEqual(self.assertRaises(PermissionError, prune, self.target, 1).filename, str(held))
+        self.assertEqual(sorted(self.target.glob("backup-*")), [held, newest])
+
+    def test_one_that_is_left(self) -> None:
+        """One of which files cannot be removed is in nobody's way, and goes as soon as it can."""
+        old, newest = [back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=hour)) for hour in (10, 11)]
+        with mock.patch.object(os, "unlink", side_effect=PermissionError(1, "Operation not permitted", FIRST)):
+            for told in (old, old.with_suffix(".new")):
+                self.assertEqual(self.assertRaises(PermissionError, prune, self.target, 1).filename, str(told))
+                self.assertEqual(backups.backups(self.target), [newest])
+            later = back_up(self.state, self.target, "1.2", at=BEGIN.replace(hour=12))
+        self.assertEqual(backups.backups(self.target), [newest, later])
+        prune(self.target, 1)
+        self.assertEqual(list(self.target.glob("backup-*")), [later])
+
     def test_unfinished(self) -> None:
         """It does not count as one, and the next takes it away."""
         self.back_up()

@@ -226,6 +226,8 @@ class Safety:
             found.append(f"the last backup failed ({kept.no_backup})")
         if kept.overdue:
             found.append("a backup is overdue")
+        if kept.not_removed:
+            found.append(f"an old backup cannot be removed ({kept.not_removed})")
         return found
 
     def _ago(self, at: datetime | None) -> str:
