@@ -15,12 +15,13 @@ from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
 from securehub.service import Kept
 from securehub.services import messages
-from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
+from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
 from securehub.services.chat.records import Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
+from securehub.services.ledger.watching import set_watched
 from securehub.services.messages import Message, Trace
 from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
@@ -305,6 +306,8 @@ class Memberships(Talking):
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
+        for told, few in ((1, []), (2, [room_channel("lobby")])):
+            self.assertEqual(self.ask(presence.state_and_rooms, "alice", True, told)[1], few)
 
     def test_joined_twice(self) -> None:
         """It changes nothing, and tells nobody."""
@@ -335,6 +338,8 @@ class Memberships(Talking):
         self.part("alice")
         self.part("bob")
         self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+        self.put("carol", Member(3, roles=("moderator",)))
+        self.assertFalse(self.join("carol").operator)
 
     def test_an_invitation_is_used_up(self) -> None:
         self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
@@ -622,6 +627,15 @@ class Paying(Talking):
         self.do(blocks.block, "bob", "alice")
         self.assertRaises(Forbidden, self.pay, "1", "@bob")
         self.assertEqual(self.balance("alice"), "10.00")
+
+    def test_warned(self) -> None:
+        """Of what those say who watch payments, as elsewhere."""
+        self.do(set_watched, "alice", True)
+        given = {"at": self.at, "watchers": (lambda tx, told: [f"{told.units} are gone"],)}
+        paid = self.do(paying.pay, "lobby", "alice", "bob", amount("4"), "", None, SESSION, **given)
+        asked = self.do(paying.ask, "lobby", "bob", "alice", amount("3"), "", None, timedelta(1), SESSION, limit=1, at=self.at, zone=UTC)
+        accepted = self.do(paying.accept, "lobby", "alice", asked.request, None, SESSION, zone=UTC, **given)
+        self.assertEqual((paid.warnings, accepted.warnings), (("400 are gone",), ("300 are gone",)))
 
 
 class Forgetting(Talking):

@@ -16,10 +16,11 @@ from securehub.agenda import Due
 from securehub.event import ToOthers
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
-from securehub.services.ledger import movement
+from securehub.services.ledger import movement, reversal
 from securehub.services.ledger.accounts import first_account
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.watching import Movement, set_watched
 from securehub.services.messages import Message
 from securehub.services.support import canned, cases, events, giving, looking, memory, retention, tables
 from securehub.services.support.giving import Allowance
@@ -109,7 +110,6 @@ class AskingTests(AtTheDesk):
     def test_which_case(self) -> None:
         """The one that is named, that of the order, or the one in which something was said last."""
         self.assertEqual(self.support("alice"), 1)
-        self.pass_time(minutes=1)
         self.assertEqual(self.support("alice", order=41), 2)
         self.assertEqual(self.support("alice", order=41), 2)
         self.assertEqual(self.support("alice"), 2)
@@ -235,8 +235,11 @@ class SeeingToItTests(AtTheDesk):
         self.take(ticket=2)
         self.close(ticket=2)
         self.put("bob", Member(2))
+        self.heard()
         for ticket in (1, 1, 2, 3):
             self.do(cases.put_back, ticket, at=self.at)
+        told = ToOthers(0, events.Changed(1, "waiting", self.at, "bob", "", left=True))
+        self.assertEqual(self.heard(), [(role("agent"), told), (member("alice"), told)])
         self.assertEqual((self.case().status, self.case().agent, len(self.case().steps)), ("waiting", "", 2))
         self.assertEqual((self.case(2).agent, self.case(2).steps[-1].act), ("bob", "closed"))
 
@@ -422,7 +425,13 @@ class HearingTests(AtTheDesk):
         self.reply(ticket=2)
         self.close(ticket=2)
         self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(2, 1),))])
-        self.do(cases.mark, 2, "alice", None)
+        self.support("alice")
+        self.take(ticket=3)
+        self.reply(ticket=3)
+        self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(2, 1), events.Unread(3, 1)))])
+        self.patch(looking, "RECENT", 1)
+        self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(3, 1),))])
+        self.do(cases.mark, 3, "alice", None)
         self.assertEqual(self.ask(looking.greeting, "alice"), [])
 
     def test_places_in_the_queue(self) -> None:
@@ -474,6 +483,14 @@ class HearingTests(AtTheDesk):
         self.assertEqual(tickets(agent="bob"), [1])
         self.assertEqual((tickets(customer="carol"), tickets(customer="carol", closed=True)), ([], [2]))
         self.assertRaises(BadArgument, tickets, agent="bob", closed=True)
+        self.assertRaises(BadArgument, tickets, agent="bob", customer="alice")
+
+    def test_how_it_begins(self) -> None:
+        """A list shows the first message of each case, cut where it is long."""
+        self.support("alice", "x" * looking.SUBJECT_CHARACTERS)
+        self.support("carol", "x" * (looking.SUBJECT_CHARACTERS + 1))
+        subjects = [row.subject for row in self.ask(looking.queue, limit=9, after=None).items]
+        self.assertEqual(subjects, ["x" * looking.SUBJECT_CHARACTERS, "x" * looking.SUBJECT_CHARACTERS + "..."])
 
 
 class GivingTests(AtTheDesk):
@@ -553,6 +570,21 @@ class GivingTests(AtTheDesk):
         self.assertEqual(self.setting.get(Transfer, transfer_key(undone.transfer)).by, "bob")
         self.refused_refund(Conflict, "undone already", paid.transfer)
 
+    def test_what_watchers_are_told(self) -> None:
+        """Of what is given, and of what is undone."""
+        told: set[str] = set()
+
+        def watch(tx: Any, movement: Movement) -> list[str]:
+            told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
+            return []
+
+        self.do(set_watched, "alice", True)
+        paid = self.pay("alice", "carol", "30").transfer
+        given = {"at": self.at, "zone": UTC, "watchers": (watch,)}
+        self.do(giving.give, 1, "bob", amount("5"), USD, "sorry", ALLOWED, SESSION, **given)
+        self.do(giving.refund, 1, "bob", paid, "twice", ALLOWED, SESSION, **given)
+        self.assertEqual(told, {"goodwill 500 from @support to alice", "reversal 3000 from carol to alice"})
+
     def test_what_belongs_to_a_service(self) -> None:
         """It is given back by that service alone, as to treasurers."""
 
@@ -569,6 +601,8 @@ class GivingTests(AtTheDesk):
         theirs = self.pay("carol", "alice", "10").transfer
         self.refused_refund(NotFound, "alice has made no payment", theirs)
         self.refused_refund(NotFound, "alice has made no payment 99", 99)
+        given_back = self.do(reversal.reverse, theirs, "", "treasurer", at=self.at, zone=UTC).transfer
+        self.refused_refund(Conflict, "is a reversal", given_back)
         self.refused_refund(Forbidden, "was paid to you", self.pay("alice", "bob", "1").transfer)
         self.refused_refund(Conflict, "is a withdrawal", self.withdraw("alice", "10").transfer)
         undone = self.refund(self.pay("alice", "carol", "5").transfer).transfer
@@ -640,6 +674,7 @@ class CannedTests(AtTheDesk):
     def test_too_long(self) -> None:
         self.keep("{name}")
         self.refused_use(LimitExceeded, "15 characters; 14 are allowed", characters=14)
+        self.assertEqual(self.use(characters=15), "{agent} Liddell")
 
     def test_so_many(self) -> None:
         self.put("canned", Shelf(canned.MAX_CANNED - 1))

@@ -13,6 +13,7 @@ from securehub.refusals import Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Transfer, transfer_key
 from securehub.services.loyalty.records import Card
+from securehub.services.messages import Receipt
 from securehub.services.orders import caring as orders
 from securehub.services.orders import selling
 from securehub.services.support import caring, cases, giving
@@ -54,6 +55,11 @@ class AboutAnOrder(test_orders.Shopping):
         self.refused(refusal, text, caring.refund_order, *given, **self.booking)
         self.assertEqual((self.case().seq, self.heard()), (1, []))
 
+    def said(self) -> tuple[str, Receipt | None]:
+        """What was said in the case, and what it shows."""
+        (said,) = {(told.event.said, told.event.receipt) for _, told in self.heard() if isinstance(told, ToOthers)}
+        return said
+
     def points(self, count: int) -> caring.PointsGiven:
         return self.do(caring.give_points, 1, "ann", count, "", ALLOWED, SESSION, **self.booking)
 
@@ -70,6 +76,8 @@ class OrderRefundTests(AboutAnOrder):
         self.assertEqual((back.order, back.amount, back.left, back.seq), (self.number, "5.00", "3.00", 2))
         self.assertEqual((self.found(self.number).refunded, self.card().points), (500, before - 5))
         assert back.transfer is not None
+        receipt = Receipt("bob", "alice", "5.00", "USD", transfer=back.transfer)
+        self.assertEqual(self.said(), (f"refunded 5.00 USD of order 1 (transfer {back.transfer}): cold", receipt))
         transfer = self.setting.get(Transfer, transfer_key(back.transfer))
         self.assertEqual((transfer.by, transfer.kind, transfer.memo), ("ann", "refund", "cold"))
         self.heard()
@@ -110,8 +118,7 @@ class OrderRefundTests(AboutAnOrder):
         self.heard()
         back = self.give_back("1", order=number)
         self.assertEqual((back.transfer, self.found(number).refunded), (None, 100))
-        (said,) = {event.event.said for _, event in self.heard() if isinstance(event, ToOthers)}
-        self.assertEqual(said, "refunded 1.00 USD of order 2: cold")
+        self.assertEqual(self.said(), ("refunded 1.00 USD of order 2: cold", None))
         self.advance(number, "delivered")
         self.assertEqual(self.balance("bob"), "14.00")
 
