@@ -17,7 +17,7 @@ from securehub.service import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.records import Charter, Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
@@ -330,6 +330,7 @@ class Memberships(Talking):
         self.join("bob", "den")
         self.part("bob", "den")
         self.assertIsNone(self.setting.get(Room, "den"))
+        self.assertIsNone(self.setting.get(Charter, "den"))
 
     def test_a_closed_room_that_is_left(self) -> None:
         """It does not open by itself."""
@@ -371,6 +372,21 @@ class Keeping(Talking):
         self.refused(Forbidden, "you are banned", rooms.join, "lobby", "bob", SESSION, LIMITS, at=self.at)
         self.pass_(minutes=1)
         self.join("bob")
+
+    def test_mutes_end(self) -> None:
+        """By themselves, and so do they in the list of who is there."""
+
+        def muted() -> list[str]:
+            found = self.ask(rooms.names, "lobby", "alice", [], limit=9, after="", at=self.at).items
+            return [row.username for row in found if row.muted]
+
+        self.do(moderation.mute, "lobby", "alice", "bob", timedelta(hours=1), "", at=self.at)
+        self.pass_(minutes=59)
+        self.refused(Forbidden, "you are muted", saying.say, "lobby", "bob", "hello", SESSION, at=self.at)
+        self.assertEqual(muted(), ["bob"])
+        self.pass_(minutes=1)
+        self.say("bob", "hello")
+        self.assertEqual(muted(), [])
 
     def test_whom_a_kick_tells(self) -> None:
         """In a large room only the one who is put out."""

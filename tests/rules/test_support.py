@@ -393,6 +393,8 @@ class HearingTests(AtTheDesk):
         self.take("dave")
         self.note(by="eve")
         self.assertEqual(self.told(), [(role("agent"), events.Changed), (member("dave"), events.Noted)])
+        self.pass_on("eve", by="dave", note="be nice")
+        self.assertEqual(self.told(), [(member("eve"), events.Noted), (role("agent"), events.Changed)])
 
     def test_notes_are_nowhere(self) -> None:
         """In nothing that a customer can ask for; nor do the numbers tell that there are any."""
@@ -736,6 +738,19 @@ class TableTests(AtTheDesk):
             self.reply()
         (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
         self.assertEqual((row["first_answer"], row["messages"]), ("2026-11-19T18:07:00Z", "23"))
+
+    def test_first_answer_of_older_cases(self) -> None:
+        """Those that do not tell it are looked through, as far as their first messages go."""
+        for _ in range(2):
+            self.support("alice")
+        self.take()
+        self.at += timedelta(minutes=5)
+        self.reply()
+        self.put(case_key(1), replace(self.case(), answered=None))
+        for looked_at, expected in ((2, ""), (3, "2026-11-19T18:07:00Z"), (4, "2026-11-19T18:07:00Z")):
+            self.patch(tables, "LOOKED_AT", looked_at)
+            (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
+            self.assertEqual(row["first_answer"], expected)
 
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""
