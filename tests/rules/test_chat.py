@@ -22,7 +22,7 @@ from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.watching import set_watched
-from securehub.services.messages import Message, Trace
+from securehub.services.messages import Line, Message, Receipt, Trace
 from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
@@ -541,6 +541,9 @@ class Keeping(Talking):
         self.do(moderation.set_access, "zone-2-secret", "carol", "invite", at=self.at)
         found = self.ask(rooms.rooms, "alice", mine=False, limit=2, after="")
         self.assertEqual(([row.room for row in found.items], found.more, found.next), (["lobby", "zone-1"], True, "zone-1"))
+        self.do(moderation.set_access, "zone-3", "carol", "invite", at=self.at)
+        found = self.ask(rooms.rooms, "alice", mine=False, limit=2, after="")
+        self.assertEqual(([row.room for row in found.items], found.more), (["lobby", "zone-1"], False))
 
     def test_many_sanctions_that_have_ended(self) -> None:
         """Likewise of those that were banned or muted once."""
@@ -692,7 +695,8 @@ class Forgetting(Talking):
         """All pages together are all, each thing once, whatever fits into a page; and nothing of others'."""
         self.fill()
         whole = self.export("bob", 1000)
-        self.assertEqual(self.export("bob", 7), whole)
+        for limit in (1, 7):
+            self.assertEqual(self.export("bob", limit), whole)
         self.assertEqual(len({each.key for each in whole}), len(whole))
         kinds = [each.kind for each in whole]
         self.assertEqual(
@@ -703,11 +707,14 @@ class Forgetting(Talking):
         self.assertEqual((reported["reason"], reported["note"]), ("bob's reason", "bob's note"))
         (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
         self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
-        self.assertEqual([each.kind for each in self.export("carol", 10)], ["invitation", "mark"])
+        self.do(rooms.invite, "room0", "bob", "alice", at=self.at)
+        for limit in (1, 10):
+            self.assertEqual([each.kind for each in self.export("carol", limit)], ["invitation", "mark"])
         self.assertEqual(self.ask(memory.remembered, "bob", "nonsense/1", 1), whole[:1])
 
     def test_forget(self) -> None:
         """Nothing of what was said is left, anywhere; numbers and others' words are."""
+        self.patch(memory, "RECORDS_AT_ONCE", 2)
         self.fill()
         self.assertGreater(self.forget("bob"), 6)
         records = [record for cls in (Message, Trace, Report, Deed, Status, Sanction) for record in self.records(cls)]
@@ -720,6 +727,26 @@ class Forgetting(Talking):
         self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
         self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
         self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
+
+    def test_what_reports_show(self) -> None:
+        """Of the erased no words, nor what they paid; who removed what stays, and so does what others wrote."""
+        receipt = Receipt("bob", "alice", "1.00", "USD", transfer=1)
+        shown = (
+            Line(1, self.at, "bob", "bob's", receipt=receipt),
+            Line(2, self.at, "bob", "bob's", removed="alice"),
+            Line(3, self.at, "alice", "alice's", removed="bob", reason="bob's"),
+            Line(4, self.at, "alice", "alice's", removed="alice", reason="alice's"),
+        )
+        report = Report(self.at, "alice", "lobby", 1, "alice's", shown, self.at, "carol", "carol's")
+        self.put(number_key(1), report)
+        self.forget("bob")
+        left = (
+            Line(1, self.at, "bob", "", removed="bob"),
+            Line(2, self.at, "bob", "", removed="alice"),
+            Line(3, self.at, "alice", "alice's", removed="bob"),
+            shown[3],
+        )
+        self.assertEqual(self.records(Report), [replace(report, context=left)])
 
     def test_again(self) -> None:
         """To begin again does no harm."""

@@ -803,6 +803,7 @@ class KeepingTests(AtTheDesk):
         self.take()
         self.close(days=None)
         self.assertEqual(self.ask(everything, Due), [])
+        self.assertIsNone(retention.keep_of({"case_days": 0}))
 
     def test_remembered(self) -> None:
         """A page at a time, each thing once: cases of one's own, and what one said anywhere."""
