@@ -111,9 +111,13 @@ class Saying(Talking):
             self.join(name)
         self.say("alice", " ".join(f"@{name}" for name in names))
         self.assertEqual([sum(count for _, count in self.unread(name).values()) for name in names], [1] * saying.MAX_MENTIONS + [0] * 2)
+        self.heard()
+        self.say("alice", "@carol, who is not here, @alice. and @bob")
+        self.assertEqual([told.event.mentions for _, told in self.heard()], [("bob",)])
+        self.assertEqual(self.unread("bob"), {"lobby": (2, 1)})
         self.do(blocks.block, "bob", "alice")
         self.say("alice", "@bob!")
-        self.assertEqual(self.unread("bob"), {"lobby": (2, 0)})
+        self.assertEqual(self.unread("bob"), {"lobby": (3, 1)})
 
     def test_mentions_of_names_with_a_dot(self) -> None:
         """A dot behind a name ends a sentence, unless there is a member of that name."""
@@ -605,6 +609,19 @@ class Retention(Talking):
         self.assertEqual(self.ask(retention.limited, "b"), (["c"], "lobby"))
         self.assertEqual(self.ask(retention.limited, "lobby"), ([], None))
 
+    def test_a_clock_that_was_set_back(self) -> None:
+        """What is older than a message before it goes with that one, so that nothing is missing in between."""
+        for number, days in enumerate((0, 5, -4), start=1):
+            self.pass_(days=days)
+            self.say("alice", f"number {number}")
+        self.do(moderation.keep, "lobby", "alice", 2, at=self.at)
+        self.pass_(days=3)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.assertEqual([seq for seq, _ in self.log("bob")], [3, 2])
+        self.pass_(days=4)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.assertEqual(self.log("bob"), [])
+
     def test_all_of_it(self) -> None:
         """A room may lose all that was said, and goes on counting."""
         self.say("alice", "one")
@@ -747,6 +764,15 @@ class Forgetting(Talking):
             shown[3],
         )
         self.assertEqual(self.records(Report), [replace(report, context=left)])
+
+    def test_what_rooms_show(self) -> None:
+        """Likewise."""
+        receipt = Receipt("bob", "alice", "1.00", "USD", transfer=1)
+        self.put(messages.key("lobby", 1), Message(self.at, "bob", "bob's", receipt=receipt))
+        self.put(messages.key("lobby", 2), Message(self.at, "bob", "", removed="alice", reason="about bob"))
+        self.forget("bob")
+        left = {messages.key("lobby", seq): Message(self.at, "bob", "", removed=by) for seq, by in ((1, "bob"), (2, "alice"))}
+        self.assertEqual(dict(self.kept(Message)), left)
 
     def test_again(self) -> None:
         """To begin again does no harm."""

@@ -436,6 +436,13 @@ class HearingTests(AtTheDesk):
         self.do(cases.mark, 3, "alice", None)
         self.assertEqual(self.ask(looking.greeting, "alice"), [])
 
+    def test_as_people_read_it(self) -> None:
+        """What there is one of, or more, or nothing."""
+        self.assertEqual(events.Queue(1, self.at).text(), "1 case waits for an agent, since 2026-11-19 18:02 UTC.")
+        unread = events.Answers((events.Unread(1, 2), events.Unread(3, 1)))
+        self.assertEqual(unread.text(), "You have unread answers of the support desk: 2 in ticket 1, 1 in ticket 3.")
+        self.assertEqual(events.Rated(1, "bob", 5, "").text(), "Ticket 1 of bob has 5 of 5 stars.")
+
     def test_places_in_the_queue(self) -> None:
         """By age, also for what was passed back."""
         for username in ("alice", "carol", "dave"):
