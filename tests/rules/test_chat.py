@@ -201,6 +201,13 @@ class Saying(Talking):
         found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)
         self.assertEqual(([row.room for row in found.items], found.more), (["@carol"], False))
 
+    def test_series(self) -> None:
+        """Who catches up with a conversation is held back from what is said there meanwhile; so both call it the same."""
+        for place in ("lobby", "@bob"):
+            self.say("alice", "hello", place)
+            channel, series = saying.series(place, "alice")
+            self.assertIn((channel, series), [(told, event.event.series) for told, event in self.heard() if isinstance(event, ToOthers)])
+
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
         for number in range(messages.PAGE_MESSAGES + 2):
@@ -257,6 +264,8 @@ class Saying(Talking):
         self.assertEqual(len(self.ask(saying.trace, "lobby", 1, "bob", at=self.at).items), 0)
         self.part("bob")
         self.assertRaises(Forbidden, self.ask, saying.trace, "lobby", 1, "bob", at=self.at)
+        self.refused(Forbidden, "needs an operator", saying.remove, "lobby", 1, "bob", "", SESSION, at=self.at)
+        self.assertRaises(NotFound, self.ask, saying.trace, "lobby", 2, "alice", at=self.at)
 
     def test_a_removed_message_has_its_number(self) -> None:
         self.say("alice", "one")
@@ -360,7 +369,7 @@ class Memberships(Talking):
         self.say("alice", "two")
         self.assertEqual([self.unread(name) for name in ("alice", "bob", "carol")], [{}, {"lobby": (2, 0)}, {"lobby": (1, 0)}])
         self.say("bob", "three")
-        self.assertEqual(self.unread("bob"), {})
+        self.assertEqual((self.unread("bob"), self.unread("alice")), ({}, {"lobby": (1, 0)}))
         self.assertRaises(BadArgument, self.do, reading.mark, "bob", "lobby", 4, SESSION, at=self.at)
 
 
