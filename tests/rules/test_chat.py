@@ -17,7 +17,20 @@ from securehub.service import Kept
 from securehub.services import messages
 from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Charter, Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.records import (
+    FOREVER,
+    Charter,
+    Complaints,
+    Correspondent,
+    Deed,
+    Imposed,
+    Report,
+    Room,
+    Rooms,
+    Sanction,
+    Seat,
+    Status,
+)
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
@@ -773,6 +786,16 @@ class Forgetting(Talking):
             shown[3],
         )
         self.assertEqual(self.records(Report), [replace(report, context=left)])
+
+    def test_reasons_of_others(self) -> None:
+        """They stay beside those of the erased."""
+        spam, verdict = Imposed(FOREVER, "carol", "spam"), Imposed(FOREVER, "bob", "bob's verdict")
+        self.do(moderation.mute, "lobby", "alice", "alice", None, "", at=self.at)
+        ((number, deed),) = self.kept(Deed)
+        self.put(number, replace(deed, by="bob", reason="bob's verdict"))
+        self.put("lobby/alice", Sanction(spam, verdict))
+        self.forget("bob")
+        self.assertEqual(self.records(Sanction), [Sanction(spam, Imposed(FOREVER, "bob"))])
 
     def test_what_rooms_show(self) -> None:
         """Likewise."""
