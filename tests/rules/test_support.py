@@ -822,6 +822,8 @@ class KeepingTests(AtTheDesk):
         self.note("a note")
         whole = self.ask(memory.remembered, "alice", "", 99)
         self.assertEqual([each.kind for each in whole], ["case", "case", "message", "message"])
+        self.assertEqual([each.values["ticket"] for each in whole], [1, 2, 1, 2])
+        self.assertEqual(whole[-1].values, {"ticket": 2, "seq": 1, "at": self.at, "text": "help"})
         self.assertEqual([each.values["text"] for each in self.ask(memory.remembered, "bob", "", 99)[1:]], ["a note", "hello", "help"])
         for username in ("alice", "bob"):
             self.assertEqual(self.pages(memory.remembered, username, 1), self.pages(memory.remembered, username, 99))
