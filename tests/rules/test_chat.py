@@ -15,13 +15,27 @@ from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
 from securehub.remembering import Kept
 from securehub.services import messages
-from securehub.services.chat import blocks, memory, moderation, paying, power, reading, reports, retention, rooms, saying
+from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
-from securehub.services.chat.records import Complaints, Correspondent, Deed, Imposed, Report, Room, Rooms, Sanction, Seat, Status
+from securehub.services.chat.records import (
+    FOREVER,
+    Charter,
+    Complaints,
+    Correspondent,
+    Deed,
+    Imposed,
+    Report,
+    Room,
+    Rooms,
+    Sanction,
+    Seat,
+    Status,
+)
 from securehub.services.chat.rooms import Limits
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.movement import InsufficientFunds
-from securehub.services.messages import Message, Trace
+from securehub.services.ledger.watching import set_watched
+from securehub.services.messages import Line, Message, Receipt, Trace
 from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
@@ -110,9 +124,13 @@ class Saying(Talking):
             self.join(name)
         self.say("alice", " ".join(f"@{name}" for name in names))
         self.assertEqual([sum(count for _, count in self.unread(name).values()) for name in names], [1] * saying.MAX_MENTIONS + [0] * 2)
+        self.heard()
+        self.say("alice", "@carol, who is not here, @alice. and @bob")
+        self.assertEqual([told.event.mentions for _, told in self.heard()], [("bob",)])
+        self.assertEqual(self.unread("bob"), {"lobby": (2, 1)})
         self.do(blocks.block, "bob", "alice")
         self.say("alice", "@bob!")
-        self.assertEqual(self.unread("bob"), {"lobby": (2, 0)})
+        self.assertEqual(self.unread("bob"), {"lobby": (3, 1)})
 
     def test_mentions_of_names_with_a_dot(self) -> None:
         """A dot behind a name ends a sentence, unless there is a member of that name."""
@@ -196,6 +214,13 @@ class Saying(Talking):
         found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)
         self.assertEqual(([row.room for row in found.items], found.more), (["@carol"], False))
 
+    def test_series(self) -> None:
+        """Who catches up with a conversation is held back from what is said there meanwhile; so both call it the same."""
+        for place in ("lobby", "@bob"):
+            self.say("alice", "hello", place)
+            channel, series = saying.series(place, "alice")
+            self.assertIn((channel, series), [(told, event.event.series) for told, event in self.heard() if isinstance(event, ToOthers)])
+
     def test_pages_forward(self) -> None:
         """Whoever catches up is given all, in pages that are bounded by their messages and their characters."""
         for number in range(messages.PAGE_MESSAGES + 2):
@@ -252,6 +277,8 @@ class Saying(Talking):
         self.assertEqual(len(self.ask(saying.trace, "lobby", 1, "bob", at=self.at).items), 0)
         self.part("bob")
         self.assertRaises(Forbidden, self.ask, saying.trace, "lobby", 1, "bob", at=self.at)
+        self.refused(Forbidden, "needs an operator", saying.remove, "lobby", 1, "bob", "", SESSION, at=self.at)
+        self.assertRaises(NotFound, self.ask, saying.trace, "lobby", 2, "alice", at=self.at)
 
     def test_a_removed_message_has_its_number(self) -> None:
         self.say("alice", "one")
@@ -305,6 +332,8 @@ class Memberships(Talking):
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
+        for told, few in ((1, []), (2, [room_channel("lobby")])):
+            self.assertEqual(self.ask(presence.state_and_rooms, "alice", True, told)[1], few)
 
     def test_joined_twice(self) -> None:
         """It changes nothing, and tells nobody."""
@@ -327,6 +356,7 @@ class Memberships(Talking):
         self.join("bob", "den")
         self.part("bob", "den")
         self.assertIsNone(self.setting.get(Room, "den"))
+        self.assertIsNone(self.setting.get(Charter, "den"))
 
     def test_a_closed_room_that_is_left(self) -> None:
         """It does not open by itself."""
@@ -335,6 +365,8 @@ class Memberships(Talking):
         self.part("alice")
         self.part("bob")
         self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+        self.put("carol", Member(3, roles=("moderator",)))
+        self.assertFalse(self.join("carol").operator)
 
     def test_an_invitation_is_used_up(self) -> None:
         self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
@@ -350,7 +382,7 @@ class Memberships(Talking):
         self.say("alice", "two")
         self.assertEqual([self.unread(name) for name in ("alice", "bob", "carol")], [{}, {"lobby": (2, 0)}, {"lobby": (1, 0)}])
         self.say("bob", "three")
-        self.assertEqual(self.unread("bob"), {})
+        self.assertEqual((self.unread("bob"), self.unread("alice")), ({}, {"lobby": (1, 0)}))
         self.assertRaises(BadArgument, self.do, reading.mark, "bob", "lobby", 4, SESSION, at=self.at)
 
 
@@ -366,6 +398,21 @@ class Keeping(Talking):
         self.refused(Forbidden, "you are banned", rooms.join, "lobby", "bob", SESSION, LIMITS, at=self.at)
         self.pass_(minutes=1)
         self.join("bob")
+
+    def test_mutes_end(self) -> None:
+        """By themselves, and so do they in the list of who is there."""
+
+        def muted() -> list[str]:
+            found = self.ask(rooms.names, "lobby", "alice", [], limit=9, after="", at=self.at).items
+            return [row.username for row in found if row.muted]
+
+        self.do(moderation.mute, "lobby", "alice", "bob", timedelta(hours=1), "", at=self.at)
+        self.pass_(minutes=59)
+        self.refused(Forbidden, "you are muted", saying.say, "lobby", "bob", "hello", SESSION, at=self.at)
+        self.assertEqual(muted(), ["bob"])
+        self.pass_(minutes=1)
+        self.say("bob", "hello")
+        self.assertEqual(muted(), [])
 
     def test_whom_a_kick_tells(self) -> None:
         """In a large room only the one who is put out."""
@@ -520,6 +567,9 @@ class Keeping(Talking):
         self.do(moderation.set_access, "zone-2-secret", "carol", "invite", at=self.at)
         found = self.ask(rooms.rooms, "alice", mine=False, limit=2, after="")
         self.assertEqual(([row.room for row in found.items], found.more, found.next), (["lobby", "zone-1"], True, "zone-1"))
+        self.do(moderation.set_access, "zone-3", "carol", "invite", at=self.at)
+        found = self.ask(rooms.rooms, "alice", mine=False, limit=2, after="")
+        self.assertEqual(([row.room for row in found.items], found.more), (["lobby", "zone-1"], False))
 
     def test_many_sanctions_that_have_ended(self) -> None:
         """Likewise of those that were banned or muted once."""
@@ -581,6 +631,19 @@ class Retention(Talking):
         self.assertEqual(self.ask(retention.limited, "b"), (["c"], "lobby"))
         self.assertEqual(self.ask(retention.limited, "lobby"), ([], None))
 
+    def test_a_clock_that_was_set_back(self) -> None:
+        """What is older than a message before it goes with that one, so that nothing is missing in between."""
+        for number, days in enumerate((0, 5, -4), start=1):
+            self.pass_(days=days)
+            self.say("alice", f"number {number}")
+        self.do(moderation.keep, "lobby", "alice", 2, at=self.at)
+        self.pass_(days=3)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.assertEqual([seq for seq, _ in self.log("bob")], [3, 2])
+        self.pass_(days=4)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.assertEqual(self.log("bob"), [])
+
     def test_all_of_it(self) -> None:
         """A room may lose all that was said, and goes on counting."""
         self.say("alice", "one")
@@ -623,6 +686,15 @@ class Paying(Talking):
         self.assertRaises(Forbidden, self.pay, "1", "@bob")
         self.assertEqual(self.balance("alice"), "10.00")
 
+    def test_warned(self) -> None:
+        """Of what those say who watch payments, as elsewhere."""
+        self.do(set_watched, "alice", True)
+        given = {"at": self.at, "watchers": (lambda tx, told: [f"{told.units} are gone"],)}
+        paid = self.do(paying.pay, "lobby", "alice", "bob", amount("4"), "", None, SESSION, **given)
+        asked = self.do(paying.ask, "lobby", "bob", "alice", amount("3"), "", None, timedelta(1), SESSION, limit=1, at=self.at, zone=UTC)
+        accepted = self.do(paying.accept, "lobby", "alice", asked.request, None, SESSION, zone=UTC, **given)
+        self.assertEqual((paid.warnings, accepted.warnings), (("400 are gone",), ("300 are gone",)))
+
 
 class Forgetting(Talking):
     """What the chat keeps about a member, and what is left of it."""
@@ -662,7 +734,8 @@ class Forgetting(Talking):
         """All pages together are all, each thing once, whatever fits into a page; and nothing of others'."""
         self.fill()
         whole = self.export("bob", 1000)
-        self.assertEqual(self.export("bob", 7), whole)
+        for limit in (1, 7):
+            self.assertEqual(self.export("bob", limit), whole)
         self.assertEqual(len({each.key for each in whole}), len(whole))
         kinds = [each.kind for each in whole]
         self.assertEqual(
@@ -673,11 +746,14 @@ class Forgetting(Talking):
         self.assertEqual((reported["reason"], reported["note"]), ("bob's reason", "bob's note"))
         (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
         self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
-        self.assertEqual([each.kind for each in self.export("carol", 10)], ["invitation", "mark"])
+        self.do(rooms.invite, "room0", "bob", "alice", at=self.at)
+        for limit in (1, 10):
+            self.assertEqual([each.kind for each in self.export("carol", limit)], ["invitation", "mark"])
         self.assertEqual(self.ask(memory.remembered, "bob", "nonsense/1", 1), whole[:1])
 
     def test_forget(self) -> None:
         """Nothing of what was said is left, anywhere; numbers and others' words are."""
+        self.patch(memory, "RECORDS_AT_ONCE", 2)
         self.fill()
         self.assertGreater(self.forget("bob"), 6)
         records = [record for cls in (Message, Trace, Report, Deed, Status, Sanction) for record in self.records(cls)]
@@ -690,6 +766,45 @@ class Forgetting(Talking):
         self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
         self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
         self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
+
+    def test_what_reports_show(self) -> None:
+        """Of the erased no words, nor what they paid; who removed what stays, and so does what others wrote."""
+        receipt = Receipt("bob", "alice", "1.00", "USD", transfer=1)
+        shown = (
+            Line(1, self.at, "bob", "bob's", receipt=receipt),
+            Line(2, self.at, "bob", "bob's", removed="alice"),
+            Line(3, self.at, "alice", "alice's", removed="bob", reason="bob's"),
+            Line(4, self.at, "alice", "alice's", removed="alice", reason="alice's"),
+        )
+        report = Report(self.at, "alice", "lobby", 1, "alice's", shown, self.at, "carol", "carol's")
+        self.put(number_key(1), report)
+        self.forget("bob")
+        left = (
+            Line(1, self.at, "bob", "", removed="bob"),
+            Line(2, self.at, "bob", "", removed="alice"),
+            Line(3, self.at, "alice", "alice's", removed="bob"),
+            shown[3],
+        )
+        self.assertEqual(self.records(Report), [replace(report, context=left)])
+
+    def test_reasons_of_others(self) -> None:
+        """They stay beside those of the erased."""
+        spam, verdict = Imposed(FOREVER, "carol", "spam"), Imposed(FOREVER, "bob", "bob's verdict")
+        self.do(moderation.mute, "lobby", "alice", "alice", None, "", at=self.at)
+        ((number, deed),) = self.kept(Deed)
+        self.put(number, replace(deed, by="bob", reason="bob's verdict"))
+        self.put("lobby/alice", Sanction(spam, verdict))
+        self.forget("bob")
+        self.assertEqual(self.records(Sanction), [Sanction(spam, Imposed(FOREVER, "bob"))])
+
+    def test_what_rooms_show(self) -> None:
+        """Likewise."""
+        receipt = Receipt("bob", "alice", "1.00", "USD", transfer=1)
+        self.put(messages.key("lobby", 1), Message(self.at, "bob", "bob's", receipt=receipt))
+        self.put(messages.key("lobby", 2), Message(self.at, "bob", "", removed="alice", reason="about bob"))
+        self.forget("bob")
+        left = {messages.key("lobby", seq): Message(self.at, "bob", "", removed=by) for seq, by in ((1, "bob"), (2, "alice"))}
+        self.assertEqual(dict(self.kept(Message)), left)
 
     def test_again(self) -> None:
         """To begin again does no harm."""

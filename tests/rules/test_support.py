@@ -16,10 +16,11 @@ from securehub.agenda import Due
 from securehub.event import ToOthers
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound
-from securehub.services.ledger import movement
+from securehub.services.ledger import movement, reversal
 from securehub.services.ledger.accounts import first_account
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Transfer, transfer_key
+from securehub.services.ledger.watching import Movement, set_watched
 from securehub.services.messages import Message
 from securehub.services.support import canned, cases, events, giving, looking, memory, retention, tables
 from securehub.services.support.giving import Allowance
@@ -109,7 +110,6 @@ class AskingTests(AtTheDesk):
     def test_which_case(self) -> None:
         """The one that is named, that of the order, or the one in which something was said last."""
         self.assertEqual(self.support("alice"), 1)
-        self.pass_time(minutes=1)
         self.assertEqual(self.support("alice", order=41), 2)
         self.assertEqual(self.support("alice", order=41), 2)
         self.assertEqual(self.support("alice"), 2)
@@ -235,8 +235,11 @@ class SeeingToItTests(AtTheDesk):
         self.take(ticket=2)
         self.close(ticket=2)
         self.put("bob", Member(2))
+        self.heard()
         for ticket in (1, 1, 2, 3):
             self.do(cases.put_back, ticket, at=self.at)
+        told = ToOthers(0, events.Changed(1, "waiting", self.at, "bob", "", left=True))
+        self.assertEqual(self.heard(), [(role("agent"), told), (member("alice"), told)])
         self.assertEqual((self.case().status, self.case().agent, len(self.case().steps)), ("waiting", "", 2))
         self.assertEqual((self.case(2).agent, self.case(2).steps[-1].act), ("bob", "closed"))
 
@@ -390,6 +393,8 @@ class HearingTests(AtTheDesk):
         self.take("dave")
         self.note(by="eve")
         self.assertEqual(self.told(), [(role("agent"), events.Changed), (member("dave"), events.Noted)])
+        self.pass_on("eve", by="dave", note="be nice")
+        self.assertEqual(self.told(), [(member("eve"), events.Noted), (role("agent"), events.Changed)])
 
     def test_notes_are_nowhere(self) -> None:
         """In nothing that a customer can ask for; nor do the numbers tell that there are any."""
@@ -422,8 +427,21 @@ class HearingTests(AtTheDesk):
         self.reply(ticket=2)
         self.close(ticket=2)
         self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(2, 1),))])
-        self.do(cases.mark, 2, "alice", None)
+        self.support("alice")
+        self.take(ticket=3)
+        self.reply(ticket=3)
+        self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(2, 1), events.Unread(3, 1)))])
+        self.patch(looking, "RECENT", 1)
+        self.assertEqual(self.ask(looking.greeting, "alice"), [events.Answers((events.Unread(3, 1),))])
+        self.do(cases.mark, 3, "alice", None)
         self.assertEqual(self.ask(looking.greeting, "alice"), [])
+
+    def test_as_people_read_it(self) -> None:
+        """What there is one of, or more, or nothing."""
+        self.assertEqual(events.Queue(1, self.at).text(), "1 case waits for an agent, since 2026-11-19 18:02 UTC.")
+        unread = events.Answers((events.Unread(1, 2), events.Unread(3, 1)))
+        self.assertEqual(unread.text(), "You have unread answers of the support desk: 2 in ticket 1, 1 in ticket 3.")
+        self.assertEqual(events.Rated(1, "bob", 5, "").text(), "Ticket 1 of bob has 5 of 5 stars.")
 
     def test_places_in_the_queue(self) -> None:
         """By age, also for what was passed back."""
@@ -474,6 +492,14 @@ class HearingTests(AtTheDesk):
         self.assertEqual(tickets(agent="bob"), [1])
         self.assertEqual((tickets(customer="carol"), tickets(customer="carol", closed=True)), ([], [2]))
         self.assertRaises(BadArgument, tickets, agent="bob", closed=True)
+        self.assertRaises(BadArgument, tickets, agent="bob", customer="alice")
+
+    def test_how_it_begins(self) -> None:
+        """A list shows the first message of each case, cut where it is long."""
+        self.support("alice", "x" * looking.SUBJECT_CHARACTERS)
+        self.support("carol", "x" * (looking.SUBJECT_CHARACTERS + 1))
+        subjects = [row.subject for row in self.ask(looking.queue, limit=9, after=None).items]
+        self.assertEqual(subjects, ["x" * looking.SUBJECT_CHARACTERS, "x" * looking.SUBJECT_CHARACTERS + "..."])
 
 
 class GivingTests(AtTheDesk):
@@ -553,6 +579,21 @@ class GivingTests(AtTheDesk):
         self.assertEqual(self.setting.get(Transfer, transfer_key(undone.transfer)).by, "bob")
         self.refused_refund(Conflict, "undone already", paid.transfer)
 
+    def test_what_watchers_are_told(self) -> None:
+        """Of what is given, and of what is undone."""
+        told: set[str] = set()
+
+        def watch(tx: Any, movement: Movement) -> list[str]:
+            told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
+            return []
+
+        self.do(set_watched, "alice", True)
+        paid = self.pay("alice", "carol", "30").transfer
+        given = {"at": self.at, "zone": UTC, "watchers": (watch,)}
+        self.do(giving.give, 1, "bob", amount("5"), USD, "sorry", ALLOWED, SESSION, **given)
+        self.do(giving.refund, 1, "bob", paid, "twice", ALLOWED, SESSION, **given)
+        self.assertEqual(told, {"goodwill 500 from @support to alice", "reversal 3000 from carol to alice"})
+
     def test_what_belongs_to_a_service(self) -> None:
         """It is given back by that service alone, as to treasurers."""
 
@@ -569,6 +610,8 @@ class GivingTests(AtTheDesk):
         theirs = self.pay("carol", "alice", "10").transfer
         self.refused_refund(NotFound, "alice has made no payment", theirs)
         self.refused_refund(NotFound, "alice has made no payment 99", 99)
+        given_back = self.do(reversal.reverse, theirs, "", "treasurer", at=self.at, zone=UTC).transfer
+        self.refused_refund(Conflict, "is a reversal", given_back)
         self.refused_refund(Forbidden, "was paid to you", self.pay("alice", "bob", "1").transfer)
         self.refused_refund(Conflict, "is a withdrawal", self.withdraw("alice", "10").transfer)
         undone = self.refund(self.pay("alice", "carol", "5").transfer).transfer
@@ -640,6 +683,7 @@ class CannedTests(AtTheDesk):
     def test_too_long(self) -> None:
         self.keep("{name}")
         self.refused_use(LimitExceeded, "15 characters; 14 are allowed", characters=14)
+        self.assertEqual(self.use(characters=15), "{agent} Liddell")
 
     def test_so_many(self) -> None:
         self.put("canned", Shelf(canned.MAX_CANNED - 1))
@@ -702,6 +746,19 @@ class TableTests(AtTheDesk):
         (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
         self.assertEqual((row["first_answer"], row["messages"]), ("2026-11-19T18:07:00Z", "23"))
 
+    def test_first_answer_of_older_cases(self) -> None:
+        """Those that do not tell it are looked through, as far as their first messages go."""
+        for _ in range(2):
+            self.support("alice")
+        self.take()
+        self.at += timedelta(minutes=5)
+        self.reply()
+        self.put(case_key(1), replace(self.case(), answered=None))
+        for looked_at, expected in ((2, ""), (3, "2026-11-19T18:07:00Z"), (4, "2026-11-19T18:07:00Z")):
+            self.patch(tables, "LOOKED_AT", looked_at)
+            (row,) = csv.DictReader(io.StringIO(self.ask(tables.cases_table, limit=1, before=None).text))
+            self.assertEqual(row["first_answer"], expected)
+
     def test_csv(self) -> None:
         """A comment is no formula; older cases are on the next page."""
         for username in ("alice", "carol"):
@@ -753,6 +810,7 @@ class KeepingTests(AtTheDesk):
         self.take()
         self.close(days=None)
         self.assertEqual(self.ask(everything, Due), [])
+        self.assertIsNone(retention.keep_of({"case_days": 0}))
 
     def test_remembered(self) -> None:
         """A page at a time, each thing once: cases of one's own, and what one said anywhere."""
@@ -764,6 +822,8 @@ class KeepingTests(AtTheDesk):
         self.note("a note")
         whole = self.ask(memory.remembered, "alice", "", 99)
         self.assertEqual([each.kind for each in whole], ["case", "case", "message", "message"])
+        self.assertEqual([each.values["ticket"] for each in whole], [1, 2, 1, 2])
+        self.assertEqual(whole[-1].values, {"ticket": 2, "seq": 1, "at": self.at, "text": "help"})
         self.assertEqual([each.values["text"] for each in self.ask(memory.remembered, "bob", "", 99)[1:]], ["a note", "hello", "help"])
         for username in ("alice", "bob"):
             self.assertEqual(self.pages(memory.remembered, username, 1), self.pages(memory.remembered, username, 99))

@@ -12,7 +12,9 @@ from securehub.members import Member
 from securehub.refusals import Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Transfer, transfer_key
+from securehub.services.ledger.watching import Movement, set_watched
 from securehub.services.loyalty.records import Card
+from securehub.services.messages import Receipt
 from securehub.services.orders import caring as orders
 from securehub.services.orders import selling
 from securehub.services.support import caring, cases, giving
@@ -54,6 +56,11 @@ class AboutAnOrder(test_orders.Shopping):
         self.refused(refusal, text, caring.refund_order, *given, **self.booking)
         self.assertEqual((self.case().seq, self.heard()), (1, []))
 
+    def said(self) -> tuple[str, Receipt | None]:
+        """What was said in the case, and what it shows."""
+        (said,) = {(told.event.said, told.event.receipt) for _, told in self.heard() if isinstance(told, ToOthers)}
+        return said
+
     def points(self, count: int) -> caring.PointsGiven:
         return self.do(caring.give_points, 1, "ann", count, "", ALLOWED, SESSION, **self.booking)
 
@@ -70,11 +77,27 @@ class OrderRefundTests(AboutAnOrder):
         self.assertEqual((back.order, back.amount, back.left, back.seq), (self.number, "5.00", "3.00", 2))
         self.assertEqual((self.found(self.number).refunded, self.card().points), (500, before - 5))
         assert back.transfer is not None
+        receipt = Receipt("bob", "alice", "5.00", "USD", transfer=back.transfer)
+        self.assertEqual(self.said(), (f"refunded 5.00 USD of order 1 (transfer {back.transfer}): cold", receipt))
         transfer = self.setting.get(Transfer, transfer_key(back.transfer))
         self.assertEqual((transfer.by, transfer.kind, transfer.memo), ("ann", "refund", "cold"))
         self.heard()
         self.refund(self.number)
         self.assertEqual((self.found(self.number).refunded, self.balance("alice")), (1000, "100.00"))
+
+    def test_what_watchers_are_told(self) -> None:
+        """The same as if the seller had given it back."""
+        told: set[str] = set()
+
+        def watch(tx: Any, movement: Movement) -> list[str]:
+            told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
+            return []
+
+        self.do(set_watched, "alice", True)
+        given = (1, "ann", amount("5"), None, "", ALLOWED, [orders.REFUND], SESSION)
+        back = self.do(caring.refund_order, *given, **self.booking | {"watchers": (watch,)})
+        self.assertEqual(told, {"refund 500 from bob to alice"})
+        self.assertEqual(self.said()[0], f"refunded 5.00 USD of order 1 (transfer {back.transfer})")
 
     def test_limits(self) -> None:
         """The agent's, and what is left of the order."""
@@ -110,8 +133,7 @@ class OrderRefundTests(AboutAnOrder):
         self.heard()
         back = self.give_back("1", order=number)
         self.assertEqual((back.transfer, self.found(number).refunded), (None, 100))
-        (said,) = {event.event.said for _, event in self.heard() if isinstance(event, ToOthers)}
-        self.assertEqual(said, "refunded 1.00 USD of order 2: cold")
+        self.assertEqual(self.said(), ("refunded 1.00 USD of order 2: cold", None))
         self.advance(number, "delivered")
         self.assertEqual(self.balance("bob"), "14.00")
 

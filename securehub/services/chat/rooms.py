@@ -274,8 +274,7 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     tx.delete(Seat, place)
     rooms = tx.fetch(Rooms, username).rooms
     tx.put(username, Rooms(tuple(each for each in rooms if each != room)))
-    # A ban by which they are put out now is one that no scan sees yet.
-    if left or found.seq or parted.act == "ban" or _keeps_out(tx, room):
+    if left or found.seq or _has_sanctions(tx, room, place):
         tx.put(room, replace(found, members=left))
     else:
         # Nothing was ever said there, so nothing is lost, and whoever makes rooms and leaves them fills no disk.
@@ -285,11 +284,13 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
     tell(tx, room, left, username, parted, told, session)
 
 
-def _keeps_out(tx: ReadTransaction, room: str) -> bool:
+def _has_sanctions(tx: ReadTransaction, room: str, place: str) -> bool:
     """
-    Whether somebody was banned or muted there before. Without the room nobody could lift that, and it would hold in the next of that name.
+    Whether somebody is banned or muted in a room, or was for a time; nobody could end that in one that is no more.
+
+    @param place: of who leaves it, maybe because they are banned in this very transaction, which no scan sees.
     """
-    return next(tx.scan(Sanction, f"{room}/", limit=1), None) is not None
+    return tx.get(Sanction, place) is not None or any(tx.scan(Sanction, f"{room}/", limit=1))
 
 
 def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:
@@ -372,8 +373,8 @@ def invite(tx: Transaction, room: str, by: str, username: str, *, at: datetime) 
     Ask somebody in. Into a room for the invited, only its operators and moderators may.
 
     @raise NotFound: there is no such room or member.
-    @raise Forbidden: the caller may not, or is blocked by them; or they are banned.
-    @raise Conflict: they are in the room already.
+    @raise Forbidden: the caller may not, or is blocked by them.
+    @raise Conflict: they are in the room already, or banned from it.
     """
     found = tx.fetch(Room, room)
     _check_inviter(tx, room, found, by, at)

@@ -359,9 +359,11 @@ def pass_on(tx: Transaction, ticket: int, by: str, to: str | None, note: str, se
         raise LimitExceeded(f"ticket {ticket} was taken and passed on {len(case.steps)} times; {MAX_STEPS} are allowed")
     if to is not None:
         _refuse_receiver(tx, ticket, case, to)
+    # The note is for the next one, who may be the only one to be told of it.
+    case = replace(case, agent=to or "")
     if note:
         case = put_note(tx, ticket, case, Message(at, by, note), session)
-    return _put_step(tx, ticket, replace(case, agent=to or ""), Step(at, "passed", by, case.seq, to or ""), session)
+    return _put_step(tx, ticket, case, Step(at, "passed", by, case.seq, to or ""), session)
 
 
 def _refuse_receiver(tx: ReadTransaction, ticket: int, case: Case, to: str) -> None:
