@@ -249,6 +249,10 @@ class ProgrammeTests(Shopping):
         self.refused(LimitExceeded, "50 are allowed", programme.set_reward, "more", 5, amount("1"), None, None, USUAL)
         self.do(programme.set_reward, "r1", 7, amount("2"), None, "Two", USUAL)
 
+    def test_no_rewards(self) -> None:
+        shown = [self.do(programme.remove_reward, reward, USUAL) for reward in ("off5", "off10")][1]
+        self.assertEqual(shown.status(), "A point for each 1.00 USD; no order is free. Rewards: none. Tiers: bronze, silver, gold.")
+
 
 class PromotionTests(Shopping):
     """Codes."""
@@ -317,8 +321,11 @@ class PromotionTests(Shopping):
     def test_forgotten(self) -> None:
         self.code(percent=10)
         self.order("coffee", 1, code="spring")
-        kinds = {name: [each.kind for each in self.ask(memory.remembered, name, "", 9)] for name in ("alice", "bob")}
+        kept = {name: self.ask(memory.remembered, name, "", 9) for name in ("alice", "bob")}
+        kinds = {name: [each.kind for each in found] for name, found in kept.items()}
         self.assertEqual(kinds, {"alice": ["card", "change", "use"], "bob": ["code"]})
+        card = {"order_count": 1, "open": 1, "points": 2, "spent": {"2026-11": 225}, "stamps": f"0/{FREE_ORDER}", "redeemed": []}
+        self.assertEqual(kept["alice"][0].values, card)
         self.code("autumn", percent=5)
         self.assertEqual([each.values["code"] for each in self.pages(memory.remembered, "bob", 1)], ["autumn", "spring"])
         self.assertEqual(self.do(memory.forget, "bob", ""), None)

@@ -121,6 +121,7 @@ class CatalogueTests(Shopping):
     def test_price_with_limit(self) -> None:
         draft = catalogue.Draft(None, amount("10000000000.01"), *[None] * 6)
         self.refused(BadArgument, "up to 10000000000.00 USD", catalogue.set_item, "bob", "ship", draft, USD, limit=5)
+        self.assertEqual(self.item("ship", "10000000000").price, "10000000000.00")
 
     def test_nowhere_to_be_paid(self) -> None:
         draft = catalogue.Draft(None, amount("1"), *[None] * 6)
@@ -144,8 +145,9 @@ class CatalogueTests(Shopping):
         """It is found by its seller alone, keeps its stock, and comes back."""
         self.item("coffee", active=False)
         self.refused_order(NotFound, "no item coffee", "coffee", 1)
-        listed = [row.sku for row in self.ask(catalogue.catalogue, None, None, "", limit=9).items]
-        self.assertEqual(listed, ["cake"])
+        for seller in (None, "bob"):
+            listed = [row.sku for row in self.ask(catalogue.catalogue, seller, None, "", limit=9).items]
+            self.assertEqual(listed, ["cake"])
         self.assertEqual([row.sku for row in self.ask(selling.stock_of, "bob", "", low=False, limit=9).items], ["cake", "coffee"])
         self.item("coffee", active=True)
         self.assertEqual(self.order("coffee", 10).total, "25.00")
@@ -335,6 +337,15 @@ class QueueTests(Shopping):
                 else:
                     self.ask(rule, *args, **given)
 
+    def test_many_orders(self) -> None:
+        """And by how many they are."""
+        self.patch(selling, "MOST_ROWS", 2)
+        for _ in range(2):
+            self.order("coffee", 1)
+        self.assertEqual(len(self.ask(selling.placed, "bob", None, None)), 2)
+        self.order("coffee", 1)
+        self.assertIn("more than 2 orders", str(self.assertRaises(LimitExceeded, self.ask, selling.placed, "bob", None, None)))
+
 
 class ReturnTests(Shopping):
     """What goes back, to the cent and to the point."""
@@ -483,7 +494,8 @@ class EscrowTests(Shopping):
 
     def test_what_was_placed_keeps_what_it_had(self) -> None:
         number = self.order("coffee", 2).order
-        self.do(selling.set_shop, "bob", False, None)
+        self.assertEqual(self.do(selling.set_shop, "bob", False, None), selling.ShopSet(False, 3))
+        self.assertEqual(self.do(selling.set_shop, "sue", True, None), selling.ShopSet(True, 14))
         self.assertEqual(self.found(number).is_held, True)
         self.assertEqual(self.order("coffee", 1).held, False)
 
@@ -731,6 +743,7 @@ class MemoryTests(Shopping):
         self.assertEqual(({self.stock(sku) for skus in baskets for sku in skus}, self.ask(everything, Due)), ({9}, []))
 
     def test_seller(self) -> None:
+        self.patch(memory, "AT_ONCE", 2)
         for number in range(3):
             self.item(f"thing{number}", "1", name="A thing", unit="of mine", tags=("mine",))
         self.forget("bob")
