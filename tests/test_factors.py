@@ -109,6 +109,14 @@ class FactorTests(SynchronousTestCase):
         self.world.elapse(25)
         self.assertTrue(client.ask(code(self.secret, self.world.now()))[-1].startswith("ERR bad-credentials"))
 
+    def test_many_asked_at_once(self) -> None:
+        """Whoever has shown the password on many connections tries no more codes than on one."""
+        clients = [self.world.connect() for _ in range(self.world.settings["account_failures"] + 3)]
+        for client in clients:
+            client.ask(f"LOGIN alice {PASSWORD}")
+        answers = [client.ask("000000")[-1].split()[1] for client in clients]
+        self.assertEqual(answers, ["bad-credentials"] * (len(clients) - 2) + ["rate-limited"] * 2)
+
     def test_certificate(self) -> None:
         """A login with one costs no password hash, and asks for the code all the same."""
         laptop = identity("laptop", self.world.now())

@@ -11,10 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from securehub import members
+from securehub.imports.records import Brought
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, Forbidden, LimitExceeded, Locked, NotFound
 from securehub.services.auth import credentials, export, known, rules, tokens
-from securehub.services.auth.invitations import CLOSED, INVITATION, Code, invite
+from securehub.services.auth.invitations import CLOSED, INVITATION, Code, Vouched, invite
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
@@ -25,6 +26,7 @@ from tests.rules.setting import CURRENCIES, NUMBERING, Rules
 from tests.store.setting import everything
 
 LIMIT = 3
+KINDS = ["member", "networks", "password", "session", "visits"]
 LIFETIMES = Lifetimes(idle=timedelta(days=30), whole=timedelta(days=90))
 HASH = "$argon2id$of alice's password"
 
@@ -359,6 +361,17 @@ class LoginTests(Logging):
 
 class ExportTests(Logging):
     """What is kept about a member, page by page."""
+
+    def test_how_they_came(self) -> None:
+        """By whose word, and with what from elsewhere."""
+        self.create()
+        self.assertEqual([each.kind for each in self.ask(export.remembered, "alice", "", 9)], KINDS)
+        self.put("alice", Vouched("bob", "0" * 64))
+        self.put("alice", Brought("2025-01", 3, 2, ("4711",)))
+        found = {each.kind: each.values for each in self.ask(export.remembered, "alice", "", 9)}
+        self.assertEqual(found["voucher"], {"by": "bob"})
+        self.assertEqual(found["brought"], {"first_month": "2025-01", "months": 3, "orders": 2, "accounts": ("4711",)})
+        self.assertEqual(sorted(found), sorted([*KINDS, "voucher", "brought"]))
 
     def test_many_invitations(self) -> None:
         """Each page looks at no more of them than it shows, however many an admin has made."""

@@ -270,6 +270,7 @@ class GoalTests(BudgetRules):
         self.refused(
             LimitExceeded, f"{goals.MAX_GOALS} are allowed", goals.set_goal, "alice", "another", amount("1"), None, None, USD, today=TODAY
         )
+        self.assertEqual(self.do(goals.set_goal, "alice", "goal 7", amount("2"), None, None, USD, today=TODAY).target, "2.00")
 
 
 class TimeZoneTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from securehub.services.budget import entries, goals, memory, plans, reports, so
 from securehub.services.budget.entries import Draft
 from securehub.services.budget.feeding import feed
 from securehub.services.budget.goals import Goals
-from securehub.services.budget.records import Book, Entry, Month, entry_key, month_key
+from securehub.services.budget.records import Book, Entry, Month, Origin, entry_key, month_key, origin_key
 from securehub.services.budget.sorting import Patterns
 from securehub.services.budget.statements import Imported
 from securehub.services.ledger import batches, movement
@@ -50,7 +50,12 @@ class MemoryTests(Rules):
 
     def test_forget(self) -> None:
         """In steps, all of it; to do it again is no error."""
+        self.do(movement.deposit, "alice", amount("5"), "wages", "operator", at=self.at)
+        watchers = (partial(feed, zone=UTC, currency=USD),)
+        self.do(batches.pay_many, "alice", (Payment(self.open("bob"), amount("1")),), "", None, at=self.at, zone=UTC, watchers=watchers)
+        self.assertEqual([key for key, _ in self.kept(Origin)], [origin_key("alice", "transfer/2")])
         self.assertEqual(self.forget_all(memory.forget, "alice"), 3)
+        self.assertEqual(self.kept(Origin), [])
         self.assertIsNone(self.do(memory.forget, "alice", ""))
         self.ask(memory.refuse_to_forget, "alice")
         self.assertEqual(self.ask(memory.remembered, "alice", "", 100), [])

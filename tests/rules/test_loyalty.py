@@ -237,6 +237,9 @@ class ProgrammeTests(Shopping):
         self.refused(NotFound, "no tier tin", programme.remove_tier, "tin", USUAL)
         shown = self.do(programme.set_tier, "tin", programme.NONE, 50, replace(USUAL, tiers=(Tier("tin", 0, 100),)))
         self.assertEqual([(tier.name, tier.percent) for tier in shown.tiers], [("tin", 50)])
+        for number in range(programme.MOST_TIERS - 1):
+            self.do(programme.set_tier, f"t{number}", amount(f"{number + 1}"), 100, USUAL)
+        self.refused(LimitExceeded, "10 are allowed", programme.set_tier, "more", amount("99"), 100, USUAL)
 
     def test_rewards(self) -> None:
         self.refused(BadArgument, "either", programme.set_reward, "both", 5, amount("1"), 5, None, USUAL)
@@ -245,6 +248,10 @@ class ProgrammeTests(Shopping):
             self.do(programme.set_reward, f"r{number}", 5, amount("1"), None, None, USUAL)
         self.refused(LimitExceeded, "50 are allowed", programme.set_reward, "more", 5, amount("1"), None, None, USUAL)
         self.do(programme.set_reward, "r1", 7, amount("2"), None, "Two", USUAL)
+
+    def test_no_rewards(self) -> None:
+        shown = [self.do(programme.remove_reward, reward, USUAL) for reward in ("off5", "off10")][1]
+        self.assertEqual(shown.status(), "A point for each 1.00 USD; no order is free. Rewards: none. Tiers: bronze, silver, gold.")
 
 
 class PromotionTests(Shopping):
@@ -274,6 +281,30 @@ class PromotionTests(Shopping):
         self.order("coffee", 1, code="spring", customer="eve")
         self.assertEqual(self.setting.get(Promotion, "spring").used, 2)
 
+    def test_least(self) -> None:
+        """What an order costs before the code; in its own currency."""
+        self.code(percent=10, least=amount("5"))
+        self.refused_order(Conflict, "from 5.00 USD on; this one is 2.50 USD", "coffee", 1, code="spring")
+        self.assertEqual(self.order("coffee", 2, code="spring").total, "4.50")
+
+    def test_another_currency(self) -> None:
+        """A percentage is good for any; an amount, be it the least that an order has to cost, for its own."""
+        self.open("bob", "hours", "HOURS")
+        self.deposit(self.open("alice", "hours", "HOURS"), "10")
+        self.item("lesson", "5", currency="HOURS", stock=5)
+        for code, said in (("off", {"amount": amount("1")}), ("least", {"percent": 10, "least": amount("1")})):
+            self.code(code, **said)
+            self.refused_order(Conflict, f"the code {code} is for orders in USD", "lesson", 1, code=code)
+        self.code(percent=10)
+        self.assertEqual(self.order("lesson", 1, code="spring").total, "4.5")
+
+    def test_so_many(self) -> None:
+        for number in range(promotions.MOST_CODES):
+            self.code(f"c{number}", percent=5)
+        draft = promotions.Draft(None, 5, *[None] * 5)
+        self.refused(LimitExceeded, "100 are allowed", promotions.set_promotion, "bob", "more", draft, USD, at=self.at, zone=UTC)
+        self.code("c7", percent=6)
+
     def test_over(self) -> None:
         self.code(percent=10, expires=timedelta(hours=1))
         self.at += timedelta(hours=1)
@@ -290,7 +321,12 @@ class PromotionTests(Shopping):
     def test_forgotten(self) -> None:
         self.code(percent=10)
         self.order("coffee", 1, code="spring")
-        kinds = {name: [each.kind for each in self.ask(memory.remembered, name, "", 9)] for name in ("alice", "bob")}
+        kept = {name: self.ask(memory.remembered, name, "", 9) for name in ("alice", "bob")}
+        kinds = {name: [each.kind for each in found] for name, found in kept.items()}
         self.assertEqual(kinds, {"alice": ["card", "change", "use"], "bob": ["code"]})
+        card = {"order_count": 1, "open": 1, "points": 2, "spent": {"2026-11": 225}, "stamps": f"0/{FREE_ORDER}", "redeemed": []}
+        self.assertEqual(kept["alice"][0].values, card)
+        self.code("autumn", percent=5)
+        self.assertEqual([each.values["code"] for each in self.pages(memory.remembered, "bob", 1)], ["autumn", "spring"])
         self.assertEqual(self.do(memory.forget, "bob", ""), None)
         self.refused_order(Conflict, "is over", "coffee", 1, code="spring")

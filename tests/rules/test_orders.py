@@ -121,17 +121,33 @@ class CatalogueTests(Shopping):
     def test_price_with_limit(self) -> None:
         draft = catalogue.Draft(None, amount("10000000000.01"), *[None] * 6)
         self.refused(BadArgument, "up to 10000000000.00 USD", catalogue.set_item, "bob", "ship", draft, USD, limit=5)
+        self.assertEqual(self.item("ship", "10000000000").price, "10000000000.00")
 
     def test_nowhere_to_be_paid(self) -> None:
         draft = catalogue.Draft(None, amount("1"), *[None] * 6)
         self.refused(NotFound, "bob has no account in HOURS", catalogue.set_item, "bob", "hour", draft, CURRENCIES["HOURS"], limit=5)
 
+    def test_in_another_currency(self) -> None:
+        """An item keeps its currency, which need not be said again; no other can be."""
+        self.open("bob", "hours", "HOURS")
+        self.item("lesson", "1", currency="HOURS", stock=5)
+        changed = self.item("lesson", "1.5", add=1)
+        self.assertEqual((changed.price, changed.currency, changed.stock), ("1.5", "HOURS", 6))
+        draft = catalogue.Draft(None, amount("2"), *[None] * 6)
+        self.refused(Conflict, "is in HOURS", catalogue.set_item, "bob", "lesson", draft, USD, exactly=True, limit=5)
+
+    def test_tags(self) -> None:
+        self.assertEqual(words.tags(" Hot, ,drink,hot "), ("drink", "hot"))
+        self.assertEqual(len(words.tags(",".join("abcdefghij"))), 10)
+        self.assertRaises(BadArgument, words.tags, ",".join("abcdefghijk"))
+
     def test_not_active(self) -> None:
         """It is found by its seller alone, keeps its stock, and comes back."""
         self.item("coffee", active=False)
         self.refused_order(NotFound, "no item coffee", "coffee", 1)
-        listed = [row.sku for row in self.ask(catalogue.catalogue, None, None, "", limit=9).items]
-        self.assertEqual(listed, ["cake"])
+        for seller in (None, "bob"):
+            listed = [row.sku for row in self.ask(catalogue.catalogue, seller, None, "", limit=9).items]
+            self.assertEqual(listed, ["cake"])
         self.assertEqual([row.sku for row in self.ask(selling.stock_of, "bob", "", low=False, limit=9).items], ["cake", "coffee"])
         self.item("coffee", active=True)
         self.assertEqual(self.order("coffee", 10).total, "25.00")
@@ -321,6 +337,15 @@ class QueueTests(Shopping):
                 else:
                     self.ask(rule, *args, **given)
 
+    def test_many_orders(self) -> None:
+        """And by how many they are."""
+        self.patch(selling, "MOST_ROWS", 2)
+        for _ in range(2):
+            self.order("coffee", 1)
+        self.assertEqual(len(self.ask(selling.placed, "bob", None, None)), 2)
+        self.order("coffee", 1)
+        self.assertIn("more than 2 orders", str(self.assertRaises(LimitExceeded, self.ask, selling.placed, "bob", None, None)))
+
 
 class ReturnTests(Shopping):
     """What goes back, to the cent and to the point."""
@@ -459,9 +484,18 @@ class EscrowTests(Shopping):
         self.do(escrow.end, order_key(number), **self.booking)
         self.assertEqual((self.held(), self.balance("bob")), ("0.00", "5.00"))
 
+    def test_so_many_held(self) -> None:
+        """Neither an order nor a quote that is confirmed holds more than a member may have open."""
+        self.order("coffee", 1)
+        number = [self.quote("coffee", 1).quote for _ in range(2)][1]
+        text, given = "1 are allowed", {"limit": 1, **self.booking}
+        self.refused(LimitExceeded, text, placing.place, "alice", pairs(("coffee", 1)), Choice(), USUAL, **given)
+        self.refused(LimitExceeded, text, quotes.confirm, number, "alice", USUAL, **given)
+
     def test_what_was_placed_keeps_what_it_had(self) -> None:
         number = self.order("coffee", 2).order
-        self.do(selling.set_shop, "bob", False, None)
+        self.assertEqual(self.do(selling.set_shop, "bob", False, None), selling.ShopSet(False, 3))
+        self.assertEqual(self.do(selling.set_shop, "sue", True, None), selling.ShopSet(True, 14))
         self.assertEqual(self.found(number).is_held, True)
         self.assertEqual(self.order("coffee", 1).held, False)
 
@@ -543,6 +577,31 @@ class SellingTests(Shopping):
         rows = [self.ask(selling.takings, "bob", each, zone=UTC).items for each in (day - timedelta(days=1), day, day + timedelta(days=1))]
         told = [[(row.payments, row.paid, row.refunded, row.total) for row in each] for each in rows]
         self.assertEqual(told, [[(1, "5.00", "0.00", "5.00")], [(1, "3.33", "2.50", "0.83")], []])
+
+    def test_takings_are_of_orders(self) -> None:
+        """What else is paid on a day is not among them; nor what a seller buys elsewhere, and has back of it."""
+        self.open("sue")
+        self.item("pear", "1", seller="sue", stock=5)
+        self.pay("alice", "bob", "7")
+        number = self.order("pear", 2, customer="bob").order
+        self.refund(number, "pear", 1, by="sue")
+        self.assertEqual(self.ask(selling.takings, "bob", self.at.date(), zone=UTC).items, [])
+
+    def test_low(self) -> None:
+        """Those of which fewer are left than the seller has said."""
+        self.item("coffee", low=10)
+        self.item("cake", low=11)
+        self.assertEqual([row.sku for row in self.ask(selling.stock_of, "bob", "", low=True, limit=9).items], ["cake"])
+
+    def test_too_much_on_a_day(self) -> None:
+        """What is told of a day is all of it, or it is refused."""
+        self.patch(selling, "MOST_ROWS", 1)
+        self.order("coffee", 2)
+        for _ in range(3):
+            self.pay("alice", "bob", "1")
+        self.assertEqual([row.paid for row in self.ask(selling.takings, "bob", self.at.date(), zone=UTC).items], ["5.00"])
+        self.pay("alice", "bob", "1")
+        self.assertRaises(LimitExceeded, self.ask, selling.takings, "bob", self.at.date(), zone=UTC)
 
     def test_best_since(self) -> None:
         number = self.order("coffee", 5).order
@@ -684,6 +743,7 @@ class MemoryTests(Shopping):
         self.assertEqual(({self.stock(sku) for skus in baskets for sku in skus}, self.ask(everything, Due)), ({9}, []))
 
     def test_seller(self) -> None:
+        self.patch(memory, "AT_ONCE", 2)
         for number in range(3):
             self.item(f"thing{number}", "1", name="A thing", unit="of mine", tags=("mine",))
         self.forget("bob")

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
-from securehub.services.ledger import exports, statements
+from securehub.services.ledger import exports, reversal, statements
 from securehub.services.ledger.books import Statement
 from securehub.services.tables import harmless
 from securehub.services.times import beginning
@@ -152,6 +152,19 @@ class StatementTests(Money):
         self.assertEqual((memo[:9], len(memo)), ("<a> & \ufffdxx", 255))
         self.assertEqual([each.text for each in root.findall(".//TRNAMT")], ["5.0", "-1.0"])
         self.assertEqual((root.findtext(".//CURDEF"), root.findtext(".//BALAMT")), ("XXX", "4.0"))
+
+    def test_ofx_of_what(self) -> None:
+        """Whose account it is, and each row with its number, its kind and the other side."""
+        self.deposit("alice", "5")
+        self.pay("alice", "bob", "1")
+        self.withdraw("alice", "2")
+        self.do(reversal.reverse, 2, "wrong", "treasurer", at=self.at, zone=UTC)
+        root = ElementTree.fromstring("".join(exports.as_ofx(self.statement(None, self.at + HOUR), UTC)))
+        told = [root.findtext(f".//{name}") for name in ("CURDEF", "BANKID", "ACCTID", "BALAMT")]
+        self.assertEqual(told, ["USD", "999", self.alice, "3.00"])
+        rows = [[row.findtext(name) for name in ("FITID", "TRNTYPE", "NAME")] for row in root.iter("STMTTRN")]
+        kinds = [["1", "DEP", "@cash"], ["2", "XFER", "bob"], ["3", "CASH", "@cash"], ["4", "CREDIT", "bob"]]
+        self.assertEqual(rows, kinds)
 
     def test_from_the_first_year_on(self) -> None:
         """A year has four digits in all forms, be it one that somebody only wrote to have everything."""
