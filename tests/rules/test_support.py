@@ -199,17 +199,24 @@ class SeeingToItTests(AtTheDesk):
 
     def test_one_agent(self) -> None:
         self.support("alice")
-        for rule, given in (
-            (cases.reply, ("hello", SESSION)),
-            (cases.pass_on, (None, "", SESSION)),
-        ):
-            self.refused(Conflict, "take it first", rule, 1, "bob", *given, at=self.at)
+        self.refused(Conflict, "take it first", cases.pass_on, 1, "bob", None, "", SESSION, at=self.at)
         self.take()
         self.refused(Conflict, "bob sees to ticket 1", cases.take, 1, "dave", SESSION, at=self.at)
         self.refused(Conflict, "you see to ticket 1 already", cases.take, 1, "bob", SESSION, at=self.at)
         self.refused(Conflict, "bob sees to ticket 1", cases.reply, 1, "dave", "hello", SESSION, at=self.at)
         self.refused(Conflict, "bob sees to ticket 1", cases.close, 1, "dave", SESSION, keep=None, at=self.at)
         self.refused(NotFound, "there is no ticket 2", cases.take, 2, "bob", SESSION, at=self.at)
+
+    def test_taken_by_answering(self) -> None:
+        """Whoever answers in a case that waits, or closes it, sees to it by that; nobody does so in one of their own."""
+        for customer in ("alice", "carol", "dave"):
+            self.support(customer)
+        self.do(cases.reply, 1, "bob", "hello", SESSION, at=self.at)
+        self.do(cases.close, 2, "bob", SESSION, keep=None, at=self.at)
+        self.refused(Forbidden, "your own", cases.reply, 3, "dave", "hello", SESSION, at=self.at)
+        self.assertEqual([[step.act for step in self.case(ticket).steps] for ticket in (1, 2, 3)], [["taken"], ["taken", "closed"], []])
+        self.refused(Conflict, "bob sees to ticket 1", cases.reply, 1, "dave", "hello", SESSION, at=self.at)
+        self.refused(Conflict, "ticket 2 is closed", cases.reply, 2, "bob", "hello", SESSION, at=self.at)
 
     def test_left_by_agents(self) -> None:
         """Open cases are looked through in parts for those whose agent is none any more."""

@@ -95,7 +95,7 @@ class CannedReplies:
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole, name=name, order=named(arguments.whole))
     async def use(self, session: Session, ticket: int, name: str, order: int | None = None) -> Answered:
         """
-        Answer in your case with a canned reply.
+        Answer with a canned reply, as with support.reply.
 
         It is filled with what is known of the customer, and of the order that the case is about, or the one that you name.
         """
@@ -152,7 +152,7 @@ def use(
     @raise Conflict: it speaks of an order, and the case is about none.
     @raise LimitExceeded: it has become too long.
     """
-    case = cases.held(tx, ticket, by)
+    case = cases.answerable(tx, ticket, by, session, at=at)
     canned = tx.get(Canned, canned_key(name))
     if canned is None:
         raise NotFound(f"there is no canned reply {name}")

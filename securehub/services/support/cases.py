@@ -176,6 +176,18 @@ def held(tx: ReadTransaction, ticket: int, by: str) -> Case:
     return case
 
 
+def answerable(tx: Transaction, ticket: int, by: str, session: int, *, at: datetime) -> Case:
+    """
+    An open case in which this agent answers, or which they close. One that waits they have taken by that.
+
+    @raise Conflict: it is closed, or somebody else sees to it.
+    """
+    case = as_agent(tx, ticket, by)
+    if case.closed is None and not case.agent:
+        take(tx, ticket, by, session, at=at)
+    return held(tx, ticket, by)
+
+
 def _refuse_closed(ticket: int, case: Case) -> None:
     """
     @raise Conflict: the case is closed.
@@ -380,9 +392,9 @@ def reply(tx: Transaction, ticket: int, by: str, text: str, session: int, *, at:
     """
     The agent of a case answers.
 
-    @raise Conflict: it waits, is closed, or somebody else sees to it.
+    @raise Conflict: it is closed, or somebody else sees to it.
     """
-    case = say(tx, ticket, held(tx, ticket, by), Message(at, by, text), session)
+    case = say(tx, ticket, answerable(tx, ticket, by, session, at=at), Message(at, by, text), session)
     return Answered(ticket, case.seq, at)
 
 
@@ -412,9 +424,9 @@ def close(tx: Transaction, ticket: int, by: str, session: int, *, keep: timedelt
 
     @param keep: for how long it is kept then; None for ever.
 
-    @raise Conflict: it waits, is closed, or somebody else sees to it.
+    @raise Conflict: it is closed, or somebody else sees to it.
     """
-    case = replace(held(tx, ticket, by), closed=at)
+    case = replace(answerable(tx, ticket, by, session, at=at), closed=at)
     let_go(tx, ticket, case)
     if keep is not None:
         agenda.remind(tx, DUTY, case_key(ticket), at + keep)

@@ -66,7 +66,7 @@ class Desk:
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole)
     async def take(self, session: Session, ticket: int) -> State:
         """
-        See to a case that waits.
+        See to a case that waits; so does whoever answers in one, or closes it.
 
         You can take one from somebody who is an agent no more, but none of another agent's: they pass it on.
         """
@@ -85,7 +85,7 @@ class Desk:
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole, text=arguments.message)
     async def reply(self, session: Session, ticket: int, text: str) -> Answered:
         """
-        Answer in a case of yours.
+        Answer in a case of yours, or in one that waits, which is yours then.
 
         The customer hears it now, or is told of it at the next login.
         """
@@ -108,7 +108,7 @@ class Desk:
     @command(None, access=role(AGENT), writes=True, audited=Audited.ALWAYS, ticket=arguments.whole)
     async def close(self, session: Session, ticket: int) -> State:
         """
-        Close a case of yours; the customer may rate it then.
+        Close a case of yours, or one that waits; the customer may rate it then.
 
         When they ask again, another one is opened.
         """
