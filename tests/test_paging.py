@@ -56,6 +56,7 @@ PAGED = (
     Paged("chat.reports", "operator", place="report"),
     Paged("ledger.accounts", cursor="after", place="account"),
     Paged("ledger.history", place="transfer"),
+    Paged("ledger.bookings", "operator", place="transfer"),
     Paged("ledger.holds", place="hold"),
     Paged("ledger.holds", place="hold", params={"all": True}),
     Paged("ledger.requests", place="request"),
@@ -109,6 +110,7 @@ class PagingTests(SynchronousTestCase):
     def deal(self, each: int) -> None:
         """Everything about money that there may be several of."""
         day = (self.world.now() + timedelta(days=5)).date().isoformat()
+        self.do("operator", "ledger.deposit", to="alice", amount="1")
         self.do("alice", "ledger.open", name=f"account {each}", currency=CURRENCIES[each])
         self.do("bob", "orders.item", sku=f"item{each}", name=f"Item {each}", price="1.50", stock=9, low=20)
         self.do("alice", "orders.place", items=[{"sku": f"item{each}", "quantity": each + 1}])
