@@ -74,6 +74,11 @@ FOR_OTHERS = (
 )
 """What may be done for others with power, and so by the operator. All else that needs a login is about one's own account."""
 
+AUDITED = {f"support.{name}" for name in ("close", "give", "points", "refund", "refund_order")} | {
+    f"chat.{name}" for name in ("kick", "ban", "unban", "mute", "unmute", "remove", "slow", "access", "keep", "appoint", "dismiss")
+}
+"""What is always noted, though it needs none of the roles whose every act is."""
+
 SECRETS = {"password", "old", "new", "token", "otp", "code", "secret"}
 """What parameters are called that nobody should read later."""
 
@@ -201,6 +206,11 @@ class AuditedTests(SynchronousTestCase):
         for command in self.commands:
             if command.writes and command.access.role in AUDITED_ROLES:
                 self.assertIs(command.audited, Audited.ALWAYS, command.name)
+
+    def test_what_needs_no_such_role(self) -> None:
+        """Who keeps order in a room needs none, and agents have none; their commands say it themselves."""
+        audited = {each.name for each in self.commands if each.audited is Audited.ALWAYS and each.access.role not in AUDITED_ROLES}
+        self.assertEqual(audited, AUDITED)
 
     def test_nothing_that_members_do(self) -> None:
         """Their own payments cost no entry."""

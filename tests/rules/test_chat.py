@@ -128,9 +128,10 @@ class Saying(Talking):
         self.say("alice", "@carol, who is not here, @alice. and @bob")
         self.assertEqual([told.event.mentions for _, told in self.heard()], [("bob",)])
         self.assertEqual(self.unread("bob"), {"lobby": (2, 1)})
+        self.say("bob", "yes?")
         self.do(blocks.block, "bob", "alice")
         self.say("alice", "@bob!")
-        self.assertEqual(self.unread("bob"), {"lobby": (3, 1)})
+        self.assertEqual(self.unread("bob"), {"lobby": (1, 0)})
 
     def test_mentions_of_names_with_a_dot(self) -> None:
         """A dot behind a name ends a sentence, unless there is a member of that name."""

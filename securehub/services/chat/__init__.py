@@ -206,10 +206,10 @@ class Chat:
         """
         # The operator's sessions hear no rooms, so there is none to leave out.
         number = 0 if session.operator else session.number
-        if room.startswith("@"):
-            # Between two members nobody has power; what they take back is theirs alone to know.
+        if room.startswith("@") or (author := await self.store.read(messages.author_of, room, seq)) == session.caller:
+            # What they said themselves, members take back by right of their own; between two, nobody has power.
             session.act = None
-        elif (author := await self.store.read(messages.author_of, room, seq)) not in ("", session.caller):
+        elif author:
             session.concerns(author)
         await session.transact(saying.remove, room, seq, session.caller, reason, number, at=self.clock.now())
 
@@ -218,7 +218,7 @@ class Chat:
         """Show what a message said before it was changed or removed; for its author and those who keep order in the room."""
         return await self.store.read(saying.trace, room, seq, session.caller, at=self.clock.now())
 
-    @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
+    @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, room=words.room, username=arguments.username)
     async def invite(self, session: Session, room: str, username: str) -> None:
         """
         Ask somebody into a room that you are in.
