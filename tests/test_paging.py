@@ -4,6 +4,7 @@ Listings, page by page: whatever the size of the pages, they show what one page 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -175,6 +176,15 @@ class PagingTests(SynchronousTestCase):
 
     def page(self, paged: Paged, size: int, **place: Any) -> Any:
         return self.do(paged.who, paged.method, limit=size, **paged.params, **place)
+
+    def test_twenty(self) -> None:
+        """So many are shown to whoever does not say how many, as the protocol promises; more only of what is wanted as a whole."""
+        usual = {
+            each.name: inspect.signature(each.function).parameters["limit"].default
+            for each in self.world.hub.commands
+            if any(one.name == "limit" for one in each.parameters)
+        }
+        self.assertEqual({name: count for name, count in usual.items() if count != 20}, {"admin.connections": 1000, "support.csv": 1000})
 
     def test_none_is_left_out(self) -> None:
         """Each command that shows so many rows at a time is among these."""

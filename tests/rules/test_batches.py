@@ -87,6 +87,7 @@ class BatchTests(Money):
             *("", "bob", "bob 1 carol", "bob -1", "1 bob", [], ["bob"], [{"to": "bob"}], [{"to": "bob", "amount": 1.5}], [["bob", 1]]),
             *([{"to": "bob", "amount": True}], [{"to": 7, "amount": 1}], [{"to": "bob", "amount": 1, "memo": "x"}]),
         )
+        self.assertEqual(len(payments("bob 1 " * MOST_PAYEES)), MOST_PAYEES)
         for given in (*wrong, "bob 1 " * (MOST_PAYEES + 1)):
             self.assertRaises(BadArgument, payments, given)
 

@@ -5,7 +5,7 @@ The budget's rules: every cent is somewhere, months are kept as they were, and s
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.refusals import BadArgument, LimitExceeded, NotFound
+from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
 from securehub.services import times
 from securehub.services.budget import bars, entries, forms, goals, plans, reports, statuses
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft
@@ -113,7 +113,7 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(times.day("2028-02-29"), date(2028, 2, 29))
         for wrong in ("", "2026-02-29", "2026-1-01", "20261119", "2026-11-19T00", "0000-01-01", "2026-11-1\u0669"):
             self.assertRaises(BadArgument, times.day, wrong)
-        self.assertEqual(forms.month("2026-11"), "2026-11")
+        self.assertEqual([forms.month(word) for word in ("2026-01", "2026-12")], ["2026-01", "2026-12"])
         for wrong in ("", "2026-13", "2026-00", "2026-11-01", "26-11", "0000-01", "November"):
             self.assertRaises(BadArgument, forms.month, wrong)
 
@@ -263,6 +263,30 @@ class GoalTests(BudgetRules):
         self.goal("100", None, "5")
         self.do(entries.remove, "alice", 1)
         self.assertEqual(self.ask(goals.goals_of, "alice", USD, today=TODAY).items[0].saved, "5.00")
+
+    def test_sums_are_bounded(self) -> None:
+        """What is saved adds up over all months, each of which is within bounds."""
+        self.goal("1", None, "999999999999999")
+        for number in range(9):
+            self.expense("999999999999999", "savings", "bicycle", date(2026, number + 1, 1))
+        draft = Draft(TODAY, "expense", "thing", "savings", "bicycle")
+        self.refused(LimitExceeded, "18 digits", entries.add, "alice", draft, amount("999999999999999"), USD)
+        gold = (CURRENCIES["GOLD"],)
+        self.refused(LimitExceeded, "18 digits", goals.set_goal, "bob", "crown", amount("999999999999999"), None, None, *gold, today=TODAY)
+
+    def test_today(self) -> None:
+        """The day itself is no day that is past."""
+        self.assertEqual(self.goal("100", TODAY).due, TODAY.isoformat())
+        yesterday = TODAY - timedelta(days=1)
+        self.refused(Conflict, "is past", goals.set_goal, "alice", "car", amount("1"), yesterday, None, USD, today=TODAY)
+
+    def test_less_was_saved(self) -> None:
+        """No goal has less than nothing, whatever its owner has said and taken out."""
+        self.goal("100", None)
+        self.expense("10", "savings", "bicycle")
+        self.goal("100", None, "4")
+        self.do(entries.remove, "alice", 1)
+        self.assertEqual(self.ask(goals.goals_of, "alice", USD, today=TODAY).items[0].saved, "0.00")
 
     def test_bounded(self) -> None:
         for number in range(goals.MAX_GOALS):

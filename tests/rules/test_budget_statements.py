@@ -70,6 +70,9 @@ class ImportTests(Rules):
         # Ignored is not imported: without that rule it comes.
         self.do(sorting.remove_rule, "alice", 2)
         self.assertEqual(self.send(text), (1, 4, 0))
+        # What is entered already is not ignored besides.
+        self.do(sorting.add_rule, "alice", "ignore", "Shop", "", "")
+        self.assertEqual(self.send(text), (0, 5, 0))
 
     def test_as_large_as_can_be(self) -> None:
         """Each row in a month of its own, and for a goal: still one transaction. One row more is refused."""

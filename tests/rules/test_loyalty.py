@@ -281,6 +281,16 @@ class PromotionTests(Shopping):
         self.order("coffee", 1, code="spring", customer="eve")
         self.assertEqual(self.setting.get(Promotion, "spring").used, 2)
 
+    def test_changed(self) -> None:
+        """From a percentage to an amount and back; what is not said stays."""
+        self.code(percent=10, each=3)
+        found = [self.code(amount=amount("1")), self.code(least=amount("2")), self.code(percent=20)]
+        self.assertEqual(
+            [(each.amount, each.percent, each.least) for each in found],
+            [("1.00", None, "0.00"), ("1.00", None, "2.00"), (None, 20, "2.00")],
+        )
+        self.assertEqual(found[2].each, 3)
+
     def test_least(self) -> None:
         """What an order costs before the code; in its own currency."""
         self.code(percent=10, least=amount("5"))
@@ -326,6 +336,8 @@ class PromotionTests(Shopping):
         self.assertEqual(kinds, {"alice": ["card", "change", "use"], "bob": ["code"]})
         card = {"order_count": 1, "open": 1, "points": 2, "spent": {"2026-11": 225}, "stamps": f"0/{FREE_ORDER}", "redeemed": []}
         self.assertEqual(kept["alice"][0].values, card)
+        self.assertEqual(self.pages(memory.remembered, "alice", 1), kept["alice"])
+        self.assertEqual(kept["alice"][1].values["order"], 1)
         self.code("autumn", percent=5)
         self.assertEqual([each.values["code"] for each in self.pages(memory.remembered, "bob", 1)], ["autumn", "spring"])
         self.assertEqual(self.do(memory.forget, "bob", ""), None)

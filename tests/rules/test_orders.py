@@ -14,6 +14,7 @@ from securehub.agenda import Due
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Exists, Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger import books, holds, limits, movement, reversal
+from securehub.services.ledger.exports import as_table
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
 from securehub.services.loyalty import cards
@@ -180,6 +181,8 @@ class CatalogueTests(Shopping):
             self.assertEqual((page.items, page.more, page.next), ([], True, "cake"))
             page = self.ask(catalogue.catalogue, None, "tea", "coffee", limit=9)
             self.assertEqual(([row.sku for row in page.items], page.more), (["tea"], False))
+        self.item("X9-b", "1", name="Urn")
+        self.assertEqual([row.sku for row in self.ask(catalogue.catalogue, "bob", "x9", "", limit=9).items], ["X9-b"])
 
 
 class PlacingTests(Shopping):
@@ -319,6 +322,13 @@ class QueueTests(Shopping):
         self.assertEqual(queue(None, limit=2), (numbers[:2], True, numbers[1]))
         self.assertEqual(queue("accepted", limit=1, after=numbers[0]), ([numbers[1]], True, numbers[3]))
         self.assertEqual(queue(None, numbers[2]), (numbers[3:], False, None))
+
+    def test_what_came_back(self) -> None:
+        """It is not to be prepared."""
+        number = self.order("coffee", 3, "cake", 1).order
+        self.refund(number, "coffee", 1, "cake", 1)
+        (row,) = self.ask(looking.queue_of, "bob", None, limit=9, after=None).items
+        self.assertEqual(row.items, [looking.Part("coffee", 2)])
 
     def test_many_lines(self) -> None:
         """What a seller asks about all orders is bounded by their lines as well."""
@@ -496,6 +506,7 @@ class EscrowTests(Shopping):
         number = self.order("coffee", 2).order
         self.assertEqual(self.do(selling.set_shop, "bob", False, None), selling.ShopSet(False, 3))
         self.assertEqual(self.do(selling.set_shop, "sue", True, None), selling.ShopSet(True, 14))
+        self.assertEqual(self.do(selling.set_shop, "sue", None, 5), selling.ShopSet(True, 5))
         self.assertEqual(self.found(number).is_held, True)
         self.assertEqual(self.order("coffee", 1).held, False)
 
@@ -573,10 +584,13 @@ class SellingTests(Shopping):
         self.at += timedelta(days=1)
         self.order("cake", 1)
         self.refund(first, "coffee", 1)
-        day = self.at.date()
-        rows = [self.ask(selling.takings, "bob", each, zone=UTC).items for each in (day - timedelta(days=1), day, day + timedelta(days=1))]
+        self.at += timedelta(days=1)
+        self.refund(first, "coffee", 1)
+        days = [self.at.date() + timedelta(days=count) for count in (-2, -1, 0, 1)]
+        rows = [self.ask(selling.takings, "bob", day, zone=UTC).items for day in days]
         told = [[(row.payments, row.paid, row.refunded, row.total) for row in each] for each in rows]
-        self.assertEqual(told, [[(1, "5.00", "0.00", "5.00")], [(1, "3.33", "2.50", "0.83")], []])
+        expected = [[(1, "5.00", "0.00", "5.00")], [(1, "3.33", "2.50", "0.83")], [(0, "0.00", "2.50", "-2.50")], []]
+        self.assertEqual(told, expected)
 
     def test_takings_are_of_orders(self) -> None:
         """What else is paid on a day is not among them; nor what a seller buys elsewhere, and has back of it."""
@@ -611,6 +625,22 @@ class SellingTests(Shopping):
         for since, expected in ((0, [("cake", 3)]), (2, [("cake", 3), ("coffee", 2)])):
             found = self.ask(selling.best_sellers, "bob", self.at - timedelta(days=since), limit=9)
             self.assertEqual([(row.sku, row.quantity) for row in found.items], expected)
+
+    def test_best_first(self) -> None:
+        """By how much was sold, then by name; under the name that it had last."""
+        self.item("bun", "1", stock=9)
+        self.order("cake", 1, "coffee", 2)
+        self.item("cake", name="Cheesecake")
+        self.order("cake", 1, "bun", 1)
+        found = self.ask(selling.best_sellers, "bob", self.at, limit=9)
+        told = [(row.sku, row.name, row.quantity, row.orders, row.amount) for row in found.items]
+        self.assertEqual(told, [("cake", "Cheesecake", 2, 2, "6.66"), ("coffee", "coffee", 2, 1, "5.00"), ("bun", "bun", 1, 1, "1.00")])
+
+    def test_export_is_harmless(self) -> None:
+        """Nothing that a customer wrote is a formula to the seller's spreadsheet."""
+        self.order("coffee", 1, deliver_to="=1+1")
+        text = "".join(as_table(selling._rows(self.ask(selling.placed, "bob", None, None), UTC)))
+        self.assertTrue(text.endswith(",USD,'=1+1\n"), text)
 
     def test_nothing(self) -> None:
         """Whoever sells nothing is told so."""

@@ -325,6 +325,29 @@ class Forgetting(Rules):
         bob = self.ask(books.balance_of, "bob", None)
         self.assertEqual((bob.balance, bob.held), ("55.00", "0.00"))
 
+    def test_what_has_ended(self) -> None:
+        """It stays as it ended, without its memo."""
+        self.do(movement.deposit, "bob", amount("50"), "", "operator", at=self.at)
+        booked = {"limit": 9, "at": self.at, "zone": UTC}
+        self.do(schedules.schedule, "alice", "bob", amount("1"), "once", None, None, "her rent", None, **booked)
+        self.do(schedules.unschedule, 1, "alice")
+        self.do(requests.ask, "alice", "bob", amount("2"), "her wish", None, timedelta(1), **booked)
+        self.do(requests.refuse, 1, "bob", "", at=self.at)
+        self.do(holds.hold, "bob", "alice", amount("20"), timedelta(1), "his hold", None, **booked)
+        self.do(holds.capture, 1, None, "alice", at=self.at, zone=UTC)
+        self.forget()
+        ended = [self.setting.get(kind, transfer_key(1)) for kind in (Schedule, Request, Hold)]
+        self.assertEqual([(each.state, each.memo) for each in ended], [("cancelled", ""), ("refused", ""), ("captured", "")])
+        bob = self.ask(books.balance_of, "bob", None)
+        self.assertEqual((bob.balance, bob.held), ("35.00", "0.00"))
+
+    def test_limits(self) -> None:
+        """What an account may is kept about its owner."""
+        self.do(limits.set_limits, "alice", {"payment": amount("5"), "ceiling": amount("90")}, at=self.at, zone=UTC)
+        (account, *_) = self.ask(memory.remembered, "alice", "", 9)
+        self.assertEqual((account.values["payment"], account.values["ceiling"]), ("5.00", "90.00"))
+        self.assertEqual({"day", "credit"} & account.values.keys(), set())
+
     def test_much_is_open(self) -> None:
         """In steps, none of which is too large."""
         self.do(movement.deposit, "bob", amount("500"), "", "operator", at=self.at)

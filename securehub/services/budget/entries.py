@@ -14,15 +14,24 @@ from securehub.refusals import LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.budget import goals
 from securehub.services.budget.plans import plan_for, split
-from securehub.services.budget.records import BUCKETS, Book, Entry, Month, Origin, Share, entry_key, month_key, month_of, origin_key
+from securehub.services.budget.records import (
+    BUCKETS,
+    MOST_UNITS,
+    Book,
+    Entry,
+    Month,
+    Origin,
+    Share,
+    entry_key,
+    month_key,
+    month_of,
+    origin_key,
+)
 from securehub.services.budget.statuses import over_budget
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_CATEGORIES = 100
 """Of a month; its record holds a sum for each, and is read and written with every entry."""
-
-_MOST_UNITS = 10**18
-"""No sum may reach this: it has to fit into the 64 bits of whoever reads the journal."""
 
 
 class Draft(NamedTuple):
@@ -208,7 +217,7 @@ def _changed(month: Month, kind: str, bucket: str, category: str, units: int, en
     """A month with so many units and entries more, or less."""
     place = "income" if kind == "income" else bucket
     total = getattr(month, place) + units
-    if total >= _MOST_UNITS:
+    if total >= MOST_UNITS:
         raise LimitExceeded("a month's sums have at most 18 digits")
     categories = _added(month.categories, Share(bucket, category, units)) if category else month.categories
     return replace(month, entries=month.entries + entries, categories=categories, **{place: total})

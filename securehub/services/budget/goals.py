@@ -18,7 +18,7 @@ from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Reply, Row, shown, table
 from securehub.services.budget.bars import gauge
 from securehub.services.budget.plans import money_of, percent
-from securehub.services.budget.records import Book
+from securehub.services.budget.records import MOST_UNITS, Book
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -142,7 +142,7 @@ def set_goal(
     @param currency: of a book that is begun now.
 
     @raise Conflict: the day is past.
-    @raise LimitExceeded: there are enough goals.
+    @raise LimitExceeded: there are enough goals, or its sums would be too large.
     """
     if due is not None and due < today:
         raise Conflict(f"{due} is past; today is {today}")
@@ -157,7 +157,7 @@ def set_goal(
         raise LimitExceeded(f"you have {len(kept.goals)} goals; {MAX_GOALS} are allowed")
     goal = old or Goal(kept.last + 1, name, 0)
     there = goal.saved if saved is None else money.units(saved, "saved")
-    goal = replace(goal, units=money.units(amount), due=due, saved=there)
+    goal = _bounded(replace(goal, units=money.units(amount), due=due, saved=there))
     if old is None:
         tx.put(owner, Goals((*kept.goals, goal), goal.number))
     else:
@@ -191,12 +191,14 @@ def save_up(tx: Transaction, owner: str, name: str, units: int) -> int:
     Count what was put aside for the goal of that name.
 
     @return: its number; 0 if there is no such goal.
+
+    @raise LimitExceeded: more is saved for it than a sum may be.
     """
     kept = tx.get(Goals, owner) or Goals()
     goal = kept.named(name)
     if goal is None:
         return 0
-    tx.put(owner, _with(kept, replace(goal, saved=goal.saved + units)))
+    tx.put(owner, _with(kept, _bounded(replace(goal, saved=goal.saved + units))))
     return goal.number
 
 
@@ -210,6 +212,12 @@ def take_back(tx: Transaction, owner: str, number: int, units: int) -> None:
 
 def _with(kept: Goals, changed: Goal) -> Goals:
     return replace(kept, goals=tuple(changed if goal.number == changed.number else goal for goal in kept.goals))
+
+
+def _bounded(goal: Goal) -> Goal:
+    if max(goal.units, goal.saved) >= MOST_UNITS:
+        raise LimitExceeded("a goal's sums have at most 18 digits")
+    return goal
 
 
 def _months_left(due: date, today: date) -> int:

@@ -6,7 +6,7 @@ All of it stands in one table. Whatever wants to change a state asks L{refuse_st
 
 from __future__ import annotations
 
-from securehub.refusals import Conflict, Forbidden
+from securehub.refusals import Conflict
 
 CUSTOMER = frozenset({"customer"})
 SELLER = frozenset({"seller"})
@@ -30,11 +30,7 @@ def refuse_step(order: int, status: str, wanted: str, role: str) -> None:
     """
     @param role: C{customer} or C{seller}.
 
-    @raise Conflict: the order is in no state from which this is possible.
-    @raise Forbidden: it is, but not for them.
+    @raise Conflict: the order is in no state from which this is possible for them.
     """
-    allowed = STEPS[status].get(wanted)
-    if allowed is None or (role not in allowed and wanted == "cancelled"):
+    if role not in STEPS[status].get(wanted, ()):
         raise Conflict(f"order {order} is {status}" + (" already" if status == wanted else f", so it cannot be {wanted}"))
-    if role not in allowed:
-        raise Forbidden(f"only the seller can say that order {order} is {wanted}")
