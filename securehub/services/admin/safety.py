@@ -140,6 +140,7 @@ class Safety:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.operations = hub.operations
         self.safekeeping = hub.safekeeping
         self.upkeep = hub.upkeep
         self.prepare_key = hub.safekeeping.prepare_key
@@ -226,6 +227,8 @@ class Safety:
             found.append(f"the last backup failed ({kept.no_backup})")
         if kept.overdue:
             found.append("a backup is overdue")
+        if certificate := self.operations.certificate_trouble():
+            found.append(certificate)
         return found
 
     def _ago(self, at: datetime | None) -> str:
