@@ -24,7 +24,6 @@ _SPACE = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """What a role can be called."""
 
-
 MAX_LISTED = 1_000
 
 _LONGEST_PASSWORD = 256

@@ -257,7 +257,7 @@ class HubService(Service):
                 reactor=reactor,
             ),
             folder=ChildFolder(reactor, settings["state"], settings["seal_key"]),
-            operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes),
+            operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes, self._certificates.trouble),
             beside=Processes(reactor, settings),
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)

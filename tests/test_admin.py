@@ -289,11 +289,13 @@ class StatusTests(AdminCase):
             clock=world.hub.clock,
             random=world.random,
             hashing=world.hashing,
-            operations=Operations(certificate_days=lambda: 45, memory_bytes=lambda: 123),
+            operations=Operations(certificate_days=lambda: 3, memory_bytes=lambda: 123, certificate_trouble=lambda: "it ends"),
         )
         hub.store.open()
         status = at_once(hub.services["admin"].status(None))
-        self.assertEqual((status.memory_bytes, status.certificate_days), (123, 45))
+        self.assertEqual((status.memory_bytes, status.certificate_days), (123, 3))
+        health = at_once(hub.services["admin"].health(None))
+        self.assertEqual((health.well, health.troubles), (False, ["it ends"]))
 
     def test_a_stop(self) -> None:
         """Leaves no timer behind."""

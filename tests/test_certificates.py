@@ -80,13 +80,16 @@ class OwnTests(CertificatesCase):
         self.at += timedelta(days=61)
         certificates.renew()
         self.assertEqual(self.said(), ["certificate-renewal-failed"])
+        self.assertEqual(certificates.trouble(), "")
         self.at += timedelta(days=20)
         certificates.renew()
+        self.assertEqual(certificates.trouble(), "the certificate ends in 9 days")
         self.assertEqual(self.said(), ["certificate-renewal-failed", "certificate-ends"])
         self.at += timedelta(days=20)
         certificates.renew()
         self.assertEqual(self.said(), ["certificate-renewal-failed", "certificate-ended"])
         self.assertLess(certificates.days_left(), 0)
+        self.assertEqual(certificates.trouble(), "the certificate has ended")
 
     def test_start_that_cannot_renew(self) -> None:
         """A hub that has a certificate starts with it; one that has none says what is missing."""

@@ -30,8 +30,10 @@ class Operations:
         it raises Conflict and nothing has changed.
     @ivar certificate_days: whole days until the certificate ends; None where there is none.
     @ivar memory_bytes: what the process has in memory; None if that is not known.
+    @ivar certificate_trouble: whether it ends before long, in words; empty if not.
     """
 
     prepare_reload: Callable[[], Callable[[], Reread]] = lambda: Reread
     certificate_days: Callable[[], int | None] = lambda: None
     memory_bytes: Callable[[], int | None] = lambda: None
+    certificate_trouble: Callable[[], str] = lambda: ""

@@ -57,6 +57,13 @@ class Certificates:
         """Whole days until the certificate ends, for C{admin.status}; negative once it has."""
         return self.tls.identity.days_left(self._now())
 
+    def trouble(self) -> str:
+        """What is wrong with how long it is still good, for C{admin.health}; empty if nothing is."""
+        left = self.days_left()
+        if left < 0:
+            return "the certificate has ended"
+        return f"the certificate ends in {left} days" if left < WARN_DAYS else ""
+
     def renew(self) -> None:
         """Renew our own certificate if it is time. What goes wrong is logged, and tried again at the next look."""
         try:

@@ -140,6 +140,7 @@ class Safety:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.operations = hub.operations
         self.safekeeping = hub.safekeeping
         self.upkeep = hub.upkeep
         self.prepare_key = hub.safekeeping.prepare_key
@@ -228,6 +229,8 @@ class Safety:
             found.append("a backup is overdue")
         if kept.not_removed:
             found.append(f"an old backup cannot be removed ({kept.not_removed})")
+        if certificate := self.operations.certificate_trouble():
+            found.append(certificate)
         return found
 
     def _ago(self, at: datetime | None) -> str:
