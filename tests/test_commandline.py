@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,6 +135,31 @@ class Commands(SynchronousTestCase):
         with mock.patch("sys.stdout", output):
             self.assertEqual(commandline.main(["store", "export", "--state", str(self.state)]), 0)
         self.assertEqual(output.buffer.getvalue(), Path(file).read_bytes())
+
+    def test_ended(self) -> None:
+        """Whoever is told to end, or loses the terminal, leaves nothing half done behind: least of all what is sealed otherwise."""
+        self.other.mkdir()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            before = signal.getsignal(number)
+            self.assertEqual(self.export_and_hear(number), 128 + number)
+            self.assertEqual(list(self.other.iterdir()), [])
+            self.assertEqual(signal.getsignal(number), before)
+
+    def test_ended_without_a_terminal(self) -> None:
+        """Who does not want to hear of the terminal's end goes on."""
+        self.other.mkdir()
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.assertEqual(self.export_and_hear(signal.SIGHUP), 0)
+
+    def export_and_hear(self, number: int) -> int:
+        """Export, and be sent a signal in the middle of that; the exit status."""
+
+        def hear(_: int) -> None:
+            if list(self.other.glob("export.new")):
+                signal.raise_signal(number)
+
+        with mock.patch("os.fdatasync", hear):
+            return self.run_tool("export", str(self.other / "export"))[0]
 
     def test_export_no_file(self) -> None:
         """What is there and is no file is written to, /dev/stdout, say, and a link stays; an import reads what comes by a pipe."""
