@@ -13,6 +13,8 @@ from contextlib import contextmanager
 WELL, CANNOT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 """Exit statuses; 1 is each program's own, the last two are as a shell tells of a program that SIGINT or SIGPIPE has ended."""
 
+NO_MEMORY = "the system gives no more memory (ulimit -v), and this takes as much as all that is kept"
+
 
 class Ended(BaseException):
     """

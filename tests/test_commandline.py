@@ -255,6 +255,18 @@ class Commands(SynchronousTestCase):
         self.assertEqual(self.run_tool("import", str(self.state / "none"), state=self.other)[0], 2)
         self.assertEqual(self.run_tool("verify", "--key", "env:NO_SUCH_VARIABLE")[0], 2)
 
+    def test_no_memory(self) -> None:
+        """What has no room in memory could not be done; nothing is called damaged for that."""
+        self.found("backup")
+        for place, tool in (
+            ("recovery._apply", ["export", str(self.other)]),
+            ("recovery._apply", ["drill"]),
+            ("verification._Verification._change", ["verify"]),
+        ):
+            with mock.patch(f"securehub.store.{place}", side_effect=MemoryError):
+                status, output, _ = self.run_tool(*tool, "--json")
+            self.assertEqual((status, json.loads(output)["refused"]), (2, program.NO_MEMORY))
+
 
 class Streams(SynchronousTestCase):
     """How our programs end where nobody reads what they print, and where the shell has closed their standard streams."""
