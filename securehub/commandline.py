@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def call() -> int:
         given = _parser().parse_args(arguments)
-        status: int = given.run(given)
+        with program.ending_in_order():
+            status: int = given.run(given)
         return status
 
     return program.run("securehub", call)

@@ -5,11 +5,50 @@ How our programs begin and end, whatever the shell has given them: standard stre
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 WELL, CANNOT, INTERRUPTED, UNREAD = 0, 2, 130, 141
 """Exit statuses; 1 is each program's own, the last two are as a shell tells of a program that SIGINT or SIGPIPE has ended."""
+
+NO_MEMORY = "the system gives no more memory (ulimit -v), and this takes as much as all that is kept"
+
+
+class Ended(BaseException):
+    """
+    A signal has asked for an end.
+
+    @ivar status: as a shell tells of that.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.status = 128 + number
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """
+    While this lasts, SIGTERM and the end of a terminal take away what was begun, as Ctrl-C does.
+
+    @raise Ended: one of them came.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    # Whoever is to live on without its terminal (C{nohup}) ignores that.
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
 
 
 def run(name: str, main: Callable[[], int]) -> int:
@@ -29,6 +68,8 @@ def run(name: str, main: Callable[[], int]) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Ended as asked:
+        return asked.status
     except BrokenPipeError:
         # Whoever reads it has enough: C{head}, say.
         _print_no_more()

@@ -21,7 +21,7 @@ import msgspec
 
 from securehub import __version__, config, service
 from securehub.hub import Hub
-from securehub.program import CANNOT, WELL, disk_fault
+from securehub.program import CANNOT, NO_MEMORY, WELL, disk_fault
 from securehub.store import backup as backups
 from securehub.store import rotation, transport
 from securehub.store.chain import Broken, Journal
@@ -190,6 +190,8 @@ def run(given: Namespace) -> int:
         raise  # Nobody reads what is printed.
     except OSError as fault:
         return _end(given, {"refused": disk_fault(fault)}, CANNOT)
+    except MemoryError:
+        return _end(given, {"refused": NO_MEMORY}, CANNOT)
     return _end(given, tool.found, WELL if tool.found.get("passed", True) else BAD)
 
 

@@ -180,6 +180,9 @@ class HubService(Service):
             # A long journal is read, and somebody has thought better of it.
             self._give_up()
             raise SystemExit(program.INTERRUPTED) from None
+        except MemoryError:
+            self._give_up()
+            raise SystemExit(f"SecureHub cannot start: {program.NO_MEMORY}") from None
         except _TOLD as error:
             self._give_up()
             if isinstance(error, OSError) and error.errno is not None and error.filename is None:

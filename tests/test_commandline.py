@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,6 +136,31 @@ class Commands(SynchronousTestCase):
             self.assertEqual(commandline.main(["store", "export", "--state", str(self.state)]), 0)
         self.assertEqual(output.buffer.getvalue(), Path(file).read_bytes())
 
+    def test_ended(self) -> None:
+        """Whoever is told to end, or loses the terminal, leaves nothing half done behind: least of all what is sealed otherwise."""
+        self.other.mkdir()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            before = signal.getsignal(number)
+            self.assertEqual(self.export_and_hear(number), 128 + number)
+            self.assertEqual(list(self.other.iterdir()), [])
+            self.assertEqual(signal.getsignal(number), before)
+
+    def test_ended_without_a_terminal(self) -> None:
+        """Who does not want to hear of the terminal's end goes on."""
+        self.other.mkdir()
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.assertEqual(self.export_and_hear(signal.SIGHUP), 0)
+
+    def export_and_hear(self, number: int) -> int:
+        """Export, and be sent a signal in the middle of that; the exit status."""
+
+        def hear(_: int) -> None:
+            if list(self.other.glob("export.new")):
+                signal.raise_signal(number)
+
+        with mock.patch("os.fdatasync", hear):
+            return self.run_tool("export", str(self.other / "export"))[0]
+
     def test_export_no_file(self) -> None:
         """What is there and is no file is written to, /dev/stdout, say, and a link stays; an import reads what comes by a pipe."""
         pipe, link, file = (self.state.with_name(name) for name in ("pipe", "link", "file"))
@@ -237,6 +263,18 @@ class Commands(SynchronousTestCase):
             self.assertEqual((status, complaints), (2, f"securehub: there is neither a journal nor a snapshot in {self.other}\n"))
         self.assertEqual([path.name for path in self.other.iterdir()], ["vault.key"])
         self.assertEqual(self.run_tool("verify", "--key", "env:NO_SUCH_VARIABLE")[0], 2)
+
+    def test_no_memory(self) -> None:
+        """What has no room in memory could not be done; nothing is called damaged for that."""
+        self.found("backup")
+        for place, tool in (
+            ("recovery._apply", ["export", str(self.other)]),
+            ("recovery._apply", ["drill"]),
+            ("verification._Verification._change", ["verify"]),
+        ):
+            with mock.patch(f"securehub.store.{place}", side_effect=MemoryError):
+                status, output, _ = self.run_tool(*tool, "--json")
+            self.assertEqual((status, json.loads(output)["refused"]), (2, program.NO_MEMORY))
 
 
 class Streams(SynchronousTestCase):

@@ -84,6 +84,10 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(str(self.start(lack)), f"SecureHub cannot start: {lack}")
         self.assertIn("no thread", str(lack))
 
+    def test_no_memory(self) -> None:
+        """All records live in memory: where there is not enough, that is what is said."""
+        self.assertEqual(str(self.start(MemoryError())), f"SecureHub cannot start: {program.NO_MEMORY}")
+
     def test_no_admin_door(self) -> None:
         """The text has its path as people write it: Twisted gives it in bytes, whatever the reason is."""
         state = Path(self.mktemp())

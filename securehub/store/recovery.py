@@ -280,7 +280,7 @@ def _replay(
     first = state.number
     try:
         _apply(_commits(directory, segment, following, state, trusting=trusting), state)
-    except (CannotStart, OSError, _NotAsStated):
+    except (CannotStart, OSError, MemoryError, _NotAsStated):
         raise
     except Exception as error:
         if not trusting:

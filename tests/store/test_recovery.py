@@ -12,7 +12,7 @@ from unittest import mock
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store import journal
+from securehub.store import journal, recovery
 from securehub.store import line as lines
 from securehub.store.chain import Broken, Journal
 from securehub.store.journal import RETRY_SECONDS
@@ -20,6 +20,7 @@ from securehub.store.keys import PLAIN, Keys
 from securehub.store.recovery import CannotStart, Collections, recover
 from tests.disk import MemoryDirectory
 from tests.store.setting import FIRST, FULL, LIFETIME, Receipt, Room, Setting, everything
+from tests.tools import logged
 
 NEW_LINE = b"\n"
 GROUPS = (1, 3, 2, 4)
@@ -360,6 +361,13 @@ class Recovery(SynchronousTestCase):
                     content = whole.files[FIRST].replace(old, new)
                     place = next(place for place, line in enumerate(split(content), 1) if line not in split(whole.files[FIRST]))
                     self.refuse(MemoryDirectory({**whole.files, FIRST: content}, keys), FIRST, f"line {place}:")
+
+    def test_no_memory(self) -> None:
+        """What has no room in memory is not damaged: nothing is said of it, and it is not read a second time."""
+        disk, events = self.several(), logged(self)
+        with mock.patch.object(recovery, "_apply", side_effect=MemoryError) as lacking:
+            self.assertRaises(MemoryError, Setting, disk=disk)
+        self.assertEqual((lacking.call_count, events), (1, []))
 
     def test_damaged_statement(self) -> None:
         """What a header states of the segment before is covered by its hash like the rest, though nothing but the header is there."""
