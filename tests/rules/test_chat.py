@@ -312,6 +312,8 @@ class Blocking(Talking):
         self.do(blocks.unblock, "bob", "alice")
         self.refused(NotFound, "you have not blocked alice", blocks.unblock, "bob", "alice")
         self.do(blocks.block, "bob", "carol")
+        self.join("carol", "den")
+        self.refused(Forbidden, "bob wants to hear nothing from you", rooms.invite, "den", "carol", "bob", at=self.at)
 
 
 class Memberships(Talking):
@@ -331,6 +333,11 @@ class Memberships(Talking):
         few = replace(LIMITS, told=2)
         self.do(rooms.join, "lobby", "carol", SESSION, few, at=self.at)
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
+        self.put("dave", Member(4))
+        self.do(rooms.join, "lobby", "dave", SESSION, replace(LIMITS, told=4), at=self.at)
+        self.assertEqual({channel for channel, _ in self.heard()}, {member("dave"), room_channel("lobby")})
+        self.part("dave")
+        self.heard()
         self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         for told, few in ((1, []), (2, [room_channel("lobby")])):
@@ -773,7 +780,7 @@ class Forgetting(Talking):
         receipt = Receipt("bob", "alice", "1.00", "USD", transfer=1)
         shown = (
             Line(1, self.at, "bob", "bob's", receipt=receipt),
-            Line(2, self.at, "bob", "bob's", removed="alice"),
+            Line(2, self.at, "bob", "bob's", removed="alice", reason="about bob"),
             Line(3, self.at, "alice", "alice's", removed="bob", reason="bob's"),
             Line(4, self.at, "alice", "alice's", removed="alice", reason="alice's"),
         )
@@ -797,6 +804,17 @@ class Forgetting(Talking):
         self.put("lobby/alice", Sanction(spam, verdict))
         self.forget("bob")
         self.assertEqual(self.records(Sanction), [Sanction(spam, Imposed(FOREVER, "bob"))])
+
+    def test_what_is_kept_no_longer(self) -> None:
+        """A message whose removal is noted may be gone by now."""
+        self.say("alice", "hello")
+        self.put("bob", Member(2, roles=("moderator",)))
+        self.do(saying.remove, "lobby", 1, "bob", "bob's", SESSION, at=self.at)
+        self.do(moderation.keep, "lobby", "alice", 1, at=self.at)
+        self.pass_(days=2)
+        self.do(retention.forget, "lobby", at=self.at)
+        self.forget("bob")
+        self.assertEqual([(deed.act, deed.reason) for deed in self.records(Deed) if deed.by == "bob"], [("remove", "")])
 
     def test_what_rooms_show(self) -> None:
         """Likewise."""
