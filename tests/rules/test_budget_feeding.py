@@ -13,6 +13,7 @@ from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.services.budget import entries, reports, sorting
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft, EntryRow
 from securehub.services.budget.feeding import feed
+from securehub.services.budget.records import Entry, Month, Origin
 from securehub.services.budget.sorting import Pattern, Payment
 from securehub.services.ledger import batches, reversal
 from securehub.services.ledger import movement as ledger
@@ -78,7 +79,12 @@ class FeedingTests(Rules):
         self.move("refund", "bakery", "alice", 1000, "order/41")
         self.move("refund", "bakery", "alice", 1000, "order/41")
         self.assertEqual([row.amount for row in self.entries()], ["3.00"])
-        self.assertEqual(self.ask(reports.report_of, "alice", "2026-11", USD).actual.wants, "3.00")
+        month = self.ask(reports.report_of, "alice", "2026-11", USD)
+        self.assertEqual((month.actual.wants, month.entries), ("3.00", 1))
+        self.move("refund", "bakery", "alice", 100, "order/42")
+        self.assertEqual(self.ask(reports.report_of, "alice", "2026-11", USD).entries, 1)
+        self.move("refund", "bakery", "alice", 200, "order/42")
+        self.assertEqual([self.kept(kind) for kind in (Month, Entry, Origin)], [[], [], []])
 
     def test_removed_by_hand(self) -> None:
         """What its owner has taken out is not taken out twice."""
