@@ -65,7 +65,7 @@ class ProcessesTests(SynchronousTestCase):
     def test_no_child_can_be_begun(self) -> None:
         """Nor is that, of the child that folds."""
         folder = ChildFolder(Exhausted(), Path(self.mktemp()))
-        self.assertRaises(OSError, folder.fold, Order(1, {}))
+        self.assertRaises(OSError, folder.fold, Order(1, {}, ""))
         self.successResultOf(folder.stop())
 
 

@@ -222,6 +222,7 @@ class ExpiringCollection:
         self.name = name
         self.lifetime = lifetime
         self._generation = 0
+        self._stayed = False
         self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._previous: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._expired: list[dict[str, bytes]] = []
@@ -275,16 +276,22 @@ class ExpiringCollection:
         everybody feels.
 
         @param seconds: since the epoch.
-        @param set_forward: the clock was set forward since it was last told, so what is current may be of this minute.
+        @param set_forward: the clock was set forward since it was last told, so what is current may be of this minute: it stays so, once.
 
         @return: in how many seconds this has to be called again.
         """
         generation = int(seconds // self.lifetime)
         if generation > self._generation:
-            next_one = set_forward or generation == self._generation + 1
-            self._expired += self._previous if next_one else self._previous + self.parts
-            self._previous = self.parts if next_one else [{} for _ in range(PARTS)]
-            self.parts = [{} for _ in range(PARTS)]
+            self._expired += self._previous
+            self._previous = [{} for _ in range(PARTS)]
+            # A machine that sleeps each night seems to be set forward each morning; what it keeps has to go all the same.
+            self._stayed = set_forward and not self._stayed
+            if not self._stayed:
+                if set_forward or generation == self._generation + 1:
+                    self._previous = self.parts
+                else:
+                    self._expired += self.parts
+                self.parts = [{} for _ in range(PARTS)]
             self._generation = generation
         if self._expired:
             self._expired.pop()
@@ -304,14 +311,12 @@ def expire_all(collections: Iterable[Collection | ExpiringCollection], at: datet
     """
     Let go what has lived long enough, a little at a time.
 
-    @param set_forward: the clock was set forward, so nobody knows what that is. What was current lives as long again.
+    @param set_forward: the clock was set forward, so nobody knows what that is. What is current stays so, once.
 
     @return: when this has to be called again.
     """
     expiring = [each for each in collections if isinstance(each, ExpiringCollection)]
     pauses = [each.expire(at.timestamp(), set_forward=set_forward) for each in expiring]
-    if set_forward:
-        pauses = [max((each.lifetime for each in expiring), default=_NOTHING_EXPIRES)]
     return at + timedelta(seconds=min(pauses, default=_NOTHING_EXPIRES))
 
 

@@ -33,10 +33,13 @@ class Order(msgspec.Struct, frozen=True):
     What is to be folded.
 
     @ivar serial: of a segment that has begun; those before it are folded.
+    @ivar key: the name of the key under which the daemon seals new files, empty if it leaves them plain. Where the keys are there may be
+        another one in front, to which the daemon has not changed yet.
     """
 
     serial: int
     lifetimes: Lifetimes
+    key: str
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -63,7 +66,7 @@ def fold(directory: Directory, order: Order) -> Folded | None:
     @return: None if there was nothing to fold.
 
     @raise CannotStart: the journal is damaged: a start would not go beyond that either.
-    @raise NoKey: the newest snapshot is sealed under a key that is not there.
+    @raise NoKey: the newest snapshot is sealed under a key that is not there, or the new one is to be.
     @raise NotWritten: see there.
     @raise OSError: the disk failed.
     """
@@ -92,7 +95,7 @@ def _fold(
         return None
     head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn)
     name = snapshot_name(state.number)
-    directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows, state.at)), directory.keys))
+    directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows, state.at)), directory.keys.under(order.key)))
     return Folded(state.number, _read_back(directory, name, head), damaged)
 
 

@@ -105,9 +105,20 @@ class Keys(NamedTuple):
 
         @raise NoKey: its key is not among these.
         """
+        return FileKey(self._named(name), bytes.fromhex(salt))
+
+    def under(self, name: str) -> Keys:
+        """
+        These keys, with that of a name as the current one; with an empty name none is.
+
+        @raise NoKey: it is not among these.
+        """
+        return self._replace(current=self._named(name) if name else b"", older=(self.current, *self.older))
+
+    def _named(self, name: str) -> bytes:
         for key in (self.current, *self.older):
             if key and name_of(key) == name:
-                return FileKey(key, bytes.fromhex(salt))
+                return key
         if not self.current:
             raise NoKey(f"it is sealed under the key {name}, and this hub is given no key: see the setting seal_key")
         raise NoKey(f"it is sealed under the key {name}; {self.source} has {', '.join(map(name_of, (self.current, *self.older)))}")

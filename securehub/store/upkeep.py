@@ -197,7 +197,7 @@ class Upkeep:
         if serial is None or self._stopped:
             self._works = False
             return
-        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.lifetimes))
+        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.lifetimes, current_name(self._directory.keys)))
         folded.addCallbacks(self._folded, self._not_folded)
 
     def _folded(self, folded: Folded | None) -> None:

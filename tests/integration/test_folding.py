@@ -22,7 +22,7 @@ from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
 from tests.store.setting import LIFETIME, Room, Setting
 
-ORDER = Order(3, {"receipt": LIFETIME})
+ORDER = Order(3, {"receipt": LIFETIME}, "")
 
 
 class ChildTests(TestCase):
@@ -57,7 +57,7 @@ class ChildTests(TestCase):
         """Where there is nothing to fold, it says so."""
 
         async def fold() -> None:
-            self.assertIsNone(await self.folder.fold(Order(1, {})))
+            self.assertIsNone(await self.folder.fold(Order(1, {}, "")))
 
         return ensureDeferred(fold())
 

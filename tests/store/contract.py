@@ -602,6 +602,32 @@ class StoreContract(SynchronousTestCase):
                 setting.put("lobby", Room())
             self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (None, None), begin)
 
+    def test_receipts_of_the_day_after(self) -> None:
+        """Nor does what came after that go before its time, though nothing was committed while the next was due."""
+        for begin in range(0, LIFETIME, 7):
+            setting = self.make_store()
+            setting.put("lobby", Room())
+            setting.settle()
+            setting.wall += 3 * 24 * 3600 + begin
+            setting.put("lobby", Room())
+            setting.time.advance(LIFETIME - 1)
+            setting.put("a", Receipt("young"))
+            setting.settle()
+            for passed in (LIFETIME // 2, LIFETIME // 2 - 1):
+                setting.time.advance(passed)
+                setting.put("lobby", Room())
+                self.assertEqual(setting.get(Receipt, "a"), Receipt("young"), begin)
+
+    def test_receipts_of_a_machine_that_sleeps(self) -> None:
+        """They go though the clock is ahead of the time that seems to have passed whenever somebody looks."""
+        setting = self.make_store()
+        setting.put("a", Receipt("kept"))
+        for _ in range(4):
+            setting.settle()
+            setting.wall += 2 * 3600
+            setting.put("lobby", Room())
+        self.assertIsNone(setting.get(Receipt, "a"))
+
     def test_receipt_deleted_and_replaced(self) -> None:
         """It can be replaced, which makes it last anew, and be deleted."""
         self.setting.put("a", Receipt("one"))

@@ -101,7 +101,7 @@ class Community:
         self.archived: set[str] = set()
         self._make_disk = make_disk
         self._keys = 0
-        # Every second community seals what it keeps, and changes its key now and then.
+        # Every second community seals what it keeps from the beginning, others may begin at a start; all change their key now and then.
         self._keys_at_rest = Keys(self.chance.randbytes(32), source="test", randbytes=self.chance.randbytes) if seed % 2 else PLAIN
         self._numbers: dict[str, str] = {}
         self._settled = Books({}, frozenset())
@@ -144,6 +144,8 @@ class Community:
     def _come_back(self, files: dict[str, bytes]) -> None:
         """Start on what is left, a little later; the machine may stop while it starts, too."""
         self._wall += self._setting.time.seconds() + self.chance.random()
+        if self.chance.random() < 0.05:
+            self._take_another_key()
         while True:
             crash_at = self.chance.randint(1, 6) if self.chance.random() < 0.2 else None
             try:
@@ -182,9 +184,13 @@ class Community:
     def _change_keys(self) -> None:
         """Go on under another key. It may fail like all that has to do with a disk, and the next commit tries again."""
         if self._keys_at_rest.current and self.chance.random() < 0.3:
-            keys = self._keys_at_rest
-            self._keys_at_rest = keys._replace(current=self.chance.randbytes(32), older=(keys.current, *keys.older))
+            self._take_another_key()
             self._setting.store.change_keys(self._keys_at_rest).addErrback(lambda failure: failure.trap(OSError))
+
+    def _take_another_key(self) -> None:
+        """What was the current key is an older one from now on; if there was none, sealing begins."""
+        older = [key for key in (self._keys_at_rest.current, *self._keys_at_rest.older) if key]
+        self._keys_at_rest = Keys(self.chance.randbytes(32), tuple(older), source="test", randbytes=self.chance.randbytes)
 
     def _start(self, files: dict[str, bytes], crash_at: int | None) -> Setting:
         disk = self._make_disk(self.chance, files, crash_at=crash_at)

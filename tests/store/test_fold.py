@@ -19,7 +19,7 @@ from securehub.store.fold import Folded, NotWritten, Order, fold
 from securehub.store.keys import Keys, name_of
 from securehub.store.line import header
 from securehub.store.recovery import CannotStart, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.rotation import files_of_a_start, key_of
+from securehub.store.rotation import PLAIN_NAME, current_name, files_of_a_start, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, LIFETIME, ONE, TWO, Message, Receipt, Room, Setting, say
@@ -57,7 +57,7 @@ class Folding(SynchronousTestCase):
         self.setting = Setting(segment_bytes=400)
 
     def fold(self) -> Folded | None:
-        return fold(self.setting.disk, Order(self.setting.store.writer.serial, LIFETIMES))  # type: ignore[arg-type]
+        return fold(self.setting.disk, Order(self.setting.store.writer.serial, LIFETIMES, current_name(self.setting.disk.keys)))  # type: ignore[arg-type]
 
     def adopt(self) -> Folded:
         folded = self.fold()
@@ -167,7 +167,9 @@ class Folding(SynchronousTestCase):
     def test_missing_segment(self) -> None:
         """So it is with a segment that is not there."""
         self.setting.say(7)
-        self.assertIn("99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES))))
+        self.assertIn(
+            "99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES, PLAIN_NAME)))
+        )
         *closed, _ = segment_names(self.setting.disk.names())
         for name in (closed[1], closed[-1]):
             content = self.setting.disk.files.pop(name)
@@ -523,6 +525,20 @@ class Keeping(SynchronousTestCase):
         self.assertEqual({key_of(self.setting.disk, name) for name in files_of_a_start(self.setting.disk)}, {name_of(TWO)})  # type: ignore[arg-type]
         self.setting.disk.files[snapshot_name(4)] = b"damaged"
         self.assert_starts_with(Keys(TWO), 4)
+        self.setting.say(1)
+        self.assertEqual(self.look(), 0)
+
+    def test_a_key_that_is_only_prepared(self) -> None:
+        """Where the keys are a child may find a new one in front: until the hub has changed to it, it is of no use for anything new."""
+        self.begin(Setting(disk=MemoryDirectory(keys=Keys(ONE)), segment_bytes=1_000))
+        self.setting.say(20)
+        self.assertEqual(self.look(), 1)
+        self.setting.disk.keys = Keys(TWO, (ONE,))
+        self.folder.finish()
+        self.setting.disk.keys = Keys(ONE)
+        self.setting.settle()
+        self.assertEqual({key_of(self.setting.disk, name) for name in files_of_a_start(self.setting.disk)}, {name_of(ONE)})  # type: ignore[arg-type]
+        self.assert_starts_with(Keys(ONE), 20)
         self.setting.say(1)
         self.assertEqual(self.look(), 0)
 

@@ -101,7 +101,7 @@ class SealedStore(SynchronousTestCase):
         self.assertEqual(len(setting.topics()), 5)
         fill(setting)
         setting = setting.crashed()
-        folded = fold(setting.disk, Order(setting.store.writer.serial, {"receipt": LIFETIME}))  # type: ignore[arg-type]
+        folded = fold(setting.disk, Order(setting.store.writer.serial, {"receipt": LIFETIME}, name_of(ONE)))  # type: ignore[arg-type]
         assert folded is not None
         self.assertEqual(folded.damaged, [newest])
 
