@@ -187,6 +187,14 @@ class Saying(Talking):
         self.assertEqual(search("coffee", None), ([("lobby", 4), ("den", 1), ("@alice", 1)], True, None))
         self.assertEqual(search("coffee", None, limit=2), ([("lobby", 4), ("den", 1)], True, None))
 
+    def test_search_in_all(self) -> None:
+        """Where one conversation has as many as are wanted, there may be more in others."""
+        self.say("alice", "tea")
+        self.say("alice", "tea", "@bob")
+        for limit, places in ((1, ["lobby"]), (2, ["lobby", "@alice"])):
+            found = self.ask(reading.search, "bob", "tea", None, limit=limit, before=None, at=self.at)
+            self.assertEqual(([row.room for row in found.items], found.more), (places, limit == 1))
+
     def test_search_is_bounded_by_characters(self) -> None:
         """Long messages take long, so fewer of them are looked at; one learns how to go on, and gets on."""
         self.patch(reading, "SEARCHED_CHARACTERS", 200)
@@ -456,7 +464,7 @@ class Keeping(Talking):
         self.assertRaises(Forbidden, self.ask, moderation.sanctions, "lobby", "bob", limit=20, after="", at=self.at)
 
     def test_what_a_moderator_has_said(self) -> None:
-        """It stands against those who operate the room, as long as its author is a moderator."""
+        """It stands against those who operate the room, as long as its author is a moderator; not against other moderators."""
         self.put("carol", Member(3, roles=("moderator",)))
         self.do(moderation.mute, "lobby", "carol", "bob", None, "", at=self.at)
         self.do(moderation.ban, "lobby", "carol", "bob", None, "", 100, at=self.at)
@@ -468,6 +476,8 @@ class Keeping(Talking):
         )
         for rule, *given in acts:
             self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
+        self.put("dave", Member(4, roles=("moderator",)))
+        self.do(moderation.unmute, "lobby", "dave", "bob", at=self.at)
         self.put("carol", Member(3))
         for rule, *given in acts:
             self.do(rule, "lobby", "alice", "bob", *given, at=self.at)
@@ -751,12 +761,14 @@ class Forgetting(Talking):
             {"status": 1, "blocks": 1, "room": 21, "mark": 1, "message": memory.MESSAGES_AT_ONCE + 2, "report": 1, "deed": 5},
         )
         (reported,) = (each.values for each in whole if each.kind == "report")
-        self.assertEqual((reported["reason"], reported["note"]), ("bob's reason", "bob's note"))
+        self.assertEqual((reported["report"], reported["reason"], reported["note"]), (6, "bob's reason", "bob's note"))
         (changed,) = (each.values for each in whole if each.values.get("conversation") == "@bob@carol")
         self.assertEqual((changed["seq"], changed["text"], changed["before"]), (1, "bob's, changed", ["bob's to carol"]))
         self.do(rooms.invite, "room0", "bob", "alice", at=self.at)
         for limit in (1, 10):
-            self.assertEqual([each.kind for each in self.export("carol", limit)], ["invitation", "mark"])
+            invited, mark = self.export("carol", limit)
+            self.assertEqual((invited.kind, invited.values), ("invitation", {"room": "room0", "by": "bob", "at": self.at}))
+            self.assertEqual((mark.kind, mark.values), ("mark", {"with": "bob", "read": 0}))
         self.assertEqual(self.ask(memory.remembered, "bob", "nonsense/1", 1), whole[:1])
 
     def test_forget(self) -> None:
