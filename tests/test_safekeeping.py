@@ -13,6 +13,7 @@ from unittest import mock
 import msgspec
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config
@@ -28,6 +29,7 @@ from securehub.store.rotation import Use
 from securehub.store.transaction import Transaction
 from tests.disk import MemoryDirectory
 from tests.store.setting import ONE, TWO, at_once
+from tests.tools import logged
 from tests.world import Client, World
 
 HOUR = 3600
@@ -113,6 +115,20 @@ class Safekeeping(SynchronousTestCase):
             self.world.restart()
             self.operator = self.world.operator()
 
+    def test_in_the_log(self) -> None:
+        """The line that admin.health shows is there every hour; as an error where something has to be done."""
+        told = logged(self)
+        self.call("admin.backup")
+        self.world.elapse(HOUR)
+        self.world.beside.says = {"backup": {"refused": "the disk: full", "status": 2}}
+        self.call("admin.backup")
+        self.world.elapse(HOUR)
+        lines = [(each["log_level"].name, formatEvent(each)) for each in told if each["log_namespace"] == safety.__name__]
+        self.assertEqual([level for level, _ in lines], ["info", "error"])
+        self.assertTrue(lines[0][1].startswith("Health: well, books balance, commit 0, head "), lines)
+        self.assertTrue(lines[1][1].startswith("Health: unwell: the last backup failed (the disk: full), books balance"), lines)
+        self.assertEqual(lines[1][1], f"Health: {self.call('admin.health')['line']}")
+
     def test_one_at_a_time(self) -> None:
         """While one is under way others are refused, and the hub goes on."""
         self.world.beside.waits = True
@@ -183,6 +199,7 @@ class Safekeeping(SynchronousTestCase):
         """A journal that cannot be folded is a trouble: what stands in the way of that may stand in the way of a start."""
         self.start(make_folder=lambda directory: FailingFolder())
         self.world.member("alice")
+        self.assertEqual(self.troubles(), "")
         self.world.elapse(25 * HOUR)
         self.assertIn("the journal is not folded (segment 1 is damaged)", self.troubles())
 

@@ -237,6 +237,7 @@ class ProgrammeTests(Shopping):
         self.refused(NotFound, "no tier tin", programme.remove_tier, "tin", USUAL)
         shown = self.do(programme.set_tier, "tin", programme.NONE, 50, replace(USUAL, tiers=(Tier("tin", 0, 100),)))
         self.assertEqual([(tier.name, tier.percent) for tier in shown.tiers], [("tin", 50)])
+        self.refused(Conflict, "everybody's", programme.remove_tier, "tin", USUAL)
         for number in range(programme.MOST_TIERS - 1):
             self.do(programme.set_tier, f"t{number}", amount(f"{number + 1}"), 100, USUAL)
         self.refused(LimitExceeded, "10 are allowed", programme.set_tier, "more", amount("99"), 100, USUAL)

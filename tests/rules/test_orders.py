@@ -17,7 +17,7 @@ from securehub.services.ledger import books, holds, limits, movement, reversal
 from securehub.services.ledger.exports import as_table
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Wallet
-from securehub.services.loyalty import cards
+from securehub.services.loyalty import cards, promotions
 from securehub.services.loyalty.terms import InsufficientPoints
 from securehub.services.loyalty.usual import usual_programme
 from securehub.services.orders import (
@@ -557,6 +557,20 @@ class QuoteTests(Shopping):
         self.refused_confirm(InsufficientPoints, "99 points", 1)
         self.do(put, "alice", cards.Card(points=100))
         self.assertEqual(self.confirm(1).total, "4.99")
+
+    def test_dearer(self) -> None:
+        """Nobody pays more than the quote says, and whoever pays less has the same goods."""
+
+        def spring(percent: int) -> None:
+            draft = promotions.Draft(None, percent, *[None] * 5)
+            self.do(promotions.set_promotion, "bob", "spring", draft, USD, at=self.at, zone=UTC)
+
+        spring(50)
+        self.assertEqual(self.quote("coffee", 2, code="spring").total, "2.50")
+        spring(49)
+        self.refused_confirm(Conflict, "it costs 2.55 USD by now, and the quote says 2.50 USD", 1)
+        spring(60)
+        self.assertEqual((self.confirm(1).total, self.stock("coffee")), ("2.00", 8))
 
     def test_no_such_account(self) -> None:
         """What could never be paid is not reserved."""
