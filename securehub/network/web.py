@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -213,7 +214,7 @@ class Visit:
             headers.append(("Content-Length", str(len(body))))
         if close:
             headers.append(("Connection", "close"))
-        sent = [http.send(h11.Response(status_code=status, headers=headers))]
+        sent = [http.send(h11.Response(status_code=status, reason=HTTPStatus(status).phrase.encode(), headers=headers))]
         if body:
             # To a HEAD h11 sends none.
             sent.append(http.send(h11.Data(data=body)))

@@ -107,20 +107,26 @@ function valueOf(param, text) {
   return text;
 }
 
+const isList = (value) => Array.isArray(value) && value.every((each) => each !== null && typeof each === "object" && !Array.isArray(each));
+
 /** Any answer: lists of objects as tables, the rest by name. */
 function shown(value) {
   if (value === null || value === undefined || value === "") return "";
+  if (isList(value)) {
+    const columns = [...new Set(value.flatMap((each) => Object.keys(each)))];
+    return table("Answer", columns.map((name) => [name, (row) => shown(row[name])]), value, "none");
+  }
   if (Array.isArray(value)) {
-    if (value.every((each) => each !== null && typeof each === "object" && !Array.isArray(each))) {
-      const columns = [...new Set(value.flatMap((each) => Object.keys(each)))];
-      return table("Answer", columns.map((name) => [name, (row) => shown(row[name])]), value, "none");
-    }
     return value.map((each) => (typeof each === "object" ? JSON.stringify(each) : String(each))).join(", ");
   }
   if (typeof value === "object") {
     const entries = Object.entries(value);
     if (!entries.length) return el("p", { class: "done" }, "Done.");
-    return el("dl", {}, entries.flatMap(([name, each]) => [el("dt", {}, name), el("dd", {}, shown(each))]));
+    const lists = entries.filter(([, each]) => isList(each));
+    const others = entries.filter(([, each]) => !isList(each));
+    return el("div", {},
+      others.length ? el("dl", {}, others.flatMap(([name, each]) => [el("dt", {}, name), el("dd", {}, shown(each))])) : null,
+      lists.flatMap(([name, each]) => [el("h4", {}, name), shown(each)]));
   }
   if (typeof value === "boolean") return value ? "yes" : "no";
   const text = String(value);
