@@ -169,6 +169,13 @@ class FileTests(WebCase):
         for accepted in ("gzip;q=0", "br", ""):
             self.assertNotIn("content-encoding", browser.get("/app.js", Accept_Encoding=accepted).headers)
 
+    def test_head_of_nothing(self) -> None:
+        """What is refused is refused without a body, too."""
+        browser = self.browser()
+        for path, status in (("/nothing", 404), ("/ws", 405), ("/", 200)):
+            (answer,) = browser.ask(path, method="HEAD")
+            self.assertEqual((answer.status, answer.body), (status, b""))
+
     def test_nothing_else(self) -> None:
         browser = self.browser()
         for path in ("/index.html", "/__init__.py", "/favicon.ico", "/../setup.cfg", "/%2e%2e/setup.cfg", "//", "*", "/ws/"):
@@ -410,6 +417,15 @@ class MessageTests(WebCase):
         self.assertFalse(self.alice.client.transport.aborted)
         accounts = self.back().call("ledger.accounts")["result"]["items"]
         self.assertEqual(len(accounts), 2)
+
+    def test_goodbye_with_a_code(self) -> None:
+        """Whatever the code is, also one of the program's own; without one it is as if all were well."""
+        for goodbye, code in ((b"\x0f\xa0", 4000), (b"\x03\xe9", 1001), (b"", 1000)):
+            socket = self.socket()
+            socket.feed(bytes([0x88, 0x80 + len(goodbye), 0, 0, 0, 0]) + goodbye)
+            self.world.settle()
+            socket.received()
+            self.assertEqual((socket.code, socket.closed, socket.client.transport.aborted), (code, True, False))
 
     def test_quit(self) -> None:
         self.assertEqual(len(self.alice.say(self.alice.request("hub.quit"))), 1)

@@ -60,7 +60,7 @@ class _Form:
     def __init__(self, kind: str, content: bytes, *encoding: str) -> None:
         self.content = content
         self.tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        self.headers = [("Content-Type", kind), ("Content-Length", str(len(content))), *(("Content-Encoding", each) for each in encoding)]
+        self.headers = [("Content-Type", kind), *(("Content-Encoding", each) for each in encoding)]
 
 
 class Site:
@@ -100,6 +100,7 @@ class Visit:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         # A request that is read, and has to wait.
         self._request: h11.Request | None = None
+        self._head_alone = False
         self._continuing = False
         self._closing = False
         self._reading = True
@@ -119,10 +120,12 @@ class Visit:
         self._continuing = False
         guest = self._guest
         if guest is None or self._closing or guest.session is not None or guest.outlet.paused:
+            # It is gone, or says nothing over HTTP any more; or it is called again when it reads.
             return
         try:
             request = self._next()
         except h11.RemoteProtocolError as error:
+            self._head_alone = False
             self._refuse(error.error_status_hint, "It could not be read.", close=True)
             return
         if request is None:
@@ -158,6 +161,7 @@ class Visit:
             self._http.start_next_cycle()
 
     def _serve(self, request: h11.Request) -> None:
+        self._head_alone = request.method == b"HEAD"
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers}
         path = request.target.decode("ascii").partition("?")[0]
         forms = self._site.files.get(path)
@@ -170,14 +174,14 @@ class Visit:
         elif forms is None:
             self._upgrade(request, headers)
         else:
-            self._send_file(forms[_takes_gzip(headers.get("accept-encoding", ""))], headers.get("if-none-match", ""), request.method)
+            self._send_file(forms[_takes_gzip(headers.get("accept-encoding", ""))], headers.get("if-none-match", ""))
 
-    def _send_file(self, form: _Form, known: str, method: bytes) -> None:
+    def _send_file(self, form: _Form, known: str) -> None:
         headers = [*FRESH, ("ETag", form.tag)]
         if form.tag in (each.strip().removeprefix("W/") for each in known.split(",")) or known == "*":
             self._answer(304, headers)
         else:
-            self._answer(200, [*form.headers, *headers], form.content if method == b"GET" else b"")
+            self._answer(200, [*form.headers, *headers], form.content)
 
     def _upgrade(self, request: h11.Request, headers: dict[str, str]) -> None:
         """Let the connection be a WebSocket."""
@@ -210,13 +214,12 @@ class Visit:
         guest, http = self._guest, self._http
         now: datetime = guest.factory.clock.now()
         headers = [("Date", format_datetime(now, usegmt=True)), *SAFE, *headers]
-        if status != 304 and not any(name == "Content-Length" for name, _ in headers):
+        if status != 304:
             headers.append(("Content-Length", str(len(body))))
         if close:
             headers.append(("Connection", "close"))
         sent = [http.send(h11.Response(status_code=status, reason=HTTPStatus(status).phrase.encode(), headers=headers))]
-        if body:
-            # To a HEAD h11 sends none.
+        if body and not self._head_alone:
             sent.append(http.send(h11.Data(data=body)))
         sent.append(http.send(h11.EndOfMessage()))
         guest.answer_request(b"".join(each for each in sent if each))

@@ -44,7 +44,7 @@ class WebSocket:
         # The parts of a message that is not whole; None once it is too long.
         self._parts: list[str] | None = []
         self._bytes = 0
-        self._code = CloseReason.NORMAL_CLOSURE
+        self._code: int = CloseReason.NORMAL_CLOSURE
         self._over = False
         self._held = False
         self._reading = True
@@ -151,7 +151,7 @@ class WebSocket:
             self._transport.write(bytes(self._connection.send(ping.response())))
 
     def _end(self, code: int) -> None:
-        self._code = CloseReason.NORMAL_CLOSURE if code == CloseReason.NO_STATUS_RCVD else CloseReason(code)
+        self._code = CloseReason.NORMAL_CLOSURE if code == CloseReason.NO_STATUS_RCVD else code
         self._over = True
 
     def _go_on_soon(self) -> None:
@@ -162,7 +162,7 @@ class WebSocket:
     def _read_or_not(self) -> None:
         # With frames waiting here nothing more is read, or they would become more and more.
         reading = not (self._held or self._more)
-        if reading is not self._reading:
+        if reading is not self._reading and self._protocol is not None:
             self._reading = reading
             (self._transport.resumeProducing if reading else self._transport.pauseProducing)()
 

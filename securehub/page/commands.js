@@ -56,7 +56,9 @@ export function commands(app) {
         }
         const tries = given.try === true;
         const result = await (hasKey && !tries ? hub.write(name, given) : hub.ask(name, given, { once: name.startsWith("auth.") }));
-        answer.replaceChildren(el("h3", {}, "Answer"), shown(result));
+        // The token of a new password is the page's to keep, and nobody's to read over a shoulder.
+        const { resume, ...open } = result;
+        answer.replaceChildren(el("h3", {}, "Answer"), shown(name.startsWith("auth.") ? open : result));
       },
     });
     pane.replaceChildren(

@@ -30,7 +30,7 @@ export const memory = {
   get token() {
     return this.place.getItem("token");
   },
-  keep(token, stay) {
+  keep(token, stay = false) {
     const place = stay ? localStorage : this.place;
     place.setItem("token", token);
   },
@@ -68,7 +68,7 @@ export class Hub {
     return new Promise((resolve, reject) => {
       const id = ++this.number;
       const message = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-      this.waiting.set(id, { message, once, resolve, reject });
+      this.waiting.set(id, { method, message, once, resolve, reject });
       if (this.ready) this.socket.send(message);
       else if (once) this.waiting.delete(id) && reject(new Lost());
     });
@@ -96,7 +96,7 @@ export class Hub {
       await this.connect();
     } catch (error) {
       if (!this.loggedIn) return false;
-      this.later();
+      this.later(error);
       await new Promise((resolve) => (this.whenBack = resolve));
     }
     return this.loggedIn;
@@ -106,6 +106,7 @@ export class Hub {
     try {
       await this.ask("auth.logout", {}, { once: true });
     } finally {
+      // Without a connection, too: nobody else is to go on from here.
       this.over("");
     }
   }
@@ -147,7 +148,7 @@ export class Hub {
         this.waiting.set(id, { once: true, resolve, reject });
         socket.send(JSON.stringify({ jsonrpc: "2.0", id, method: "auth.resume", params: { token } }));
       });
-      memory.keep(result.resume, memory.place === localStorage);
+      memory.keep(result.resume);
     };
     try {
       await (navigator.locks ? navigator.locks.request("resume", resume) : resume());
@@ -168,8 +169,16 @@ export class Hub {
     const asked = this.waiting.get(message.id);
     if (!asked) return;
     this.waiting.delete(message.id);
-    if (message.error) asked.reject(new Refusal(message.error));
-    else asked.resolve(message.result);
+    if (message.error) {
+      const refusal = new Refusal(message.error);
+      asked.reject(refusal);
+      if (refusal.code === "not-logged-in" && this.loggedIn) this.over("Your login here is over.");
+      return;
+    }
+    // A new password brings a new token; the one of before is good no more.
+    if (asked.method === "auth.passwd") memory.keep(message.result.resume);
+    asked.resolve(message.result);
+    if (asked.method === "auth.logout") this.over("");
   }
 
   /** A connection that is gone without a word is noticed, and not only when somebody wants something. */
@@ -195,8 +204,8 @@ export class Hub {
     if (this.loggedIn && wasReady) this.later();
   }
 
-  later() {
-    this.on.state("Not connected; trying again…");
+  later(error) {
+    this.on.state(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.retry(), this.wait * (0.75 + Math.random() / 2));
     this.wait = Math.min(this.wait * 2, SLOWEST);
@@ -204,7 +213,7 @@ export class Hub {
 
   retry() {
     clearTimeout(this.timer);
-    this.connect().then(() => this.on.back(), () => this.loggedIn && this.later());
+    this.connect().then(() => this.on.back(), (error) => this.loggedIn && this.later(error));
   }
 
   over(reason) {
