@@ -9,7 +9,7 @@ import { money } from "./money.js";
 import { noticeOf } from "./notices.js";
 import { support } from "./support.js";
 
-const VIEWS = { money: ["Money", money], chat: ["Chat", chat], market: ["Market", market], support: ["Support", support], commands: ["All commands", commands] };
+const VIEWS = { money: ["Money", money], chat: ["Chat", chat], market: ["Market", market], support: ["Support", support], commands: ["Commands", commands] };
 const NOTICE_SECONDS = 12;
 const MOST_NOTICES = 4;
 
@@ -55,6 +55,7 @@ function notice(text, hash) {
 
 /** The way in: a login, or becoming a member. */
 function welcome(why = "") {
+  shown?.hide?.();
   views = shown = null;
   at("nav").hidden = at("who").hidden = true;
   document.title = "SecureHub";
@@ -113,12 +114,12 @@ async function enter() {
   const { username, roles, account } = await app.hub.ask("hub.whoami");
   Object.assign(app, { username, roles, account });
   views = Object.fromEntries(Object.entries(VIEWS).map(([name, [, make]]) => [name, make(app)]));
-  at("nav").replaceChildren(...Object.entries(VIEWS).map(([name, [title]]) => el("a", { href: `#${name}`, id: `to-${name}` }, title, el("span", { class: "badge", hidden: true }))));
+  at("nav").replaceChildren(...Object.entries(VIEWS).map(([name, [title]]) => el("a", { href: `#${name}`, id: `to-${name}` }, title, " ", el("span", { class: "badge", hidden: true }))));
   at("user").textContent = username;
   at("nav").hidden = at("who").hidden = false;
   app.badge = (name, count) => {
     const badge = at(`to-${name}`)?.querySelector(".badge");
-    if (badge) Object.assign(badge, { hidden: !count, textContent: count ? ` ${count}` : "" });
+    if (badge) Object.assign(badge, { hidden: !count, textContent: count || "" });
   };
   for (const view of Object.values(views)) view.begin?.();
   route();

@@ -95,7 +95,7 @@ export function chat(app) {
     const all = [...rooms.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     list.replaceChildren(...all.map((each) => el("li", {},
       el("a", { href: `#chat/${each.name}`, "aria-current": each === open ? "page" : null }, each.name,
-        each.unread ? el("span", { class: "badge" }, ` ${each.unread}`, el("span", { class: "unseen" }, " unread")) : null))));
+        each.unread ? [" ", el("span", { class: "badge" }, String(each.unread), el("span", { class: "unseen" }, " unread"))] : null))));
     if (!all.length) list.replaceChildren(el("li", { class: "none" }, "You are in no room yet."));
     app.badge?.("chat", all.reduce((sum, each) => sum + each.unread, 0));
     const talks = all.map((each) => each.name).filter((name) => name.startsWith("@"));
@@ -162,7 +162,7 @@ export function chat(app) {
 
   function take(target, page) {
     for (const each of page.items) target.messages.set(each.seq, each);
-    target.older = page.more ?? page.items.length >= PAGE;
+    target.older = Boolean(page.more);
   }
 
   async function loadOlder() {

@@ -162,12 +162,25 @@ export class Pages {
     this.asked = 0;
   }
 
+  /** Begin anew. */
   async first() {
     const asked = ++this.asked;
     const page = await this.load({});
     if (asked !== this.asked) return;
     this.items = [];
     this.add(page);
+  }
+
+  /** Something has changed: load the newest again, and keep what was shown behind them. */
+  async again() {
+    const asked = ++this.asked;
+    const page = await this.load({});
+    if (asked !== this.asked) return;
+    const id = (item) => JSON.stringify(this.id(item));
+    const place = page.items.length ? this.items.findIndex((each) => id(each) === id(page.items.at(-1))) : -1;
+    const kept = place < 0 ? [] : this.items.slice(place + 1);
+    this.items = [];
+    this.add({ items: [...page.items, ...kept], more: kept.length ? !this.more.hidden : page.more });
   }
 
   async next() {
@@ -178,7 +191,7 @@ export class Pages {
 
   add(page) {
     this.items.push(...page.items);
-    this.more.hidden = !page.items.length || !(page.more ?? page.items.length >= 20);
+    this.more.hidden = !page.more;
     this.place.replaceChildren(this.show(this.items));
   }
 }

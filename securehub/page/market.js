@@ -48,8 +48,7 @@ export function market(app) {
       const done = await hub.write("orders.place", { items: items(), ...values });
       basket.clear();
       showBasket();
-      orders.first();
-      fillCard();
+      refill();
       return `Order ${done.order} is ${done.status}: ${done.total} ${done.currency}, ${done.earned} points. Balance ${done.balance} ${done.currency}.`;
     },
   });
@@ -68,7 +67,7 @@ export function market(app) {
         ["", (row) => (["placed", "accepted"].includes(row.status)
           ? actor("Cancel", async () => {
             await hub.write("orders.cancel", { order: row.order });
-            await Promise.all([orders.first(), catalogue.first(), fillCard()]);
+            await refill();
           }, orders.problem, { class: "quiet", "aria-label": `Cancel order ${row.order}` })
           : "")],
       ], found, "You have ordered nothing yet."),
@@ -147,7 +146,8 @@ export function market(app) {
   }
 
   const fill = () => Promise.all([catalogue.first(), orders.first(), fillCard()]);
-  const fillSoon = soon(() => element.isConnected && fill().catch((error) => say(problem, reason(error))));
+  const refill = () => Promise.all([catalogue.again(), orders.again(), fillCard()]);
+  const fillSoon = soon(() => element.isConnected && refill().catch((error) => say(problem, reason(error))));
   const element = el("div", { class: "view" },
     el("h1", {}, "Market"),
     el("section", { class: "card" }, el("h2", {}, "Catalogue"), search.element, catalogue.element),

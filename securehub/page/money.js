@@ -55,7 +55,7 @@ export function money(app) {
       ["Name", (row) => row.name],
       ["Account", (row) => el("code", {}, row.account)],
       ["Balance", (row) => el("strong", {}, `${row.balance} ${row.currency}`), true],
-    ], items, "You have no account."), more ? el("p", { class: "hint" }, "There are more: All commands, ledger.accounts.") : "");
+    ], items, "You have no account."), more ? el("p", { class: "hint" }, "There are more: Commands, ledger.accounts.") : "");
     const options = () => items.map((each) => el("option", { value: each.account }, `${each.name}, ${each.balance} ${each.currency}`));
     for (const select of [which, pay.inputs.from]) {
       const before = select.value;
@@ -87,7 +87,7 @@ export function money(app) {
     say(problem, "");
     try {
       await fillAccounts();
-      await Promise.all([history.first(), fillRequests()]);
+      await Promise.all([history.again(), fillRequests()]);
     } catch (error) {
       say(problem, reason(error));
     }

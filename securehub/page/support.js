@@ -70,7 +70,7 @@ export function support(app) {
       status.textContent = `${shown.status}${place}${shown.agent ? `, seen to by ${shown.agent}` : ""}${shown.stars ? `, rated ${shown.stars} of 5` : ""}`;
       rating.hidden = shown.status !== "closed";
       reply.element.hidden = shown.status === "closed";
-      await log.first();
+      await log.again();
       if (shown.seq) await hub.write("support.read", { ticket });
     }
     open.fill = fill;
@@ -80,7 +80,7 @@ export function support(app) {
     await fill();
   }
 
-  const again = soon(() => (open ? open.fill?.() : cases.first()));
+  const again = soon(() => (open ? open.fill?.() : cases.again()));
   return {
     element,
     show: (rest) => (/^\d+$/.test(rest) ? show(Number(rest)) : list()),
