@@ -119,8 +119,11 @@ class Visit:
         """Answer the next request, if it is there and may be answered now."""
         self._continuing = False
         guest = self._guest
-        if guest is None or self._closing or guest.session is not None or guest.outlet.paused:
-            # It is gone, or says nothing over HTTP any more; or it is called again when it reads.
+        if guest is None or self._closing or guest.session is not None:
+            return
+        if guest.outlet.paused:
+            # Whoever does not read is not read. The outlet calls this when they do.
+            self._read(False)
             return
         try:
             request = self._next()
@@ -196,7 +199,7 @@ class Visit:
         except (RemoteProtocolError, UnicodeError):
             self._refuse(426, "Here is a WebSocket, of version 13.", [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
             return
-        answer = handshake.send(AcceptConnection(extra_headers=[(name.encode(), value.encode()) for name, value in SAFE]))
+        answer = handshake.send(AcceptConnection())
         assert handshake.connection is not None
         guest, transport = self._guest, self._guest.transport
         transport.write(answer)

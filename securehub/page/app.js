@@ -128,8 +128,9 @@ async function enter() {
 /** Show what the address says: a view's name, and perhaps something in it. */
 function route() {
   if (!views) return;
-  const [name, ...rest] = decodeURIComponent(location.hash.slice(1)).split("/");
-  if (name === "main") return;
+  const [name, ...rest] = location.hash.slice(1).split("/");
+  // The link that skips to the content.
+  if (name === "main" && shown) return;
   const view = views[name] ?? views.money;
   const title = VIEWS[views[name] ? name : "money"][0];
   document.title = `${title} · SecureHub`;
