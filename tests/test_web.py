@@ -134,7 +134,7 @@ class FileTests(WebCase):
             self.assertEqual(
                 answer.headers["content-security-policy"],
                 "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
             )
             self.assertEqual(answer.headers["date"], "Thu, 19 Nov 2026 18:02:00 GMT")
             self.assertNotIn("set-cookie", answer.headers)

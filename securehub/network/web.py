@@ -39,14 +39,14 @@ SAFE: Headers = [
     (
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-"""With every answer: the page runs its own script alone, talks to nobody but its hub, and stands in no other page."""
+"""With every answer: the page runs its own script alone, which makes no markup, talks to nobody but its hub, and stands in no other page."""
 
 FRESH: Headers = [("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding")]
 """A browser may keep a file, and asks each time whether it is still the one: no script meets the page of another version."""
