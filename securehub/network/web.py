@@ -46,7 +46,7 @@ SAFE: Headers = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-"""With every answer: the page runs its own script alone, which makes no markup, talks to nobody but its hub, and stands in no other page."""
+"""With every answer: the page runs its own script alone, which makes no markup; it talks to its hub alone, and stands in no other page."""
 
 FRESH: Headers = [("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding")]
 """A browser may keep a file, and asks each time whether it is still the one: no script meets the page of another version."""
