@@ -194,6 +194,13 @@ SETTINGS = (
     Setting("store", "backups", "", _backups, "The directory for backups, best on another disk; empty for backups in the state directory."),
     Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
     Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
+    Setting(
+        "web",
+        "page",
+        "on",
+        _switch,
+        "Whether there is a web page on the hub's port, for browsers; it needs the extra web (pip install 'securehub[web]').",
+    ),
     Setting("money", "currency", "USD", str.upper, "The currency of new members' accounts."),
     Setting(
         "money",

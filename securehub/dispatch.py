@@ -24,7 +24,7 @@ from securehub.command import Audited, Command
 from securehub.mistakes import Mistakes
 from securehub.notices import FailedLogins, noted
 from securehub.once import digest, place
-from securehub.refusals import BadCredentials, Conflict, Internal, LimitExceeded, Refusal, UnknownCommand, shown
+from securehub.refusals import BadCredentials, BadJSON, Conflict, Internal, LimitExceeded, Refusal, UnknownCommand, shown
 from securehub.session import Gone, Session
 from securehub.turns import Turns
 from securehub.wire import characters, jsonrpc, text, words
@@ -130,6 +130,13 @@ class Dispatch:
             session.answer(stop.value)
             return None
         return Deferred.fromCoroutine(_rest(answer, waited)).addCallback(session.answer)
+
+    def message(self, session: Session, line: bytes) -> Deferred[None] | None:
+        """Answer one message of a connection on which there is no text form, as L{request} answers a line."""
+        if line[:1] in (b"{", b"["):
+            return self.request(session, line)
+        session.answer(jsonrpc.error(None, BadJSON("not JSON-RPC: a message starts with { or [")) + b"\n")
+        return None
 
     def refuse(self, session: Session, refusal: Refusal) -> bytes:
         """The answer to a line that is no request, in the session's current form."""

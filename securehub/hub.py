@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -47,6 +47,9 @@ from securehub.store.upkeep import Folder, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Random, Vault
+
+if TYPE_CHECKING:
+    from securehub.network.web import Site
 
 _log = Logger()
 
@@ -122,6 +125,7 @@ class Hub:
         folder: Folder | None = None,
         operations: Operations | None = None,
         beside: Beside | None = None,
+        site: Site | None = None,
     ) -> None:
         self.settings = settings
         self.reactor = reactor
@@ -169,7 +173,7 @@ class Hub:
         self.roles = roles_of(factories)
         self._add_services(factories)
         self.dispatch = _dispatch(self.commands, self.mistakes, reactor, self.vault, clock)
-        self.members_door = self._door(secure=True, operator=False)
+        self.members_door = self._door(secure=True, operator=False, site=site)
         self.admin_door = self._door(secure=False, operator=True)
 
     def open(self) -> None:
@@ -242,7 +246,7 @@ class Hub:
         closed = DeferredList([door.say_bye("the hub is stopping.") for door in doors])
         return _at_most(self.reactor, closed, GOODBYE_SECONDS)
 
-    def _door(self, *, secure: bool, operator: bool) -> HubFactory:
+    def _door(self, *, secure: bool, operator: bool, site: Site | None = None) -> HubFactory:
         return HubFactory(
             self.dispatch,
             self.gate,
@@ -256,6 +260,7 @@ class Hub:
             numbers=self._numbers,
             secure=secure,
             operator=operator,
+            site=site,
         )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -25,7 +25,7 @@ from twisted.python.components import Componentized
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from securehub import config, hashing, program, service
+from securehub import config, hashing, page, program, service
 from securehub.clock import Clock
 from securehub.daemon import collector, logs, signals, systemd
 from securehub.daemon.beside import Processes
@@ -34,6 +34,7 @@ from securehub.daemon.vitals import memory_bytes
 from securehub.hub import Hub
 from securehub.network import keepalive, tls
 from securehub.network.certificates import LOOK_SECONDS, Certificates
+from securehub.network.protocol import HTTP
 from securehub.network.tls import BadCertificate
 from securehub.refusals import Conflict
 from securehub.store import keys
@@ -43,6 +44,9 @@ from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
 from securehub.store.worker import ThreadWorker
 from securehub.vault import BadKey
+
+if TYPE_CHECKING:
+    from securehub.network.web import Site
 
 _log = Logger()
 
@@ -241,7 +245,9 @@ class HubService(Service):
         self._directory = RealDirectory(settings["state"], keys.find(settings["seal_key"], beside=settings["state"]))
         self._directory.hold()
         clock = Clock()
-        self._certificates = Certificates(dict(settings), self._directory, clock.wall)
+        site = _site(settings)
+        protocols = [tls.ALPN] if site is None else [tls.ALPN, HTTP]
+        self._certificates = Certificates(dict(settings), self._directory, clock.wall, protocols)
         self._pool = hashing.HashingPool(reactor, settings["hashing_threads"])
         self._pool.start()
         self._hub = Hub(
@@ -262,6 +268,7 @@ class HubService(Service):
             folder=ChildFolder(reactor, settings["state"], settings["seal_key"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes, self._certificates.trouble),
             beside=Processes(reactor, settings),
+            site=site,
         )
         self._hub.chores.every(LOOK_SECONDS, self._renew_certificate)
         with collector.loading():
@@ -362,6 +369,8 @@ class HubService(Service):
             port=address.port,
             trusting="" if certificates.ca is None else f" -CAfile {shlex.quote(str(certificates.ca_path))} -verify_return_error",
         )
+        if self._hub.members_door.site is not None:
+            _log.info("Or with a browser: https://{host}:{port}/", host=_reachable(address.host), port=address.port)
 
     def _release(self, result: Any) -> Any:
         if self._alive.running:
@@ -373,6 +382,20 @@ class HubService(Service):
         self._signals.restore()
         self._systemd.close()
         return result
+
+
+def _site(settings: dict[str, Any]) -> Site | None:
+    """The web page, if there is to be one and can be."""
+    if not settings["page"]:
+        return None
+    try:
+        from securehub.network.web import Site
+    except ModuleNotFoundError as error:
+        if error.name not in ("h11", "wsproto"):
+            raise
+        _log.info("There is no web page, as {name} is not installed: pip install 'securehub[web]' brings it.", name=error.name)
+        return None
+    return Site(page.load())
 
 
 def _allow_many_files() -> None:

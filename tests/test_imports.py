@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "help": {"refusals", "command", "reply"},
     "mistakes": {"command"},
     "config": {"money"},
+    "page": set(),
     # the disk
     "store": {"refusals", "event", "clock", "store"},
     # what every command needs
@@ -77,7 +78,9 @@ ALLOWED: dict[str, set[str]] = {
     "network.certificates": {"network.authority", "config", "network.tls"},
     "network.doorkeeper": {"config", "networks"},
     "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch", "switchboard"}
-    | {"network.doorkeeper", "network.outlet"},
+    | {"network.doorkeeper", "network.outlet", "network.web", "network.websocket"},
+    "network.web": {"page", "network.protocol", "network.websocket"},
+    "network.websocket": {"network.protocol"},
     # the process
     "daemon": set(),
     "daemon.collector": set(),
@@ -106,8 +109,16 @@ ALLOWED: dict[str, set[str]] = {
     }
     | {"once", "openrpc", "service", "session", "store.files", "store.journal", "store.upkeep", "store.worker", "switchboard", "vault"}
     | {"services.ledger.accounts", "services.ledger.watching", "services.support.facts"}
-    | {"network.doorkeeper", "network.protocol", "daemon.beside", "daemon.operations", "daemon.safekeeping", "daemon.vitals"},
-    "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "program", "refusals", "service", "vault"}
+    | {
+        "network.doorkeeper",
+        "network.protocol",
+        "network.web",
+        "daemon.beside",
+        "daemon.operations",
+        "daemon.safekeeping",
+        "daemon.vitals",
+    },
+    "tap": {"clock", "config", "daemon", "hashing", "hub", "network", "page", "program", "refusals", "service", "vault"}
     | {"store.child", "store.disk", "store.files", "store.keys", "store.recovery", "store.worker"},
     # tools beside the hub
     "program": set(),
@@ -130,6 +141,10 @@ FOR_TYPES_ALONE = {
     ("network.protocol", "config"),
     ("network.protocol", "dispatch"),
     ("network.protocol", "switchboard"),
+    ("network.web", "network.protocol"),
+    ("network.protocol", "network.web"),
+    ("network.protocol", "network.websocket"),
+    ("hub", "network.web"),
 }
 """What may be named in annotations, though it is above."""
 
@@ -141,6 +156,9 @@ OTHERS: dict[str, set[str]] = {
     "ssl": {"client"},
     "os": {"store", "tap", "daemon.systemd", "client", "hashing", "daemon.logs", "program"},
     "fcntl": {"store"},
+    # Of an extra: nothing else may need them.
+    "h11": {"network.web"},
+    "wsproto": {"network.web", "network.websocket"},
     "threading": {"store"},
     "queue": {"store"},
     "pathlib": {

@@ -9,6 +9,7 @@ import gc
 import weakref
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
@@ -18,8 +19,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network import tls
+from securehub.network.protocol import HTTP
 from tests.certificates import make_certificate
-from tests.world import World
+from tests.world import World, site
 
 FORWARD_SECRET = {
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -122,7 +124,8 @@ class HandshakeTests(SynchronousTestCase):
     def setUp(self) -> None:
         directory = Path(self.mktemp())
         directory.mkdir()
-        self.server = tls.ServerTLS(*make_certificate(directory))
+        self.server_files = make_certificate(directory)
+        self.server = tls.ServerTLS(*self.server_files)
         # The transport shows a peer of another machine, and what is tried here is more than strangers may ask for.
         self.world = World(stranger_requests=10_000)
         self.world.member("alice").ask("QUIT")
@@ -209,6 +212,22 @@ class HandshakeTests(SynchronousTestCase):
                 handshake = self.shake(version, alpn=offers)
                 self.assertTrue(handshake.failed, offers)
                 self.assertEqual(handshake.received, b"", offers)
+
+    def test_http(self) -> None:
+        """Where there is a page it is offered, behind our own protocol; and what is agreed on is spoken."""
+        if site() is None:
+            raise SkipTest("the web page needs an extra: pip install 'securehub[web]'")
+        self.server = tls.ServerTLS(self.server_files[0], self.server_files[1], (tls.ALPN, HTTP))
+        for offers, spoken in (([b"h2", b"http/1.1"], HTTP), ([b"http/1.1", b"securehub/1"], tls.ALPN), (None, b""), ([b"h2"], None)):
+            handshake = self.shake(alpn=offers)
+            self.assertEqual(handshake.failed, spoken is None)
+            if spoken is None:
+                continue
+            self.assertEqual(handshake.client.get_alpn_proto_negotiated(), spoken)
+            self.assertEqual(handshake.received.startswith(b"* SecureHub "), spoken != HTTP)
+            handshake.received = b""
+            handshake.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" if spoken == HTTP else b"PING\n")
+            self.assertTrue(handshake.received.startswith(b"HTTP/1.1 200 " if spoken == HTTP else b"OK\n"), handshake.received)
 
     def test_ciphers(self) -> None:
         """Each that a client can offer alone, of TLS 1.2: those with forward secrecy and authenticated encryption are taken, no others."""

@@ -24,7 +24,7 @@ from twisted.internet.task import Clock as Time
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from securehub import config, service
+from securehub import config, page, service
 from securehub.clock import Clock
 from securehub.command import Command
 from securehub.daemon.operations import Operations, Reread
@@ -50,6 +50,16 @@ SOCKET_BYTES = 64 * 1024
 installed = cache(service.find)
 
 
+@cache
+def site() -> Any:
+    """The web page; None without the extra that it needs."""
+    try:
+        from securehub.network.web import Site
+    except ModuleNotFoundError:
+        return None
+    return Site(page.load())
+
+
 class MemoryTransport(StringTransport):
     """
     A transport in memory, which behaves like a socket where the hub can tell.
@@ -60,6 +70,7 @@ class MemoryTransport(StringTransport):
     @ivar writes: how many writes there were.
     @ivar told: C{pause} and C{resume}, as the hub said them about what comes in.
     @ivar certificate: what the peer has shown of itself.
+    @ivar negotiatedProtocol: what ALPN has come to.
     """
 
     def __init__(self, time: Time, peer: Any) -> None:
@@ -72,6 +83,7 @@ class MemoryTransport(StringTransport):
         self.writes = 0
         self.told: list[str] = []
         self.certificate: X509 | None = None
+        self.negotiatedProtocol: bytes | None = None
         self._on_the_way: list[bytes] = []
 
     def arrive(self, data: bytes) -> None:
@@ -151,11 +163,14 @@ class Client:
     @ivar protocol: the hub's side of the connection.
     """
 
-    def __init__(self, world: World, door: HubFactory, peer: Any, certificate: Identity | None = None) -> None:
+    def __init__(
+        self, world: World, door: HubFactory, peer: Any, certificate: Identity | None = None, protocol: bytes | None = None
+    ) -> None:
         self._world = world
         self._taken = b""
         self._number = 0
         self.transport = MemoryTransport(world.time, peer)
+        self.transport.negotiatedProtocol = protocol
         if certificate is not None:
             self.transport.certificate = X509.from_cryptography(certificate.certificate)
         built = door.buildProtocol(None)
@@ -268,6 +283,7 @@ class World:
             operations=Operations(self._prepare_reload, lambda: 90),
             folder=self.folder,
             beside=self.beside,
+            site=site() if self.settings["page"] else None,
         )
         for entry in self.hub.dispatch._methods.values():
             entry.function = _answering(entry.command, entry.function)
@@ -278,7 +294,13 @@ class World:
         return BEGIN + timedelta(seconds=self.time.seconds() + self.skew)
 
     def connect(
-        self, *, operator: bool = False, handshake: bool = True, address: str = "127.0.0.1", certificate: Identity | None = None
+        self,
+        *,
+        operator: bool = False,
+        handshake: bool = True,
+        address: str = "127.0.0.1",
+        certificate: Identity | None = None,
+        protocol: bytes | None = None,
     ) -> Client:
         """
         Open a connection; its greeting is there to be received.
@@ -286,11 +308,12 @@ class World:
         @param operator: through the admin door.
         @param handshake: whether the TLS handshake is done, too.
         @param certificate: with which the client comes.
+        @param protocol: what ALPN has come to.
         """
         if operator:
             client = Client(self, self.hub.admin_door, UNIXAddress(None))
         else:
-            client = Client(self, self.hub.members_door, IPv4Address("TCP", address, 40_000 + len(self.clients)), certificate)
+            client = Client(self, self.hub.members_door, IPv4Address("TCP", address, 40_000 + len(self.clients)), certificate, protocol)
             if handshake and not client.transport.aborted:
                 client.protocol.handshakeCompleted()
         self.clients.append(client)

@@ -4,7 +4,7 @@ Which certificate the hub shows: from files of the operator's, or from its own a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from securehub.config import Settings
 from securehub.network import authority
 from securehub.network.authority import Authority, CannotIssue, Files
-from securehub.network.tls import BadCertificate, Identity, ServerTLS, fingerprint, make_context
+from securehub.network.tls import ALPN, BadCertificate, Identity, ServerTLS, fingerprint
 
 _log = Logger()
 
@@ -35,6 +35,7 @@ class Certificates:
 
     @param files: the state directory.
     @param now: the time on the wall.
+    @param protocols: those that are spoken behind it, the best first.
 
     @ivar tls: what shows it to those who connect.
     @ivar ca: our own CA, which clients may trust; None if the certificate is another's.
@@ -43,7 +44,8 @@ class Certificates:
     @raise BadCertificate: there is none that can be used.
     """
 
-    def __init__(self, settings: Settings, files: Files, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings, files: Files, now: Callable[[], datetime], protocols: Sequence[bytes] = (ALPN,)) -> None:
+        self._protocols = protocols
         self._files = files
         self._now = now
         self._settings = settings
@@ -89,7 +91,7 @@ class Certificates:
             raise BadCertificate(f"the certificate cannot be renewed: {error}") from None
         identity = Identity.load(*self._paths(settings))
         identity.check_dates(self._now())
-        context = make_context(identity)
+        context = self.tls.context_for(identity)
 
         def use() -> str:
             known = self.tls.identity.fingerprint
@@ -124,7 +126,7 @@ class Certificates:
                 raise
             # A full disk, or a CA whose key is kept elsewhere, does not keep a hub from starting that has a certificate.
             _log.error("certificate-renewal-failed: {error}; the old one is used on.", error=str(error))
-        return ServerTLS(certificate, key)
+        return ServerTLS(certificate, key, self._protocols)
 
     def _changed(self) -> None:
         """See whether the certificate is of our own CA. One that cannot be read is nothing to tell clients of."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from securehub.clock import Clock
     from securehub.config import Settings
     from securehub.dispatch import Dispatch
+    from securehub.network.web import Site, Visit
+    from securehub.network.websocket import WebSocket
     from securehub.session import Store
     from securehub.switchboard import Switchboard
 
@@ -42,6 +44,9 @@ TURN = 32
 
 HELD_BYTES = 64 * 1024
 """With so much at the gate, a connection is read no further."""
+
+HTTP = b"http/1.1"
+"""What a browser offers by ALPN; the page and its WebSocket are spoken to in it."""
 
 UNIT_BYTES = 1024
 """So much that a stranger says or is answered counts as one request more; a request of many bytes is one of much work."""
@@ -61,6 +66,7 @@ class HubProtocol(LineReceiver):
     transport: Any
     session: Session | None = None
     outlet: TransportOutlet | None = None
+    web: Visit | WebSocket | None = None
 
     def connectionMade(self) -> None:
         # None stands for a line that was too long.
@@ -93,14 +99,22 @@ class HubProtocol(LineReceiver):
 
     def handshakeCompleted(self) -> None:
         self._stop_timer()
+        site = self.factory.site
+        if site is not None and self.transport.negotiatedProtocol != HTTP:
+            site = None
         if self._welcome:
             self._watched = self._stranger = self.factory.doorkeeper.shook_hands(self)
-            self._begin()
+            if site is None:
+                self._begin()
+            else:
+                self.outlet = self._make_outlet()
+                self.web = site.visit(self)
+                self.expect_request()
             if shows_too_much(self.transport):
                 self.say_bye(f"your client certificate and those sent with it have over {MAX_SHOWN} bytes; send it alone.")
         else:
             self.outlet = self._make_outlet()
-            self.outlet.release(text.event(Bye(FULL).text()), 0)
+            self.outlet.release(text.event(Bye(FULL).text()) if site is None else site.full(FULL), 0)
             self.outlet.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -109,6 +123,9 @@ class HubProtocol(LineReceiver):
         self.factory.lost(self)
         if self.outlet is not None:
             self.outlet.lost()
+        if self.web is not None:
+            self.web.lost()
+            self.__dict__.pop("dataReceived", None)
         if self.session is not None:
             self.session.end()
             self.outbox.close()
@@ -133,8 +150,15 @@ class HubProtocol(LineReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         if self.session is None:
+            if self.web is not None:
+                self.web.take(data)
             return
         self._split(data)
+        self._work()
+
+    def take(self, messages: list[bytes | None]) -> None:
+        """Take what is in place of lines on a WebSocket: each without an end, None for one that was too long."""
+        self._lines += messages
         self._work()
 
     def lineReceived(self, line: bytes) -> None:
@@ -195,14 +219,56 @@ class HubProtocol(LineReceiver):
             self._lines.clear()
             self.session.say_bye(reason)
 
+    def expect_request(self) -> None:
+        """A request over HTTP is waited for, from now on."""
+        self._stop_timer()
+        self._expire_in(self.factory.settings["first_request_seconds"])
+
+    def charge_request(self, size: int) -> float:
+        """
+        Take a request over HTTP from the allowance of strangers.
+
+        @param size: its bytes.
+
+        @return: seconds that it has to wait instead.
+        """
+        if not self._stranger:
+            return 0.0
+        wait = self.factory.doorkeeper.wait(self)
+        if not wait:
+            self.factory.doorkeeper.charge(self, 1 + size // UNIT_BYTES)
+        return wait
+
+    def answer_request(self, answer: bytes) -> None:
+        """Answer a request over HTTP. It says nothing of what is stored, so it does not wait at the gate."""
+        assert self.outlet is not None
+        if self._stranger:
+            self.factory.doorkeeper.charge(self, len(answer) // UNIT_BYTES)
+        self.outlet.release(answer, 0)
+
+    def speak_over(self, websocket: WebSocket) -> None:
+        """From now on a WebSocket is the transport, and its messages are the lines: JSON-RPC alone."""
+        assert self.outlet is not None
+        self.transport.unregisterProducer()
+        self.outlet.lost()
+        self._stop_timer()
+        self.web = self.transport = websocket
+        self.dataReceived = websocket.take  # type: ignore[method-assign]
+        self._request = self.factory.dispatch.message
+        self._begin(greets=False)
+
     def _make_outlet(self) -> TransportOutlet:
         factory = self.factory
         return TransportOutlet(
             self.transport, factory.reactor, limit=factory.settings["outbound_bytes"], ready=self._continue_soon, peer=self.address
         )
 
-    def _begin(self) -> None:
-        """The connection is ready to be spoken on."""
+    def _begin(self, *, greets: bool = True) -> None:
+        """
+        The connection is ready to be spoken on.
+
+        @param greets: in text, as the line protocol does; otherwise all is JSON.
+        """
         factory = self.factory
         self.outlet = self._make_outlet()
         # In a room of a thousand it is a thousand steps less for each message.
@@ -224,7 +290,9 @@ class HubProtocol(LineReceiver):
         if set_no_delay is not None:
             # What leaves is already one write a turn; Nagle would only make it wait for the peer's ACK.
             set_no_delay(True)
-        self.outbox.event(f"* SecureHub {__version__} ready. HELP lists the commands.\n".encode())
+        self.session.speaks_json = not greets
+        if greets:
+            self.outbox.event(f"* SecureHub {__version__} ready. HELP lists the commands.\n".encode())
         if not factory.operator:
             self._expire_in(factory.settings["first_request_seconds"])
 
@@ -346,8 +414,10 @@ class HubProtocol(LineReceiver):
 
     def _continue(self) -> None:
         self._continuing = False
-        if self.connected:
-            self.dataReceived(b"")
+        if self.session is not None:
+            self._work()
+        elif self.web is not None:
+            self.web.go_on()
 
     def _answer(self, session: Session, line: bytes | None) -> None:
         """Give a line to the command that asked for it. Whatever it looks like, it is not a request."""
@@ -412,6 +482,7 @@ class HubFactory(ServerFactory):
     @ivar sessions: those of all doors, by number.
     @ivar numbers: where the next one's number comes from.
     @ivar stopping: whether no new commands are taken.
+    @ivar site: the web page; None where there is none.
     """
 
     protocol: Any = HubProtocol
@@ -432,7 +503,9 @@ class HubFactory(ServerFactory):
         numbers: Iterator[int],
         secure: bool,
         operator: bool,
+        site: Site | None = None,
     ) -> None:
+        self.site = site
         self.dispatch = dispatch
         self.gate = gate
         self.store = store

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,11 +132,14 @@ class ServerTLS:
     """
     Makes the server's side of TLS connections.
 
+    @param protocols: those that are spoken, the best first; a client that offers none of them by ALPN is not spoken to.
+
     @ivar identity: what new connections are shown.
     @ivar context: taken for each new connection; another may be put in its place while the hub runs, and open connections live on.
     """
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, protocols: Sequence[bytes] = (ALPN,)) -> None:
+        self._protocols = protocols
         self.use(Identity.load(certificate, key))
 
     def use(self, identity: Identity) -> None:
@@ -144,14 +148,22 @@ class ServerTLS:
 
         @raise BadCertificate: OpenSSL does not take it; what was there stays.
         """
-        self.context = make_context(identity)
+        self.context = self.context_for(identity)
         self.identity = identity
+
+    def context_for(self, identity: Identity) -> SSL.Context:
+        """
+        What shows this to new connections, if it is put in the place of L{context}.
+
+        @raise BadCertificate: OpenSSL does not take it.
+        """
+        return make_context(identity, self._protocols)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return SSL.Connection(self.context)
 
 
-def make_context(identity: Identity) -> SSL.Context:
+def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     """
     TLS 1.2 or newer, with a certificate chain and its key.
 
@@ -185,7 +197,7 @@ def make_context(identity: Identity) -> SSL.Context:
         context.check_privatekey()
     except (SSL.Error, TypeError) as error:
         raise BadCertificate(f"the certificate cannot be used: {error}") from None
-    context.set_alpn_select_callback(_select_protocol)
+    context.set_alpn_select_callback(partial(_select_protocol, protocols))
     return context
 
 
@@ -248,8 +260,9 @@ def _accept(_: SSL.Connection, certificate: X509, *__: int) -> bool:
     return key.bits() <= MAX_RSA_BITS and exponent.bit_length() <= MAX_EXPONENT_BITS
 
 
-def _select_protocol(_: SSL.Connection, offered: Sequence[bytes]) -> bytes:
-    if ALPN in offered:
-        return ALPN
+def _select_protocol(spoken: Sequence[bytes], _: SSL.Connection, offered: Sequence[bytes]) -> bytes:
+    for protocol in spoken:
+        if protocol in offered:
+            return protocol
     # Raised inside of OpenSSL's callback, this ends the handshake with the alert no_application_protocol.
     raise NoSharedProtocol([("securehub", "alpn", f"none of {list(offered)!r} is spoken here")])

@@ -29,6 +29,7 @@ DATA = {
     "securehub/py.typed",
     "securehub/services/auth/common-passwords.txt",
     "securehub/services/auth/common-passwords.LICENSE.txt",
+    *(f"securehub/page/{path.name}" for path in (CHECKOUT / "securehub" / "page").iterdir() if path.suffix in (".html", ".css", ".js")),
 }
 """What is installed beside the modules."""
 
@@ -105,7 +106,7 @@ def built() -> Built:
     run(sys.executable, "-m", "build", "--outdir", base / "dist", source, cwd=base)
     (wheel,) = (base / "dist").glob("*.whl")
     (sdist,) = (base / "dist").glob("*.tar.gz")
-    Environment(base / "fetch", wheels).run("pip", "wheel", "--quiet", "--wheel-dir", wheels, wheel, "setuptools", "wheel")
+    Environment(base / "fetch", wheels).run("pip", "wheel", "--quiet", "--wheel-dir", wheels, f"{wheel}[web]", "setuptools", "wheel")
     return Built(base, source, wheel, sdist, wheels)
 
 
@@ -156,6 +157,14 @@ class InstallTests(SynchronousTestCase):
         environment.install("--editable", self.dice())
         self.assertIn("ROLL", environment.help())
 
+    def test_page(self) -> None:
+        """The page is there with the extra, and only with it."""
+        code = "from securehub import tap; print(tap._site({'page': True}) is not None)"
+        for what, there in ((self.wheel, False), (f"{self.wheel}[web]", True)):
+            environment = Environment(self.base / f"page-{there}", self.wheels)
+            environment.install(what)
+            self.assertEqual(environment.run("python", "-c", code).splitlines()[-1], str(there))
+
     def test_content(self) -> None:
         """The wheel has all modules and nothing else; the sdist has what it takes to test and to read."""
         wheel = set(zipfile.ZipFile(self.wheel).namelist())
@@ -186,5 +195,5 @@ class InstallTests(SynchronousTestCase):
         setup = configparser.ConfigParser()
         setup.read(CHECKOUT / "setup.cfg")
         told = (CHECKOUT / "docs" / "dependencies.md").read_text()
-        for line in setup["options"]["install_requires"].split():
+        for line in (setup["options"]["install_requires"] + setup["options.extras_require"]["web"]).split():
             self.assertIn(f"**{line.partition('>')[0]}**", told)

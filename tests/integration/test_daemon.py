@@ -193,13 +193,13 @@ class HandshakeTests(DaemonCase):
     """Which protocols may be spoken on the port."""
 
     def test_protocols(self) -> None:
-        """None, or securehub/1; whoever offers nothing that is spoken here is refused in the handshake."""
+        """None, or securehub/1 above all; whoever offers nothing that is spoken here is refused in the handshake."""
         port = self.start().started().port
-        for offered, chosen in [((), None), (("securehub/1",), "securehub/1"), (("h2", "securehub/1"), "securehub/1")]:
+        for offered, chosen in [((), None), (("securehub/1",), "securehub/1"), (("h2", "http/1.1", "securehub/1"), "securehub/1")]:
             with connect(port, *offered) as connection:
                 self.assertEqual(connection.selected_alpn_protocol(), chosen)
                 self.assertIn(b"* SecureHub ", connection.recv(1024))
-        for offered in [("http/1.1",), ("h2", "http/1.1")]:
+        for offered in [("h2",), ("http/1.0", "h3")]:
             self.assertRaises(ssl.SSLError, connect, port, *offered)
 
     def test_old_tls(self) -> None:

@@ -1,0 +1,175 @@
+"""
+A WebSocket in place of lines: what is a line elsewhere is a text message here, in either direction.
+
+To the connection (L{securehub.network.protocol}) it is the transport, so limits, order, back-pressure and slow readers are the same. The
+frames are wsproto's.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IReactorTime
+from wsproto.connection import Connection, ConnectionState
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+
+if TYPE_CHECKING:
+    from securehub.network.protocol import HubProtocol
+
+FRAMES = 32
+"""Frames of one connection in one turn, as with lines; thousands fit into one packet, and others want their turn."""
+
+# Each string as a whole, even one that does not end; and between the strings the line ends, which are blanks in JSON.
+_STRINGS_AND_ENDS = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\r\n]', re.DOTALL)
+
+
+class WebSocket:
+    """
+    The transport of a connection that speaks over a WebSocket.
+
+    @param protocol: the connection.
+    @param transport: what is below, on which the handshake is done.
+    """
+
+    def __init__(self, protocol: HubProtocol, transport: Any, connection: Connection, reactor: IReactorTime) -> None:
+        # Not by its type, which leads back here.
+        self._protocol: Any = protocol
+        self._transport = transport
+        self._connection = connection
+        self._reactor = reactor
+        self._most = protocol.MAX_LENGTH
+        # The parts of a message that is not whole; None once it is too long.
+        self._parts: list[str] | None = []
+        self._bytes = 0
+        self._code: int = CloseReason.NORMAL_CLOSURE
+        self._over = False
+        self._held = False
+        self._reading = True
+        self._more = False
+        self._continuing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def take(self, data: bytes) -> None:
+        """Bytes have come."""
+        if not self._over:
+            self._connection.receive_data(data)
+            self._more = True
+            if not self._held and not self._continuing:
+                self.go_on()
+            self._read_or_not()
+
+    def write(self, data: bytes) -> None:
+        """Send whole lines, each as a message; or the first parts of one, as parts of a message."""
+        if self._connection.state is not ConnectionState.OPEN:
+            # The peer has said goodbye.
+            return
+        *lines, rest = data.decode().split("\n")
+        send = self._connection.send
+        frames = [send(TextMessage(line)) for line in lines]
+        if rest:
+            frames.append(send(TextMessage(rest, message_finished=False)))
+        self._transport.write(b"".join(frames))
+
+    def pauseProducing(self) -> None:
+        self._held = True
+        self._read_or_not()
+
+    def resumeProducing(self) -> None:
+        self._held = False
+        if self._more:
+            self._go_on_soon()
+        self._read_or_not()
+
+    def loseConnection(self) -> None:
+        self._over = True
+        if self._connection.state in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
+            self._transport.write(bytes(self._connection.send(CloseConnection(self._code))))
+        self._transport.loseConnection()
+
+    def lost(self) -> None:
+        """The connection is gone, and nothing here leads back to it."""
+        self._over = True
+        self._protocol = None
+
+    def go_on(self) -> None:
+        """Take the frames that are there, as far as one connection may go in one turn."""
+        self._continuing = False
+        protocol = self._protocol
+        if protocol is None or self._held or not self._more:
+            return
+        messages: list[bytes | None] = []
+        for event in islice(self._connection.events(), FRAMES):
+            messages.append(self._message(event))
+            if self._over:
+                break
+        self._more = len(messages) == FRAMES and not self._over
+        if self._more:
+            self._go_on_soon()
+        if messages:
+            protocol.take(messages)
+        if self._over:
+            protocol.readConnectionLost()
+        self._read_or_not()
+
+    def _message(self, event: object) -> bytes | None:
+        """
+        A whole message, or None in place of one that was too long. What is no message counts as an empty one: it is ignored in its turn,
+        and a stranger's allowance pays for it.
+        """
+        if isinstance(event, TextMessage):
+            return self._text(event)
+        if isinstance(event, Ping):
+            self._answer(event)
+        elif isinstance(event, BytesMessage):
+            self._end(CloseReason.UNSUPPORTED_DATA)
+        elif isinstance(event, CloseConnection):
+            # The peer's goodbye is answered with its own code; of what is no WebSocket wsproto says why.
+            self._end(event.code)
+        return b""
+
+    def _text(self, event: TextMessage) -> bytes | None:
+        if self._parts is not None:
+            self._bytes += len(event.data.encode())
+            if self._bytes < self._most:
+                self._parts.append(event.data)
+            else:
+                self._parts = None
+        if not event.message_finished:
+            return b""
+        parts, self._parts, self._bytes = self._parts, [], 0
+        return None if parts is None else _line("".join(parts))
+
+    def _answer(self, ping: Ping) -> None:
+        outlet = self._protocol.outlet if self._protocol is not None else None
+        if outlet is not None and not outlet.paused and self._connection.state is ConnectionState.OPEN:
+            # To a peer that does not read nothing more is said; the standard wants no more than the answer to the last ping.
+            self._transport.write(bytes(self._connection.send(ping.response())))
+
+    def _end(self, code: int) -> None:
+        self._code = CloseReason.NORMAL_CLOSURE if code == CloseReason.NO_STATUS_RCVD else code
+        self._over = True
+
+    def _go_on_soon(self) -> None:
+        if not self._continuing:
+            self._continuing = True
+            self._reactor.callLater(0, self.go_on)
+
+    def _read_or_not(self) -> None:
+        # With frames waiting here nothing more is read, or they would become more and more.
+        reading = not (self._held or self._more)
+        if reading is not self._reading and self._protocol is not None:
+            self._reading = reading
+            (self._transport.resumeProducing if reading else self._transport.pauseProducing)()
+
+
+def _line(message: str) -> bytes:
+    """A message as a line: without what is blank around it, and with blanks for the line ends between its tokens."""
+    message = message.strip(" \t\r\n")
+    if "\n" in message or "\r" in message:
+        message = _STRINGS_AND_ENDS.sub(lambda found: " " if found[0] in "\r\n" else found[0], message)
+    return message.encode()

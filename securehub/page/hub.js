@@ -1,0 +1,235 @@
+// The connection to the hub: JSON-RPC over a WebSocket, which comes back by itself.
+
+const PATIENCE = 20_000; // for an answer to a ping, and for a connection
+const QUIET = 45_000; // after so long without a word, it is seen whether the connection still lives
+const SLOWEST = 30_000; // between two tries to connect
+
+/** The hub says no. */
+export class Refusal extends Error {
+  constructor({ message, data }) {
+    super(message);
+    this.told = true;
+    this.code = data?.code ?? "internal";
+    this.data = data ?? {};
+  }
+}
+
+/** The connection was lost, and nobody knows whether it was done. */
+export class Lost extends Error {
+  constructor(message = "The connection was lost before an answer came.") {
+    super(message);
+    this.told = true;
+  }
+}
+
+/** Where the token is kept that stands for the login: in this tab, or on this device if the person asked to stay logged in. */
+export const memory = {
+  get place() {
+    return localStorage.getItem("token") === null ? sessionStorage : localStorage;
+  },
+  get token() {
+    return this.place.getItem("token");
+  },
+  keep(token, stay = false) {
+    const place = stay ? localStorage : this.place;
+    place.setItem("token", token);
+  },
+  forget() {
+    localStorage.clear();
+    sessionStorage.clear();
+  },
+};
+
+/**
+ * `on.state(text)`: what to say of the connection; empty if all is well. `on.event(method, params)`: an event. `on.back()`: it was lost, and
+ * is there again. `on.out(reason)`: the login is over.
+ */
+export class Hub {
+  constructor(url, on) {
+    this.url = url;
+    this.on = on;
+    this.socket = null;
+    this.ready = null;
+    this.waiting = new Map();
+    this.number = 0;
+    this.wait = 1000;
+    this.loggedIn = false;
+    const again = () => this.loggedIn && !this.ready && !this.connecting && this.retry();
+    addEventListener("online", again);
+    document.addEventListener("visibilitychange", () => !document.hidden && again());
+  }
+
+  /**
+   * Ask the hub. What has a key, or only looks, is asked again when the connection is lost before an answer came; with the key it happens once
+   * all the same. `once` is for what may not be asked again.
+   */
+  async ask(method, params = {}, { once = false } = {}) {
+    if (!this.loggedIn) await this.connect();
+    return new Promise((resolve, reject) => {
+      const id = ++this.number;
+      const message = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+      this.waiting.set(id, { method, message, once, resolve, reject });
+      if (this.ready) this.socket.send(message);
+      else if (once) this.waiting.delete(id) && reject(new Lost());
+    });
+  }
+
+  /** Ask for something that changes something, under a key of its own. */
+  write(method, params = {}) {
+    return this.ask(method, { ...params, key: crypto.randomUUID() });
+  }
+
+  /** Log in, or become a member, and stay so whatever happens to the connection. */
+  async enter(method, params, stay) {
+    const result = await this.ask(method, params, { once: true });
+    memory.forget();
+    memory.keep(result.resume, stay);
+    this.loggedIn = true;
+    return result;
+  }
+
+  /** Go on with the login of before, if there is one; whether there was. */
+  async resume() {
+    if (memory.token === null) return false;
+    this.loggedIn = true;
+    try {
+      await this.connect();
+    } catch (error) {
+      if (!this.loggedIn) return false;
+      this.later(error);
+      await new Promise((resolve) => (this.whenBack = resolve));
+    }
+    return this.loggedIn;
+  }
+
+  async leave() {
+    try {
+      await this.ask("auth.logout", {}, { once: true });
+    } finally {
+      // Without a connection, too: nobody else is to go on from here.
+      this.over("");
+    }
+  }
+
+  connect() {
+    this.connecting ??= this.open().finally(() => (this.connecting = null));
+    return this.connecting;
+  }
+
+  async open() {
+    if (this.ready) return;
+    clearTimeout(this.timer);
+    if (this.loggedIn) this.on.state("Connecting…");
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    await new Promise((resolve, reject) => {
+      const late = setTimeout(() => socket.close(), PATIENCE);
+      socket.onopen = () => clearTimeout(late) || resolve();
+      socket.onclose = () => clearTimeout(late) || reject(new Lost("The hub cannot be reached."));
+    });
+    socket.onmessage = (event) => this.take(JSON.parse(event.data));
+    socket.onclose = () => this.lost(socket);
+    if (this.loggedIn) await this.comeBack(socket);
+    this.ready = true;
+    this.wait = 1000;
+    this.listen();
+    this.on.state("");
+    for (const { message } of this.waiting.values()) socket.send(message);
+    this.whenBack?.();
+  }
+
+  /** Take up the login again. Tabs that share one do so one after the other: each use of a token makes a new one. */
+  async comeBack(socket) {
+    const resume = async () => {
+      const token = memory.token;
+      if (token === null) throw new Refusal({ message: "You have logged out in another tab.", data: { code: "bad-credentials" } });
+      const result = await new Promise((resolve, reject) => {
+        const id = ++this.number;
+        this.waiting.set(id, { once: true, resolve, reject });
+        socket.send(JSON.stringify({ jsonrpc: "2.0", id, method: "auth.resume", params: { token } }));
+      });
+      memory.keep(result.resume);
+    };
+    try {
+      await (navigator.locks ? navigator.locks.request("resume", resume) : resume());
+    } catch (error) {
+      if (error instanceof Refusal && ["bad-credentials", "locked"].includes(error.code)) this.over(error.message);
+      socket.onclose = null;
+      socket.close();
+      throw error;
+    }
+  }
+
+  take(message) {
+    this.listen();
+    if (message.method) {
+      this.on.event(message.method, message.params);
+      return;
+    }
+    const asked = this.waiting.get(message.id);
+    if (!asked) return;
+    this.waiting.delete(message.id);
+    if (message.error) {
+      const refusal = new Refusal(message.error);
+      asked.reject(refusal);
+      if (refusal.code === "not-logged-in" && this.loggedIn) this.over("Your login here is over.");
+      return;
+    }
+    // A new password brings a new token; the one of before is good no more.
+    if (asked.method === "auth.passwd") memory.keep(message.result.resume);
+    asked.resolve(message.result);
+    if (asked.method === "auth.logout") this.over("");
+  }
+
+  /** A connection that is gone without a word is noticed, and not only when somebody wants something. */
+  listen() {
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => {
+      if (!this.ready) return;
+      this.quiet = setTimeout(() => this.lost(this.socket), PATIENCE);
+      this.socket.send(JSON.stringify({ jsonrpc: "2.0", id: ++this.number, method: "hub.ping" }));
+    }, QUIET);
+  }
+
+  lost(socket) {
+    if (socket !== this.socket) return;
+    socket.onclose = socket.onmessage = null;
+    socket.close();
+    clearTimeout(this.quiet);
+    const wasReady = this.ready;
+    this.ready = null;
+    for (const [id, { once, reject }] of this.waiting) {
+      if (once || !this.loggedIn) this.waiting.delete(id) && reject(new Lost());
+    }
+    if (this.loggedIn && wasReady) this.later();
+  }
+
+  later(error) {
+    this.on.state(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.retry(), this.wait * (0.75 + Math.random() / 2));
+    this.wait = Math.min(this.wait * 2, SLOWEST);
+  }
+
+  retry() {
+    clearTimeout(this.timer);
+    this.connect().then(() => this.on.back(), (error) => this.loggedIn && this.later(error));
+  }
+
+  over(reason) {
+    this.loggedIn = false;
+    memory.forget();
+    clearTimeout(this.timer);
+    for (const { reject } of this.waiting.values()) reject(new Lost());
+    this.waiting.clear();
+    const socket = this.socket;
+    this.ready = this.socket = null;
+    if (socket) {
+      socket.onclose = socket.onmessage = null;
+      socket.close();
+    }
+    this.on.state("");
+    this.on.out(reason);
+    this.whenBack?.();
+  }
+}

@@ -1,0 +1,110 @@
+"""
+The web page, as far as it can be read without a browser: what it loads, what it never does, and that it knows the hub's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securehub import page
+from securehub.event import Event
+from tests.world import World
+
+FILES = {each.path: each.content.decode() for each in page.load()}
+SCRIPTS = {path: text for path, text in FILES.items() if path.endswith(".js")}
+COMMAND = re.compile(r"\"((?:admin|auth|budget|chat|hub|ledger|loyalty|orders|rpc|support)\.[a-z_]+)\"")
+
+NEVER = (
+    *("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "createContextualFragment", "setHTML", "srcdoc"),
+    *("eval(", "new Function", "import(", "fetch(", "XMLHttpRequest", "sendBeacon", "parseFloat", "document.cookie", "postMessage"),
+)
+"""What would let a text be more than a text, load something from elsewhere, or make a number of an amount."""
+
+
+class Loaded(HTMLParser):
+    """What a page loads and runs."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.inline: list[str] = []
+        self._in_script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [given[name] or "" for name in ("src", "href", "action", "data", "poster") if name in given]
+        self.inline += [name for name in given if name.startswith("on") or name == "style"]
+        self._in_script = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script and data.strip():
+            self.inline.append(data)
+
+
+class PageTests(SynchronousTestCase):
+    """The files that a browser is given."""
+
+    def test_files(self) -> None:
+        """The page, its looks, its script; and nothing that is not meant to be asked for."""
+        self.assertLessEqual({"/", "/app.css", "/app.js"}, set(FILES))
+        for path in FILES:
+            self.assertRegex(path, r"^/([a-z]+\.(js|css))?$")
+
+    def test_loads_nothing_from_elsewhere(self) -> None:
+        """All that it loads is its hub's, and nothing runs but its files; as its Content-Security-Policy says."""
+        loaded = Loaded(FILES["/"])
+        self.assertEqual(loaded.inline, [])
+        for address in loaded.addresses:
+            self.assertTrue(address.startswith(("data:image/svg+xml,", "#")) or f"/{address}" in FILES, address)
+        for path, text in FILES.items():
+            addresses = re.findall(r"(?:https?|wss?)://[^\s\"'`]*", text)
+            self.assertLessEqual(set(addresses), {"http://www.w3.org/2000/svg", "wss://${location.host}/ws"}, path)
+            self.assertNotIn("url(", text)
+            self.assertNotIn("@import", text)
+
+    def test_modules(self) -> None:
+        """Each module that is imported is one of the files, and each file is used."""
+        imported = {each.lstrip(".") for text in SCRIPTS.values() for each in re.findall(r"from \"([^\"]+)\";", text)}
+        self.assertEqual(imported | {"/app.js"}, set(SCRIPTS))
+
+    def test_texts_are_texts(self) -> None:
+        """What others wrote can never be markup or a program; and amounts stay strings."""
+        for path, text in SCRIPTS.items():
+            for word in NEVER:
+                self.assertNotIn(word, text, path)
+
+    def test_numbers(self) -> None:
+        """What is made a number of: the numbers of cases, quantities, and what the hub declares to be an integer. No amount."""
+        found = [line.strip() for text in SCRIPTS.values() for line in text.splitlines() if "Number(" in line]
+        self.assertEqual([line for line in found if not re.search(r"Number\((order|rest|text|event\.target\.value)\)", line)], [])
+
+    def test_commands(self) -> None:
+        """Every command that the script uses is there; so are the events that it knows."""
+        known = {command.name for command in World().hub.commands}
+        used = {name for text in SCRIPTS.values() for name in COMMAND.findall(text)}
+        self.assertGreater(len(used), 30)
+        self.assertEqual(sorted(used - known - _event_names()), [])
+
+    def test_name_of_the_page(self) -> None:
+        """A screen reader says in which language, and what a phone is to do with its width is said, too."""
+        self.assertIn('<html lang="en">', FILES["/"])
+        self.assertIn('name="viewport"', FILES["/"])
+
+
+def _event_names() -> set[str]:
+    """The methods of all events."""
+    found: set[str] = set()
+    classes = [Event]
+    while classes:
+        each = classes.pop()
+        classes += each.__subclasses__()
+        if isinstance(getattr(each, "method", None), str):
+            found.add(each.method)
+    return found
