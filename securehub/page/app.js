@@ -66,7 +66,7 @@ function welcome(why = "") {
     fields: [
       { name: "username", label: "Username", required: true, autocomplete: "username", autocapitalize: "none", spellcheck: "false" },
       { name: "password", label: "Password", kind: "password", autocomplete: "current-password", hint: "Not needed with a client certificate that you have registered." },
-      { name: "otp", label: "One-time code", autocomplete: "one-time-code", inputmode: "numeric", hint: "From your app, or one of your recovery codes." },
+      { name: "otp", label: "One-time code", autocomplete: "one-time-code", autocapitalize: "none", hint: "From your app, or one of your recovery codes." },
       stay,
     ],
     async submit({ stay, ...values }) {
