@@ -18,7 +18,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks", "folding"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -27,10 +27,11 @@ ALLOWED: dict[str, set[str]] = {
     "clabe": set(),
     "clock": set(),
     "networks": set(),
+    "folding": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
-    "outside": {"refusals", "money", "outside"},
+    "outside": {"refusals", "folding", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments", "reply"},
@@ -64,7 +65,21 @@ ALLOWED: dict[str, set[str]] = {
     # services
     "remembering": {"reply", "store.transaction"},
     "service": {"arguments", "command", "config", "remembering", "store.records", "plugins", "hub"},
-    "services": {"", "refusals", "arguments", "clabe", "money", "event", "reply", "agenda", "command", "config", "help", "members"}
+    "services": {
+        "",
+        "refusals",
+        "arguments",
+        "folding",
+        "clabe",
+        "money",
+        "event",
+        "reply",
+        "agenda",
+        "command",
+        "config",
+        "help",
+        "members",
+    }
     | {"audit", "chores", "imports.records", "networks", "openrpc", "remembering"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},

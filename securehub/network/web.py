@@ -3,7 +3,7 @@ HTTP: the web page, and the way to its WebSocket.
 
 A browser says by ALPN that it speaks HTTP, and so comes here after the handshake. It finds some files that never change while the hub
 runs, and C{/ws}, behind which the connection is a WebSocket (L{securehub.network.websocket}) and speaks JSON-RPC as any other does. HTTP
-itself is h11's; this says what there is, and how much of it one may ask for (docs/decisions/XXXX-web-page.md).
+itself is h11's; this says what there is, and how much of it one may ask for (docs/decisions/0115-web-page.md).
 """
 
 from __future__ import annotations
