@@ -30,8 +30,8 @@ MOST_COLUMNS = 64
 
 MAX_NAME = 100
 """
-Characters of a column's name that are looked at. To bring its accents into order takes a time that grows with the square of those on one letter,
-0.3 s for a statement of nothing else, in which nobody is served.
+Characters of a column's name that are looked at. To bring the accents on one letter into order takes a time that grows with the square of
+their number, 0.3 s for a statement of nothing else, in which nobody is served.
 """
 
 # English, German and Spanish, as banks write them; what stands first is looked for first.
