@@ -384,7 +384,16 @@ class MessageTests(WebCase):
             self.alice.feed(self.alice.frame("x" * 10_000, whole=False))
             self.world.settle()
         websocket: Any = self.alice.client.protocol.web
-        self.assertIsNone(websocket._parts)
+        self.assertLess(sum(map(sys.getsizeof, vars(websocket).values())), 4_000)
+
+    def test_never_begins(self) -> None:
+        """Nor is one of empty parts, which never becomes too long."""
+        self.alice.feed(self.alice.frame("", whole=False))
+        for _ in range(100):
+            self.alice.feed(self.alice.frame("", whole=False) * 100)
+            self.world.settle()
+        websocket: Any = self.alice.client.protocol.web
+        self.assertLess(sum(map(sys.getsizeof, vars(websocket).values())), 4_000)
 
     def test_just_long_enough(self) -> None:
         """As long as a line without its end."""

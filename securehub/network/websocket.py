@@ -23,7 +23,7 @@ FRAMES = 32
 """Frames of one connection in one turn, as with lines; thousands fit into one packet, and others want their turn."""
 
 # Each string as a whole, even one that does not end; and between the strings the line ends, which are blanks in JSON.
-_STRINGS_AND_ENDS = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\r\n]', re.DOTALL)
+_STRINGS_AND_ENDS = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\r\n]', re.DOTALL)
 
 
 class WebSocket:
@@ -41,9 +41,8 @@ class WebSocket:
         self._connection = connection
         self._reactor = reactor
         self._most = protocol.MAX_LENGTH
-        # The parts of a message that is not whole; None once it is too long.
-        self._parts: list[str] | None = []
-        self._bytes = 0
+        # A message that is not whole; None once it is too long. Not its parts: there is no end of those that are empty.
+        self._partial: bytearray | None = bytearray()
         self._code: int = CloseReason.NORMAL_CLOSURE
         self._over = False
         self._held = False
@@ -133,16 +132,16 @@ class WebSocket:
         return b""
 
     def _text(self, event: TextMessage) -> bytes | None:
-        if self._parts is not None:
-            self._bytes += len(event.data.encode())
-            if self._bytes < self._most:
-                self._parts.append(event.data)
+        content, partial = event.data.encode(), self._partial
+        if partial is not None:
+            if len(partial) + len(content) < self._most:
+                partial += content
             else:
-                self._parts = None
+                self._partial = None
         if not event.message_finished:
             return b""
-        parts, self._parts, self._bytes = self._parts, [], 0
-        return None if parts is None else _line("".join(parts))
+        partial, self._partial = self._partial, bytearray()
+        return None if partial is None else _line(bytes(partial))
 
     def _answer(self, ping: Ping) -> None:
         outlet = self._protocol.outlet if self._protocol is not None else None
@@ -167,9 +166,9 @@ class WebSocket:
             (self._transport.resumeProducing if reading else self._transport.pauseProducing)()
 
 
-def _line(message: str) -> bytes:
+def _line(message: bytes) -> bytes:
     """A message as a line: without what is blank around it, and with blanks for the line ends between its tokens."""
-    message = message.strip(" \t\r\n")
-    if "\n" in message or "\r" in message:
-        message = _STRINGS_AND_ENDS.sub(lambda found: " " if found[0] in "\r\n" else found[0], message)
-    return message.encode()
+    message = message.strip(b" \t\r\n")
+    if b"\n" in message or b"\r" in message:
+        message = _STRINGS_AND_ENDS.sub(lambda found: b" " if found[0] in b"\r\n" else found[0], message)
+    return message
