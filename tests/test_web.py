@@ -204,6 +204,17 @@ class FileTests(WebCase):
             [answer.headers["content-type"][:8] for answer in answers], ["text/htm", "text/css", "text/pla", "text/jav", "text/htm"]
         )
 
+    def test_in_turns(self) -> None:
+        """One a turn, also where TLS gives what it has read in many pieces, and does not stop for a pause."""
+        browser = self.browser()
+        for _ in range(10):
+            browser.client.protocol.dataReceived(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        self.assertEqual(browser.client.transport.value().count(b"HTTP/1.1 200 "), 1)
+        self.assertEqual(browser.client.transport.producerState, "paused")
+        self.world.settle()
+        self.assertEqual([answer.status for answer in browser.answers()], [200] * 10)
+        self.assertEqual(browser.client.transport.producerState, "producing")
+
     def test_byte_by_byte(self) -> None:
         browser = self.browser()
         for byte in f"GET /app.css HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode():
@@ -232,6 +243,20 @@ class FileTests(WebCase):
         self.world.settle()
         (answer,) = browser.answers()
         self.assertEqual((answer.status, browser.closed), (431, True))
+        for before in ([], ["/"]):
+            browser = self.browser()
+            whole = f"GET / HTTP/1.1\r\nHost: a\r\nCookie: {'x' * 16_384}\r\n\r\n".encode()
+            browser.feed(b"".join(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" for _ in before) + whole)
+            self.world.settle()
+            self.assertEqual((browser.client.transport.take().count(b"HTTP/1.1 431 "), browser.closed), (1, True))
+
+    def test_blanks(self) -> None:
+        """A head that h11 would read for seconds is not given to it."""
+        for blank in (" ", "\t", " \t"):
+            browser = self.browser()
+            self.assertEqual(browser.get("/", Cookie=blank * 1_000 + "x").status, 400)
+            self.assertTrue(browser.closed)
+        self.assertEqual(self.browser().get("/", Cookie=" " * 60 + "x").status, 200)
 
     def test_does_not_read(self) -> None:
         """Whoever asks and does not read is asked for nothing more, and gets the rest later."""
@@ -296,6 +321,15 @@ class HandshakeTests(WebCase):
         for how in ({}, HANDSHAKE | {"Sec-WebSocket-Version": "8"}, HANDSHAKE | {"Upgrade": "h2c"}):
             answer = browser.get("/ws", **how)
             self.assertEqual((answer.status, answer.headers["sec-websocket-version"]), (426, "13"))
+
+    def test_old_http(self) -> None:
+        """HTTP/1.0 may leave out whom it asks, and is told all the same that this is no way to a WebSocket."""
+        head = "".join(f"{name}: {value}\r\n" for name, value in HANDSHAKE.items() if name != "Origin")
+        browser = self.browser()
+        browser.feed(f"GET /ws HTTP/1.0\r\n{head}\r\n".encode())
+        self.world.settle()
+        (answer,) = browser.answers()
+        self.assertEqual((answer.status, browser.closed), (426, True))
 
     def test_certificate(self) -> None:
         """A client certificate lets its member in here as on lines."""
@@ -582,6 +616,26 @@ class StrangerTests(WebCase):
         browser = self.browser(address=FAR)
         self.assertEqual(len(browser.ask("/nothing", "/nothing", "/nothing", "/nothing", Cookie="x" * 15_000)), 4)
         self.assertEqual(len(browser.ask(*["/nothing"] * 50)), 100 - 1 - 4 * 15)
+
+    def test_headers_over_http(self) -> None:
+        """However little is in each: to read them is the work."""
+        self.make(stranger_requests=100, stranger_requests_per_second=1)
+        browser = self.browser(address=FAR)
+        browser.feed((f"GET /nothing HTTP/1.1\r\nHost: {HOST}\r\n" + "a:\r\n" * 3_800 + "\r\n").encode() * 4)
+        self.world.settle()
+        self.assertEqual(len(browser.answers()), 4)
+        self.assertEqual(len(browser.ask(*["/nothing"] * 50)), 100 - 1 - 4 * 15)
+
+    def test_waits_once(self) -> None:
+        """Who waits has one time at which they go on, however many pieces come meanwhile; others at that address get theirs."""
+        self.make(stranger_requests=10, stranger_requests_per_second=1)
+        browser = self.browser(address=FAR)
+        browser.ask(*["/nothing"] * 9)
+        for _ in range(100):
+            browser.client.protocol.dataReceived(f"GET /nothing HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        browser.client.transport.take()
+        self.world.elapse(3)
+        self.assertEqual(len(browser.answers()), 3)
 
     def test_messages(self) -> None:
         """As lines do; pings and parts of messages are no way around."""

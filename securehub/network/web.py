@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from email.utils import format_datetime
@@ -34,6 +35,12 @@ WEBSOCKET = "/ws"
 
 MAX_HEAD = 16 * 1024
 """Bytes of a request's line and headers. A browser sends 1 KiB, and the cookies of all that runs on the same host on other ports."""
+
+_END = re.compile(rb"\n\r?\n")
+
+# No browser sends so many. h11 looks for where the blanks before a value end, and for where those behind it begin, in so many ways as there
+# are pairs of places: a head of nothing else would take seconds.
+_BLANKS = re.compile(rb"[ \t]{64}")
 
 SAFE: Headers = [
     (
@@ -98,8 +105,9 @@ class Visit:
         self._site = site
         self._guest: Any = guest
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
-        # A request that is read, and has to wait.
-        self._request: h11.Request | None = None
+        # What has come and is not read yet, and how much of it is known to have no end of a head.
+        self._came = bytearray()
+        self._searched = 0
         self._head_alone = False
         self._continuing = False
         self._closing = False
@@ -108,7 +116,7 @@ class Visit:
     def take(self, data: bytes) -> None:
         """Bytes have come."""
         if not self._closing:
-            self._http.receive_data(data)
+            self._came += data
             self.go_on()
 
     def lost(self) -> None:
@@ -117,51 +125,60 @@ class Visit:
 
     def go_on(self) -> None:
         """Answer the next request, if it is there and may be answered now."""
-        self._continuing = False
         guest = self._guest
-        if guest is None or self._closing or guest.session is not None:
+        if guest is None or self._continuing or self._closing or guest.session is not None:
             return
         if guest.outlet.paused:
             # Whoever does not read is not read. The outlet calls this when they do.
             self._read(False)
             return
-        try:
-            request = self._next()
-        except h11.RemoteProtocolError as error:
-            self._head_alone = False
-            self._refuse(error.error_status_hint, "It could not be read.", close=True)
+        end = self._find_end()
+        if (end or len(self._came)) > MAX_HEAD:
+            self._refuse(431, "It could not be read.", close=True)
             return
-        if request is None:
+        if not end:
+            self._read(True)
             return
-        wait = guest.charge_request(len(request.target) + sum(len(name) + len(value) for name, value in request.headers))
+        # Before it is read: that is most of the work.
+        wait = guest.charge_request(end)
         if wait:
-            self._request = request
             self._go_on_in(wait)
             return
-        self._request = None
         guest.expect_request()
+        try:
+            request = self._take_request(end)
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint, "It could not be read.", close=True)
+            return
         self._serve(request)
         if not self._closing and guest.session is None:
+            ended = self._http.next_event()
+            assert isinstance(ended, h11.EndOfMessage), ended
+            self._http.start_next_cycle()
+            self._head_alone = False
             self._go_on_in(0)
 
-    def _next(self) -> h11.Request | None:
+    def _find_end(self) -> int:
+        """How many bytes the head of the next request has; 0 if it is not there as a whole."""
+        found = _END.search(self._came, self._searched)
+        self._searched = max(0, found.start() if found else len(self._came) - 2)
+        return found.end() if found else 0
+
+    def _take_request(self, end: int) -> h11.Request:
         """
-        The next request; None if it is not there.
+        The next request.
 
         @raise h11.RemoteProtocolError: what is there is none.
         """
-        if self._request is not None:
-            return self._request
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.Request):
-                return event
-            if event is h11.NEED_DATA:
-                self._read(True)
-                return None
-            # The end of the one that has been answered; as no body is taken, there is nothing else.
-            assert isinstance(event, h11.EndOfMessage), event
-            self._http.start_next_cycle()
+        head = bytes(self._came[:end])
+        del self._came[:end]
+        self._searched = 0
+        if _BLANKS.search(head):
+            raise h11.RemoteProtocolError("more blanks than anybody sends")
+        self._http.receive_data(head)
+        request = self._http.next_event()
+        assert isinstance(request, h11.Request), request
+        return request
 
     def _serve(self, request: h11.Request) -> None:
         self._head_alone = request.method == b"HEAD"
@@ -194,8 +211,12 @@ class Visit:
             self._refuse(403, "Only the page of this hub may speak to it.")
             return
         handshake = H11Handshake(ConnectionType.SERVER)
+        # Not for whom it is: that is nothing to the handshake, which would decode it as a name, at length.
+        named = [(b"Host", b"hub"), *(each for each in request.headers if each[0] != b"host")]
         try:
-            handshake.initiate_upgrade_connection(list(request.headers), request.target.decode("ascii"))
+            if request.http_version < b"1.1":
+                raise RemoteProtocolError("there is no way from HTTP/1.0")
+            handshake.initiate_upgrade_connection(named, request.target.decode("ascii"))
         except (RemoteProtocolError, UnicodeError):
             self._refuse(426, "Here is a WebSocket, of version 13.", [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
             return
@@ -206,9 +227,8 @@ class Visit:
         self._read(True)
         websocket = WebSocket(guest, transport, handshake.connection, guest.factory.reactor)
         guest.speak_over(websocket)
-        rest, _ = self._http.trailing_data
-        if rest:
-            websocket.take(rest)
+        if self._came:
+            websocket.take(bytes(self._came))
 
     def _refuse(self, status: int, reason: str, headers: Headers | None = None, *, close: bool = False) -> None:
         self._answer(status, [*TEXT, *(headers or [])], f"{reason}\n".encode(), close=close)
@@ -241,11 +261,15 @@ class Visit:
             (transport.resumeProducing if reading else transport.pauseProducing)()
 
     def _go_on_in(self, seconds: float) -> None:
-        # What comes meanwhile stays where it is, and so h11 keeps no more than came at once.
+        # What comes meanwhile stays where it is; no more is kept than came at once.
         self._read(False)
         if not self._continuing:
             self._continuing = True
-            self._guest.factory.reactor.callLater(seconds, self.go_on)
+            self._guest.factory.reactor.callLater(seconds, self._continue)
+
+    def _continue(self) -> None:
+        self._continuing = False
+        self.go_on()
 
 
 def _takes_gzip(accepted: str) -> bool:
