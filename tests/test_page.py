@@ -5,7 +5,11 @@ The web page, as far as it can be read without a browser: what it loads, what it
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -96,6 +100,24 @@ class PageTests(SynchronousTestCase):
         """A screen reader says in which language, and what a phone is to do with its width is said, too."""
         self.assertIn('<html lang="en">', FILES["/"])
         self.assertIn('name="viewport"', FILES["/"])
+
+
+class ScriptTests(SynchronousTestCase):
+    """What the script does, where there is something that runs it."""
+
+    def test_script(self) -> None:
+        """It is played through in C{tests/page/test.mjs}, against a hub and a browser that are made up."""
+        node = shutil.which("node")
+        if node is None:
+            raise SkipTest("node is not installed, which runs the page's script")
+        place = Path(self.mktemp())
+        place.mkdir()
+        (place / "package.json").write_text('{"type": "module"}')
+        for path, text in SCRIPTS.items():
+            (place / path.removeprefix("/")).write_text(text)
+        test = Path(__file__).with_name("page") / "test.mjs"
+        done = subprocess.run([node, str(test), str(place.resolve())], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 def _event_names() -> set[str]:

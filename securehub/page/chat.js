@@ -6,23 +6,25 @@ import { memory } from "./hub.js";
 const PAGE = 50;
 const MOST_REMEMBERED = 30;
 
-/** What is known of a room: its messages by number, and how many of them are unread. */
+/**
+ * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was seen;
+ * up to `through` none is missing, as far as was heard on the connection of the number `times`.
+ */
 class Room {
   constructor(name) {
     this.name = name;
     this.messages = new Map();
+    this.last = this.through = this.times = 0;
     this.unread = 0;
     this.loaded = false;
     this.older = true;
     this.topic = "";
   }
 
-  get last() {
-    return Math.max(0, ...this.messages.keys());
-  }
-
   get first() {
-    return Math.min(...this.messages.keys());
+    let first = this.last;
+    for (const seq of this.messages.keys()) if (seq < first) first = seq;
+    return first;
   }
 }
 
@@ -108,9 +110,11 @@ export function chat(app) {
   const title = el("h2");
   const topic = el("p", { class: "hint" });
   const leave = actor("Leave", async () => {
-    await hub.write("chat.part", { room: open.name });
-    rooms.delete(open.name);
-    app.show("chat");
+    const left = open;
+    await hub.write("chat.part", { room: left.name });
+    rooms.delete(left.name);
+    if (open === left) app.show("chat");
+    else showList();
   }, paneProblem, { class: "quiet" });
   const compose = form({
     label: "Say",
@@ -147,8 +151,12 @@ export function chat(app) {
     const asked = open;
     try {
       if (!asked.loaded) {
-        take(asked, await hub.ask("chat.log", { room: asked.name, limit: PAGE }));
+        const page = await hub.ask("chat.log", { room: asked.name, limit: PAGE });
+        asked.messages.clear();
+        take(asked, page);
         asked.loaded = true;
+        asked.times = hub.times;
+        asked.through = asked.last;
       }
       if (asked !== open) return;
       showMessages(true);
@@ -161,7 +169,10 @@ export function chat(app) {
   }
 
   function take(target, page) {
-    for (const each of page.items) target.messages.set(each.seq, each);
+    for (const each of page.items) {
+      target.messages.set(each.seq, each);
+      target.last = Math.max(target.last, each.seq);
+    }
     target.older = Boolean(page.more);
   }
 
@@ -172,6 +183,9 @@ export function chat(app) {
   }
 
   function put(target, message) {
+    target.last = Math.max(target.last, message.seq);
+    // Of a room that nobody has looked at yet the newest are asked for then; what was heard of it before might have gaps.
+    if (!target.loaded && target !== open) return;
     target.messages.set(message.seq, { ...target.messages.get(message.seq), ...message });
     if (target === open) {
       showMessages(message.from === app.username);
@@ -210,23 +224,18 @@ export function chat(app) {
   }, 400);
   document.addEventListener("visibilitychange", () => markRead());
 
+  function hear(target, of) {
+    const isNew = of.seq > target.last;
+    put(target, of);
+    if (target.times === hub.times) target.through = Math.max(target.through, of.seq);
+    if (isNew && of.from !== app.username && target !== open) target.unread += 1;
+    showList();
+    return target === open;
+  }
+
   const events = {
-    "chat.message": (of) => {
-      const target = room(of.room);
-      const isNew = of.seq > target.last;
-      put(target, of);
-      if (isNew && of.from !== app.username && target !== open) target.unread += 1;
-      showList();
-      return target === open;
-    },
-    "chat.direct": (of) => {
-      const target = room(`@${of.from === app.username ? of.to : of.from}`);
-      const isNew = of.seq > target.last;
-      put(target, of);
-      if (isNew && of.from !== app.username && target !== open) target.unread += 1;
-      showList();
-      return target === open;
-    },
+    "chat.message": (of) => hear(room(of.room), of),
+    "chat.direct": (of) => hear(room(`@${of.from === app.username ? of.to : of.from}`), of),
     "chat.edited": (of) => change(of, { text: of.text, edited: of.at }),
     "chat.removed": (of) => change(of, { text: "", removed: of.by }),
     "chat.topic": (of) => {
@@ -271,7 +280,10 @@ export function chat(app) {
       try {
         await fillList();
         for (const each of rooms.values()) {
-          if (each.loaded && each.last) await hub.write("chat.join", { room: each.name, since: each.last });
+          if (!each.loaded) continue;
+          // Not since the last that was heard, which may have come on this connection already.
+          await hub.write("chat.join", { room: each.name, since: each.through });
+          each.times = hub.times;
         }
       } catch (error) {
         say(listProblem, reason(error));

@@ -22,21 +22,28 @@ export class Lost extends Error {
   }
 }
 
-/** Where the token is kept that stands for the login: in this tab, or on this device if the person asked to stay logged in. */
+/**
+ * Where the token is kept that stands for the login: in this tab, or on this device if the person asked to stay logged in. A login of the tab
+ * comes first: somebody else may have asked to stay logged in meanwhile, in another tab.
+ */
 export const memory = {
   get place() {
-    return localStorage.getItem("token") === null ? sessionStorage : localStorage;
+    return sessionStorage.getItem("token") === null && localStorage.getItem("token") !== null ? localStorage : sessionStorage;
   },
   get token() {
     return this.place.getItem("token");
   },
-  keep(token, stay = false) {
-    const place = stay ? localStorage : this.place;
+  begin(token, stay) {
+    sessionStorage.clear();
+    const place = stay ? localStorage : sessionStorage;
+    place.clear();
     place.setItem("token", token);
   },
+  keep(token) {
+    this.place.setItem("token", token);
+  },
   forget() {
-    localStorage.clear();
-    sessionStorage.clear();
+    this.place.clear();
   },
 };
 
@@ -54,6 +61,8 @@ export class Hub {
     this.number = 0;
     this.wait = 1000;
     this.loggedIn = false;
+    this.username = null;
+    this.times = 0; // that it was connected, so that one can tell what was heard on which connection
     const again = () => this.loggedIn && !this.ready && !this.connecting && this.retry();
     addEventListener("online", again);
     document.addEventListener("visibilitychange", () => !document.hidden && again());
@@ -82,9 +91,9 @@ export class Hub {
   /** Log in, or become a member, and stay so whatever happens to the connection. */
   async enter(method, params, stay) {
     const result = await this.ask(method, params, { once: true });
-    memory.forget();
-    memory.keep(result.resume, stay);
+    memory.begin(result.resume, stay);
     this.loggedIn = true;
+    this.username = result.username;
     return result;
   }
 
@@ -131,6 +140,7 @@ export class Hub {
     socket.onclose = () => this.lost(socket);
     if (this.loggedIn) await this.comeBack(socket);
     this.ready = true;
+    this.times += 1;
     this.wait = 1000;
     this.listen();
     this.on.state("");
@@ -143,12 +153,18 @@ export class Hub {
     const resume = async () => {
       const token = memory.token;
       if (token === null) throw new Refusal({ message: "You have logged out in another tab.", data: { code: "bad-credentials" } });
+      const late = setTimeout(() => this.lost(socket), PATIENCE);
       const result = await new Promise((resolve, reject) => {
         const id = ++this.number;
         this.waiting.set(id, { once: true, resolve, reject });
         socket.send(JSON.stringify({ jsonrpc: "2.0", id, method: "auth.resume", params: { token } }));
-      });
+      }).finally(() => clearTimeout(late));
       memory.keep(result.resume);
+      this.username ??= result.username;
+      if (result.username === this.username) return;
+      // What waits here is not theirs to do, and the token theirs to keep.
+      this.end("Somebody else has logged in here, in another tab.");
+      throw new Lost();
     };
     try {
       await (navigator.locks ? navigator.locks.request("resume", resume) : resume());
@@ -166,9 +182,11 @@ export class Hub {
       this.on.event(message.method, message.params);
       return;
     }
-    const asked = this.waiting.get(message.id);
+    // What the hub could not read it answers without a number. As answers come in order, it was the oldest.
+    const id = message.id ?? this.waiting.keys().next().value;
+    const asked = this.waiting.get(id);
     if (!asked) return;
-    this.waiting.delete(message.id);
+    this.waiting.delete(id);
     if (message.error) {
       const refusal = new Refusal(message.error);
       asked.reject(refusal);
@@ -217,9 +235,16 @@ export class Hub {
   }
 
   over(reason) {
-    this.loggedIn = false;
+    if (!this.loggedIn) return;
     memory.forget();
+    this.end(reason);
+  }
+
+  end(reason) {
+    this.loggedIn = false;
+    this.username = null;
     clearTimeout(this.timer);
+    clearTimeout(this.quiet);
     for (const { reject } of this.waiting.values()) reject(new Lost());
     this.waiting.clear();
     const socket = this.socket;
