@@ -139,6 +139,8 @@ export class Hub {
     socket.onmessage = (event) => this.take(JSON.parse(event.data));
     socket.onclose = () => this.lost(socket);
     if (this.loggedIn) await this.comeBack(socket);
+    // It may have been lost, or somebody may have logged out, while other tabs had their turn.
+    if (socket !== this.socket || socket.readyState !== WebSocket.OPEN) throw new Lost();
     this.ready = true;
     this.times += 1;
     this.wait = 1000;
@@ -151,14 +153,16 @@ export class Hub {
   /** Take up the login again. Tabs that share one do so one after the other: each use of a token makes a new one. */
   async comeBack(socket) {
     const resume = async () => {
+      if (socket !== this.socket) throw new Lost();
       const token = memory.token;
       if (token === null) throw new Refusal({ message: "You have logged out in another tab.", data: { code: "bad-credentials" } });
-      const late = setTimeout(() => this.lost(socket), PATIENCE);
+      const id = ++this.number;
+      let late;
       const result = await new Promise((resolve, reject) => {
-        const id = ++this.number;
+        late = setTimeout(() => reject(new Lost()), PATIENCE);
         this.waiting.set(id, { once: true, resolve, reject });
         socket.send(JSON.stringify({ jsonrpc: "2.0", id, method: "auth.resume", params: { token } }));
-      }).finally(() => clearTimeout(late));
+      }).finally(() => clearTimeout(late) || this.waiting.delete(id));
       memory.keep(result.resume);
       this.username ??= result.username;
       if (result.username === this.username) return;
@@ -250,7 +254,8 @@ export class Hub {
     const socket = this.socket;
     this.ready = this.socket = null;
     if (socket) {
-      socket.onclose = socket.onmessage = null;
+      // Its end is still heard: something may wait for its beginning.
+      socket.onmessage = null;
       socket.close();
     }
     this.on.state("");

@@ -18,16 +18,22 @@ class Storage {
 export const sockets = [];
 
 class Socket {
+  static OPEN = 1;
   constructor() {
     this.said = [];
-    this.closed = false;
+    this.readyState = 0;
     sockets.push(this);
   }
   send(message) {
     this.said.push(JSON.parse(message));
   }
+  get closed() {
+    return this.readyState > 1;
+  }
   close() {
-    this.closed = true;
+    if (this.closed) return;
+    this.readyState = 2;
+    queueMicrotask(() => this.drop());
   }
   /** What was asked last for a method. */
   asked(method) {
@@ -44,10 +50,12 @@ class Socket {
     return this.tell({ jsonrpc: "2.0", method, params });
   }
   open() {
+    this.readyState = 1;
     this.onopen();
     return turn();
   }
   drop() {
+    this.readyState = 3;
     this.onclose?.();
     return turn();
   }

@@ -93,6 +93,39 @@ const tests = {
     assert.equal(last().asked("auth.resume").params.token, "alice-1");
   },
 
+  async "who logs out while it connects can log in again"() {
+    const hub = await loggedIn("alice");
+    await last().drop();
+    await elapse();
+    assert.equal(sockets.length, 2);
+    await assert.rejects(hub.leave());
+    assert.equal(memory.token, null);
+    const entering = hub.enter("auth.login", { username: "bob" }, false);
+    for (let each = 0; each < 5; each += 1) await null;
+    await last().open();
+    await last().answer("auth.login", { username: "bob", resume: "bob-1" });
+    assert.equal((await entering).username, "bob");
+    assert.equal(sockets.length, 3);
+  },
+
+  async "a connection that is lost while other tabs have their turn is not taken for one"() {
+    let release = null;
+    navigator.locks = { request: (_, act) => act().then(() => new Promise((resolve) => (release = resolve))) };
+    try {
+      await loggedIn("alice");
+      await again();
+      const gone = last();
+      await gone.answer("auth.resume", { username: "alice", resume: "alice-2" });
+      await gone.drop();
+      release();
+      await elapse();
+      await elapse();
+      assert.notEqual(last(), gone);
+    } finally {
+      delete navigator.locks;
+    }
+  },
+
   async "a room that is looked at misses nothing, though others speak before it has caught up"() {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true), back: () => view.back() });
