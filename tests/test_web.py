@@ -257,6 +257,8 @@ class FileTests(WebCase):
             self.assertEqual(browser.get("/", Cookie=blank * 1_000 + "x").status, 400)
             self.assertTrue(browser.closed)
         self.assertEqual(self.browser().get("/", Cookie=" " * 60 + "x").status, 200)
+        for end in ("\r\n", "\n"):
+            self.assertEqual(self.browser().get("/", Cookie=f"x{end} y").status, 400)
 
     def test_does_not_read(self) -> None:
         """Whoever asks and does not read is asked for nothing more, and gets the rest later."""

@@ -38,9 +38,10 @@ MAX_HEAD = 16 * 1024
 
 _END = re.compile(rb"\n\r?\n")
 
-# No browser sends so many. h11 looks for where the blanks before a value end, and for where those behind it begin, in so many ways as there
-# are pairs of places: a head of nothing else would take seconds.
-_BLANKS = re.compile(rb"[ \t]{64}")
+# Many blanks in a row, or lines that begin with one and go on with the header before, which makes many: no browser sends either. h11 looks
+# for where the blanks before a value end, and for where those behind it begin, in as many ways as there are pairs of places: a head of
+# nothing else took a second.
+_BLANKS = re.compile(rb"[ \t]{64}|\n[ \t]")
 
 SAFE: Headers = [
     (
