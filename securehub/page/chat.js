@@ -1,10 +1,11 @@
 // Rooms and direct conversations. A direct one is a room whose name starts with @.
 
-import { actor, button, el, form, problemLine, reason, say, soon, time } from "./dom.js";
+import { actor, drawing, el, form, problemLine, reason, say, soon, time } from "./dom.js";
 import { memory } from "./hub.js";
 
 const PAGE = 50;
 const MOST_REMEMBERED = 30;
+const MOST_KEPT = 1000; // messages of a room; of more than that half are asked for again if somebody wants to see them
 
 /**
  * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was seen;
@@ -125,6 +126,9 @@ export function chat(app) {
       const direct = to.name.startsWith("@");
       const said = await (direct ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
       put(to, { ...said, from: app.username, text });
+      if (to !== open) return;
+      showMessages(true);
+      markRead();
     },
   });
   const text = compose.inputs.text;
@@ -187,15 +191,26 @@ export function chat(app) {
     // Of a room that nobody has looked at yet the newest are asked for then; what was heard of it before might have gaps.
     if (!target.loaded && target !== open) return;
     target.messages.set(message.seq, { ...target.messages.get(message.seq), ...message });
-    if (target === open) {
-      showMessages(message.from === app.username);
-      markRead();
+    if (target.messages.size > MOST_KEPT && (target !== open || isAtEnd())) {
+      const kept = [...target.messages].sort(([a], [b]) => a - b).slice(-MOST_KEPT / 2);
+      target.messages = new Map(kept);
+      target.older = true;
     }
   }
 
+  const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+
+  // Once for many: catching up may bring thousands, and drawing them all for each would take minutes.
+  const draw = drawing(() => {
+    showList();
+    if (!open) return;
+    showMessages(false);
+    markRead();
+  });
+
   /** @param toEnd: whether to show the newest, even if somebody has scrolled up to read. */
   function showMessages(toEnd) {
-    const atEnd = toEnd || log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    const atEnd = toEnd || isAtEnd();
     const fromEnd = log.scrollHeight - log.scrollTop;
     topic.textContent = open.topic;
     topic.hidden = !open.topic;
@@ -229,7 +244,7 @@ export function chat(app) {
     put(target, of);
     if (target.times === hub.times) target.through = Math.max(target.through, of.seq);
     if (isNew && of.from !== app.username && target !== open) target.unread += 1;
-    showList();
+    draw();
     return target === open;
   }
 

@@ -196,6 +196,19 @@ export class Pages {
   }
 }
 
+/** Once for all calls before the next frame; on a page that nobody sees, once it is seen. */
+export function drawing(act) {
+  let waits = false;
+  return () => {
+    if (waits) return;
+    waits = true;
+    requestAnimationFrame(() => {
+      waits = false;
+      act();
+    });
+  };
+}
+
 /** Only the last of many calls in a short time. */
 export function soon(act, milliseconds = 150) {
   let timer;

@@ -93,6 +93,7 @@ class Element extends EventTarget {
     this.classList = { add() {}, remove() {}, toggle() {} };
     this.hidden = false;
     this.value = "";
+    this.scrollHeight = this.scrollTop = this.clientHeight = 0;
   }
   setAttribute(name, value) {
     this.attributes.set(name, String(value));
@@ -126,6 +127,7 @@ Object.assign(globalThis, {
   addEventListener() {},
   document: { createElement: () => new Element(), addEventListener() {}, hidden: false },
   setTimeout: (act) => timers.set(++number, act) && number,
+  requestAnimationFrame: (act) => setTimeout(act),
   clearTimeout: (which) => void timers.delete(which),
 });
 // Node has one of its own, which cannot be assigned to.

@@ -157,6 +157,23 @@ const tests = {
     assert.ok(!/number 1(?!\d)/.test(texts()));
   },
 
+  async "of thousands of messages some are kept, and they are drawn together"() {
+    let view = null;
+    const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true) });
+    view = chat({ hub, username: "alice", show() {} });
+    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}.`, at: "2026-11-19T18:02:00Z" });
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(1)], more: false });
+    await shown;
+    for (let seq = 2; seq <= 3000; seq += 1) last().event("chat.message", message(seq));
+    assert.ok(!view.element.textContent.includes("number 2."));
+    await elapse();
+    const drawn = view.element.textContent.match(/number \d+\./g);
+    assert.equal(drawn.at(-1), "number 3000.");
+    assert.ok(drawn.length <= 1000 && drawn.length >= 500);
+    assert.ok(view.element.textContent.includes("Older"));
+  },
+
   async "leaving a room leaves that one, whatever is looked at when the answer comes"() {
     let view = null;
     const went = [];
