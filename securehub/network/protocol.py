@@ -226,7 +226,7 @@ class HubProtocol(LineReceiver):
 
     def charge_request(self, size: int) -> float:
         """
-        Take a request over HTTP from the allowance of strangers.
+        Take a request from the allowance of strangers.
 
         @param size: its bytes.
 
@@ -384,17 +384,14 @@ class HubProtocol(LineReceiver):
     def _may_ask(self, line: bytes | None) -> bool:
         """Whether a stranger's next request may be carried out now; if not, it will be asked again when it may."""
         assert self.session is not None
-        doorkeeper = self.factory.doorkeeper
         if self.session.user is not None:
             self._change_standing()
             return True
-        wait = doorkeeper.wait(self)
+        # Of a line that was too long nothing is known any more, and nothing was done with it.
+        wait = self.charge_request(len(line or b""))
         if wait:
             self._continue_in(wait)
-            return False
-        # Of a line that was too long nothing is known any more, and nothing was done with it.
-        doorkeeper.charge(self, 1 + len(line or b"") // UNIT_BYTES)
-        return True
+        return not wait
 
     def _change_standing(self) -> None:
         """Somebody has logged in here, or out."""

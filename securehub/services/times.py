@@ -28,7 +28,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 def moment(word: str) -> datetime | date:
     """a time such as 2026-11-19T18:02:00Z, or the beginning of a day such as 2026-11-19"""
-    found = _day(word) or instant(word)
+    found = _day(word) or _instant(word)
     if found is None:
         raise BadArgument(f"{shown(word)} is not a time such as 2026-11-19T18:02:00Z, or a day such as 2026-11-19")
     return found
@@ -45,19 +45,19 @@ def day(word: str) -> date:
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
     """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
-    for said in (duration(word), _day(word), instant(word)):
+    for said in (_duration(word), _day(word), _instant(word)):
         if said is not None:
             return said
     raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor a day nor how long from now, such as 90s, 15m, 7d")
 
 
-def duration(word: str) -> timedelta | None:
+def _duration(word: str) -> timedelta | None:
     """How long it is that a word says; None if it says something else."""
     found = _DURATION.fullmatch(word)
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else None
 
 
-def instant(word: str) -> datetime | None:
+def _instant(word: str) -> datetime | None:
     """The instant that a word says, in UTC; None if it says none, or one that there is not."""
     try:
         return datetime.fromisoformat(word.upper()).astimezone(UTC) if _INSTANT.fullmatch(word) else None

@@ -9,8 +9,19 @@ from typing import Any
 
 from securehub.services.ledger import books, movement
 from securehub.services.ledger.records import Account
+from securehub.services.ledger.watching import Movement, Watcher
 from tests.rules.setting import CURRENCIES, Rules, amount
 from tests.store.setting import everything
+
+
+def noting(told: set[str]) -> Watcher:
+    """A watcher that notes which money has moved; in a set, as a rule may be run again."""
+
+    def watch(tx: Any, movement: Movement) -> list[str]:
+        told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
+        return []
+
+    return watch
 
 
 class Money(Rules):

@@ -20,14 +20,14 @@ from securehub.services.ledger import movement, reversal
 from securehub.services.ledger.accounts import first_account
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Account, Transfer, transfer_key
-from securehub.services.ledger.watching import Movement, set_watched
+from securehub.services.ledger.watching import set_watched
 from securehub.services.messages import Message
 from securehub.services.support import canned, cases, events, giving, looking, memory, retention, tables
 from securehub.services.support.giving import Allowance
 from securehub.services.support.records import Canned, Case, CaseOfOrder, Given, Shelf, Tickets, case_key
 from securehub.store.transaction import ReadTransaction
 from securehub.switchboard import member, role
-from tests.rules.money import Money
+from tests.rules.money import Money, noting
 from tests.rules.setting import CURRENCIES, amount
 from tests.store.setting import everything
 
@@ -589,14 +589,9 @@ class GivingTests(AtTheDesk):
     def test_what_watchers_are_told(self) -> None:
         """Of what is given, and of what is undone."""
         told: set[str] = set()
-
-        def watch(tx: Any, movement: Movement) -> list[str]:
-            told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
-            return []
-
         self.do(set_watched, "alice", True)
         paid = self.pay("alice", "carol", "30").transfer
-        given = {"at": self.at, "zone": UTC, "watchers": (watch,)}
+        given = {"at": self.at, "zone": UTC, "watchers": (noting(told),)}
         self.do(giving.give, 1, "bob", amount("5"), USD, "sorry", ALLOWED, SESSION, **given)
         self.do(giving.refund, 1, "bob", paid, "twice", ALLOWED, SESSION, **given)
         self.assertEqual(told, {"goodwill 500 from @support to alice", "reversal 3000 from carol to alice"})

@@ -12,7 +12,7 @@ from securehub.members import Member
 from securehub.refusals import Forbidden, LimitExceeded, NotFound
 from securehub.services.ledger.movement import InsufficientFunds
 from securehub.services.ledger.records import Transfer, transfer_key
-from securehub.services.ledger.watching import Movement, set_watched
+from securehub.services.ledger.watching import set_watched
 from securehub.services.loyalty.records import Card
 from securehub.services.messages import Receipt
 from securehub.services.orders import caring as orders
@@ -21,6 +21,7 @@ from securehub.services.support import caring, cases, giving
 from securehub.services.support.giving import Allowance
 from securehub.services.support.records import Case, Given, case_key
 from tests.rules import test_orders
+from tests.rules.money import noting
 from tests.rules.setting import CURRENCIES, amount
 from tests.store.setting import put
 
@@ -88,14 +89,9 @@ class OrderRefundTests(AboutAnOrder):
     def test_what_watchers_are_told(self) -> None:
         """The same as if the seller had given it back."""
         told: set[str] = set()
-
-        def watch(tx: Any, movement: Movement) -> list[str]:
-            told.add(f"{movement.kind} {movement.units} from {movement.payer} to {movement.payee}")
-            return []
-
         self.do(set_watched, "alice", True)
         given = (1, "ann", amount("5"), None, "", ALLOWED, [orders.REFUND], SESSION)
-        back = self.do(caring.refund_order, *given, **self.booking | {"watchers": (watch,)})
+        back = self.do(caring.refund_order, *given, **self.booking | {"watchers": (noting(told),)})
         self.assertEqual(told, {"refund 500 from bob to alice"})
         self.assertEqual(self.said()[0], f"refunded 5.00 USD of order 1 (transfer {back.transfer})")
 
