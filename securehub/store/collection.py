@@ -10,7 +10,6 @@ import sys
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
@@ -211,18 +210,17 @@ class ExpiringCollection:
     """
     Records that vanish by themselves, a generation at a time.
 
-    A generation lasts as long as a record must be kept; the current one and the one before it are there. So a record lives for one to two
-    lifetimes, no timer watches it, and no journal line says that it went.
+    The current generation is there, and the one before it; each lasts at least as long as a record must be kept. So a record lives for
+    one to two generations, no timer watches it, and no journal line says that it went.
 
-    @ivar lifetime: seconds.
+    @ivar span: how long a generation lasts, in seconds of their age (L{securehub.store.age}).
     @ivar parts: the current generation.
     """
 
-    def __init__(self, name: str, lifetime: int) -> None:
+    def __init__(self, name: str, span: int) -> None:
         self.name = name
-        self.lifetime = lifetime
+        self.span = span
         self._generation = 0
-        self._stayed = False
         self.parts: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._previous: list[dict[str, bytes]] = [{} for _ in range(PARTS)]
         self._expired: list[dict[str, bytes]] = []
@@ -268,57 +266,36 @@ class ExpiringCollection:
     def put_in_order(self) -> None:
         """Nothing to do: these are never scanned."""
 
-    def expire(self, seconds: float, *, set_forward: bool = False) -> float:
+    def expire(self, seconds: float) -> float:
         """
-        Tell what time it is, which only goes forward.
+        Tell how old the records are by now (L{securehub.store.age}).
 
         The parts of a generation that has passed are let go one at a time, as freeing a million records at once would be a pause that
         everybody feels.
 
-        @param seconds: since the epoch.
-        @param set_forward: the clock was set forward since it was last told, so what is current may be of this minute: it stays so, once.
+        @param seconds: which only grow; a smaller number changes nothing.
 
         @return: in how many seconds this has to be called again.
         """
-        generation = int(seconds // self.lifetime)
+        generation = int(seconds // self.span)
         if generation > self._generation:
             self._expired += self._previous
-            self._previous = [{} for _ in range(PARTS)]
-            # A machine that sleeps each night seems to be set forward each morning; what it keeps has to go all the same.
-            self._stayed = set_forward and not self._stayed
-            if not self._stayed:
-                if set_forward or generation == self._generation + 1:
-                    self._previous = self.parts
-                else:
-                    self._expired += self.parts
-                self.parts = [{} for _ in range(PARTS)]
+            if generation == self._generation + 1:
+                self._previous = self.parts
+            else:
+                self._expired += self.parts
+                self._previous = [{} for _ in range(PARTS)]
+            self.parts = [{} for _ in range(PARTS)]
             self._generation = generation
         if self._expired:
             self._expired.pop()
             return 0.01
-        return (generation + 1) * self.lifetime - seconds
+        return (generation + 1) * self.span - seconds
 
     def items(self) -> Iterator[tuple[int, str, bytes]]:
-        """All records with the time (seconds since the epoch) at which their generation began, older ones first."""
+        """All records with the age (in seconds) at which their generation began, older ones first."""
         for age, generation in ((1, self._previous), (0, self.parts)):
-            began = (self._generation - age) * self.lifetime
+            began = (self._generation - age) * self.span
             for part in generation:
                 for key, raw in sorted(part.items()):
                     yield began, key, raw
-
-
-def expire_all(collections: Iterable[Collection | ExpiringCollection], at: datetime, *, set_forward: bool = False) -> datetime:
-    """
-    Let go what has lived long enough, a little at a time.
-
-    @param set_forward: the clock was set forward, so nobody knows what that is. What is current stays so, once.
-
-    @return: when this has to be called again.
-    """
-    expiring = [each for each in collections if isinstance(each, ExpiringCollection)]
-    pauses = [each.expire(at.timestamp(), set_forward=set_forward) for each in expiring]
-    return at + timedelta(seconds=min(pauses, default=_NOTHING_EXPIRES))
-
-
-_NOTHING_EXPIRES = 24 * 60 * 60
-"""Seconds until it is asked again, where nothing ever expires."""

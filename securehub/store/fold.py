@@ -10,7 +10,6 @@ Only what has changed is held in memory. The rest of the old snapshot passes thr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -24,8 +23,8 @@ from securehub.store.keys import NoKey, wrapped
 from securehub.store.line import Damaged
 from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
 
-Lifetimes = dict[str, int]
-"""Seconds for which records are kept, by collection; of those alone that expire."""
+Spans = dict[str, int]
+"""Seconds that a generation lasts (L{ExpiringCollection}), by collection; of those alone that expire."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -38,7 +37,7 @@ class Order(msgspec.Struct, frozen=True):
     """
 
     serial: int
-    lifetimes: Lifetimes
+    spans: Spans
     key: str
 
 
@@ -86,16 +85,16 @@ def fold(directory: Directory, order: Order) -> Folded | None:
 def _fold(
     directory: Directory, order: Order, damaged: list[str], base: snapshot.Head | None, rows: Iterator[tuple[snapshot.Row, bytes]]
 ) -> Folded | None:
-    changes: Any = _Changes(order.lifetimes)
+    changes: Any = _Changes(order.spans)
     state = Recovered(changes) if base is None else recovered(base, changes)
     if state.serial >= order.serial:
         return None
     replay_closed(directory, order.serial, state)
     if not state.replayed:
         return None
-    head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn)
+    head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn, state.age)
     name = snapshot_name(state.number)
-    directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows, state.at)), directory.keys.under(order.key)))
+    directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows)), directory.keys.under(order.key)))
     return Folded(state.number, _read_back(directory, name, head), damaged)
 
 
@@ -119,7 +118,7 @@ class _Changed:
     def drop(self, key: str) -> None:
         self.parts[hash(key) >> SHIFT][key] = None
 
-    def hides(self, old: snapshot.Row, at: datetime) -> bool:
+    def hides(self, old: snapshot.Row) -> bool:
         """Whether an old record is no longer there, or another one is in its place."""
         return old.key in self.parts[hash(old.key) >> SHIFT]
 
@@ -132,19 +131,17 @@ class _Changed:
 class _ChangedExpiring(ExpiringCollection):
     """Likewise, of records that expire."""
 
-    def __init__(self, name: str, lifetime: int) -> None:
-        super().__init__(name, lifetime)
-        self._seconds = lifetime
+    def __init__(self, name: str, span: int) -> None:
+        super().__init__(name, span)
         self._dropped: set[str] = set()
 
     def drop(self, key: str) -> None:
         super().drop(key)
         self._dropped.add(key)
 
-    def hides(self, old: snapshot.Row, at: datetime) -> bool:
+    def hides(self, old: snapshot.Row) -> bool:
         """As L{_Changed.hides}; or else it has lived long enough."""
-        previous = (int(at.timestamp() // self._seconds) - 1) * self._seconds
-        return old.began < previous or old.key in self._dropped or self.get(old.key) is not None
+        return old.began < (self._generation - 1) * self.span or old.key in self._dropped or self.get(old.key) is not None
 
     def rows(self, name: bytes) -> Iterator[bytes]:
         for began, key, raw in sorted(self.items()):
@@ -154,17 +151,17 @@ class _ChangedExpiring(ExpiringCollection):
 class _Changes(dict[str, "_Changed | _ChangedExpiring"]):
     """What was changed since a snapshot, by collection."""
 
-    def __init__(self, lifetimes: Lifetimes) -> None:
-        super().__init__({name: _ChangedExpiring(name, lifetime) for name, lifetime in lifetimes.items()})
+    def __init__(self, spans: Spans) -> None:
+        super().__init__({name: _ChangedExpiring(name, span) for name, span in spans.items()})
 
     def __missing__(self, name: str) -> _Changed:
         found = self[name] = _Changed()
         return found
 
-    def over(self, rows: Iterator[tuple[snapshot.Row, bytes]], at: datetime) -> Iterator[bytes]:
+    def over(self, rows: Iterator[tuple[snapshot.Row, bytes]]) -> Iterator[bytes]:
         """The lines of a snapshot, with these changes made."""
         for old, line in rows:
-            if not self[old.collection].hides(old, at):
+            if not self[old.collection].hides(old):
                 yield line
         for name, changed in sorted(self.items()):
             yield from changed.rows(msgspec.json.encode(name))

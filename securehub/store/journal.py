@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -26,7 +26,8 @@ from securehub.event import Event
 from securehub.refusals import Unavailable
 from securehub.store import archive, snapshot
 from securehub.store import line as lines
-from securehub.store.collection import PARTS, Collection, ExpiringCollection, expire_all
+from securehub.store.age import LONG_AGO, Age, generation
+from securehub.store.collection import PARTS, Collection, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
 from securehub.store.records import Record, decoder, encoder, forms, parents
@@ -52,10 +53,6 @@ UNTIDY = 1_024
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
-
-
-SET_FORWARD = timedelta(hours=1)
-"""So far ahead of the time that has passed, the clock was set, or the machine has slept."""
 
 
 class Position:
@@ -158,8 +155,8 @@ class JournalStore:
         self._collections = Collections()
         self._expiring: list[ExpiringCollection] = []
         self._untidy = 0
-        self._next_expiry = datetime.fromtimestamp(0, UTC)
-        self._expired = (self._next_expiry, 0.0)
+        self._age = Age()
+        self._next_expiry = LONG_AGO
         self._drawn: dict[str, int] = {}
         self._segment_bytes = segment_bytes
         self.writer = Writer(directory, Recovered(Collections()), {}, segment_bytes)
@@ -188,7 +185,7 @@ class JournalStore:
         self._number = self._synced = found.number
         self._snapshot_number = found.number - found.replayed
         self._clock.not_before(found.at)
-        self._expired = self._clock.now(), self._clock.passing()
+        self._age = found.age
         self.writer = Writer(self._directory, found, self._forms, self._segment_bytes)
         self.writer.size = journal_bytes(self._directory)
         try:
@@ -221,9 +218,9 @@ class JournalStore:
         return self.writer.head.decode()
 
     @property
-    def lifetimes(self) -> dict[str, int]:
-        """Seconds for which records are kept, by collection; of those alone that expire."""
-        return {cls.collection: cls.lifetime for cls in self._records if cls.lifetime is not None}
+    def spans(self) -> dict[str, int]:
+        """Seconds that a generation of records lasts, by collection; of those alone that expire."""
+        return {cls.collection: generation(cls.lifetime) for cls in self._records if cls.lifetime is not None}
 
     @property
     def trouble(self) -> str | None:
@@ -333,7 +330,7 @@ class JournalStore:
         prepared = self._announcer.prepare(tx.announced) if tx.announced else None
         at = self._clock.now()
         if at >= self._next_expiry:
-            self._next_expiry = self._expire(at)
+            self._next_expiry = self._age.advance(at, self._expiring)
         batch = self._gathering or self._gather(at)
         number = self._number + 1
         batch.size += batch.group.add(tx.changes(), tx.drawn, number, at)
@@ -345,16 +342,6 @@ class JournalStore:
             self._drawn.update(tx.drawn)
         if prepared:
             self._announcer.deliver(prepared)
-
-    def _expire(self, at: datetime) -> datetime:
-        """
-        Let go what has lived long enough. How much time has really passed is looked at, too: a clock that is set forward makes nothing old.
-
-        @return: when this has to be called again.
-        """
-        (last, seconds), self._expired = self._expired, (at, self._clock.passing())
-        ahead = at - last - timedelta(seconds=self._expired[1] - seconds)
-        return expire_all(self._expiring, at, set_forward=ahead > SET_FORWARD)
 
     def _gather(self, at: datetime) -> _Batch:
         self._gathering = batch = _Batch(at, self._synced, self._number)
@@ -442,7 +429,8 @@ class JournalStore:
         return left
 
     def _write_snapshot(self) -> None:
-        head = snapshot.Head(lines.FORMAT, self._number, self.writer.serial, self.head, self._clock.now(), self._forms, self._drawn)
+        number, serial, at = self._number, self.writer.serial, self._clock.now()
+        head = snapshot.Head(lines.FORMAT, number, serial, self.head, at, self._forms, self._drawn, self._age)
         name = snapshot_name(self._number)
         self._directory.prepare(name, wrapped(snapshot.chunks(head, self._collections.values()), self._directory.keys))
         snapshot.check(snapshot.stored(self._directory, name + TEMPORARY))
@@ -458,4 +446,4 @@ def collections_for(records: Iterable[type[Record]]) -> Collections:
 def _collection_for(cls: type[Record]) -> AnyCollection:
     if cls.lifetime is None:
         return Collection(cls.collection, scanned=cls.scanned, parents=parents(cls))
-    return ExpiringCollection(cls.collection, cls.lifetime)
+    return ExpiringCollection(cls.collection, generation(cls.lifetime))

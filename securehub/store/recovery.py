@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
@@ -26,7 +26,8 @@ from twisted.logger import Logger
 
 from securehub.store import line as lines
 from securehub.store import snapshot
-from securehub.store.collection import SHIFT, Collection, ExpiringCollection, expire_all
+from securehub.store.age import LONG_AGO, Age, age_of_older
+from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey
 from securehub.store.line import Damaged
@@ -90,9 +91,6 @@ def serial_of(segment: str) -> int:
     return int(found[2])
 
 
-LONG_AGO = datetime.fromtimestamp(0, UTC)
-
-
 class _Segment(NamedTuple):
     name: str
     serial: int
@@ -114,7 +112,8 @@ class Recovered:
     @ivar replayed: how many commits were replayed after it.
     @ivar at: the time of the last line; no later record may have an earlier one.
     @ivar forms: collections and their records' forms (L{securehub.store.records.forms}), those included that no service declares now.
-    @ivar next_expiry: when there is something to expire.
+    @ivar age: of the records that vanish by themselves.
+    @ivar next_expiry: when that has to be looked at.
     """
 
     collections: Collections
@@ -127,6 +126,7 @@ class Recovered:
     replayed: int = 0
     at: datetime = LONG_AGO
     forms: dict[str, int] = field(default_factory=dict)
+    age: Age = field(default_factory=Age)
     next_expiry: datetime = LONG_AGO
 
 
@@ -179,7 +179,10 @@ def _recover(directory: Directory, fresh: Callable[[], Collections], forms: dict
 
 def recovered(head: snapshot.Head, collections: Collections) -> Recovered:
     """The state that a snapshot states, with its records in these collections."""
-    return Recovered(collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, at=head.at, forms=dict(head.forms))
+    age = head.age or age_of_older(head.at)
+    return Recovered(
+        collections, head.number, head.hash.encode(), dict(head.drawn), head.serial, at=head.at, forms=dict(head.forms), age=age
+    )
 
 
 def replay_closed(directory: Directory, serial: int, state: Recovered) -> None:
@@ -310,7 +313,7 @@ def _apply(commits: Iterator[lines.Commit], state: Recovered) -> None:
     places: dict[str, list[dict[str, bytes]]] = {}
     for commit in commits:
         if commit.at >= state.next_expiry:
-            state.next_expiry = expire_all(collections.values(), commit.at)
+            state.next_expiry = state.age.advance(commit.at, collections.values())
             places.clear()  # What expires has another generation now.
         for name, key, record in commit.changes:
             encoded = b"" + record  # bytes(record) takes twice as long

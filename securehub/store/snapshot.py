@@ -1,7 +1,7 @@
 """
 Snapshots: all records at one commit, in one file, so that a start need not replay all that ever happened.
 
-A file of JSON lines: a head, a line C{[collection, key, record]} for each record (with a fourth member, the time in seconds at which its
+A file of JSON lines: a head, a line C{[collection, key, record]} for each record (with a fourth member, the age in seconds at which its
 generation began, where records expire), and a last line with their number and the SHA-256 of all bytes before it.
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
+from securehub.store.age import Age
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.keys import NoKey, before_last, check_sealed, unwrapped
 from securehub.store.line import FORMAT, UNREADABLE, Damaged
@@ -35,6 +36,7 @@ class Head(msgspec.Struct, frozen=True):
     @ivar hash: of the journal's newest line at that moment.
     @ivar at: the newest time that any record can have.
     @ivar drawn: the highest number drawn for each name.
+    @ivar age: of the records that vanish by themselves; None where an older version wrote it.
     """
 
     format: int
@@ -44,6 +46,7 @@ class Head(msgspec.Struct, frozen=True):
     at: datetime
     forms: dict[str, int]
     drawn: dict[str, int]
+    age: Age | None = None
 
 
 class _End(msgspec.Struct, frozen=True):
@@ -55,7 +58,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
     A record.
 
-    @ivar began: when its generation began, where records expire.
+    @ivar began: the age at which its generation began, where records expire.
     """
 
     collection: str
@@ -94,7 +97,7 @@ def row(collection: bytes, key: str, record: bytes, began: int | None = None) ->
     The line of a record.
 
     @param collection: its name, as JSON.
-    @param began: seconds since the epoch, where records expire.
+    @param began: the age in seconds, where records expire.
     """
     if began is None:
         return b"[%b,%b,%b]\n" % (collection, _encode(key), record)

@@ -32,7 +32,9 @@ def export(directory: RealDirectory, records: Sequence[type[Record]]) -> Iterato
     """
     known = forms(records)
     found = recover(directory, partial(collections_for, records), known)
-    head = snapshot.Head(lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | known, found.drawn)
+    head = snapshot.Head(
+        lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | known, found.drawn, found.age
+    )
     return snapshot.chunks(head, found.collections.values())
 
 

@@ -24,7 +24,7 @@ from securehub.clock import Clock
 from securehub.store import archive, snapshot
 from securehub.store import line as lines
 from securehub.store.files import Directory
-from securehub.store.fold import Folded, Lifetimes, Order
+from securehub.store.fold import Folded, Order, Spans
 from securehub.store.keys import NoKey
 from securehub.store.line import Damaged
 from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
@@ -68,13 +68,13 @@ class Store(Protocol):
     """
     What upkeep needs of a store.
 
-    @ivar lifetimes: of its records.
+    @ivar spans: how long generations of its records last.
     """
 
     @property
     def writer(self) -> Writer: ...
     @property
-    def lifetimes(self) -> Lifetimes: ...
+    def spans(self) -> Spans: ...
 
 
 class Upkeep:
@@ -197,7 +197,7 @@ class Upkeep:
         if serial is None or self._stopped:
             self._works = False
             return
-        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.lifetimes, current_name(self._directory.keys)))
+        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.spans, current_name(self._directory.keys)))
         folded.addCallbacks(self._folded, self._not_folded)
 
     def _folded(self, folded: Folded | None) -> None:

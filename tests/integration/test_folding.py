@@ -20,9 +20,9 @@ from securehub.store.fold import Order
 from securehub.store.recovery import segment_names
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
-from tests.store.setting import LIFETIME, Room, Setting
+from tests.store.setting import SPAN, Room, Setting
 
-ORDER = Order(3, {"receipt": LIFETIME}, "")
+ORDER = Order(3, {"receipt": SPAN}, "")
 
 
 class ChildTests(TestCase):
@@ -98,7 +98,7 @@ class ChildTests(TestCase):
         name = segment_names(self.names())[0]
         (self.path / name).unlink()
         os.mkfifo(self.path / name)  # whoever opens this waits
-        arguments = [sys.executable, "-m", "securehub.store.child", str(self.path), '{"serial":3,"lifetimes":{}}']
+        arguments = [sys.executable, "-m", "securehub.store.child", str(self.path), '{"serial":3,"spans":{}}']
         child = subprocess.Popen(arguments, stdin=subprocess.PIPE)
         assert child.stdin is not None
         child.stdin.close()

@@ -5,14 +5,16 @@ What every store promises to rules. A store passes when its class of these tests
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.refusals import Conflict, NotFound, Unavailable
+from securehub.store.age import MOST
 from securehub.store.records import Record
 from securehub.store.recovery import CannotStart
-from tests.store.setting import LIFETIME, RECORDS, Message, Receipt, Room, Said, Setting, everything, get, put, say
+from tests.store.setting import LIFETIME, RECORDS, SPAN, Message, Receipt, Room, Said, Setting, everything, get, put, say
 
 ORDERED = ["", " ", "!", "A", "a", "ab", "b", "é", "中", "\ue000", "\uff5e", "\U0001d11e", "\U0010ffff"]
 """Keys by code point; an order of UTF-16 units or of a language would be another."""
@@ -555,86 +557,90 @@ class StoreContract(SynchronousTestCase):
     # Records that vanish
 
     def test_receipt(self) -> None:
-        """A record that expires is there for at least its lifetime, and gone after two."""
-        for begin in (0.0, 1.0, LIFETIME * 0.5, LIFETIME - 1.0):
+        """A record that expires is there for at least its lifetime, and gone after two generations, restarts or not."""
+        for begin in (0.0, 1.0, SPAN * 0.5, SPAN - 1.0):
             for again in (None, Setting.crashed, Setting.reopened):
                 setting = self.make_store()
-                setting.time.advance(begin)
+                setting.live(begin)
                 setting.put("a", Receipt("kept"))
-                setting.settle()
-                setting.time.advance(LIFETIME - 1)
+                setting.live(SPAN - 1)
                 setting.put("b", Receipt("later"))
                 setting.settle()
                 if again is not None:
                     setting = again(setting)
                 self.assertEqual(setting.get(Receipt, "a"), Receipt("kept"), (begin, again))
-                setting.time.advance(LIFETIME + 2)
-                setting.put("lobby", Room())
-                self.assertIsNone(setting.get(Receipt, "a"), (begin, again))
+                setting.live(SPAN - 1)
+                if again is not None:
+                    setting = again(setting)
                 self.assertEqual(setting.get(Receipt, "b"), Receipt("later"), (begin, again))
+                setting.live(3)
+                self.assertIsNone(setting.get(Receipt, "a"), (begin, again))
+                setting.live(SPAN)
+                self.assertIsNone(setting.get(Receipt, "b"), (begin, again))
 
     def test_receipts_while_closed(self) -> None:
-        """It expires while the store is closed, too."""
+        """While the store is closed nothing gets older than by an hour, and nothing is younger for it."""
         self.setting.put("a", Receipt("kept"))
-        soon = self.setting.reopened(after=LIFETIME - 1)
-        soon.put("lobby", Room())
-        self.assertEqual(soon.get(Receipt, "a"), Receipt("kept"))
-        late = soon.reopened(after=LIFETIME + 2)
-        late.put("lobby", Room())
-        self.assertIsNone(late.get(Receipt, "a"))
+        late = self.setting.reopened(after=3 * SPAN)
+        late.live(LIFETIME - 1)
+        self.assertEqual(late.get(Receipt, "a"), Receipt("kept"))
+        again = late.reopened(after=3 * SPAN)
+        again.live(2 * SPAN - 2 * MOST)
+        self.assertIsNone(again.get(Receipt, "a"))
 
     def test_receipts_and_a_clock_that_is_set_right(self) -> None:
-        """When the clock is set forward by days, what is of this minute is there for its lifetime all the same, and gone in the end."""
-        for begin in range(0, LIFETIME, 7):
-            setting = self.make_store()
-            setting.time.advance(begin)
-            setting.put("a", Receipt("before"))
-            setting.settle()
-            setting.wall += 3 * 24 * 3600 + begin
-            setting.put("b", Receipt("behind"))
-            setting.settle()
-            for _ in range(LIFETIME - 1):
-                setting.time.advance(1)
-                setting.put("lobby", Room())
-                self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (Receipt("before"), Receipt("behind")), begin)
-            for _ in range(2 * LIFETIME + 2):
-                setting.time.advance(1)
-                setting.put("lobby", Room())
-            self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (None, None), begin)
+        """
+        When the clock is set forward by days, what is of this minute is there for its lifetime all the same, and gone in the end. So it is
+        if the store is closed or falls before, at once after that, or later.
+        """
+        for begin in range(0, SPAN, 300):
+            for again in (None, Setting.crashed, Setting.reopened):
+                for before, behind in ((again, None), (None, again)):
+                    self.set_right(begin, before, behind)
 
-    def test_receipts_of_the_day_after(self) -> None:
-        """Nor does what came after that go before its time, though nothing was committed while the next was due."""
-        for begin in range(0, LIFETIME, 7):
-            setting = self.make_store()
-            setting.put("lobby", Room())
-            setting.settle()
-            setting.wall += 3 * 24 * 3600 + begin
-            setting.put("lobby", Room())
-            setting.time.advance(LIFETIME - 1)
-            setting.put("a", Receipt("young"))
-            setting.settle()
-            for passed in (LIFETIME // 2, LIFETIME // 2 - 1):
-                setting.time.advance(passed)
-                setting.put("lobby", Room())
-                self.assertEqual(setting.get(Receipt, "a"), Receipt("young"), begin)
+    def set_right(self, begin: float, before: Callable[[Setting], Setting] | None, behind: Callable[[Setting], Setting] | None) -> None:
+        """
+        Set the clock forward.
+
+        @param begin: the age of the store.
+        @param before: what becomes of the store before anything is committed by the new time.
+        @param behind: likewise, after that.
+        """
+        setting = self.make_store()
+        setting.live(begin)
+        setting.put("a", Receipt("before"))
+        setting.settle()
+        setting.wall += 3 * 24 * 3600 + begin
+        if before is not None:
+            setting = before(setting)
+        setting.put("b", Receipt("behind"))
+        setting.settle()
+        if behind is not None:
+            setting = behind(setting)
+        setting.live(LIFETIME - 1)
+        case = begin, before, behind
+        self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (Receipt("before"), Receipt("behind")), case)
+        setting = setting.crashed()
+        self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (Receipt("before"), Receipt("behind")), case)
+        setting.live(2 * SPAN)
+        self.assertEqual((setting.get(Receipt, "a"), setting.get(Receipt, "b")), (None, None), case)
 
     def test_receipts_of_a_machine_that_sleeps(self) -> None:
-        """They go though the clock is ahead of the time that seems to have passed whenever somebody looks."""
+        """They go though the machine sleeps through nearly all of the time: each pause counts for an hour."""
         setting = self.make_store()
         setting.put("a", Receipt("kept"))
-        for _ in range(4):
+        for _ in range(3):
             setting.settle()
-            setting.wall += 2 * 3600
+            setting.wall += 8 * 3600
             setting.put("lobby", Room())
         self.assertIsNone(setting.get(Receipt, "a"))
 
     def test_receipt_deleted_and_replaced(self) -> None:
         """It can be replaced, which makes it last anew, and be deleted."""
         self.setting.put("a", Receipt("one"))
-        self.setting.time.advance(LIFETIME)
+        self.setting.live(SPAN)
         self.setting.put("a", Receipt("two"))
-        self.setting.time.advance(LIFETIME - 1)
-        self.setting.put("lobby", Room())
+        self.setting.live(SPAN - 1)
         self.assertEqual(self.setting.get(Receipt, "a"), Receipt("two"))
         self.setting.transact(lambda tx: tx.delete(Receipt, "a"))
         self.assertIsNone(self.setting.get(Receipt, "a"))

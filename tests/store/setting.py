@@ -12,6 +12,7 @@ from twisted.internet import task
 
 from securehub.clock import Clock
 from securehub.event import Event
+from securehub.store.age import generation
 from securehub.store.journal import JournalStore, Position
 from securehub.store.records import Record
 from securehub.store.transaction import Transaction
@@ -21,6 +22,9 @@ from tests.times import BEGIN
 T = TypeVar("T")
 
 LIFETIME = 100
+SPAN = generation(LIFETIME)
+"""Seconds that a generation of L{Receipt}s lasts."""
+
 FULL = OSError(28, "No space left on device")
 FIRST = "journal-000000000000000-0001.jsonl"
 """The first segment of every journal."""
@@ -195,6 +199,15 @@ class Setting:
         """
         wall = self.wall + self.time.seconds() + after
         return Setting(self._make_store, disk, self.records if records is None else records, wall, **self._options)
+
+    def live(self, seconds: float) -> None:
+        """Let time pass, of which all counts, as there is a commit every now and then."""
+        step = 500.0
+        while seconds > 0:
+            self.time.advance(min(step, seconds))
+            seconds -= step
+            self.put("passing", Room())
+            self.settle()
 
     def put(self, key: str, record: Record) -> None:
         """A commit with one record."""

@@ -22,12 +22,12 @@ from securehub.store.recovery import CannotStart, segment_names, serial_of, snap
 from securehub.store.rotation import PLAIN_NAME, current_name, files_of_a_start, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
-from tests.store.setting import FULL, LIFETIME, ONE, TWO, Message, Receipt, Room, Setting, say
+from tests.store.setting import FULL, ONE, SPAN, TWO, Message, Receipt, Room, Setting, say
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import digest_of, verify
 from tests.tools import logged
 
-LIFETIMES = {"receipt": LIFETIME}
+SPANS = {"receipt": SPAN}
 DAY = 24 * 3600.0
 
 
@@ -38,7 +38,7 @@ def lines(told: list[LogEvent]) -> list[str]:
 
 def rows_of(content: bytes) -> tuple[snapshot.Head, set[tuple[Any, ...]]]:
     """A snapshot's head, and its records without an order."""
-    found = {"receipt": ExpiringCollection("receipt", LIFETIME)}
+    found = {"receipt": ExpiringCollection("receipt", SPAN)}
     collections: dict[str, Any] = {}
     disk = MemoryDirectory({"snapshot": content})
     head, _ = snapshot.load(disk.lines("snapshot"), lambda name: collections.setdefault(name, found.get(name) or Collection(name)))
@@ -57,7 +57,7 @@ class Folding(SynchronousTestCase):
         self.setting = Setting(segment_bytes=400)
 
     def fold(self) -> Folded | None:
-        return fold(self.setting.disk, Order(self.setting.store.writer.serial, LIFETIMES, current_name(self.setting.disk.keys)))  # type: ignore[arg-type]
+        return fold(self.setting.disk, Order(self.setting.store.writer.serial, SPANS, current_name(self.setting.disk.keys)))  # type: ignore[arg-type]
 
     def adopt(self) -> Folded:
         folded = self.fold()
@@ -98,7 +98,7 @@ class Folding(SynchronousTestCase):
         elif what == 3:
             setting.transact(lambda tx: tx.put(key, Room(str(tx.number("room")))))
         elif what == 4:
-            setting.time.advance(chance.choice([1, LIFETIME, 3 * LIFETIME]))
+            setting.time.advance(chance.choice([1, SPAN, 3 * SPAN]))
         else:
             setting.transact(say, "lobby", "hello")
         setting.settle()
@@ -168,7 +168,7 @@ class Folding(SynchronousTestCase):
         """So it is with a segment that is not there."""
         self.setting.say(7)
         self.assertIn(
-            "99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, LIFETIMES, PLAIN_NAME)))
+            "99 of the journal is missing", str(self.assertRaises(CannotStart, fold, self.setting.disk, Order(99, SPANS, PLAIN_NAME)))
         )
         *closed, _ = segment_names(self.setting.disk.names())
         for name in (closed[1], closed[-1]):

@@ -16,7 +16,7 @@ from securehub.store.fold import Order, fold
 from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
 from securehub.store.recovery import CannotStart, snapshot_names
 from tests.disk import MemoryDirectory
-from tests.store.setting import LIFETIME, ONE, TWO, Message, Room, Setting
+from tests.store.setting import ONE, SPAN, TWO, Message, Room, Setting
 from tests.store.verifier import linked, verify
 
 SECRETS = ("topic-of-theirs", "text-of-theirs", "key-of-theirs")
@@ -101,7 +101,7 @@ class SealedStore(SynchronousTestCase):
         self.assertEqual(len(setting.topics()), 5)
         fill(setting)
         setting = setting.crashed()
-        folded = fold(setting.disk, Order(setting.store.writer.serial, {"receipt": LIFETIME}, name_of(ONE)))  # type: ignore[arg-type]
+        folded = fold(setting.disk, Order(setting.store.writer.serial, {"receipt": SPAN}, name_of(ONE)))  # type: ignore[arg-type]
         assert folded is not None
         self.assertEqual(folded.damaged, [newest])
 

@@ -19,7 +19,7 @@ from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.recovery import CannotStart, Collections, recover
 from tests.disk import MemoryDirectory
-from tests.store.setting import FIRST, FULL, LIFETIME, Receipt, Room, Setting, everything
+from tests.store.setting import FIRST, FULL, SPAN, Receipt, Room, Setting, everything
 from tests.tools import logged
 
 NEW_LINE = b"\n"
@@ -410,7 +410,7 @@ class Recovery(SynchronousTestCase):
         for key in keys:
             setting.put(key, Receipt("text"))
             setting.settle()
-            setting.time.advance(LIFETIME / 6)
+            setting.live(SPAN / 6)
         living = [key for key in keys if setting.get(Receipt, key)]
         self.assertTrue(0 < len(living) < len(keys))
         again = setting.crashed()

@@ -6,20 +6,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import product
+from typing import ClassVar
 
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import journal, snapshot
+from securehub.store.age import generation
 from securehub.store.collection import Collection, ExpiringCollection
+from securehub.store.fold import Order, fold
 from securehub.store.line import Damaged
 from securehub.store.records import Record
-from securehub.store.recovery import CannotStart, segment_names
+from securehub.store.recovery import CannotStart, segment_names, snapshot_name
 from securehub.store.snapshot import Head
 from tests.disk import MemoryDirectory
 from tests.store.contract import RoomTwo
-from tests.store.setting import BEGIN, FULL, LIFETIME, RECORDS, Message, Receipt, Room, Setting, everything
+from tests.store.setting import BEGIN, FULL, LIFETIME, RECORDS, SPAN, Message, Receipt, Room, Setting, everything
 from tests.store.verifier import digest_of
+
+DAY = 24 * 60 * 60
+
+
+class Slip(Record, frozen=True):
+    """A record that is kept for a day."""
+
+    collection: ClassVar[str] = "slip"
+    lifetime: ClassVar[int | None] = DAY
+
 
 HEAD = Head(format=1, number=7, serial=2, hash="ab" * 32, at=BEGIN, forms={"room": 1}, drawn={"transfer": 3})
 
@@ -270,14 +284,45 @@ class Closing(SynchronousTestCase):
         """A receipt in a snapshot is there for its lifetime, and gone after two, as if the store had gone on."""
         self.setting.put("a", Receipt("kept"))
         self.commit(3)
-        self.reopen(after=LIFETIME - 1)
+        self.setting.live(LIFETIME)
+        self.reopen()
         self.commit(3)
         self.assertIsNotNone(self.setting.get(Receipt, "a"))
-        self.reopen(after=LIFETIME + 1)
+        self.setting.live(2 * SPAN)
+        self.reopen()
         self.commit(3)
         self.assertIsNone(self.setting.get(Receipt, "a"))
         self.reopen()
         self.assertIsNone(self.setting.get(Receipt, "a"))
+
+    def test_slips_of_older_versions(self) -> None:
+        """
+        A snapshot of a version that named generations by the clock: its records are there for their lifetime, be they of the generation
+        that was the current one or of the one before, and gone in the end; and so it is when it has been folded.
+        """
+        for folded, begin in product((False, True), range(0, DAY, 2 * 60 * 60)):
+            self.setting = Setting(records=(Room, Slip), wall=begin)
+            self.commit(3)
+            self.setting.close()
+            (name,) = self.snapshots()
+            current = int(BEGIN.timestamp() + begin) // DAY * DAY
+            began = {"a": current - DAY, "b": current}
+            rows = [snapshot.row(b'"slip"', key, b"{}", seconds) for key, seconds in began.items()]
+            head = snapshot.read_head(self.setting.disk.files[name].splitlines()[0])
+            self.setting.disk.files[name] = b"".join(snapshot.sealed(replace(head, age=None), iter(rows)))
+            self.setting = self.setting.followed(self.setting.disk)
+            if folded:
+                self.commit(2)
+                self.reopen()
+                made = fold(self.setting.disk, Order(self.setting.store.writer.serial, self.setting.store.spans, ""))  # type: ignore[arg-type]
+                assert made is not None
+                self.setting.disk.put_in_place(snapshot_name(made.number))
+                self.reopen()
+                self.assertEqual(self.setting.found.replayed, 0)
+            self.setting.live(DAY - 1)
+            self.assertEqual([self.setting.get(Slip, key) for key in "ab"], [Slip(), Slip()], (folded, begin))
+        self.setting.live(2 * DAY + 2 * generation(DAY))
+        self.assertEqual([self.setting.get(Slip, key) for key in "ab"], [None, None])
 
     def test_time_goes_on(self) -> None:
         """A wall clock that was set back while the store was closed does not bring times back."""

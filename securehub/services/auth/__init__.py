@@ -246,7 +246,7 @@ class Auth:
         Show all that is kept about you.
 
         Of secrets it says that they are there. One answer has up to 500 items, or a megabyte; if there is more, it says with which after=
-        to go on. Results of requests with a key are kept besides, for up to two days.
+        to go on. Results of requests with a key are kept besides, for some two days.
         """
         services = tuple((name, each.remembered) for name, each in self.services.items() if IRemembers.providedBy(each))
         return await self.store.read(export.export, session.member, services, after, limit=export.PAGE)
