@@ -16,11 +16,13 @@ import subprocess
 import sys
 import termios
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securehub import client
+from securehub.client import plain
+from securehub.client.connection import Connection
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, DaemonCase
@@ -32,28 +34,6 @@ CLIENT = [sys.executable, "-m", "securehub.client"]
 class AloneTests(SynchronousTestCase):
     """What it does without a hub."""
 
-    def test_answered(self) -> None:
-        """It waits for what a wrong notification is answered: the one behind it would be taken for that."""
-        notification = '{"jsonrpc":"2.0","method":"hub.ping"}'
-        for line, answered in (
-            ("\r", False),
-            (" \t", False),
-            ("\x0c", True),
-            (notification, False),
-            (f"{notification}\r", False),
-            (f"[{notification},{notification}]", False),
-            (f"[{notification},1]", True),
-            (notification.replace("}", ',"id":null}'), True),
-            (notification.replace("2.0", "1.0"), True),
-            ('{"method":"hub.ping"}', True),
-            ('{"jsonrpc":"2.0","method":"hub.ping","method":"hub.ping"}', True),
-            ('{"jsonrpc":"2.0","method":"hub.ping","params":{"text":NaN}}', True),
-            ("[]", True),
-            ("[", True),
-        ):
-            self.assertEqual(client._is_answered(line.encode()), answered, line)
-        self.assertTrue(client._is_answered(b"{\xff"))
-
     def test_not_stopped_at_prompt(self) -> None:
         """Ctrl-Z does nothing while a password is typed: the shell would have it shown after C{fg}."""
         seen = []
@@ -63,13 +43,13 @@ class AloneTests(SynchronousTestCase):
             return PASSWORD
 
         self.patch(os, "isatty", lambda descriptor: True)
-        self.patch(client, "getpass", typed)
+        self.patch(plain, "getpass", typed)
         self.patch(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
         ours, hub = socket.socketpair()
         before = signal.getsignal(signal.SIGTSTP)
         with ours, hub:
-            talking = client.Client(ours)
-            talking.waiting = True
+            talking = plain.Plain(Connection(ours))
+            talking.conversation.ask(b"PASSWD")
             talking._hear(b"* Password:\n")
             self.assertEqual(hub.recv(64), PASSWORD.encode() + b"\n")
         self.assertEqual((seen, signal.getsignal(signal.SIGTSTP)), ([signal.SIG_IGN], before))
@@ -276,14 +256,33 @@ class ClientTests(DaemonCase):
         _, controller = self._on_terminal()
         os.write(controller, b"PING one\x1b[D\x1b[A\nPING two\n")
         shown = self._until(controller, b"OK two")
-        self.assertIn(b"rlwrap", shown)
+        self.assertIn(b"securehub[terminal]", shown)
         self.assertNotIn(b"ERR", shown)
 
-    def _on_terminal(self) -> tuple[subprocess.Popen[bytes], int]:
+    def test_edited(self) -> None:
+        """With prompt_toolkit there is a line to edit: arrows move in it, and a password is shown by stars."""
+        if find_spec("prompt_toolkit") is None:
+            raise SkipTest("prompt_toolkit is not installed")
+        client, controller = self._on_terminal(plain=False)
+        left, delete = b"\x1b[D", b"\x1b[3~"
+        os.write(controller, b"PING onw" + left + delete + b"e\r")
+        shown = self._until(controller, b"OK one")
+        os.write(controller, b"CREATE alice\r")
+        shown += self._until(controller, b"Password:")
+        os.write(controller, f"{PASSWORD}\r".encode())
+        shown += self._until(controller, b"Welcome, alice")
+        self.assertNotIn(PASSWORD.encode(), shown)
+        os.write(controller, b"QUIT\r")
+        self.assertEqual(client.wait(SECONDS), 0)
+
+    def _on_terminal(self, *, plain: bool = True) -> tuple[subprocess.Popen[bytes], int]:
         """The client, and the end of its terminal at which a person sits."""
         controller, terminal = pty.openpty()
         self.addCleanup(os.close, controller)
-        client = subprocess.Popen([*CLIENT, self.address], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+        # Of "xterm" it would be asked where its cursor is, and be waited for.
+        surroundings = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        arguments = [*CLIENT, self.address, *(["--plain"] if plain else [])]
+        client = subprocess.Popen(arguments, stdin=terminal, stdout=terminal, stderr=terminal, env=surroundings, start_new_session=True)
         os.close(terminal)
         self.addCleanup(client.wait)
         self.addCleanup(client.kill)

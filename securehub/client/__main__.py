@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from securehub.client import main
+
+raise SystemExit(main())

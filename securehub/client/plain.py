@@ -1,0 +1,98 @@
+"""
+Lines from the standard input, and what the hub says on the standard output: in a pipe, or on a terminal that only takes lines.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from getpass import getpass
+
+from securehub.client.connection import Connection, complain
+from securehub.client.conversation import Conversation, Kind
+
+STDIN = 0
+TERMINAL_BYTES = 4095
+"""What Linux takes of a line that is typed on a terminal (N_TTY_BUF_SIZE, with the line's end); the rest of it is lost without a word."""
+
+
+class Plain:
+    """One conversation with a hub."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._typed = b""
+        self._ended = False
+        self.conversation = Conversation()
+
+    def talk(self) -> bool:
+        """See L{securehub.client.Face}."""
+        said, connection = self.conversation, self._connection
+        while said.waiting or not self._ended or self._typed:
+            if not said.waiting and self._send_next():
+                continue
+            sources: list[Connection | int] = [connection] if said.waiting or self._ended else [connection, STDIN]
+            ready, _, _ = select.select(sources, [], [])
+            if STDIN in ready:
+                self._read_typed()
+            if connection in ready:
+                self._hear(connection.receive())
+                if connection.broken:
+                    return (self._ended or said.goodbye) and not said.waiting and not self._typed.strip()
+        return True
+
+    def _send_next(self) -> bool:
+        """Send the next line that was typed, if there is a whole one."""
+        line, end, rest = self._typed.partition(b"\n")
+        if not end and not (self._ended and line):
+            return False
+        self._typed = rest
+        if (unfit := _unfit(line)) and os.isatty(STDIN):
+            complain(f"not sent, as {unfit}")
+            self.conversation.refused = True
+            return True
+        self.conversation.ask(line)
+        self._connection.send(line)
+        return True
+
+    def _read_typed(self) -> None:
+        content = os.read(STDIN, 65536)
+        self._ended = not content
+        self._typed += content
+
+    def _hear(self, content: bytes) -> None:
+        for heard in self.conversation.hear(content):
+            sys.stdout.buffer.write(heard.line + b"\n")
+            sys.stdout.flush()
+            if heard.kind is Kind.PROMPT:
+                self._connection.send(self._secret())
+
+    def _secret(self) -> bytes:
+        """What a person is asked for: hidden on a terminal, where Ctrl-D cancels; else the next line of the input."""
+        if os.isatty(STDIN):
+            # A shell that takes a stopped job up again has the terminal show what is typed.
+            stopped = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            try:
+                return getpass("").encode()
+            except EOFError:
+                return b""
+            except UnicodeError:
+                complain("cancelled, as the terminal sent what is no text")
+                return b""
+            finally:
+                signal.signal(signal.SIGTSTP, stopped)
+        while b"\n" not in self._typed and not self._ended:
+            self._read_typed()
+        line, _, self._typed = self._typed.partition(b"\n")
+        return line
+
+
+def _unfit(line: bytes) -> str:
+    """Why a line is not what a person has meant to type on a terminal; empty if it may be."""
+    if len(line) >= TERMINAL_BYTES:
+        return f"a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file"
+    if b"\x1b" in line:
+        return "arrows and the like move nothing here; with prompt_toolkit installed they do (pip install 'securehub[terminal]')"
+    return ""
