@@ -477,6 +477,9 @@ class Keeping(Talking):
         for rule, *given in acts:
             self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
         self.put("dave", Member(4, roles=("moderator",)))
+        for moderator in ("dave", "carol"):
+            for rule, *given in acts[:2]:
+                self.do(rule, "lobby", moderator, "bob", *given, at=self.at)
         self.do(moderation.unmute, "lobby", "dave", "bob", at=self.at)
         self.put("carol", Member(3))
         for rule, *given in acts:
@@ -503,6 +506,9 @@ class Keeping(Talking):
         self.refused(Forbidden, "operator", moderation.kick, "lobby", "bob", "alice", "", 100, at=self.at)
         self.do(moderation.mute, "lobby", "alice", "bob", timedelta(minutes=5), "spam", at=self.at)
         self.do(moderation.unmute, "lobby", "alice", "bob", at=self.at)
+        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "more spam", 100, at=self.at)
+        self.do(moderation.unban, "lobby", "alice", "bob", at=self.at)
+        self.join("bob")
         self.do(saying.remove, "lobby", 1, "alice", "spam", SESSION, at=self.at)
         self.do(moderation.slow, "lobby", "alice", 5, at=self.at)
         self.do(moderation.keep, "lobby", "alice", 5, at=self.at)
@@ -517,6 +523,8 @@ class Keeping(Talking):
             [
                 ("alice", "mute", "bob", 0, "spam"),
                 ("alice", "unmute", "bob", 0, ""),
+                ("alice", "ban", "bob", 0, "more spam"),
+                ("alice", "unban", "bob", 0, ""),
                 ("alice", "remove", "bob", 1, "spam"),
                 ("alice", "slow", "", 0, "5 seconds"),
                 ("alice", "keep", "", 0, "messages are kept for 5 days"),
@@ -526,7 +534,8 @@ class Keeping(Talking):
                 ("bob", "kick", "alice", 0, "bye"),
             ],
         )
-        self.assertEqual(found[-1].until, self.at + timedelta(minutes=5))
+        until = {row.act: row.until for row in found if row.until is not None}
+        self.assertEqual(until, {"mute": self.at + timedelta(minutes=5), "ban": self.at + timedelta(hours=1)})
         self.refused(Forbidden, "operator", lambda tx: power.deeds(tx, "lobby", "alice", limit=20, before=None))
 
     def test_reports(self) -> None:
