@@ -500,6 +500,12 @@ class Keeping(Talking):
         self.do(moderation.unban, "lobby", "alice", "carol", at=self.at)
         self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
 
+    def test_an_invitation_to_an_open_room(self) -> None:
+        """Nobody needs one to come in, and none is kept: when the room is for the invited, it takes another."""
+        self.do(rooms.invite, "lobby", "bob", "carol", at=self.at)
+        self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
+        self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""
         self.say("bob", "spam")
