@@ -230,11 +230,19 @@ class Much(SynchronousTestCase):
             while after is not None:
                 part = self.export(self.alice, after=after)
                 self.assertLessEqual(len(part["items"]), limit)
+                self.assertEqual(part["username"], "alice")
                 self.assertEqual(part["more"], part["next"] is not None)
                 found += part["items"]
                 after = part["next"]
             self.assertEqual(found, page["items"])
         self.assertEqual(len(found), 8 + PAYMENTS)
+
+    def test_pages_for_people(self) -> None:
+        """They are told how to go on, and nothing where there is no more."""
+        self.patch(export, "PAGE", PAYMENTS)
+        told = self.alice.ask("auth.export")[-1]
+        self.assertTrue(told.startswith("OK there is more; ask with after="), told)
+        self.assertEqual(self.alice.ask(f"auth.export {told.rpartition(' ')[2]}")[-1], "OK")
 
     def test_long_items(self) -> None:
         """A page has so many bytes: five hundred long messages, with all that they had been, were 170 MB. What is left comes behind it."""
