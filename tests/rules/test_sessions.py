@@ -381,6 +381,14 @@ class Erased(Logging):
         self.assertIsNone(self.ask(tokens.owner_of, self.token()))
         self.assertEqual(self.families(), [])
 
+    def test_new_password_meanwhile(self) -> None:
+        """Whoever has shown a password that is none any more has nobody erased."""
+        self.create()
+        self.do(sessions.reset_password, "alice", "$new")
+        given = "alice", (), self.at, HASH
+        self.refused(BadCredentials, "wrong", erasure.erase, *given, at=self.at)
+        self.assertIsNone(self.setting.get(Member, "alice").erased)
+
     def test_nobody_pays(self) -> None:
         """By name either, though what is in the accounts takes a while to forget, and a full disk makes it an hour."""
         self.create()
