@@ -39,6 +39,7 @@ from securehub.services.messages import Line, Message, Receipt, Trace
 from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
+from tests.store.setting import everything
 
 LIMITS = Limits(rooms=30, told=100)
 SESSION = 7
@@ -796,11 +797,22 @@ class Forgetting(Talking):
         self.assertEqual([text for _, text in self.log("alice", limit=100)], [""] * (memory.MESSAGES_AT_ONCE + 1) + ["hello"])
         self.assertIn("alice's reason", repr(records))
         self.assertIsNone(self.setting.get(Rooms, "bob"))
-        self.assertIsNone(self.setting.get(Seat, "lobby/bob"))
+        self.assertEqual([key for key, _ in self.setting.read(everything, Seat)], ["lobby/alice"])
         self.assertIsNone(self.setting.get(Complaints, "bob"))
         self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
         self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
         self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
+
+    def test_many_rooms_are_left(self) -> None:
+        """Some in each step, until there is none."""
+        for number in range(LIMITS.rooms - 1):
+            self.join("bob", f"room{number}")
+        left: list[int] = []
+        place: str | None = ""
+        while place is not None:
+            place = self.do(memory.forget, "bob", place)
+            left.append(sum(key.endswith("/bob") for key, _ in self.setting.read(everything, Seat)))
+        self.assertEqual(left[:3], [LIMITS.rooms - memory.ROOMS_AT_ONCE, 0, 0])
 
     def test_what_reports_show(self) -> None:
         """Of the erased no words, nor what they paid; who removed what stays, and so does what others wrote."""
