@@ -23,6 +23,7 @@ from securehub.services.chat.records import (
     Complaints,
     Correspondent,
     Deed,
+    Guest,
     Imposed,
     Report,
     Room,
@@ -791,6 +792,9 @@ class Forgetting(Talking):
         """Nothing of what was said is left, anywhere; numbers and others' words are."""
         self.patch(memory, "RECORDS_AT_ONCE", 2)
         self.fill()
+        for number in range(3):
+            self.put(f"bob/peer{number}", Correspondent())
+            self.put(f"bob/closed{number}", Guest("carol", self.at))
         self.assertGreater(self.forget("bob"), 6)
         records = [record for cls in (Message, Trace, Report, Deed, Status, Sanction) for record in self.records(cls)]
         self.assertNotIn("bob's", repr(records))
@@ -799,7 +803,8 @@ class Forgetting(Talking):
         self.assertIsNone(self.setting.get(Rooms, "bob"))
         self.assertEqual([key for key, _ in self.setting.read(everything, Seat)], ["lobby/alice"])
         self.assertIsNone(self.setting.get(Complaints, "bob"))
-        self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
+        for record in (Correspondent, Guest):
+            self.assertEqual([key for key, _ in self.setting.read(everything, record) if key.startswith("bob/")], [])
         self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
         self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
 

@@ -82,6 +82,14 @@ class StatementTests(Money):
 
     # Exports
 
+    def test_lines(self) -> None:
+        """As people read it, each movement is a line, however many its memo has."""
+        self.deposit("alice", "5")
+        self.pay("alice", "bob", "1", "two\nlines")
+        *_, paid, closing = self.statement(None, self.at + HOUR).lines()
+        self.assertTrue(paid.endswith("  two / lines"), paid)
+        self.assertIn("closing", closing)
+
     def test_csv(self) -> None:
         """A table that other programs read back, with no cell that a spreadsheet would take for a formula."""
         self.deposit("alice", "5")
