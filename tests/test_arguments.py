@@ -5,7 +5,6 @@ The types of arguments.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub import arguments
 from securehub.arguments import ArgumentType
 from securehub.refusals import BadArgument
-from securehub.services.times import moment
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -52,16 +50,6 @@ class ArgumentTests(SynchronousTestCase):
         self.refuses(arguments.whole, "", "-1", "+1", "1.0", "1e3", "9" * 16, "٣", "1 ", "1_0")
         self.takes(arguments.listed, {"1": 1, "1000": 1000})
         self.refuses(arguments.listed, "0", "1001", "x")
-
-    def test_instants(self) -> None:
-        """As RFC 3339 has them, in UTC: a fraction has as many digits as its writer has, and microseconds count."""
-        noon = datetime(2026, 11, 19, 12, tzinfo=UTC)
-        exact = {"2026-11-19T12:00:00Z": noon, "2026-11-19t12:00:00+00:00": noon, "2026-11-19": noon.date()}
-        self.refuses(moment, "", "2026-11-19T12:00:00", "2026-11-19T12:00Z", "2026-11-19T12:00:00.Z", "2026-11-19T12:00:00,5Z")
-        self.takes(moment, {"2026-11-19T12:00:00.5Z": noon.replace(microsecond=500_000)})
-        self.takes(moment, {"2026-11-19T12:00:00.123456789Z": noon.replace(microsecond=123_456)})
-        self.takes(moment, {"2026-11-19T12:00:00." + "9" * 40 + "Z": noon.replace(microsecond=999_999)})
-        self.takes(moment, exact)
 
     def test_switch(self) -> None:
         self.takes(arguments.switch, {"on": True, "OFF": False, "true": True, "false": False})

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.services.auth import export
 from securehub.services.ledger import memory
 from securehub.services.ledger.records import Account
+from securehub.store.collection import PARTS
 from securehub.store.transaction import ReadTransaction
 from tests.authenticator import code, identity
 from tests.store.setting import at_once
@@ -102,8 +103,19 @@ class Much(SynchronousTestCase):
         return result
 
     def test_in_steps(self) -> None:
+        """Each part of the answers that are kept has a turn, and each step of each service."""
         self.assertEqual(len(self.memos()), PAYMENTS)
-        self.operator.ask("admin.erase alice")
+        others: list[int] = []
+
+        def other() -> None:
+            others.append(self.left())
+            if others[-1]:
+                self.world.time.callLater(0, other)
+
+        self.operator.send("admin.erase alice")
+        self.world.time.callLater(0, other)
+        self.world.settle()
+        self.assertGreater(len(others), PARTS + len(self.world.hub.services))
         self.assertEqual((self.memos(), self.left()), ([], 0))
 
     def test_a_crash_in_the_middle(self) -> None:
@@ -115,6 +127,19 @@ class Much(SynchronousTestCase):
         self.assertEqual(self.left(), 1)
         self.world.settle()
         self.assertEqual((self.memos(), self.left()), ([], 0))
+
+    def test_a_full_disk_at_the_beginning(self) -> None:
+        """Who has asked is told nothing that the disk did not take: the connection is cut, and the member is there as before."""
+        self.world.directory.fail(OSError(errno.ENOSPC, "full"), times=None)
+        self.operator.send("admin.erase alice")
+        # While it waits for others.
+        self.world.time.callLater(0, self.world.worker.step)
+        self.world.settle()
+        self.assertEqual((self.operator.received(), self.operator.closed), ([], True))
+        self.world.directory.heal()
+        self.world.elapse(2)
+        self.assertEqual((len(self.memos()), self.left()), (PAYMENTS, 0))
+        self.world.back("alice")
 
     def test_a_full_disk_in_the_middle(self) -> None:
         """What has begun goes on by itself; the account is gone from the beginning."""
@@ -230,11 +255,19 @@ class Much(SynchronousTestCase):
             while after is not None:
                 part = self.export(self.alice, after=after)
                 self.assertLessEqual(len(part["items"]), limit)
+                self.assertEqual(part["username"], "alice")
                 self.assertEqual(part["more"], part["next"] is not None)
                 found += part["items"]
                 after = part["next"]
             self.assertEqual(found, page["items"])
         self.assertEqual(len(found), 8 + PAYMENTS)
+
+    def test_pages_for_people(self) -> None:
+        """They are told how to go on, and nothing where there is no more."""
+        self.patch(export, "PAGE", PAYMENTS)
+        told = self.alice.ask("auth.export")[-1]
+        self.assertTrue(told.startswith("OK there is more; ask with after="), told)
+        self.assertEqual(self.alice.ask(f"auth.export {told.rpartition(' ')[2]}")[-1], "OK")
 
     def test_long_items(self) -> None:
         """A page has so many bytes: five hundred long messages, with all that they had been, were 170 MB. What is left comes behind it."""

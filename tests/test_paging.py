@@ -40,6 +40,7 @@ PAGED = (
     Paged("admin.users", "operator", place="username"),
     Paged("admin.connections", "operator", place="connection"),
     Paged("admin.audit", "operator", place="entry"),
+    Paged("admin.audit", "operator", place="entry", params={"member": "alice"}),
     Paged("auth.sessions", place="session"),
     Paged("auth.certs", cursor="after", place="fingerprint"),
     Paged("budget.entries", place="entry"),
@@ -123,8 +124,8 @@ class PagingTests(SynchronousTestCase):
         self.do("alice", "budget.expense", item=f"thing {each}", amount="1", bucket="needs", date=f"2026-0{each + 1}-01")
 
     def talk(self) -> None:
-        """Everything that there is in rooms."""
-        for each in range(5):
+        """Everything that there is in rooms, which are not joined in the order of their names."""
+        for each in reversed(range(5)):
             self.do("alice", "chat.join", room=f"room{each}")
             self.do("bob", "chat.join", room=f"room{each}")
             self.do("bob", "chat.say", room=f"room{each}", text="hello")

@@ -7,16 +7,18 @@ from __future__ import annotations
 import errno
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
 import msgspec
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.logger import formatEvent
+from twisted.logger import LogEvent, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config
+from securehub.daemon import safekeeping
 from securehub.daemon.beside import Processes
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
@@ -34,6 +36,11 @@ from tests.world import Client, World
 
 HOUR = 3600
 SECRETS = [b'"alice"', b'"bobby"', b'"cellar', b"the wedding", b"secret-savings", b"let us meet", b":1234567", b"1234567,", b"flowers"]
+
+
+def told_by(module: ModuleType, told: list[LogEvent]) -> list[tuple[str, str]]:
+    """What a module has said in the log, each with its level."""
+    return [(each["log_level"].name, formatEvent(each)) for each in told if each["log_namespace"] == module.__name__]
 
 
 class Exhausted:
@@ -123,11 +130,36 @@ class Safekeeping(SynchronousTestCase):
         self.world.beside.says = {"backup": {"refused": "the disk: full", "status": 2}}
         self.call("admin.backup")
         self.world.elapse(HOUR)
-        lines = [(each["log_level"].name, formatEvent(each)) for each in told if each["log_namespace"] == safety.__name__]
+        lines = told_by(safety, told)
         self.assertEqual([level for level, _ in lines], ["info", "error"])
         self.assertTrue(lines[0][1].startswith("Health: well, books balance, commit 0, head "), lines)
         self.assertTrue(lines[1][1].startswith("Health: unwell: the last backup failed (the disk: full), books balance"), lines)
         self.assertEqual(lines[1][1], f"Health: {self.call('admin.health')['line']}")
+
+    def test_what_came_of_it_in_the_log(self) -> None:
+        """Of what was made and found to be whole, and of what is wrong, as an error: it may have been begun by nobody."""
+        told = logged(self)
+        for tool in ("backup", "drill", "verify"):
+            self.call(f"admin.{tool}")
+        made = {"backup": "/backups/new", "at": self.world.now(), "status": 0, "commits": 0, "head": "3f6d", "bytes": 4711}
+        self.world.beside.says = {
+            "backup": {**made, "not_removed": "/backups/old: Operation not permitted"},
+            "drill": {"passed": False, "why": "it is empty", "backup": "x", "number": 0, "status": 1, "at": self.world.now()},
+            "verify": {"bad": "x, line 3: torn", "status": 1},
+        }
+        for tool in ("backup", "drill", "verify"):
+            self.call(f"admin.{tool}")
+        self.assertEqual(
+            told_by(safekeeping, told),
+            [
+                ("info", "Backup /backups/backup-20261119T180200Z-0 was made, up to commit 0."),
+                ("info", "A drill has opened the newest backup, up to commit 0: it is whole."),
+                ("info", "Backup /backups/new was made, up to commit 0."),
+                ("error", "An old backup could not be removed: /backups/old: Operation not permitted."),
+                ("error", "A drill has failed: it is empty."),
+                ("error", "What is kept is damaged: x, line 3: torn."),
+            ],
+        )
 
     def test_one_at_a_time(self) -> None:
         """While one is under way others are refused, and the hub goes on."""
@@ -226,6 +258,10 @@ class Safekeeping(SynchronousTestCase):
         self.world.elapse(1)
         self.call("admin.verify")
         self.assertIsNone(self.call("admin.status")["balanced"])
+        self.world.elapse(1)
+        self.call("admin.backup")
+        self.call("admin.drill")
+        self.assertIs(self.call("admin.status")["balanced"], True)
 
     def test_by_itself(self) -> None:
         """Backups are made every so many hours, drilled, and overdue when there is none for twice as long."""

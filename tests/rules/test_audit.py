@@ -16,6 +16,7 @@ from securehub.refusals import NotFound
 from securehub.services.admin.audit import AT_ONCE, entries, forget, remembered
 from securehub.services.admin.roles import change_role
 from securehub.services.ledger.accounts import whose
+from securehub.services.times import expiry
 from securehub.store.records import number_key
 from tests.rules.setting import RECORDS, Rules
 from tests.store.setting import BEGIN
@@ -71,6 +72,13 @@ class ActTests(Rules):
         made = self.of(0, "bob", "a password", "a-token", Amount.parse("012.50"), LATER, True)
         given = {"username": "bob", "amount": "12.50", "until": "2026-11-20T00:00:00Z", "quiet": True}
         self.assertEqual(made, (BEGIN, "alice", "powers.change", "bob", given, whose, False))
+
+    def test_how_long(self) -> None:
+        """As it may be typed: in the largest unit of which it is a whole number, be it typed in another."""
+        for typed, shown in (("0", "0s"), ("90", "90s"), ("120s", "2m"), ("3600", "1h"), ("48h", "2d"), ("30d", "30d"), ("1441m", "1441m")):
+            made = self.of(0, "bob", "a password", "a-token", None, expiry(typed), False)
+            self.assertEqual(made.arguments["until"], shown)
+            self.assertEqual(expiry(shown), expiry(typed))
 
     def test_secrets(self) -> None:
         """Neither what is of a secret type, nor what is hidden while it is typed."""

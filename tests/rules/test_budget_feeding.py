@@ -239,12 +239,13 @@ class RuleTests(Rules):
         """Over all accounts in the budget's currency, the newest first, with the rule that wins already."""
         self.open("alice")
         other = self.open("alice", "other")
-        self.open("alice", "time", "HOURS")
+        time = self.open("alice", "time", "HOURS")
         self.open("bob")
         for to, units, memo in (("alice", "100", "wages"), (other, "50", "more wages")):
             self.do(ledger.deposit, to, amount(units), memo, "treasurer", at=self.at)
         self.do(ledger.pay, "alice", "bob", amount("5"), "lunch", None, at=self.at)
         self.do(ledger.pay, "alice", "bob", amount("6"), "Lunch", other, at=self.at)
+        self.do(ledger.deposit, time, amount("8"), "wages of a day", "treasurer", at=self.at)
         self.do(sorting.add_rule, "alice", "wants", "", "LUN", "")
 
         def caught(bucket: str, payee: str = "", text: str = "", limit: int = 20) -> list[tuple[int, str, int | None]]:

@@ -23,6 +23,7 @@ from securehub.services.chat.records import (
     Complaints,
     Correspondent,
     Deed,
+    Guest,
     Imposed,
     Report,
     Room,
@@ -39,6 +40,7 @@ from securehub.services.messages import Line, Message, Receipt, Trace
 from securehub.store.records import decoder, number_key
 from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
+from tests.store.setting import everything
 
 LIMITS = Limits(rooms=30, told=100)
 SESSION = 7
@@ -477,6 +479,9 @@ class Keeping(Talking):
         for rule, *given in acts:
             self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
         self.put("dave", Member(4, roles=("moderator",)))
+        for moderator in ("dave", "carol"):
+            for rule, *given in acts[:2]:
+                self.do(rule, "lobby", moderator, "bob", *given, at=self.at)
         self.do(moderation.unmute, "lobby", "dave", "bob", at=self.at)
         self.put("carol", Member(3))
         for rule, *given in acts:
@@ -497,12 +502,21 @@ class Keeping(Talking):
         self.do(moderation.unban, "lobby", "alice", "carol", at=self.at)
         self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
 
+    def test_an_invitation_to_an_open_room(self) -> None:
+        """Nobody needs one to come in, and none is kept: when the room is for the invited, it takes another."""
+        self.do(rooms.invite, "lobby", "bob", "carol", at=self.at)
+        self.do(moderation.set_access, "lobby", "alice", "invite", at=self.at)
+        self.refused(Forbidden, "invited", rooms.join, "lobby", "carol", SESSION, LIMITS, at=self.at)
+
     def test_each_act_is_noted(self) -> None:
         """Once, with who, whom, why and until when; what was refused is not."""
         self.say("bob", "spam")
         self.refused(Forbidden, "operator", moderation.kick, "lobby", "bob", "alice", "", 100, at=self.at)
         self.do(moderation.mute, "lobby", "alice", "bob", timedelta(minutes=5), "spam", at=self.at)
         self.do(moderation.unmute, "lobby", "alice", "bob", at=self.at)
+        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "more spam", 100, at=self.at)
+        self.do(moderation.unban, "lobby", "alice", "bob", at=self.at)
+        self.join("bob")
         self.do(saying.remove, "lobby", 1, "alice", "spam", SESSION, at=self.at)
         self.do(moderation.slow, "lobby", "alice", 5, at=self.at)
         self.do(moderation.keep, "lobby", "alice", 5, at=self.at)
@@ -517,6 +531,8 @@ class Keeping(Talking):
             [
                 ("alice", "mute", "bob", 0, "spam"),
                 ("alice", "unmute", "bob", 0, ""),
+                ("alice", "ban", "bob", 0, "more spam"),
+                ("alice", "unban", "bob", 0, ""),
                 ("alice", "remove", "bob", 1, "spam"),
                 ("alice", "slow", "", 0, "5 seconds"),
                 ("alice", "keep", "", 0, "messages are kept for 5 days"),
@@ -526,7 +542,8 @@ class Keeping(Talking):
                 ("bob", "kick", "alice", 0, "bye"),
             ],
         )
-        self.assertEqual(found[-1].until, self.at + timedelta(minutes=5))
+        until = {row.act: row.until for row in found if row.until is not None}
+        self.assertEqual(until, {"mute": self.at + timedelta(minutes=5), "ban": self.at + timedelta(hours=1)})
         self.refused(Forbidden, "operator", lambda tx: power.deeds(tx, "lobby", "alice", limit=20, before=None))
 
     def test_reports(self) -> None:
@@ -775,17 +792,32 @@ class Forgetting(Talking):
         """Nothing of what was said is left, anywhere; numbers and others' words are."""
         self.patch(memory, "RECORDS_AT_ONCE", 2)
         self.fill()
+        for number in range(3):
+            self.put(f"bob/peer{number}", Correspondent())
+            self.put(f"bob/closed{number}", Guest("carol", self.at))
         self.assertGreater(self.forget("bob"), 6)
         records = [record for cls in (Message, Trace, Report, Deed, Status, Sanction) for record in self.records(cls)]
         self.assertNotIn("bob's", repr(records))
         self.assertEqual([text for _, text in self.log("alice", limit=100)], [""] * (memory.MESSAGES_AT_ONCE + 1) + ["hello"])
         self.assertIn("alice's reason", repr(records))
         self.assertIsNone(self.setting.get(Rooms, "bob"))
-        self.assertIsNone(self.setting.get(Seat, "lobby/bob"))
+        self.assertEqual([key for key, _ in self.setting.read(everything, Seat)], ["lobby/alice"])
         self.assertIsNone(self.setting.get(Complaints, "bob"))
-        self.assertIsNone(self.setting.get(Correspondent, "bob/carol"))
+        for record in (Correspondent, Guest):
+            self.assertEqual([key for key, _ in self.setting.read(everything, record) if key.startswith("bob/")], [])
         self.assertEqual(self.setting.get(Room, "lobby"), Room(memory.MESSAGES_AT_ONCE + 2, members=1))
         self.assertEqual([each.kind for each in self.export("bob", 1000)].count("room"), 0)
+
+    def test_many_rooms_are_left(self) -> None:
+        """Some in each step, until there is none."""
+        for number in range(LIMITS.rooms - 1):
+            self.join("bob", f"room{number}")
+        left: list[int] = []
+        place: str | None = ""
+        while place is not None:
+            place = self.do(memory.forget, "bob", place)
+            left.append(sum(key.endswith("/bob") for key, _ in self.setting.read(everything, Seat)))
+        self.assertEqual(left[:3], [LIMITS.rooms - memory.ROOMS_AT_ONCE, 0, 0])
 
     def test_what_reports_show(self) -> None:
         """Of the erased no words, nor what they paid; who removed what stays, and so does what others wrote."""

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from securehub import once as onces
 from securehub.money import Amount
-from securehub.once import DAY, digest, once, place
+from securehub.once import DAY, digest, forget_all, once, place
 from securehub.refusals import Conflict, KeyReused
 from securehub.reply import MoneyReply, Reply
 from securehub.store.age import MOST
 from securehub.store.records import Record
 from tests.rules.setting import RECORDS, Rules
-from tests.store.setting import BEGIN, Said
+from tests.store.setting import BEGIN, Said, at_once
 
 
 class Tally(Record, frozen=True):
@@ -196,6 +197,36 @@ class Keys(Rules):
             self.setting.settle()
             self.setting.time.advance(min(1000, seconds - passed))
             self.once(f"{self.setting.store.number}")
+
+    def test_forgotten(self) -> None:
+        """All that one user was answered goes, little in each transaction and others in between, and nothing of anybody else's."""
+        taken: list[int] = []
+        real = onces._forget
+
+        def forget(tx: Any, keys: list[str]) -> None:
+            taken.append(len(keys))
+            real(tx, keys)
+
+        self.patch(onces, "AT_ONCE", 2)
+        self.patch(onces, "_forget", forget)
+        for number in range(300):
+            self.once(f"key/{number}")
+        for other in ("al", "alice2", "bob"):
+            self.once("key/1", user=other)
+        left = [self.left()]
+
+        async def others_first() -> None:
+            left.append(self.left())
+
+        at_once(forget_all(self.setting.store, others_first, "alice"))
+        self.assertEqual((left[0], left[-1]), (303, 3))
+        self.assertGreater(len(set(left)), 30)
+        self.assertEqual(max(taken), 2)
+        self.assertEqual([self.once("key/1", user=other).count for other in ("al", "alice2", "bob")], [301, 302, 303])
+
+    def left(self) -> int:
+        """How many answers are kept."""
+        return int(self.setting.store.counts()["once"])
 
 
 class Digests(Rules):

@@ -11,13 +11,16 @@ from msgspec.structs import replace
 from securehub.agenda import Due
 from securehub.config import MOST_OF_A_MEMBER
 from securehub.event import End
-from securehub.members import Member, Visits
+from securehub.imports.records import Brought
+from securehub.members import Joined, Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
 from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
-from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation
-from securehub.services.auth.records import Credential, Family
+from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation, Vouched
+from securehub.services.auth.known import Known
+from securehub.services.auth.otp import OneTime
+from securehub.services.auth.records import Credential, Family, Logins
 from securehub.services.auth.tokens import Token
 from securehub.services.ledger import books, holds, limits, memory, movement, requests, schedules
 from securehub.services.ledger.accounts import open_account
@@ -371,8 +374,12 @@ class Erased(Logging):
     """What is left of a member who is erased."""
 
     def test_no_member(self) -> None:
-        """For all rules there is none, and the name is taken."""
+        """For all rules there is none, and the name is taken; nothing is left of how they came and logged in, and from where."""
         self.create()
+        number = self.setting.get(Member, "alice").number
+        self.put("alice", Vouched("bob", "0" * 64))
+        self.put("alice", Brought("2025-01", 3, 2, ("4711",)))
+        self.put("alice", OneTime(b"sealed"))
         erased = self.do(erasure.erase, "alice", (memory.refuse_to_forget,), self.at + timedelta(days=365), at=self.at)
         self.assertEqual(erased.archived_until, self.at + timedelta(days=365))
         self.refused(NotFound, "there is no member alice", locks.lock, "alice", "spam")
@@ -380,6 +387,17 @@ class Erased(Logging):
         self.assertIsNone(self.ask(credentials.hash_of, "alice"))
         self.assertIsNone(self.ask(tokens.owner_of, self.token()))
         self.assertEqual(self.families(), [])
+        self.assertEqual(self.setting.get(Member, "alice"), Member(number, erased=self.at))
+        for record in (Brought, Credential, Joined, Known, Logins, OneTime, Vouched):
+            self.assertEqual(self.setting.store.counts()[record.collection], 0, record)
+
+    def test_new_password_meanwhile(self) -> None:
+        """Whoever has shown a password that is none any more has nobody erased."""
+        self.create()
+        self.do(sessions.reset_password, "alice", "$new")
+        given = "alice", (), self.at, HASH
+        self.refused(BadCredentials, "wrong", erasure.erase, *given, at=self.at)
+        self.assertIsNone(self.setting.get(Member, "alice").erased)
 
     def test_nobody_pays(self) -> None:
         """By name either, though what is in the accounts takes a while to forget, and a full disk makes it an hour."""

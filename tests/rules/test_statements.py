@@ -5,7 +5,7 @@ Statements: opening, rows and closing agree with each other and with the next st
 from __future__ import annotations
 
 import csv
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from random import Random
@@ -16,7 +16,6 @@ from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.services.ledger import exports, reversal, statements
 from securehub.services.ledger.books import Statement
 from securehub.services.tables import harmless
-from securehub.services.times import beginning
 from tests.rules.money import Money
 
 HOUR = timedelta(hours=1)
@@ -81,12 +80,15 @@ class StatementTests(Money):
         self.patch(statements, "MOST_ROWS", 2)
         self.assertRaises(LimitExceeded, self.statement, None, self.at + HOUR)
 
-    def test_days(self) -> None:
-        """A day begins at its midnight, which is another moment in each zone; where there is no midnight, right after it."""
-        self.assertEqual(beginning(date(2026, 11, 19), ZoneInfo("America/Mexico_City")), datetime(2026, 11, 19, 6, tzinfo=UTC))
-        self.assertEqual(beginning(date(2018, 11, 4), ZoneInfo("America/Sao_Paulo")), datetime(2018, 11, 4, 3, tzinfo=UTC))
-
     # Exports
+
+    def test_lines(self) -> None:
+        """As people read it, each movement is a line, however many its memo has."""
+        self.deposit("alice", "5")
+        self.pay("alice", "bob", "1", "two\nlines")
+        *_, paid, closing = self.statement(None, self.at + HOUR).lines()
+        self.assertTrue(paid.endswith("  two / lines"), paid)
+        self.assertIn("closing", closing)
 
     def test_csv(self) -> None:
         """A table that other programs read back, with no cell that a spreadsheet would take for a formula."""

@@ -394,6 +394,8 @@ class Keeping(SynchronousTestCase):
             self.look()
             self.finish()
         self.assertEqual(len(self.snapshots()), 2)
+        in_place = map(self.setting.disk.size, segment_names(self.setting.disk.names()))
+        self.assertEqual(self.setting.store.journal_bytes, sum(in_place))
         archived, left = self.serials("archive"), self.serials()
         self.assertEqual(archived + left, list(range(1, self.setting.store.writer.serial + 1)))
         covered = snapshot.read_head(next(self.setting.disk.lines(snapshot_name(self.snapshots()[0])))).serial
@@ -451,6 +453,7 @@ class Keeping(SynchronousTestCase):
         self.look(1)
         self.setting.say(1)
         self.assertEqual(self.setting.crashed().store.number, 2)
+        self.assertEqual((self.look(AGAIN_SECONDS), self.upkeep.trouble), (0, ""))
 
     def test_cannot_be_put_in_place(self) -> None:
         """When the new snapshot cannot get its name, the old files stay."""
@@ -490,7 +493,8 @@ class Keeping(SynchronousTestCase):
         self.assertEqual(len(self.snapshots()), 2)
 
     def test_damaged(self) -> None:
-        """A snapshot that was found damaged is set aside, and does not count as one to go back to."""
+        """A snapshot that was found damaged is set aside, which is told, and does not count as one to go back to."""
+        told = logged(self)
         for _ in range(2):
             self.setting.say(20)
             self.look()
@@ -503,6 +507,7 @@ class Keeping(SynchronousTestCase):
         self.finish()
         self.assertEqual(self.snapshots()[0], older)
         self.assertIn(f"{name}.damaged", self.setting.disk.names())
+        self.assertIn(f"{name} was found damaged, is called {name}.damaged now, and no longer used.", lines(told))
 
     def test_changed_key(self) -> None:
         """

@@ -217,7 +217,7 @@ def _fits(rule: Pattern, folded: Payment) -> bool:
 
 
 def _pattern(number: int, bucket: str, payee: str, text: str, category: str) -> Pattern:
-    if not payee and not text:
+    if not fold(payee) and not fold(text):
         raise BadArgument("a rule needs a payee= or a text= that it is about")
     return Pattern(number, bucket, payee, text, category)
 
