@@ -69,6 +69,8 @@ PAGED = (
     Paged("orders.catalog", cursor="after", place="sku", params={"seller": "bob"}),
     Paged("orders.list", place="order"),
     Paged("orders.queue", "bob", cursor="after", place="order"),
+    Paged("orders.sold", "bob", place="order"),
+    Paged("orders.sold", "bob", place="order", params={"customer": "alice"}),
     Paged("orders.stock", "bob", cursor="after", place="sku"),
     Paged("orders.best", "bob", cursor=""),
     Paged("orders.log", place="seq", params={"order": 1}),

@@ -187,6 +187,26 @@ class Orders:
         """
         return await self.store.read(looking.queue_of, session.member, status, limit=limit, after=after)
 
+    @command(
+        None,
+        access=MEMBER,
+        long=True,
+        customer=named(arguments.username),
+        status=named(words.status),
+        limit=named(arguments.listed),
+        before=named(arguments.whole),
+    )
+    async def sold(
+        self, session: Session, customer: str | None = None, status: str | None = None, limit: int = 20, before: int | None = None
+    ) -> looking.Sold:
+        """
+        List the orders with you, those that are over among them, newest first.
+
+        With customer= only one member's, with status= only those in one state. If there is more, the answer says with which before= to
+        ask for it.
+        """
+        return await self.store.read(looking.sold_by, session.member, customer, status, limit=limit, before=before)
+
     @command("ADVANCE", access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, order=arguments.whole, status=words.status)
     async def advance(self, session: Session, order: int, status: str) -> stepping.Advanced:
         """
