@@ -34,7 +34,8 @@ from securehub.services.orders import (
     threads,
     words,
 )
-from securehub.services.orders.placing import Choice, OutOfStock, Placed
+from securehub.services.orders.catalogue import OutOfStock
+from securehub.services.orders.placing import Choice, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
 from securehub.services.orders.words import Wanted

@@ -87,7 +87,7 @@ class Orders:
         name=named(arguments.name),
         price=named(arguments.amount),
         stock=named(words.stock),
-        add=named(words.stock),
+        add=named(words.more),
         unit=named(words.unit),
         tags=named(words.tags),
         low=named(words.stock),
@@ -112,7 +112,7 @@ class Orders:
         Offer an item, or change one of yours.
 
         A new one needs a price, which is in the hub's currency unless you say another. With stock= you say how many there are, with
-        add= how many more; with low= below how many you are warned.
+        add= how many more, or with a minus how many fewer, whatever is ordered meanwhile; with low= below how many you are warned.
         Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
         """
         draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
