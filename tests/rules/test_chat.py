@@ -14,8 +14,8 @@ from securehub.event import ToOthers, Tune
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
 from securehub.remembering import Kept
-from securehub.services import messages
-from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
+from securehub.services import blocks, messages
+from securehub.services.chat import memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
 from securehub.services.chat.records import (
     FOREVER,

@@ -18,8 +18,8 @@ from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, na
 from securehub.remembering import IRemembers
 from securehub.reply import Listing, Roster, Top
 from securehub.service import IServiceFactory
-from securehub.services import messages
-from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services import blocks, messages
+from securehub.services.chat import memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
@@ -37,7 +37,7 @@ class Chat:
     """Rooms and direct messages."""
 
     name = "chat"
-    records = (*messages.RECORDS, *records.RECORDS)
+    records = (*messages.RECORDS, *records.RECORDS, blocks.Blocks)
     parts = (Keeping, Paying)
 
     remembered = staticmethod(memory.remembered)
@@ -230,9 +230,9 @@ class Chat:
     @command(None, access=MEMBER, writes=True, username=arguments.username)
     async def block(self, session: Session, username: str) -> None:
         """
-        Hear nothing from somebody: no direct messages, no invitations, no requests for money in rooms, no mentions.
+        Hear nothing from somebody: no direct messages, no invitations, no requests for money, no holds, no mentions.
 
-        What they say in a room is heard by all who are in it, you among them.
+        What they say in a room is heard by all who are in it, you among them; and what they pay you is yours.
         """
         await session.transact(blocks.block, session.member, username)
 
