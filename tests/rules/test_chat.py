@@ -218,6 +218,7 @@ class Saying(Talking):
         for username in ("alice", "bob"):
             self.say(username, "hello", "@carol")
         self.assertEqual(self.unread("carol"), {"@alice": (1, 0), "@bob": (1, 0)})
+        self.assertEqual([row.room for row in self.ask(reading.conversations, "carol", limit=9, before=None).items], ["@bob", "@alice"])
         found = self.ask(reading.search, "carol", "hello", None, limit=20, before=None, at=self.at)
         self.assertEqual(([row.room for row in found.items], found.more), (["@alice"], True))
         found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)

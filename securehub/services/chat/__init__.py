@@ -152,6 +152,15 @@ class Chat:
         """List the rooms and direct conversations with something that you have not read."""
         return await self.store.read(reading.unread, session.member, limit=limit)
 
+    @command(None, access=MEMBER, long=True, limit=named(arguments.listed), before=named(words.place))
+    async def conversations(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[reading.ConversationRow]:
+        """
+        List your direct conversations, those first in which something was said last.
+
+        For more give before= and the last one that you have seen (@bob).
+        """
+        return await self.store.read(reading.conversations, session.member, limit=limit, before=before)
+
     @command(None, access=MEMBER, writes=True, room=words.place, seq=optional(arguments.whole))
     async def read(self, session: Session, room: str, seq: int | None = None) -> reading.Mark:
         """
