@@ -133,12 +133,12 @@ class GoalRemoved(Reply, frozen=True):
 
 
 def set_goal(
-    tx: Transaction, owner: str, name: str, amount: Amount, due: date | None, saved: Amount | None, currency: Currency, *, today: date
+    tx: Transaction, owner: str, name: str, amount: Amount, due: date | None, saved: Amount | str | None, currency: Currency, *, today: date
 ) -> GoalSet:
     """
     Set a goal, or set one anew that is there; what was saved for it stays.
 
-    @param saved: what is there already; None for nothing, or for what is known.
+    @param saved: what is there already, C{none} for nothing; None for what is known.
     @param currency: of a book that is begun now.
 
     @raise Conflict: the day is past.
@@ -156,8 +156,9 @@ def set_goal(
     if old is None and len(kept.goals) >= MAX_GOALS:
         raise LimitExceeded(f"you have {len(kept.goals)} goals; {MAX_GOALS} are allowed")
     goal = old or Goal(kept.last + 1, name, 0)
-    there = goal.saved if saved is None else money.units(saved, "saved")
-    goal = replace(goal, units=money.units(amount), due=due, saved=there)
+    if saved is not None:
+        goal = replace(goal, saved=0 if isinstance(saved, str) else money.units(saved, "saved"))
+    goal = replace(goal, units=money.units(amount), due=due)
     if old is None:
         tx.put(owner, Goals((*kept.goals, goal), goal.number))
     else:
