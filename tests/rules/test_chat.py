@@ -616,7 +616,21 @@ class Keeping(Talking):
 
 
 class Retention(Talking):
-    """A room may keep its messages for some days."""
+    """A room may keep its messages for some days, and reports go some days after they were seen to."""
+
+    def test_reports(self) -> None:
+        """Only those that were seen to, and long enough ago; what came later is not looked at."""
+        later = self.at + timedelta(days=2)
+        made = ((self.at, self.at), (self.at, None), (self.at, later), (later, later), (later, None))
+        for number, (at, settled) in enumerate(made):
+            self.put(number_key(number), Report(at, "bob", "lobby", 1, "", (), settled))
+        until = self.at + timedelta(days=1)
+        self.assertEqual(self.ask(retention.settled, until, ""), ([number_key(0)], None))
+        self.assertEqual(self.ask(retention.settled, until, number_key(0)), ([], None))
+        self.patch(retention, "LOOKED_AT", 2)
+        self.assertEqual(self.ask(retention.settled, until, ""), ([number_key(0)], number_key(1)))
+        self.do(retention.forget_report, number_key(0))
+        self.assertIsNone(self.setting.get(Report, number_key(0)))
 
     def test_forgets(self) -> None:
         """A few at a time; numbers stay taken, and what is gone is neither unread nor fed to anybody."""

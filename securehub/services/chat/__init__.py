@@ -7,6 +7,7 @@ and lasts until they leave or are put out.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class Chat:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.settings = hub.settings
         self.limits = Limits.of(hub.settings)
         self.forget = partial(memory.forget, told=self.limits.told)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
@@ -265,8 +267,15 @@ class Chat:
         return await session.transact(reports.report, room, seq, session.member, reason, at=self.clock.now())
 
     async def forget_old(self) -> None:
-        """Delete the messages that rooms keep no longer."""
+        """Delete the messages that rooms keep no longer, and reports whose days are over."""
         await self.chores.for_all(partial(self.store.read, retention.limited), self._forget_old_of)
+        days = self.settings["report_days"]
+        if days:
+            until = self.clock.now() - timedelta(days=days)
+            await self.chores.for_all(partial(self.store.read, retention.settled, until), self._forget_report)
+
+    async def _forget_report(self, report: str) -> None:
+        await self.store.transact(retention.forget_report, report)
 
     async def _forget_old_of(self, room: str) -> None:
         more = True
