@@ -26,6 +26,9 @@ ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 MAX_LISTED = 1_000
 
+NONE = "none"
+"""With it an amount or a time is taken away again, which is left as it is where nothing is said."""
+
 _LONGEST_PASSWORD = 256
 _MOST_TYPED = 4 * _LONGEST_PASSWORD
 """
@@ -132,6 +135,12 @@ def party(word: str) -> str:
 def amount(word: str) -> Amount:
     """an amount more than zero, such as 12 or 12.50"""
     return Amount.parse(word)
+
+
+@argument(accepts=(str, int))
+def amount_or_none(word: str) -> Amount | str:
+    """an amount such as 12.50, or none"""
+    return NONE if word.lower() == NONE else Amount.parse(word)
 
 
 def currency(word: str) -> str:

@@ -222,6 +222,7 @@ SETTINGS = (
         "Members of a room above which it is not told of each who joins, leaves, comes or goes.",
     ),
     Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings gather before they are told."),
+    Setting("chat", "report_days", "730", _whole(0, 36500), "Days for which reports are kept that a moderator has seen to; 0 for ever."),
     Setting("support", "case_days", "730", _whole(0, 36500), "Days for which closed cases of the support desk are kept; 0 for ever."),
     Setting(
         "support",
@@ -317,6 +318,7 @@ LIVE = frozenset(
         "session_idle_days",
         "session_days",
         "archive_days",
+        "report_days",
         "sessions_per_member",
         "certificates_per_member",
         "accounts_per_member",

@@ -14,6 +14,8 @@ from securehub.refusals import BadArgument, shown
 
 MAX_WHOLE_DIGITS = 15
 MAX_DIGITS = 6
+MOST_UNITS = 10**18
+"""No amount and no sum of any may reach it: whoever reads the journal may have 64 bits for each."""
 _AMOUNT = re.compile(rf"([0-9]{{1,{MAX_WHOLE_DIGITS}}})(?:\.([0-9]{{1,18}}))?")
 CODE = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 """What a currency can be called."""
@@ -87,12 +89,15 @@ class Currency(msgspec.Struct, frozen=True):
         """
         @param named: the parameter that it was given as, which a refusal names.
 
-        @raise BadArgument: the amount has more decimals than the currency.
+        @raise BadArgument: the amount has more decimals than the currency, or is too large where these are many.
         """
         missing = self.digits - amount.decimals
         if missing < 0:
             raise BadArgument(f"{named}: {self.code} has {self.digits} decimals, and this has {amount.decimals}")
-        return amount.digits * _POWERS[missing]
+        units = amount.digits * _POWERS[missing]
+        if units >= MOST_UNITS:
+            raise BadArgument(f"{named}: no amount in {self.code} may reach {self.text(MOST_UNITS)}")
+        return units
 
     def text(self, units: int) -> str:
         """Units as a decimal number with all the currency's digits: C{-0.05}."""

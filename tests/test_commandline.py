@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import commandline, program
 from securehub.store.disk import RealDisk
+from securehub.store.keys import name_of
 from tests.store.books import Books, put
 from tests.store.setting import FIRST
 from tests.tools import called
@@ -195,10 +196,13 @@ class Commands(SynchronousTestCase):
         self.assertEqual(self.run_tool("keys")[1], "(plain)  current, 1 journal files\n")
         key = self.state.with_name("key")
         key.write_text("ab" * 32)
-        found = self.found("keys", "--key", f"file:{key}", "--archive-days", "10")["keys"]
-        self.assertEqual(
-            [(use["current"], use["journal"], use["gone_at"]) for use in found], [(True, 0, None), (False, 1, "2026-11-29T18:02:00Z")]
-        )  # type: ignore[attr-defined]
+        options = ("--key", f"file:{key}", "--archive-days", "10")
+        self.assertEqual(self.run_tool("keys", *options)[1], "(plain)  current, 1 journal files\n")
+        name = name_of(bytes.fromhex(key.read_text()))
+        (self.state / "journal-000000000000009-0002.jsonl").write_text(f'{{"format":2,"key":"{name}"}}\n')
+        told = [line.split("  ", 1) for line in self.run_tool("keys", *options)[1].splitlines()]
+        self.assertEqual([each[0] for each in told], [name, "(plain)"])
+        self.assertEqual([each[1].strip() for each in told], ["current, 1 journal files", "1 journal files, files gone by 2026-11-29"])
         self.assertEqual(self.run_tool("keys", state=self.other)[0], 2)
 
     def test_in_use(self) -> None:

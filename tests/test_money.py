@@ -35,6 +35,13 @@ class AmountTests(SynchronousTestCase):
         for currency, word in ((USD, "0.001"), (USD, "1.000"), (JPY, "1.0"), (JPY, "0.5")):
             self.assertRaises(BadArgument, currency.units, Amount.parse(word))
 
+    def test_more_than_64_bits(self) -> None:
+        """Where a currency has many decimals, not all digits that can be written fit into what readers of the journal have."""
+        fine = Currency("XTS", 6)
+        self.assertEqual(fine.units(Amount.parse("999999999999.999999")), 10**18 - 1)
+        refusal = self.assertRaises(BadArgument, fine.units, Amount.parse("1000000000000"), "least")
+        self.assertEqual(str(refusal), "least: no amount in XTS may reach 1000000000000.000000")
+
     def test_worth_the_same(self) -> None:
         """However they are written, so that a key may be repeated in another form."""
         same = [Amount.parse(word) for word in ("12", "12.0", "12.00", "012")]
@@ -76,6 +83,32 @@ class CurrencyTests(SynchronousTestCase):
             ("USD:22", "USD"),
         ):
             self.assertRaises(ValueError, Currencies.parse, text, default)
+
+
+class ManyDigitsTests(SynchronousTestCase):
+    """A currency with six decimals."""
+
+    def test_too_much(self) -> None:
+        """What is too much is refused where it is said, and not when it is to be paid."""
+        world = World(currencies="XTS:6", currency="XTS")
+        alice, bob, operator = world.member("alice"), world.member("bob"), world.operator()
+        operator.ask("admin.grant bob seller")
+        bob.received()
+        most = "999999999999999"
+        for client, line in (
+            (alice, f"ledger.request bob {most}"),
+            (alice, f"ledger.schedule bob {most} monthly"),
+            (alice, f"SPLIT {most}"),
+            (bob, f"loyalty.promotion spring amount={most}"),
+            (bob, f"loyalty.promotion spring percent=10 least={most}"),
+            (operator, f"ledger.set_limits alice credit={most}"),
+            (operator, f"ledger.set_role_limits member day={most}"),
+            (operator, f"loyalty.set_programme per_point={most}"),
+            (operator, f"loyalty.set_reward tenth 80 amount={most}"),
+            (operator, f"loyalty.set_tier gold {most} 100"),
+        ):
+            (refused,) = client.ask(line)
+            self.assertRegex(refused, "^ERR bad-arguments [a-z_]+: no amount in XTS may reach 1000000000000.000000$")
 
 
 class OtherDigitsTests(SynchronousTestCase):

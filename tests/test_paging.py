@@ -52,6 +52,7 @@ PAGED = (
     Paged("chat.names", cursor="after", place="username", params={"room": "lobby"}),
     Paged("chat.who", cursor="after", place="username"),
     Paged("chat.unread", cursor=""),
+    Paged("chat.conversations", place="room"),
     Paged("chat.search", place="seq", params={"words": "hello", "room": "lobby"}),
     Paged("chat.sanctions", cursor="after", place="username", params={"room": "lobby"}),
     Paged("chat.deeds", place="deed", params={"room": "lobby"}),
@@ -70,6 +71,8 @@ PAGED = (
     Paged("orders.catalog", cursor="after", place="sku", params={"seller": "bob"}),
     Paged("orders.list", place="order"),
     Paged("orders.queue", "bob", cursor="after", place="order"),
+    Paged("orders.sold", "bob", place="order"),
+    Paged("orders.sold", "bob", place="order", params={"customer": "alice"}),
     Paged("orders.stock", "bob", cursor="after", place="sku"),
     Paged("orders.best", "bob", cursor=""),
     Paged("orders.log", place="seq", params={"order": 1}),
@@ -131,6 +134,7 @@ class PagingTests(SynchronousTestCase):
             self.do("bob", "chat.say", room=f"room{each}", text="hello")
             self.do("alice", "chat.report", room="lobby", seq=each + 1)
         for name in NAMES[1:]:
+            self.do("alice", "chat.direct", to=name, text="hello")
             self.do("alice", "chat.mute", room="lobby", username=name, until=3600)
         self.do("operator", "admin.grant", username="alice", role="moderator")
 

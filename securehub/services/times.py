@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from securehub.arguments import argument
+from securehub.arguments import NONE, argument
 from securehub.refusals import BadArgument, shown
 
 LONGEST = timedelta(days=3660)
@@ -49,6 +49,16 @@ def expiry(word: str) -> When:
         if said is not None:
             return said
     raise BadArgument(f"{shown(word)} is neither a time such as 2026-11-19T18:02:00Z nor a day nor how long from now, such as 90s, 15m, 7d")
+
+
+@argument(accepts=(str, int))
+def expiry_or_none(word: str) -> When | str:
+    """a time such as 2026-11-19T18:02:00Z, the beginning of a day, how long from now: seconds, or such as 90s, 15m, 2h, 7d, or none"""
+    try:
+        found: When | str = NONE if word.lower() == NONE else expiry(word)
+    except BadArgument as refusal:
+        raise BadArgument(f"{refusal}, nor none") from None
+    return found
 
 
 def _duration(word: str) -> timedelta | None:

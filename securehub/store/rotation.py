@@ -28,7 +28,7 @@ class Use(msgspec.Struct):
     What one key is needed for.
 
     @ivar key: its name; empty for what is not sealed.
-    @ivar current: whether new files are sealed under it.
+    @ivar current: whether the newest of the journal's files is sealed under it, and so the next ones, until the key is changed.
     @ivar there: whether it is among the keys.
     @ivar snapshots: how many snapshots are sealed under it.
     @ivar journal: how many segments outside of the archive.
@@ -86,17 +86,19 @@ def uses(directory: Directory, target: Path, archive_days: int) -> list[Use]:
     """
     keys = directory.keys
     there = {name_of(key) for key in (keys.current, *keys.older) if key} | {PLAIN_NAME}
-    current = current_name(keys)
+    here = directory.names()
+    segments = list(_keys(directory, segment_names(here)))
+    # The first of the keys may only be prepared: a daemon goes on under the one that it has, until it is told to change.
+    current = segments[-1][1] if segments else current_name(keys)
     found: dict[str, Use] = {}
 
     def use(name: str) -> Use:
         return found.setdefault(name, Use(name, name == current, name in there))
 
     use(current)
-    here = directory.names()
     for _, key in _keys(directory, snapshot_names(here)):
         use(key).snapshots += 1
-    for name, key in _keys(directory, segment_names(here)):
+    for name, key in segments:
         use(key).journal += 1
         _note_day(use(key), directory, name, archive_days)
     for name, key in _keys(directory, [f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))]):

@@ -11,6 +11,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from securehub import arguments
 from securehub.members import Member
 from securehub.refusals import Refusal
 from securehub.services.budget import feeding
@@ -195,9 +196,9 @@ class Shops:
         self.supplied[sku] += more
 
     def change_programme(self) -> None:
-        per_point = self.chance.choice((amount("0.50"), amount("3"), programme.NONE, None))
+        per_point = self.chance.choice((amount("0.50"), amount("3"), arguments.NONE, None))
         free_every = self.chance.choice((0, 2, 3, None))
-        self._do(programme.set_programme, per_point, free_every, self.chance.choice((amount("7"), programme.NONE)), self._usual)
+        self._do(programme.set_programme, per_point, free_every, self.chance.choice((amount("7"), arguments.NONE)), self._usual)
         self._do(programme.set_reward, "tenth", self.chance.randint(5, 30), None, 10, None, self._usual)
 
     # The law

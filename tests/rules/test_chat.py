@@ -14,8 +14,8 @@ from securehub.event import ToOthers, Tune
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, Forbidden, LimitExceeded, NotFound, RateLimited
 from securehub.remembering import Kept
-from securehub.services import messages
-from securehub.services.chat import blocks, memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
+from securehub.services import blocks, messages
+from securehub.services.chat import memory, moderation, paying, power, presence, reading, reports, retention, rooms, saying
 from securehub.services.chat.events import Parted, Spoken, room_channel
 from securehub.services.chat.records import (
     FOREVER,
@@ -220,6 +220,7 @@ class Saying(Talking):
         for username in ("alice", "bob"):
             self.say(username, "hello", "@carol")
         self.assertEqual(self.unread("carol"), {"@alice": (1, 0), "@bob": (1, 0)})
+        self.assertEqual([row.room for row in self.ask(reading.conversations, "carol", limit=9, before=None).items], ["@bob", "@alice"])
         found = self.ask(reading.search, "carol", "hello", None, limit=20, before=None, at=self.at)
         self.assertEqual(([row.room for row in found.items], found.more), (["@alice"], True))
         found = self.ask(reading.search, "bob", "hello", None, limit=20, before=None, at=self.at)
@@ -632,7 +633,21 @@ class Keeping(Talking):
 
 
 class Retention(Talking):
-    """A room may keep its messages for some days."""
+    """A room may keep its messages for some days, and reports go some days after they were seen to."""
+
+    def test_reports(self) -> None:
+        """Only those that were seen to, and long enough ago; what came later is not looked at."""
+        later = self.at + timedelta(days=2)
+        made = ((self.at, self.at), (self.at, None), (self.at, later), (later, later), (later, None))
+        for number, (at, settled) in enumerate(made):
+            self.put(number_key(number), Report(at, "bob", "lobby", 1, "", (), settled))
+        until = self.at + timedelta(days=1)
+        self.assertEqual(self.ask(retention.settled, until, ""), ([number_key(0)], None))
+        self.assertEqual(self.ask(retention.settled, until, number_key(0)), ([], None))
+        self.patch(retention, "LOOKED_AT", 2)
+        self.assertEqual(self.ask(retention.settled, until, ""), ([number_key(0)], number_key(1)))
+        self.do(retention.forget_report, number_key(0))
+        self.assertIsNone(self.setting.get(Report, number_key(0)))
 
     def test_forgets(self) -> None:
         """A few at a time; numbers stay taken, and what is gone is neither unread nor fed to anybody."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from securehub import arguments
 from securehub.members import OPERATOR, Member
 from securehub.money import Amount
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
@@ -18,7 +19,7 @@ from tests.rules.money import Money
 from tests.rules.setting import CURRENCIES, amount
 from tests.store.setting import put
 
-NONE = limits.NO_LIMIT
+NONE = arguments.NONE
 
 
 class LimitTests(Money):

@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import arguments
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
 from securehub.services.loyalty import cards, memory, programme, promotions
 from securehub.services.loyalty.records import FREE_ORDER, Card, Promotion, Tier, Voucher
@@ -110,7 +111,7 @@ class GainTests(Shopping):
         self.assertEqual((self.card().tier, self.card().spent), ("bronze", "499.99"))
 
     def test_no_points(self) -> None:
-        self.set(per_point=programme.NONE)
+        self.set(per_point=arguments.NONE)
         placed = self.order("coffee", 4)
         self.assertEqual((placed.points, placed.earned, placed.order_count), (0, 0, 1))
 
@@ -235,7 +236,7 @@ class ProgrammeTests(Shopping):
         self.refused(Conflict, "everybody's", programme.set_tier, "bronze", amount("1"), 100, USUAL)
         self.refused(Conflict, "everybody's", programme.remove_tier, "bronze", USUAL)
         self.refused(NotFound, "no tier tin", programme.remove_tier, "tin", USUAL)
-        shown = self.do(programme.set_tier, "tin", programme.NONE, 50, replace(USUAL, tiers=(Tier("tin", 0, 100),)))
+        shown = self.do(programme.set_tier, "tin", arguments.NONE, 50, replace(USUAL, tiers=(Tier("tin", 0, 100),)))
         self.assertEqual([(tier.name, tier.percent) for tier in shown.tiers], [("tin", 50)])
         self.refused(Conflict, "everybody's", programme.remove_tier, "tin", USUAL)
         for number in range(programme.MOST_TIERS - 1):

@@ -34,7 +34,8 @@ from securehub.services.orders import (
     threads,
     words,
 )
-from securehub.services.orders.placing import Choice, OutOfStock, Placed
+from securehub.services.orders.catalogue import OutOfStock
+from securehub.services.orders.placing import Choice, Placed
 from securehub.services.orders.records import Item, Order, Shop, Stock, order_key
 from securehub.services.orders.states import STEPS
 from securehub.services.orders.words import Wanted
@@ -322,6 +323,37 @@ class QueueTests(Shopping):
         self.assertEqual(queue(None, limit=2), (numbers[:2], True, numbers[1]))
         self.assertEqual(queue("accepted", limit=1, after=numbers[0]), ([numbers[1]], True, numbers[3]))
         self.assertEqual(queue(None, numbers[2]), (numbers[3:], False, None))
+
+    def test_sold(self) -> None:
+        """
+        Orders are found again when they are over, newest first; nobody sees what a customer has ordered of others. However many there are,
+        only so many are looked at, and one learns how to go on.
+        """
+        for name in ("ann", "sue"):
+            self.open(name)
+            self.deposit(name, "100")
+        self.item("tea", "1.00", seller="sue", stock=10)
+        first, second, third = (self.order("coffee", 1, customer=name).order for name in ("alice", "ann", "alice"))
+        other = self.order("tea", 1).order
+        self.advance(first, "delivered")
+        self.advance(third, "cancelled")
+
+        def sold(customer: str | None = None, status: str | None = None, **page: Any) -> tuple[list[int], int | None]:
+            found = self.ask(looking.sold_by, "bob", customer, status, **{"limit": 9, "before": None, **page})
+            self.assertEqual(found.more, found.next is not None)
+            return [row.order for row in found.items], found.next
+
+        self.assertEqual(sold(), ([third, second, first], None))
+        self.assertEqual(sold(limit=2), ([third, second], second))
+        self.assertEqual(sold(before=second), ([first], None))
+        self.assertEqual(sold("alice"), ([third, first], None))
+        self.assertEqual(sold("alice", "delivered"), ([first], None))
+        self.assertEqual((sold("ann", "cancelled"), sold("nobody")), (([], None), ([], None)))
+        self.patch(looking, "MOST_LOOKED_AT", 2)
+        self.assertEqual(sold(status="delivered"), ([], second))
+        self.assertEqual(sold(status="delivered", before=second), ([first], None))
+        self.assertEqual(sold("alice"), ([third], third))
+        self.assertEqual([row.order for row in self.ask(looking.sold_by, "sue", None, None, limit=9, before=None).items], [other])
 
     def test_what_came_back(self) -> None:
         """It is not to be prepared."""

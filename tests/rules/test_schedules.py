@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securehub import arguments
 from securehub.agenda import Due
 from securehub.members import Member
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
@@ -195,7 +196,7 @@ class ScheduleTests(Money):
         self.schedule("10", "once")
         self.do(limits.set_limits, "alice", {"payment": amount("5")}, at=self.at, zone=UTC)
         self.assertEqual(self.work()[0].code, "limit-exceeded")
-        self.do(limits.set_limits, "alice", {"payment": limits.NO_LIMIT}, at=self.at, zone=UTC)
+        self.do(limits.set_limits, "alice", {"payment": arguments.NONE}, at=self.at, zone=UTC)
         self.do(put, "alice", Member(1, locked="for now"))
         self.at += AGAIN
         self.assertEqual([each.code for each in self.work()], ["locked"])

@@ -227,6 +227,14 @@ class Invitations(Rules):
         texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
         self.assertEqual(texts, {"the invitation is not good, or not any more"})
 
+    def test_expires(self) -> None:
+        """When its time has come it is kept no longer; who vouched is."""
+        self.invite()
+        self.do(invitations.use, "bob", self.code, at=self.at)
+        self.do(invitations.expire, invitations.digest(self.code), at=self.at + timedelta(days=1))
+        self.assertIsNone(self.setting.get(Invitation, invitations.digest(self.code)))
+        self.assertEqual(self.ask(invitations.voucher_of, "bob"), "operator")
+
     def test_over_before_it_begins(self) -> None:
         code = Code(invitations.digest(self.code), "sealed")
         self.refused(BadArgument, "expires", invitations.invite, code, "operator", 1, self.at, at=self.at)

@@ -50,6 +50,20 @@ class Rotation(SynchronousTestCase):
         self.assertEqual(old, Use(name_of(ONE), False, False, 0, 0, 2, BEGIN + timedelta(days=10), 1))
         self.assertEqual(described(old), "2 archived files, 1 backups, files gone by 2026-11-29, this key is not there")
 
+    def test_prepared(self) -> None:
+        """A new key that stands in front is not the current one until the hub has changed to it, and the other one goes nowhere."""
+        (use,) = self.uses(Keys(TWO, (ONE,)))
+        self.assertEqual(use, Use(name_of(ONE), True, True, snapshots=1, journal=2))
+
+    def test_removed_too_soon(self) -> None:
+        """The current one is told to be away, if it is."""
+        (use,) = self.uses(Keys(TWO))
+        self.assertEqual(described(use), "current, 1 snapshots, 2 journal files, this key is not there")
+
+    def test_nothing_yet(self) -> None:
+        """Where there is no journal, what is to come will be under the first key."""
+        self.assertEqual(uses(put(Path(self.mktemp()), {}, Keys(TWO, (ONE,))), self.target, 10), [Use(name_of(TWO), True, True)])
+
     def test_never_begun(self) -> None:
         """What a power cut has left of a first line is under no key."""
         self.books.setting.disk.files["journal-000000000000099-0009.jsonl"] = b'{"format":2,"key":"aa'

@@ -84,7 +84,7 @@ class KeyRow(Row, frozen=True):
     What a key is needed for.
 
     @ivar key: its name; empty for what is not sealed.
-    @ivar current: whether new files are sealed under it.
+    @ivar current: whether the newest of the journal's files is sealed under it, and so the next ones, until the key is changed.
     @ivar there: whether the hub has it.
     @ivar snapshots: how many are sealed under it.
     @ivar journal: how many of the journal's files outside of the archive.

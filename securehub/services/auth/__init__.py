@@ -82,6 +82,7 @@ class Auth:
         self.notes = {"create": lambda: invitations.ABOUT[hub.settings["registration"]]}
         self.services = hub.services
         self.ageing = Ageing(hub)
+        hub.agenda.add(invitations.EXPIRY, invitations.expire)
         self.erasing = erasure.Erasing(hub)
         self.erasing.go_on_by_itself()
         self.guessing = _guessing(hub)

@@ -3,7 +3,8 @@ Who may become a member: anybody, whoever has been invited, nobody.
 
 A code of an invitation is shown once, to the one who asked for it; what is kept is its digest. A code has 80 bits of chance, so that its
 digest tells nothing, and guessing is hopeless. Whatever is wrong with a code, the answer is the same. As a repeat of the request must be
-answered with the same code, the answer is kept for its key with the code sealed in the vault.
+answered with the same code, the answer is kept for its key with the code sealed in the vault. What an invitation leaves when it is over is
+who vouched for whom.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
-from securehub import arguments
+from securehub import agenda, arguments
 from securehub.members import OPERATOR, Member
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, NotFound
 from securehub.reply import Reply, when
@@ -27,6 +28,9 @@ from securehub.vault import CannotOpen, Random, Vault
 OPEN, INVITATION, CLOSED = "open", "invitation", "closed"
 
 MOST_USES = 10_000
+
+EXPIRY = "auth.invitation"
+"""The duty that lets go of invitations whose time has come."""
 
 PURPOSE = "the code of an invitation"
 
@@ -146,6 +150,7 @@ def invite(tx: Transaction, code: Code, by: str, uses: int, expires: When, *, at
     if end <= at:
         raise BadArgument(f"expires: {when(end)} is over")
     tx.put(code.digest, Invitation(by, at, end, uses))
+    agenda.remind(tx, EXPIRY, code.digest, end)
     return Invited(code.sealed, uses, end)
 
 
@@ -184,9 +189,14 @@ def withdraw(tx: Transaction, code: str) -> Uninvited:
     """
     invitation = tx.get(Invitation, digest(code))
     if invitation is None:
-        raise NotFound("there is no such invitation")
+        raise NotFound("there is no such invitation, or not any more")
     tx.put(digest(code), replace(invitation, uses=0))
     return Uninvited(invitation.uses)
+
+
+def expire(tx: Transaction, digest: str, *, at: datetime) -> None:
+    """Let go of an invitation whose time has come, be it used or not."""
+    tx.delete(Invitation, digest)
 
 
 def voucher_of(tx: ReadTransaction, username: str) -> str | None:

@@ -147,14 +147,22 @@ class Budget:
         return await session.transact(plans.set_plan, session.member, plan, self.currency, month=self._month())
 
     @command(
-        None, access=MEMBER, writes=True, name=forms.goal, amount=arguments.amount, due=optional(times.day), saved=named(arguments.amount)
+        None,
+        access=MEMBER,
+        writes=True,
+        name=forms.goal,
+        amount=arguments.amount,
+        due=optional(times.day),
+        saved=named(arguments.amount_or_none),
     )
-    async def goal_set(self, session: Session, name: str, amount: Amount, due: date | None = None, saved: Amount | None = None) -> GoalSet:
+    async def goal_set(
+        self, session: Session, name: str, amount: Amount, due: date | None = None, saved: Amount | str | None = None
+    ) -> GoalSet:
         """
         Set a goal to save up for, or change one.
 
         With a day you are told what it needs each month, this month included. What you enter as an expense in savings with the goal's
-        name for its category counts for it; with saved= you say what is there already.
+        name for its category counts for it; with saved= you say what is there already, or none.
         """
         return await session.transact(goals.set_goal, session.member, name, amount, due, saved, self.currency, today=self._today())
 

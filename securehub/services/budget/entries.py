@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from securehub.money import Amount, Currency
+from securehub.money import MOST_UNITS, Amount, Currency
 from securehub.refusals import LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, warned
 from securehub.services.budget import goals
 from securehub.services.budget.plans import plan_for, split
 from securehub.services.budget.records import (
     BUCKETS,
-    MOST_UNITS,
     Book,
     Entry,
     Month,

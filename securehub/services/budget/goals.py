@@ -13,12 +13,12 @@ from typing import ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from securehub.money import Amount, Currency
+from securehub.money import MOST_UNITS, Amount, Currency
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Reply, Row, shown, table
 from securehub.services.budget.bars import gauge
 from securehub.services.budget.plans import money_of, percent
-from securehub.services.budget.records import MOST_UNITS, Book
+from securehub.services.budget.records import Book
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -133,12 +133,12 @@ class GoalRemoved(Reply, frozen=True):
 
 
 def set_goal(
-    tx: Transaction, owner: str, name: str, amount: Amount, due: date | None, saved: Amount | None, currency: Currency, *, today: date
+    tx: Transaction, owner: str, name: str, amount: Amount, due: date | None, saved: Amount | str | None, currency: Currency, *, today: date
 ) -> GoalSet:
     """
     Set a goal, or set one anew that is there; what was saved for it stays.
 
-    @param saved: what is there already; None for nothing, or for what is known.
+    @param saved: what is there already, C{none} for nothing; None for what is known.
     @param currency: of a book that is begun now.
 
     @raise Conflict: the day is past.
@@ -156,8 +156,9 @@ def set_goal(
     if old is None and len(kept.goals) >= MAX_GOALS:
         raise LimitExceeded(f"you have {len(kept.goals)} goals; {MAX_GOALS} are allowed")
     goal = old or Goal(kept.last + 1, name, 0)
-    there = goal.saved if saved is None else money.units(saved, "saved")
-    goal = _bounded(replace(goal, units=money.units(amount), due=due, saved=there))
+    if saved is not None:
+        goal = replace(goal, saved=0 if isinstance(saved, str) else money.units(saved, "saved"))
+    goal = replace(goal, units=money.units(amount), due=due)
     if old is None:
         tx.put(owner, Goals((*kept.goals, goal), goal.number))
     else:
@@ -198,7 +199,10 @@ def save_up(tx: Transaction, owner: str, name: str, units: int) -> int:
     goal = kept.named(name)
     if goal is None:
         return 0
-    tx.put(owner, _with(kept, _bounded(replace(goal, saved=goal.saved + units))))
+    saved = goal.saved + units
+    if saved >= MOST_UNITS:
+        raise LimitExceeded("what is saved for a goal has at most 18 digits")
+    tx.put(owner, _with(kept, replace(goal, saved=saved)))
     return goal.number
 
 
@@ -212,12 +216,6 @@ def take_back(tx: Transaction, owner: str, number: int, units: int) -> None:
 
 def _with(kept: Goals, changed: Goal) -> Goals:
     return replace(kept, goals=tuple(changed if goal.number == changed.number else goal for goal in kept.goals))
-
-
-def _bounded(goal: Goal) -> Goal:
-    if max(goal.units, goal.saved) >= MOST_UNITS:
-        raise LimitExceeded("a goal's sums have at most 18 digits")
-    return goal
 
 
 def _months_left(due: date, today: date) -> int:

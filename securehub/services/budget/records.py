@@ -14,9 +14,6 @@ from securehub.store.records import Record
 
 BUCKETS = ("needs", "wants", "savings")
 
-MOST_UNITS = 10**18
-"""No sum may reach this: it has to fit into the 64 bits of whoever reads the journal."""
-
 
 class PlanFrom(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """

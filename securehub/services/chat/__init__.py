@@ -7,6 +7,7 @@ and lasts until they leave or are put out.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, na
 from securehub.remembering import IRemembers
 from securehub.reply import Listing, Roster, Top
 from securehub.service import IServiceFactory
-from securehub.services import messages
-from securehub.services.chat import blocks, memory, presence, reading, records, reports, retention, rooms, saying, words
+from securehub.services import blocks, messages
+from securehub.services.chat import memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
@@ -37,7 +38,7 @@ class Chat:
     """Rooms and direct messages."""
 
     name = "chat"
-    records = (*messages.RECORDS, *records.RECORDS)
+    records = (*messages.RECORDS, *records.RECORDS, blocks.Blocks)
     parts = (Keeping, Paying)
 
     remembered = staticmethod(memory.remembered)
@@ -46,6 +47,7 @@ class Chat:
     def __init__(self, hub: Hub) -> None:
         self.store = hub.store
         self.clock = hub.clock
+        self.settings = hub.settings
         self.limits = Limits.of(hub.settings)
         self.forget = partial(memory.forget, told=self.limits.told)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
@@ -152,6 +154,15 @@ class Chat:
         """List the rooms and direct conversations with something that you have not read."""
         return await self.store.read(reading.unread, session.member, limit=limit)
 
+    @command(None, access=MEMBER, long=True, limit=named(arguments.listed), before=named(words.place))
+    async def conversations(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[reading.ConversationRow]:
+        """
+        List your direct conversations, those first in which something was said last.
+
+        For more give before= and the last one that you have seen (@bob).
+        """
+        return await self.store.read(reading.conversations, session.member, limit=limit, before=before)
+
     @command(None, access=MEMBER, writes=True, room=words.place, seq=optional(arguments.whole))
     async def read(self, session: Session, room: str, seq: int | None = None) -> reading.Mark:
         """
@@ -230,9 +241,9 @@ class Chat:
     @command(None, access=MEMBER, writes=True, username=arguments.username)
     async def block(self, session: Session, username: str) -> None:
         """
-        Hear nothing from somebody: no direct messages, no invitations, no requests for money in rooms, no mentions.
+        Hear nothing from somebody: no direct messages, no invitations, no requests for money, no holds, no mentions.
 
-        What they say in a room is heard by all who are in it, you among them.
+        What they say in a room is heard by all who are in it, you among them; and what they pay you is yours.
         """
         await session.transact(blocks.block, session.member, username)
 
@@ -256,8 +267,15 @@ class Chat:
         return await session.transact(reports.report, room, seq, session.member, reason, at=self.clock.now())
 
     async def forget_old(self) -> None:
-        """Delete the messages that rooms keep no longer."""
+        """Delete the messages that rooms keep no longer, and reports whose days are over."""
         await self.chores.for_all(partial(self.store.read, retention.limited), self._forget_old_of)
+        days = self.settings["report_days"]
+        if days:
+            until = self.clock.now() - timedelta(days=days)
+            await self.chores.for_all(partial(self.store.read, retention.settled, until), self._forget_report)
+
+    async def _forget_report(self, report: str) -> None:
+        await self.store.transact(retention.forget_report, report)
 
     async def _forget_old_of(self, room: str) -> None:
         more = True

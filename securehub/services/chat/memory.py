@@ -16,9 +16,9 @@ from securehub import remembering
 from securehub.members import Member
 from securehub.remembering import Kept, Section, Step, page
 from securehub.services import messages
+from securehub.services.blocks import Blocks
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import (
-    Blocks,
     Complaints,
     Correspondent,
     Deed,

@@ -16,7 +16,6 @@ from securehub.money import Amount
 from securehub.refusals import BadArgument
 from securehub.reply import MoneyReply, Reply, when
 from securehub.services.chat import saying, words
-from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.ledger import movement, requests
 from securehub.services.ledger.booking import booking
 from securehub.services.messages import Message, Receipt
@@ -209,7 +208,6 @@ def ask(
     @raise Forbidden: who asks may say nothing there, or the payer wants to hear nothing from them.
     """
     _refuse_third(place, payer)
-    refuse_blocked(tx, payer, username)
     say = saying.ready(tx, place, username, session, at=at)
     asked = requests.ask(tx, username, payer, amount, memo, target, expires, limit=limit, at=at, zone=zone)
     receipt = Receipt(payer, username, asked.amount, asked.currency, request=asked.request)

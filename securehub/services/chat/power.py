@@ -7,11 +7,12 @@ The operators of a room have power over it, and whoever has the role C{moderator
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from securehub.refusals import Forbidden
 from securehub.reply import Listing, Row
 from securehub.services.chat.events import Moderated, room_channel
-from securehub.services.chat.records import FOREVER, Deed, Room, Seat, deeds_of, seat_key
+from securehub.services.chat.records import FOREVER, Charter, Deed, Room, Seat, deeds_of, seat_key
 from securehub.services.chat.rooms import is_moderator
 from securehub.store.records import number_key
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -94,8 +95,12 @@ def told_end(end: datetime | None) -> datetime | None:
 def deeds(tx: ReadTransaction, room: str, by: str, *, limit: int, before: int | None) -> Listing[DeedRow]:
     """What was done in a room, the newest first; for those who have power over it."""
     check(tx, room, by)
+    made = tx.fetch(Charter, room).made
     end = None if before is None else number_key(before)
-    return Listing.up_to(limit, (_row(int(key), deed) for key, deed in tx.beneath(Deed, deeds_of(room), end=end, reverse=True)))
+    found = tx.beneath(Deed, deeds_of(room), end=end, reverse=True)
+    # Those from before the room was made were done in another of that name, which has vanished.
+    own = takewhile(lambda each: each[1].at >= made, found)
+    return Listing.up_to(limit, (_row(int(key), deed) for key, deed in own))
 
 
 def _row(number: int, deed: Deed) -> DeedRow:

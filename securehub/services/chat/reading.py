@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from securehub.event import ToOthers
 from securehub.folding import fold
-from securehub.refusals import BadArgument
+from securehub.refusals import BadArgument, NotFound
 from securehub.reply import Listing, Reply, Row, Top, when
 from securehub.services import messages
 from securehub.services.chat.events import Marked
@@ -40,7 +40,7 @@ MAX_CORRESPONDENTS = 1_000
 """Direct conversations that are looked through for a word, the first by name."""
 
 MAX_MARKS = 10_000
-"""Direct conversations that are looked through for what is unread; it takes 30 ms."""
+"""Direct conversations that are looked through for what is unread, or for those spoken in last; it takes 30 to 50 ms."""
 
 _WORD = re.compile(r"\w+")
 
@@ -73,6 +73,26 @@ class UnreadRow(Row, frozen=True):
     mentions: int
     read: int
     seq: int
+
+
+class ConversationRow(Row, frozen=True):
+    """
+    A direct conversation.
+
+    @ivar room: C{@username} of the other one.
+    @ivar unread: how many messages you have not read.
+    @ivar read: up to which message you have read.
+    @ivar seq: the number of the newest.
+    @ivar at: when that was said.
+    @ivar from_: by whom.
+    """
+
+    room: str
+    unread: int
+    read: int
+    seq: int
+    at: datetime
+    from_: str = msgspec.field(name="from")
 
 
 class Mark(Reply, frozen=True):
@@ -125,9 +145,29 @@ def _all_marks(tx: ReadTransaction, username: str) -> Iterator[UnreadRow]:
         count = unread_in(found, seat)
         # A message mentions somebody once at most; what is kept no longer may have done so, too.
         yield UnreadRow(room, count, min(seat.mentions, count), seat.read, found.seq)
-    for peer, read in _correspondents(tx, username, MAX_MARKS):
-        seq = tx.fetch(Direct, direct_key(username, peer)).seq
+    for peer, read, seq in _correspondents(tx, username, MAX_MARKS):
         yield UnreadRow(f"@{peer}", seq - read, 0, read, seq)
+
+
+def conversations(tx: ReadTransaction, username: str, *, limit: int, before: str | None) -> Listing[ConversationRow]:
+    """
+    Somebody's direct conversations, those first in which something was said last.
+
+    @param before: only those behind this one. If something was said there meanwhile, some come once more.
+
+    @raise NotFound: there is none of that name.
+    """
+    found = []
+    for peer, read, seq in _correspondents(tx, username, MAX_MARKS):
+        newest = tx.fetch(messages.Message, messages.key(direct_key(username, peer), seq))
+        found.append((newest.at, f"@{peer}", read, seq, newest.by))
+    found.sort(reverse=True)
+    if before is not None:
+        places = [place for _, place, *_ in found]
+        if before not in places:
+            raise NotFound(f"you have no direct conversation {before}")
+        found = found[places.index(before) + 1 :]
+    return Listing.up_to(limit, (ConversationRow(place, seq - read, read, seq, at, by) for at, place, read, seq, by in found))
 
 
 def mark(tx: Transaction, username: str, place: str, seq: int | None, session: int, *, at: datetime) -> Mark:
@@ -183,7 +223,7 @@ def _wanted(words: str) -> _Wanted:
 
 def _search_all(tx: ReadTransaction, username: str, wanted: _Wanted, limit: int, at: datetime) -> Found:
     """In all of a member's conversations; each has a fair share of what may be looked at, so that none hides the others."""
-    peers = [peer for peer, _ in _correspondents(tx, username, MAX_CORRESPONDENTS + 1)]
+    peers = [peer for peer, *_ in _correspondents(tx, username, MAX_CORRESPONDENTS + 1)]
     more = len(peers) > MAX_CORRESPONDENTS
     places = [*_rooms(tx, username), *(f"@{peer}" for peer in peers[:MAX_CORRESPONDENTS])]
     rows: list[FoundRow] = []
@@ -229,9 +269,10 @@ def _rooms(tx: ReadTransaction, username: str) -> tuple[str, ...]:
     return (tx.get(Rooms, username) or Rooms(())).rooms
 
 
-def _correspondents(tx: ReadTransaction, username: str, limit: int) -> Iterator[tuple[str, int]]:
-    """With whom somebody has a direct conversation, and up to where they have read it."""
+def _correspondents(tx: ReadTransaction, username: str, limit: int) -> Iterator[tuple[str, int, int]]:
+    """With whom somebody has a direct conversation, up to where they have read it, and the number of its newest message."""
     for key, correspondent in tx.scan(Correspondent, f"{username}/", limit=limit):
         peer = key.partition("/")[2]
-        if tx.get(Direct, direct_key(username, peer)) is not None:
-            yield peer, correspondent.read
+        direct = tx.get(Direct, direct_key(username, peer))
+        if direct is not None:
+            yield peer, correspondent.read, direct.seq

@@ -207,15 +207,6 @@ class Correspondent(Record, frozen=True):
     read: int = 0
 
 
-class Blocks(Record, frozen=True):
-    """From whom a member wants to hear nothing, by username."""
-
-    collection: ClassVar[str] = "blocks"
-    scanned: ClassVar[bool] = False
-
-    usernames: tuple[str, ...]
-
-
 class Status(Record, frozen=True):
     """What a member says about being there, by username."""
 
@@ -307,7 +298,6 @@ RECORDS = (
     Guest,
     Direct,
     Correspondent,
-    Blocks,
     Status,
     Deed,
     Report,

@@ -1,16 +1,18 @@
 """
-Retention: a room may keep its messages for some days only. They go a few at a time, the oldest first; their numbers stay taken.
+Retention: a room may keep its messages for some days only. They go a few at a time, the oldest first; their numbers stay taken. Reports
+that a moderator has seen to are kept for some days, too, which a setting says: each has copies of others' messages.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from msgspec.structs import replace
 
 from securehub.chores import LOOKED_AT, Some
 from securehub.services import messages
-from securehub.services.chat.records import Charter, Room
+from securehub.services.chat.records import ALL_REPORTS, Charter, Report, Room
 from securehub.store.records import behind, further
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -41,3 +43,19 @@ def forget(tx: Transaction, room: str, *, at: datetime) -> bool:
     if count:
         tx.put(room, replace(found, first=found.first + count))
     return count == AT_ONCE
+
+
+def settled(tx: ReadTransaction, until: datetime, after: str) -> Some[str]:
+    """
+    The reports that were seen to before a time, among some of all.
+
+    @param after: the last that was looked at; empty to begin.
+    """
+    # None was seen to before it was made, so what came later need not be looked at.
+    found = list(takewhile(lambda each: each[1].at < until, tx.beneath(Report, ALL_REPORTS, start=behind(after), limit=LOOKED_AT)))
+    return Some([key for key, report in found if report.settled is not None and report.settled < until], further(found, LOOKED_AT))
+
+
+def forget_report(tx: Transaction, key: str) -> None:
+    """Delete a report."""
+    tx.delete(Report, key)

@@ -15,7 +15,7 @@ from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
 from securehub.reply import Listing, Reply, Roster, Row, T, when
-from securehub.services.chat.blocks import refuse_blocked
+from securehub.services.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
 from securehub.store.records import behind

@@ -19,10 +19,10 @@ from securehub.event import Event, ToOthers
 from securehub.refusals import BadArgument, Conflict, Forbidden, RateLimited
 from securehub.reply import Listing, Row
 from securehub.services import messages
+from securehub.services.blocks import Blocks, refuse_blocked
 from securehub.services.chat import power
-from securehub.services.chat.blocks import refuse_blocked
 from securehub.services.chat.events import Edited, Removed, Spoken, Whispered, direct_series, room_channel
-from securehub.services.chat.records import Blocks, Correspondent, Direct, Room, Seat, seat_key
+from securehub.services.chat.records import Correspondent, Direct, Room, Seat, seat_key
 from securehub.services.chat.rooms import JoinedRoom, counted, refuse_muted, seated
 from securehub.services.messages import History, Message, Said
 from securehub.session import Page

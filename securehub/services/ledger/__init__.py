@@ -16,6 +16,7 @@ from securehub.money import Amount, Currency
 from securehub.remembering import IRemembers
 from securehub.reply import Listing, Reply, Roster
 from securehub.service import IServiceFactory
+from securehub.services.blocks import Blocks
 from securehub.services.ledger import accounts, balancing, books, memory, movement, records
 from securehub.services.ledger.batches import Batches
 from securehub.services.ledger.booking import booking
@@ -51,6 +52,7 @@ class Ledger:
     records = (
         *(records.Account, records.Title, records.Wallet, records.Transfer),
         *(Hold, Pending, Reversal, AccountLimit, RoleLimits, Spent, Request, Schedule),
+        Blocks,
     )
     parts = (Holds, Reversals, Statements, Limits, Requests, Batches, Schedules)
     remembered = staticmethod(memory.remembered)

@@ -20,6 +20,7 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services import times
+from securehub.services.blocks import refuse_blocked
 from securehub.services.ledger import limits, movement, pending
 from securehub.services.ledger.accounts import party_account
 from securehub.services.ledger.booking import booking
@@ -266,8 +267,10 @@ def hold(
     @param limit: how many open holds a member may have.
 
     @raise InsufficientFunds: the payer could not pay it now.
+    @raise Forbidden: the payee wants to hear nothing from the payer, who can pay all the same.
     """
     paying = movement.paying(tx, payer, to, amount, source)
+    refuse_blocked(tx, paying.payee.owner, payer)
     until = future("expires", expires, at=at, zone=zone)
     number, account = set_aside(tx, paying, until, memo, limit=limit, at=at, zone=zone)
     agenda.remind(tx, EXPIRY, number_key(number), until)

@@ -144,14 +144,12 @@ class LimitsChanged(Event, frozen=True):
 Bound = Amount | int | str
 """A limit as it was written: an amount, 0, or C{none}."""
 
-NO_LIMIT = "none"
-
 
 @arguments.argument(accepts=(str, int))
 def bound(word: str) -> Bound:
     """an amount, 0, or none for no limit"""
-    if word.lower() == NO_LIMIT:
-        return NO_LIMIT
+    if word.lower() == arguments.NONE:
+        return arguments.NONE
     try:
         return Amount.parse(word) if word.strip("0.") or not word.startswith("0") else 0
     except BadArgument:
@@ -367,7 +365,7 @@ def _spent(tx: ReadTransaction, number: str, account: Account, today: date, zone
 def _units(money: Currency, name: str, limit: Bound) -> int | None:
     if isinstance(limit, Amount):
         return money.units(limit, name)
-    return None if limit == NO_LIMIT else 0
+    return None if limit == arguments.NONE else 0
 
 
 def _text(money: Currency, units: int | None) -> str | None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.event import Event
-from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, Amount
+from securehub.money import MAX_DIGITS, MAX_WHOLE_DIGITS, MOST_UNITS, Amount
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
 from securehub.reply import MoneyReply
 from securehub.services.ledger import limits
@@ -26,12 +26,10 @@ from securehub.services.ledger.watching import Movement, Watcher, tell
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
-# By a currency's digits: as many digits before the point as an amount may have, and no more units than the 64 bits of whoever reads the
-# journal can hold.
-_MOST_UNITS = tuple(min(10 ** (MAX_WHOLE_DIGITS + digits), 10**18) for digits in range(MAX_DIGITS + 1))
+# Of a member's account, by its currency's digits: as many digits before the point as an amount may have.
+_MOST_UNITS = tuple(min(10 ** (MAX_WHOLE_DIGITS + digits), MOST_UNITS) for digits in range(MAX_DIGITS + 1))
 
-# A counterpart's balance is shown to nobody, so it may have all that fits into these 64 bits: what one member has keeps no other from being
-# paid.
+# A counterpart's balance is shown to nobody, so it may have all that fits into 64 bits: what one member has keeps no other from being paid.
 _MOST_OF_COUNTERPART = 9 * 10**18
 
 

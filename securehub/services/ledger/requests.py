@@ -18,6 +18,7 @@ from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services import times
+from securehub.services.blocks import refuse_blocked
 from securehub.services.ledger import movement, pending
 from securehub.services.ledger.accounts import first_account, own_account, party_account
 from securehub.services.ledger.booking import booking
@@ -259,6 +260,7 @@ def ask(
     @param limit: how many open requests a member may have made.
 
     @raise NotFound: there is no such member, or they have no account in the currency.
+    @raise Forbidden: they want to hear nothing from who asks.
     """
     if payer == payee:
         raise BadArgument("from: that is yourself")
@@ -266,6 +268,7 @@ def ask(
     money = tx.fetch(Account, target).money
     units = money.units(amount)
     first_account(tx, payer, money.code)
+    refuse_blocked(tx, payer, payee)
     until = future("expires", expires, at=at, zone=zone)
     pending.open_one(tx, payee, "requests", limit)
     number = tx.number("request")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from securehub import arguments
-from securehub.arguments import argument
 from securehub.command import ADMIN, LOGGED_IN, command, named
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound, shown
@@ -35,7 +34,6 @@ MOST_PERCENT = 1_000
 """Ten times the usual points are enough for any tier."""
 
 
-NONE = "none"
 """What is said where an amount is to be none."""
 
 
@@ -106,12 +104,6 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
-@argument(accepts=(str, int))
-def amount_or_none(word: str) -> Amount | str:
-    """an amount such as 12.50, or none"""
-    return NONE if word.lower() == NONE else Amount.parse(word)
-
-
 def every(word: str) -> int:
     """a whole number from 2 to 1000, or 0 for none"""
     count = arguments.whole(word)
@@ -146,9 +138,9 @@ class Programmes:
         None,
         access=ADMIN,
         writes=True,
-        per_point=named(amount_or_none),
+        per_point=named(arguments.amount_or_none),
         free_every=named(every),
-        free_up_to=named(amount_or_none),
+        free_up_to=named(arguments.amount_or_none),
     )
     async def set_programme(
         self,
@@ -190,7 +182,7 @@ class Programmes:
         """Offer a reward no more. Who has redeemed it can still use it."""
         return await session.transact(remove_reward, reward, self.usual)
 
-    @command(None, access=ADMIN, writes=True, name=words.tier, spent=amount_or_none, percent=percent_of_points)
+    @command(None, access=ADMIN, writes=True, name=words.tier, spent=arguments.amount_or_none, percent=percent_of_points)
     async def set_tier(self, session: Session, name: str, spent: Amount | str, percent: int) -> ProgrammeSet:
         """
         Let members have more points, or fewer, when they have spent so much in twelve months.

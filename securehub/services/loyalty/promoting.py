@@ -35,10 +35,10 @@ class Promoting:
         code=words.code,
         amount=named(arguments.amount),
         percent=named(words.percent),
-        least=named(arguments.amount),
+        least=named(arguments.amount_or_none),
         uses=named(words.times),
         each=named(words.times),
-        expires=named(times.expiry),
+        expires=named(times.expiry_or_none),
         active=named(arguments.switch),
     )
     async def promotion(
@@ -47,17 +47,18 @@ class Promoting:
         code: str,
         amount: Amount | None = None,
         percent: int | None = None,
-        least: Amount | None = None,
+        least: Amount | str | None = None,
         uses: int | None = None,
         each: int | None = None,
-        expires: When | None = None,
+        expires: When | str | None = None,
         active: bool | None = None,
     ) -> promotions.PromotionSet:
         """
         Make a code with which your items are cheaper, or change one of yours.
 
         It takes an amount or a percentage off an order. With least= it is for orders from that price on, with uses= it can be used so
-        often in all, with each= so often by one member. An order that is cancelled gives its use back.
+        often in all, with each= so often by one member. What you leave out stays; least=none and expires=none take these off again, as
+        uses=0 and each=0 do. An order that is cancelled gives its use back.
         """
         draft = promotions.Draft(amount, percent, least, uses, each, expires, active)
         given = {"at": self.clock.now(), "zone": self.zone}

@@ -66,15 +66,15 @@ class PromotionSet(Reply, frozen=True):
 
 class Draft(NamedTuple):
     """
-    What a seller says about a promotion; None where nothing is said.
+    What a seller says about a promotion; None where nothing is said, C{none} for what it is to have no more.
     """
 
     amount: Amount | None
     percent: int | None
-    least: Amount | None
+    least: Amount | str | None
     uses: int | None
     each: int | None
-    expires: When | None
+    expires: When | str | None
     active: bool | None
 
 
@@ -101,9 +101,9 @@ def set_promotion(tx: Transaction, seller: str, code: str, draft: Draft, usual: 
         promotion = replace(promotion, units=units, percent=percent)
     said = {name: value for name in ("uses", "each", "active") if (value := getattr(draft, name)) is not None}
     if draft.expires is not None:
-        said["expires"] = future("expires", draft.expires, at=at, zone=zone)
+        said["expires"] = None if isinstance(draft.expires, str) else future("expires", draft.expires, at=at, zone=zone)
     if draft.least is not None:
-        said["least"] = money.units(draft.least, "least")
+        said["least"] = 0 if isinstance(draft.least, str) else money.units(draft.least, "least")
     promotion = replace(promotion, **said)
     tx.put(code, promotion)
     return PromotionSet(*_fields(code, promotion))

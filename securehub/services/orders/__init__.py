@@ -87,7 +87,7 @@ class Orders:
         name=named(arguments.name),
         price=named(arguments.amount),
         stock=named(words.stock),
-        add=named(words.stock),
+        add=named(words.more),
         unit=named(words.unit),
         tags=named(words.tags),
         low=named(words.stock),
@@ -112,7 +112,7 @@ class Orders:
         Offer an item, or change one of yours.
 
         A new one needs a price, which is in the hub's currency unless you say another. With stock= you say how many there are, with
-        add= how many more; with low= below how many you are warned.
+        add= how many more, or with a minus how many fewer, whatever is ordered meanwhile; with low= below how many you are warned.
         Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
         """
         draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
@@ -186,6 +186,26 @@ class Orders:
         For more give after= and the number of the last one that you have seen.
         """
         return await self.store.read(looking.queue_of, session.member, status, limit=limit, after=after)
+
+    @command(
+        None,
+        access=MEMBER,
+        long=True,
+        customer=named(arguments.username),
+        status=named(words.status),
+        limit=named(arguments.listed),
+        before=named(arguments.whole),
+    )
+    async def sold(
+        self, session: Session, customer: str | None = None, status: str | None = None, limit: int = 20, before: int | None = None
+    ) -> looking.Sold:
+        """
+        List the orders with you, those that are over among them, newest first.
+
+        With customer= only one member's, with status= only those in one state. If there is more, the answer says with which before= to
+        ask for it.
+        """
+        return await self.store.read(looking.sold_by, session.member, customer, status, limit=limit, before=before)
 
     @command("ADVANCE", access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, order=arguments.whole, status=words.status)
     async def advance(self, session: Session, order: int, status: str) -> stepping.Advanced:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from securehub.folding import fold
 from securehub.members import Member
 from securehub.money import Amount, Currency
-from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound
+from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, Refusal
 from securehub.reply import Listing, Reply, Row
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
@@ -25,6 +25,12 @@ MOST_UNITS = 10**12
 
 MOST_LOOKED_AT = 10_000
 """By one search, which takes some ten milliseconds, and five times that where all names are long and have accents."""
+
+
+class OutOfStock(Refusal):
+    """There are fewer of an item than are ordered, or taken off."""
+
+    code = "out-of-stock"
 
 
 class ItemRow(Row, frozen=True):
@@ -81,7 +87,7 @@ class Draft(NamedTuple):
     """
     What a seller says about an item; None where nothing is said.
 
-    @ivar add: how many more there are.
+    @ivar add: how many more there are, or below zero how many fewer.
     """
 
     name: str | None
@@ -105,6 +111,7 @@ def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Cur
     @raise Exists: it is another seller's.
     @raise Conflict: its price is in another currency.
     @raise BadArgument: a new item needs a price; or the price has too many decimals.
+    @raise OutOfStock: there are not so many that could be taken off.
     """
     item, stock = tx.get(Item, sku), tx.get(Stock, sku) or Stock(0)
     if item is None:
@@ -117,7 +124,11 @@ def set_item(tx: Transaction, seller: str, sku: str, draft: Draft, currency: Cur
     if draft.price is not None:
         said["units"] = _units(item.money, draft.price)
     changed = replace(item, **said)
-    count = (stock.count if draft.stock is None else draft.stock) + (draft.add or 0)
+    count = stock.count if draft.stock is None else draft.stock
+    more = draft.add or 0
+    if count + more < 0:
+        raise OutOfStock(f"{sku}: {count} left, {-more} taken off")
+    count += more
     tx.put(sku, changed)
     tx.put(sku, Stock(count))
     return shown(sku, changed, count)

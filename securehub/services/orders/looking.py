@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 
 import msgspec
 
@@ -15,7 +17,7 @@ from securehub.services.orders.stepping import find
 from securehub.store.transaction import ReadTransaction
 
 MOST_LOOKED_AT = 5_000
-"""Orders of a queue, for those in one state; it takes some 15 ms, in which nobody else is served."""
+"""Orders of a list, for those in one state or of one customer; it takes some 15 ms, in which nobody else is served."""
 
 
 class OrderRow(Row, frozen=True):
@@ -70,6 +72,36 @@ class Queue(Listing[QueueRow], frozen=True, omit_defaults=True):
 
     def status(self) -> str:
         return f"there is more; ask with after={self.next}" if self.more else ""
+
+
+class SoldRow(Row, frozen=True):
+    """
+    An order as its seller finds it again.
+
+    @ivar items: what was ordered, with what came back.
+    """
+
+    order: int
+    at: datetime
+    status: str
+    total: str
+    currency: str
+    customer: str
+    items: list[Part]
+
+
+class Sold(Listing[SoldRow], frozen=True, omit_defaults=True):
+    """
+    Orders with a seller, the newest first.
+
+    @ivar next: with which C{before} to ask for more, if there is more. So many orders are looked at at a time, and none of them may be
+        among those that are asked for.
+    """
+
+    next: int | None = None
+
+    def status(self) -> str:
+        return f"there is more; ask with before={self.next}" if self.more else ""
 
 
 class LineRow(Row, frozen=True):
@@ -175,6 +207,29 @@ def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int
     return Queue(rows)
 
 
+def sold_by(tx: ReadTransaction, seller: str, customer: str | None, status: str | None, *, limit: int, before: int | None) -> Sold:
+    """
+    What was ordered with a seller, newest first.
+
+    @param customer: only orders of theirs.
+    @param status: only orders in that state.
+    """
+    # A customer has fewer orders than a shop.
+    parents = [of_seller(seller, True), of_seller(seller, False)] if customer is None else [of_customer(customer)]
+    end = None if before is None else order_key(before)
+    found = merge(*(tx.beneath(Order, each, end=end, reverse=True) for each in parents), key=itemgetter(0), reverse=True)
+    rows: list[SoldRow] = []
+    last = before
+    for count, (key, order) in enumerate(found):
+        wanted = order.seller == seller and status in (None, order.status)
+        if count == MOST_LOOKED_AT or (wanted and len(rows) == limit):
+            return Sold(rows, more=True, next=last)
+        last = int(key)
+        if wanted:
+            rows.append(_sold_row(last, order))
+    return Sold(rows)
+
+
 def show(tx: ReadTransaction, number: int, by: str) -> Shown:
     """
     @raise NotFound: there is no such order, or it is none of theirs.
@@ -213,6 +268,11 @@ def _row(number: int, order: Order) -> OrderRow:
 def _queue_row(number: int, order: Order) -> QueueRow:
     total = order.money.text(order.total)
     return QueueRow(number, order.at, order.status, total, order.currency, order.customer, order.deliver_to, order.note, _parts(order))
+
+
+def _sold_row(number: int, order: Order) -> SoldRow:
+    parts = [Part(line.sku, line.quantity) for line in order.lines]
+    return SoldRow(number, order.at, order.status, order.money.text(order.total), order.currency, order.customer, parts)
 
 
 def _parts(order: Order) -> list[Part]:

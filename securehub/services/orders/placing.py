@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub.money import Currency
-from securehub.refusals import BadArgument, Conflict, LimitExceeded, Refusal
+from securehub.refusals import BadArgument, Conflict, LimitExceeded
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
 from securehub.services.ledger.accounts import first_account, own_account
@@ -25,7 +25,7 @@ from securehub.services.loyalty import cards
 from securehub.services.loyalty.records import Card, Programme
 from securehub.services.loyalty.terms import Terms, terms_of
 from securehub.services.orders import escrow, notices
-from securehub.services.orders.catalogue import item_of, sells
+from securehub.services.orders.catalogue import OutOfStock, item_of, sells
 from securehub.services.orders.records import Line, Order, Shop, Step, Stock, order_key
 from securehub.services.orders.states import FIRST
 from securehub.services.orders.words import Wanted
@@ -34,12 +34,6 @@ from securehub.switchboard import member
 
 MOST_OF_ONE = 10_000
 """With as much as an item may cost, an order's total is still a number of 64 bits."""
-
-
-class OutOfStock(Refusal):
-    """There are fewer of an item than are ordered."""
-
-    code = "out-of-stock"
 
 
 class Basket(NamedTuple):

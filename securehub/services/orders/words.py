@@ -80,6 +80,11 @@ def stock(word: str) -> int:
     return arguments.between(word, 0, 1_000_000_000)
 
 
+def more(word: str) -> int:
+    """how many more there are, or with a minus how many fewer, up to 1000000000"""
+    return -stock(word[1:]) if word.startswith("-") else stock(word)
+
+
 def status(word: str) -> str:
     """placed, accepted, preparing, delivering, delivered or cancelled"""
     return arguments.one_of(word, STEPS)

@@ -1,19 +1,30 @@
 """
-Blocks: from whom somebody wants to hear nothing. The blocked can write no direct messages to them, invite them nowhere, ask them for money
-in no room, and mention them without effect; what they say in a room is heard by all who are in it, as every room has one order of messages
-for all.
+Blocks: from whom somebody wants to hear nothing. The blocked can write no direct messages to them, invite them nowhere, neither ask them
+for money nor set some aside for them, and mention them without effect. What they say in a room is heard by all who are in it, as every
+room has one order of messages for all; and what they pay is paid.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from securehub import members
 from securehub.refusals import BadArgument, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, Row
-from securehub.services.chat.records import Blocks
+from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
 MAX_BLOCKED = 1_000
 """All are in one record, which each direct message to the member reads."""
+
+
+class Blocks(Record, frozen=True):
+    """From whom a member wants to hear nothing, by username."""
+
+    collection: ClassVar[str] = "blocks"
+    scanned: ClassVar[bool] = False
+
+    usernames: tuple[str, ...]
 
 
 class BlockedRow(Row, frozen=True):
