@@ -2,6 +2,7 @@
 
 const PATIENCE = 20_000; // for an answer to a ping, and for a connection
 const QUIET = 45_000; // after so long without a word, it is seen whether the connection still lives
+const DUE = 5_000; // the same where an answer is waited for
 const SLOWEST = 30_000; // between two tries to connect
 
 /** The hub says no. */
@@ -62,10 +63,24 @@ export class Hub {
     this.wait = 1000;
     this.loggedIn = false;
     this.username = null;
-    this.times = 0; // that it was connected, so that one can tell what was heard on which connection
-    const again = () => this.loggedIn && !this.ready && !this.connecting && this.retry();
-    addEventListener("online", again);
-    document.addEventListener("visibilitychange", () => !document.hidden && again());
+    this.heard = 0; // when something came last
+    this.said = ""; // of the connection
+    addEventListener("online", () => this.wake());
+    addEventListener("offline", () => this.ready && this.tell("This device is offline."));
+    document.addEventListener("visibilitychange", () => !document.hidden && this.wake());
+  }
+
+  /** Whether something waits that would be done, and that nobody would hear of if the page went. */
+  get owes() {
+    return [...this.waiting.values()].some((each) => each.writes);
+  }
+
+  /** Somebody is there, or the line is: see whether the connection lives, as one that went while this device slept was never closed. */
+  wake() {
+    if (!this.loggedIn) return;
+    if (this.ready) {
+      if (this.said || Date.now() - this.heard > DUE) this.check(2 * DUE);
+    } else if (!this.connecting) this.retry();
   }
 
   /**
@@ -77,9 +92,11 @@ export class Hub {
     return new Promise((resolve, reject) => {
       const id = ++this.number;
       const message = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-      this.waiting.set(id, { method, message, once, resolve, reject });
-      if (this.ready) this.socket.send(message);
-      else if (once) this.waiting.delete(id) && reject(new Lost());
+      this.waiting.set(id, { method, message, once, writes: "key" in params, resolve, reject });
+      if (this.ready) {
+        this.socket.send(message);
+        if (this.waiting.size === 1) this.listen();
+      } else if (once) this.waiting.delete(id) && reject(new Lost());
     });
   }
 
@@ -120,6 +137,11 @@ export class Hub {
     }
   }
 
+  tell(text) {
+    this.said = text;
+    this.on.state(text);
+  }
+
   connect() {
     this.connecting ??= this.open().finally(() => (this.connecting = null));
     return this.connecting;
@@ -128,7 +150,7 @@ export class Hub {
   async open() {
     if (this.ready) return;
     clearTimeout(this.timer);
-    if (this.loggedIn) this.on.state("Connecting…");
+    if (this.loggedIn) this.tell("Connecting…");
     const socket = new WebSocket(this.url);
     this.socket = socket;
     await new Promise((resolve, reject) => {
@@ -142,11 +164,10 @@ export class Hub {
     // It may have been lost, or somebody may have logged out, while other tabs had their turn.
     if (socket !== this.socket || socket.readyState !== WebSocket.OPEN) throw new Lost();
     this.ready = true;
-    this.times += 1;
     this.wait = 1000;
-    this.listen();
-    this.on.state("");
+    this.tell("");
     for (const { message } of this.waiting.values()) socket.send(message);
+    this.listen();
     this.whenBack?.();
   }
 
@@ -181,7 +202,13 @@ export class Hub {
   }
 
   take(message) {
+    this.heard = Date.now();
+    if (this.ready && this.said) this.tell("");
+    this.understand(message);
     this.listen();
+  }
+
+  understand(message) {
     if (message.method) {
       this.on.event(message.method, message.params);
       return;
@@ -206,11 +233,16 @@ export class Hub {
   /** A connection that is gone without a word is noticed, and not only when somebody wants something. */
   listen() {
     clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => {
-      if (!this.ready) return;
-      this.quiet = setTimeout(() => this.lost(this.socket), PATIENCE);
-      this.socket.send(JSON.stringify({ jsonrpc: "2.0", id: ++this.number, method: "hub.ping" }));
-    }, QUIET);
+    if (this.ready) this.quiet = setTimeout(() => this.check(this.waiting.size ? QUIET : PATIENCE), this.waiting.size ? DUE : QUIET);
+  }
+
+  /** See whether the connection lives: it is lost if nothing comes in so long. A long answer over a bad line takes its time. */
+  check(patience) {
+    clearTimeout(this.quiet);
+    if (this.waiting.size) this.tell("The hub does not answer yet…");
+    const { socket } = this;
+    this.quiet = setTimeout(() => this.lost(socket), patience);
+    socket.send(JSON.stringify({ jsonrpc: "2.0", id: ++this.number, method: "hub.ping" }));
   }
 
   lost(socket) {
@@ -227,7 +259,7 @@ export class Hub {
   }
 
   later(error) {
-    this.on.state(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
+    this.tell(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.retry(), this.wait * (0.75 + Math.random() / 2));
     this.wait = Math.min(this.wait * 2, SLOWEST);
@@ -258,7 +290,7 @@ export class Hub {
       socket.onmessage = null;
       socket.close();
     }
-    this.on.state("");
+    this.tell("");
     this.on.out(reason);
     this.whenBack?.();
   }

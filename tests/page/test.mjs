@@ -2,17 +2,18 @@
 
 import assert from "node:assert";
 import { pathToFileURL } from "node:url";
-import { begin, elapse, sockets } from "./browser.mjs";
+import { Element, begin, elapse, happen, sockets, turn } from "./browser.mjs";
 
 const at = (name) => import(pathToFileURL(`${process.argv[2]}/${name}.js`));
 const { Hub, memory } = await at("hub");
 const { chat } = await at("chat");
+const { actor, form, keep, problemLine, redraw, soon } = await at("dom");
 
 const last = () => sockets.at(-1);
 const out = [];
 
-async function loggedIn(username, { stay = false, event = () => {}, back = () => {} } = {}) {
-  const hub = new Hub("wss://hub.example/ws", { state() {}, event, back: () => back(), out: (why) => out.push(why) });
+async function loggedIn(username, { stay = false, state = () => {}, event = () => {}, back = () => {} } = {}) {
+  const hub = new Hub("wss://hub.example/ws", { state, event, back: () => back(), out: (why) => out.push(why) });
   const entering = hub.enter("auth.login", { username }, stay);
   await last().open();
   await last().answer("auth.login", { username, resume: `${username}-1` });
@@ -26,6 +27,31 @@ async function again() {
   await elapse();
   await last().open();
 }
+
+const message = (seq, more) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}.`, at: "2026-11-19T18:02:00Z", ...more });
+
+/** Somebody who looks at their rooms: the view, where it went, and what it has to write in. */
+async function chatting(username = "alice") {
+  const went = [];
+  const notices = [];
+  let view = null;
+  const hub = await loggedIn(username, { event: (method, params) => view.event(method, params, true), back: () => view.back() });
+  view = chat({ hub, username, show: (where) => went.push(where), notice: (text) => notices.push(text) });
+  const open = async (room, items = []) => {
+    const shown = view.show(room);
+    await last().answer("chat.log", { items, more: false });
+    await shown;
+    await elapse();
+  };
+  const write = async (text) => {
+    view.element.querySelector("textarea").value = text;
+    view.element.querySelectorAll("form").at(-1).requestSubmit();
+    await turn();
+  };
+  return { hub, view, went, notices, open, write, written: () => view.element.querySelector("textarea").value };
+}
+
+const named = (element, text) => element.querySelectorAll("button").find((each) => each.textContent === text);
 
 const tests = {
   async "what the hub could not read is refused to whoever asked it"() {
@@ -126,28 +152,30 @@ const tests = {
     }
   },
 
-  async "a room that is looked at misses nothing, though others speak before it has caught up"() {
+  async "a room that is looked at is as it is at the hub when the connection is back, with what was changed and removed"() {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true), back: () => view.back() });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}`, at: "2026-11-19T18:02:00Z" });
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(2), message(1)], more: false });
     await shown;
     await last().event("chat.message", message(3));
     await again();
     await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
-    await last().event("chat.message", message(9));
     await last().answer("chat.rooms", { items: [{ room: "lobby", topic: "" }] });
     await last().answer("chat.unread", { items: [] });
-    assert.equal(last().asked("chat.join").params.since, 3);
+    await last().answer("chat.log", { items: [message(5), message(4), message(3, { text: "", removed: "mona" }), message(2, { text: "another text" })], more: true });
+    await last().event("chat.message", message(6));
+    await elapse();
+    const { textContent } = view.element;
+    for (const each of ["another text", "removed by mona", "number 4.", "number 5.", "number 6."]) assert.ok(textContent.includes(each), each);
+    for (const each of ["number 1.", "number 2.", "number 3."]) assert.ok(!textContent.includes(each), each);
   },
 
   async "a room that was not looked at is asked for when it is, without gaps"() {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true) });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}`, at: "2026-11-19T18:02:00Z" });
     await last().event("chat.message", message(1));
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(60), message(59)], more: true });
@@ -161,7 +189,6 @@ const tests = {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true) });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}.`, at: "2026-11-19T18:02:00Z" });
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(1)], more: false });
     await shown;
@@ -175,18 +202,201 @@ const tests = {
   },
 
   async "leaving a room leaves that one, whatever is looked at when the answer comes"() {
-    let view = null;
-    const went = [];
-    const hub = await loggedIn("alice");
-    view = chat({ hub, username: "alice", show: (where) => went.push(where) });
-    view.show("lobby");
-    await last().answer("chat.log", { items: [], more: false });
-    const find = (element, text) => (element.textContent === text && element.attributes ? element : (element.children ?? []).map((each) => find(each, text)).find(Boolean));
-    find(view.element, "Leave").dispatchEvent(new Event("click"));
+    const { view, went, open } = await chatting();
+    await open("lobby");
+    named(view.element, "Leave").dispatchEvent(new Event("click"));
     view.show("garden");
     await last().answer("chat.part", {});
     assert.deepEqual(went, []);
     assert.ok(view.element.textContent.includes("garden"));
+  },
+
+  async "what was begun in one room is not said in another"() {
+    const { view, open, written } = await chatting();
+    await open("lobby");
+    view.element.querySelector("textarea").value = "half a thought";
+    await open("@carol");
+    assert.equal(written(), "");
+    view.hide();
+    await open("lobby");
+    assert.equal(written(), "half a thought");
+  },
+
+  async "on a bad line one goes on writing, and sees what is on its way"() {
+    const { view, open, write, written } = await chatting();
+    await open("lobby", [message(1)]);
+    await last().drop();
+    await write("one");
+    assert.equal(written(), "");
+    await write("two");
+    const shown = view.element.querySelector("ol").textContent;
+    assert.ok(shown.indexOf("one") < shown.indexOf("two") && shown.includes("on its way"));
+    await elapse();
+    await last().open();
+    await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    const said = last().said.filter((each) => each.method === "chat.say");
+    assert.deepEqual(said.map((each) => each.params.text), ["one", "two"]);
+    for (const [place, { id }] of said.entries()) await last().tell({ jsonrpc: "2.0", id, result: { seq: 2 + place, at: "2026-11-19T18:02:00Z" } });
+    assert.ok(!view.element.textContent.includes("on its way"));
+    assert.equal(view.element.querySelectorAll("li").filter((each) => each.textContent.includes("two")).length, 1);
+  },
+
+  async "what is refused is there to be mended, in front of what was written since"() {
+    const { view, open, write, written, notices } = await chatting();
+    await open("lobby");
+    const refuse = (text) => last().tell({ jsonrpc: "2.0", id: last().asked("chat.say").id, error: { code: -32000, message: text, data: { code: "forbidden" } } });
+    await write("one");
+    view.element.querySelector("textarea").value = "two";
+    await refuse("you are muted");
+    assert.equal(written(), "one\ntwo");
+    assert.ok(view.element.textContent.includes("you are muted"));
+    await write("three");
+    await open("@carol");
+    await refuse("you are muted");
+    assert.equal(written(), "");
+    assert.deepEqual(notices, ["lobby: you are muted"]);
+    await open("lobby");
+    assert.equal(written(), "three");
+  },
+
+  async "of a room only what is new is drawn, and said to who cannot see it"() {
+    const { view, open } = await chatting();
+    await open("lobby", [message(2), message(1)]);
+    const spoken = () => view.element.querySelectorAll("[aria-live]").at(-1).textContent;
+    assert.equal(spoken(), "");
+    const [first] = view.element.querySelector("ol").children;
+    await last().event("chat.message", message(3));
+    await elapse();
+    assert.equal(view.element.querySelector("ol").children[0], first);
+    assert.equal(spoken(), "bob: number 3.");
+    for (let seq = 4; seq < 20; seq += 1) await last().event("chat.message", message(seq));
+    await elapse();
+    assert.equal(spoken(), "16 new messages");
+    await last().event("chat.edited", { room: "lobby", seq: 1, text: "another text", at: "2026-11-19T18:03:00Z" });
+    assert.ok(view.element.querySelector("ol").children[0].textContent.includes("another text"));
+  },
+
+  async "whom one cannot write to is said where the name was written, and stands in no list"() {
+    const { view, went } = await chatting();
+    const [begin] = view.element.querySelectorAll("form");
+    begin.querySelector("input").value = " @Nobody ";
+    begin.requestSubmit();
+    await turn();
+    assert.equal(last().asked("chat.log").params.room, "@nobody");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("chat.log").id, error: { code: -32000, message: "there is no member nobody", data: { code: "not-found" } } });
+    assert.ok(begin.textContent.includes("there is no member nobody"));
+    assert.deepEqual(went, []);
+    view.show("@nobody");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("chat.log").id, error: { code: -32000, message: "there is no member nobody", data: { code: "not-found" } } });
+    assert.equal(view.element.querySelector("ul").children.length, 0);
+  },
+
+  async "a connection that died while the device slept is noticed when somebody looks, or asks"() {
+    const states = [];
+    const hub = await loggedIn("alice", { state: (text) => states.push(text) });
+    const slept = last();
+    hub.heard = 0;
+    await happen("online");
+    assert.ok(slept.asked("hub.ping"));
+    await elapse();
+    assert.ok(slept.closed);
+    await elapse();
+    await last().open();
+    await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    const asked = hub.write("ledger.transfer", { to: "bob", amount: "1" });
+    assert.ok(hub.owes);
+    await turn();
+    await elapse();
+    assert.equal(states.at(-1), "The hub does not answer yet…");
+    await last().answer("ledger.transfer", { transfer: 1 });
+    await asked;
+    assert.equal(states.at(-1), "");
+    assert.ok(!hub.owes);
+    await happen("offline");
+    assert.equal(states.at(-1), "This device is offline.");
+    await happen("online");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("hub.ping").id, result: {} });
+    assert.equal(states.at(-1), "");
+  },
+
+  async "a button that waits keeps the focus, and is not pressed twice"() {
+    let release = null;
+    let pressed = 0;
+    const pay = actor("Pay", () => new Promise((resolve) => (pressed += 1, release = resolve)), problemLine());
+    const press = () => pay.dispatchEvent(new Event("click"));
+    press();
+    press();
+    assert.equal(pressed, 1);
+    assert.ok(!pay.hasAttribute("disabled") && pay.hasAttribute("aria-disabled"));
+    release();
+    await turn();
+    press();
+    assert.equal(pressed, 2);
+  },
+
+  async "a form says that it waits, and keeps what is written meanwhile"() {
+    let answer = null;
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }], submit: () => new Promise((resolve, reject) => (answer = { resolve, reject })) });
+    const send = async (to) => {
+      made.inputs.to.value = to;
+      made.element.requestSubmit();
+      await turn();
+      await elapse();
+      assert.ok(made.element.textContent.includes("Waiting for the hub"));
+    };
+    await send("bob");
+    made.inputs.to.value = "carol";
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "carol");
+    await send("dave");
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "");
+    await send("erin");
+    answer.reject(Object.assign(new Error("to: there is no member erin"), { told: true }));
+    await turn();
+    assert.ok(!made.element.textContent.includes("Waiting") && made.element.textContent.includes("there is no member erin"));
+    assert.equal(document.activeElement, made.inputs.to);
+  },
+
+  async "what is drawn anew keeps the focus on what is called the same"() {
+    const place = new Element("div");
+    const made = (text) => {
+      const element = new Element("a");
+      element.append(text);
+      return element;
+    };
+    redraw(place, made("one"), made("two"));
+    place.children[1].focus();
+    redraw(place, made("two"), made("three"));
+    assert.equal(document.activeElement, place.children[0]);
+    redraw(place, made("four"));
+    assert.equal(document.activeElement, place);
+    const list = new Element("ul");
+    const show = ({ name, unread }) => {
+      const item = new Element("li");
+      item.append(made(`${name} ${unread}`));
+      return item;
+    };
+    keep(list, [{ name: "a", unread: 0 }, { name: "b", unread: 0 }], ({ name }) => name, show);
+    const [, kept] = list.children;
+    list.children[0].children[0].focus();
+    keep(list, [{ name: "c", unread: 0 }, { name: "b", unread: 0 }, { name: "a", unread: 1 }], ({ name }) => name, show);
+    assert.deepEqual(list.children.map((each) => each.textContent), ["c 0", "b 0", "a 1"]);
+    assert.equal(list.children[1], kept);
+    assert.equal(document.activeElement, list.children[2].children[0]);
+  },
+
+  async "what happens all the time is told of all the same"() {
+    let told = 0;
+    const tell = soon(() => (told += 1));
+    for (let each = 0; each < 3; each += 1) tell();
+    await elapse();
+    assert.equal(told, 1);
+    tell();
+    await elapse();
+    assert.equal(told, 2);
   },
 };
 
