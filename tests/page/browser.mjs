@@ -155,9 +155,13 @@ export class Element extends EventTarget {
   get required() {
     return this.hasAttribute("required");
   }
-  /** Of selectors it knows lists of tags, and of attributes that are there. */
+  /** Of selectors it knows lists of tags, of classes, and of attributes that are there. */
   querySelectorAll(selectors) {
-    const is = (element) => selectors.split(", ").some((each) => each === element.tag || (each[0] === "[" && element.hasAttribute(each.slice(1, -1))));
+    const matches = (element, each) =>
+      each === element.tag ||
+      (each[0] === "." && (element.getAttribute("class") ?? "").split(" ").includes(each.slice(1))) ||
+      (each[0] === "[" && element.hasAttribute(each.slice(1, -1)));
+    const is = (element) => selectors.split(", ").some((each) => matches(element, each));
     const within = (element) => element.children.filter((each) => each instanceof Element).flatMap((each) => [...(is(each) ? [each] : []), ...within(each)]);
     return within(this);
   }

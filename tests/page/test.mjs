@@ -7,6 +7,9 @@ import { Element, begin, elapse, happen, sockets, turn } from "./browser.mjs";
 const at = (name) => import(pathToFileURL(`${process.argv[2]}/${name}.js`));
 const { Hub, memory } = await at("hub");
 const { chat } = await at("chat");
+const { market } = await at("market");
+const { noticeOf } = await at("notices");
+const { support } = await at("support");
 const { actor, form, keep, problemLine, redraw, soon } = await at("dom");
 
 const last = () => sockets.at(-1);
@@ -49,6 +52,19 @@ async function chatting(username = "alice") {
     await turn();
   };
   return { hub, view, went, notices, open, write, written: () => view.element.querySelector("textarea").value };
+}
+
+/** Answer all that was asked with what there is for it, until nothing more is asked. */
+async function answerAll(results) {
+  const answered = new Set();
+  for (let open = true; open;) {
+    open = last().said.filter((each) => each.method in results && !answered.has(each.id)).length > 0;
+    for (const { id, method } of [...last().said]) {
+      if (!(method in results) || answered.has(id)) continue;
+      answered.add(id);
+      await last().tell({ jsonrpc: "2.0", id, result: results[method] });
+    }
+  }
 }
 
 const named = (element, text) => element.querySelectorAll("button").find((each) => each.textContent === text);
@@ -398,7 +414,82 @@ const tests = {
     await elapse();
     assert.equal(told, 2);
   },
+
+  async "a seller takes the next step of an order where it is listed"() {
+    const hub = await loggedIn("sam");
+    const view = market({ hub, username: "sam", roles: ["member", "seller"] });
+    const queued = { order: 7, at: "2026-11-19T18:02:00Z", status: "placed", customer: "alice", deliver_to: "Room 5", note: "", items: [{ sku: "coffee", quantity: 2 }] };
+    const results = { "orders.catalog": { items: [] }, "orders.list": { items: [] }, "loyalty.card": { points: 0, tier: "bronze", order_count: 0, rewards: [] }, "orders.queue": { items: [queued] } };
+    view.show();
+    await answerAll(results);
+    assert.ok(view.element.textContent.includes("2 coffee"));
+    named(view.element, "Accept").dispatchEvent(new Event("click"));
+    const { order, status } = last().asked("orders.advance").params;
+    assert.deepEqual([order, status], [7, "accepted"]);
+    await last().answer("orders.advance", {});
+    await answerAll({ ...results, "orders.queue": { items: [{ ...queued, status: "accepted" }] } });
+    assert.ok(named(view.element, "Prepare"));
+    assert.equal(market({ hub, username: "bob", roles: ["member"] }).element.textContent.includes("Orders with you"), false);
+  },
+
+  async "what is put into the basket is said, and what it costs is asked with reward and code"() {
+    const hub = await loggedIn("alice");
+    const view = market({ hub, username: "alice", roles: ["member"] });
+    const coffee = { sku: "coffee", name: "Coffee", seller: "sam", price: "3.50", currency: "USD", stock: 9, tags: [] };
+    view.show();
+    await answerAll({ "orders.catalog": { items: [coffee] }, "orders.list": { items: [] }, "loyalty.card": { points: 0, tier: "bronze", order_count: 0, rewards: [] } });
+    for (let each = 0; each < 2; each += 1) named(view.element, "Add").dispatchEvent(new Event("click"));
+    assert.ok(view.element.textContent.includes("2 × Coffee in the basket."));
+    const quantity = view.element.querySelectorAll("input").find((each) => each.getAttribute("class") === "few");
+    quantity.focus();
+    quantity.value = "3";
+    quantity.dispatchEvent(new Event("change"));
+    assert.equal(document.activeElement, quantity);
+    const code = view.element.querySelectorAll("input").find((each) => each.getAttribute("name") === "code");
+    code.value = "AUTUMN";
+    code.dispatchEvent(new Event("change"));
+    await elapse();
+    assert.deepEqual(last().asked("orders.place").params, { items: [{ sku: "coffee", quantity: 3 }], code: "AUTUMN", try: true });
+  },
+
+  async "an agent answers in the cases of others, and asks in their own"() {
+    const hub = await loggedIn("ada");
+    const badges = [];
+    const view = support({ hub, username: "ada", roles: ["member", "agent"], badge: (name, count) => badges.push(count) });
+    const log = { items: [{ seq: 1, from: "bob", text: "Help!", at: "2026-11-19T18:02:00Z" }] };
+    const write = async (text) => {
+      view.element.querySelector("textarea").value = text;
+      view.element.querySelector("form").requestSubmit();
+      await turn();
+    };
+    view.show("2");
+    await answerAll({ "support.show": { ticket: 2, customer: "bob", status: "waiting", position: 1, agent: "", stars: 0 }, "support.log": log });
+    assert.ok(view.element.textContent.includes("of bob, waiting"));
+    assert.ok(!named(view.element, "Take").hidden);
+    assert.equal(last().asked("support.read"), undefined);
+    await write("We look into it.");
+    assert.equal(last().asked("support.reply").params.ticket, 2);
+    view.show("3");
+    await answerAll({ "support.show": { ticket: 3, customer: "ada", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": log });
+    assert.ok(named(view.element, "Take").hidden && named(view.element, "Close").hidden);
+    assert.equal(last().asked("support.read").params.ticket, 3);
+    await write("Thank you.");
+    assert.equal(last().asked("support.ask").params.ticket, 3);
+    view.event("support.unread", { tickets: [{ ticket: 3, unread: 2 }] }, false);
+    assert.equal(badges.at(-1), 2);
+    view.show("4");
+    await answerAll({ "support.show": { ticket: 4, customer: "bob", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": log });
+    assert.ok(view.element.querySelector("form").hidden);
+  },
+
+  async "a notice says in words what happened"() {
+    assert.deepEqual(noticeOf("support.waiting", { waiting: 4, since: "2026-11-19T18:02:00Z" }, { username: "ada" }), ["4 cases wait for an agent", "support"]);
+    assert.deepEqual(noticeOf("ledger.reversed", { transfer: 4, of: 3, to_name: "bob", amount: "1.00", currency: "USD", reason: "twice", balance: "0.00" }, { username: "ada" }),
+      ["1.00 USD that you had received went back to bob: twice", "money"]);
+    assert.deepEqual(noticeOf("dice.rolled", { sides: 6, by: "bob", note: "" }, { username: "ada" }), ["dice.rolled: sides 6, by bob"]);
+  },
 };
+
 
 for (const [name, test] of Object.entries(tests)) {
   begin();
