@@ -3,6 +3,7 @@
 const PATIENCE = 20_000; // for an answer to a ping, and for a connection
 const QUIET = 45_000; // after so long without a word, it is seen whether the connection still lives
 const DUE = 5_000; // the same where an answer is waited for
+const RELOADED = 2_000; // in which a tab that is reloaded is gone
 const SLOWEST = 30_000; // between two tries to connect
 
 /** The hub says no. */
@@ -39,6 +40,18 @@ export const memory = {
     const place = stay ? localStorage : sessionStorage;
     place.clear();
     place.setItem("token", token);
+    if (!stay) place.setItem("tab", crypto.randomUUID());
+  },
+  /**
+   * Whether this tab is the one that has its login, and not a double that somebody has made of it, who finds the token of the other: it would be
+   * used twice, which ends the login of both. A tab that was reloaded is soon gone.
+   */
+  own() {
+    if (this.place !== sessionStorage || !navigator.locks) return true;
+    return new Promise((resolve) => {
+      const kept = () => resolve(true) ?? new Promise(() => {});
+      navigator.locks.request(`tab/${sessionStorage.getItem("tab")}`, { signal: AbortSignal.timeout(RELOADED) }, kept).catch(() => resolve(false));
+    });
   },
   keep(token) {
     this.place.setItem("token", token);
@@ -109,6 +122,7 @@ export class Hub {
   async enter(method, params, stay) {
     const result = await this.ask(method, params, { once: true });
     memory.begin(result.resume, stay);
+    memory.own();
     this.loggedIn = true;
     this.username = result.username;
     return result;
@@ -117,6 +131,10 @@ export class Hub {
   /** Go on with the login of before, if there is one; whether there was. */
   async resume() {
     if (memory.token === null) return false;
+    if (!(await memory.own())) {
+      memory.forget();
+      throw new Lost("Your login is that of another tab. Log in here, too.");
+    }
     this.loggedIn = true;
     try {
       await this.connect();
@@ -194,7 +212,8 @@ export class Hub {
     try {
       await (navigator.locks ? navigator.locks.request("resume", resume) : resume());
     } catch (error) {
-      if (error instanceof Refusal && ["bad-credentials", "locked"].includes(error.code)) this.over(error.message);
+      if (error instanceof Refusal && error.code === "bad-credentials") this.over(memory.token === null ? error.message : "Your login here is over.");
+      if (error instanceof Refusal && error.code === "locked") this.over(error.message);
       socket.onclose = null;
       socket.close();
       throw error;

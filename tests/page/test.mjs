@@ -152,7 +152,7 @@ const tests = {
 
   async "a connection that is lost while other tabs have their turn is not taken for one"() {
     let release = null;
-    navigator.locks = { request: (_, act) => act().then(() => new Promise((resolve) => (release = resolve))) };
+    navigator.locks = { request: async (name, ...more) => (name === "resume" ? more.at(-1)().then(() => new Promise((resolve) => (release = resolve))) : more.at(-1)()) };
     try {
       await loggedIn("alice");
       await again();
@@ -488,8 +488,33 @@ const tests = {
       ["1.00 USD that you had received went back to bob: twice", "money"]);
     assert.deepEqual(noticeOf("dice.rolled", { sides: 6, by: "bob", note: "" }, { username: "ada" }), ["dice.rolled: sides 6, by bob"]);
   },
-};
 
+  async "a double of a tab leaves its login to the other one"() {
+    const held = new Set();
+    navigator.locks = {
+      async request(name, ...more) {
+        if (held.has(name)) throw new Error("it was waited for long enough");
+        if (name !== "resume") held.add(name);
+        return more.at(-1)();
+      },
+    };
+    try {
+      await loggedIn("alice");
+      const double = new Hub("wss://hub.example/ws", { state() {}, event() {}, back() {}, out() {} });
+      await assert.rejects(double.resume(), { message: "Your login is that of another tab. Log in here, too." });
+      assert.equal(memory.token, null);
+      assert.equal(sockets.length, 1);
+      await loggedIn("alice", { stay: true });
+      const other = new Hub("wss://hub.example/ws", { state() {}, event() {}, back() {}, out() {} });
+      other.resume();
+      await turn();
+      await last().open();
+      assert.equal(last().asked("auth.resume").params.token, "alice-1");
+    } finally {
+      delete navigator.locks;
+    }
+  },
+};
 
 for (const [name, test] of Object.entries(tests)) {
   begin();
