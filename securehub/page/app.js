@@ -170,10 +170,14 @@ function route() {
     at("main").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  Promise.resolve(view.show(rest.join("/"))).catch((error) => notice(reason(error)));
+  // A way back that was taken is gone, and the focus with it.
+  const found = () => document.activeElement === document.body && at("main").focus({ preventScroll: true });
+  Promise.resolve(view.show(rest.join("/"))).catch((error) => notice(reason(error))).finally(found);
 }
 
 addEventListener("hashchange", route);
+// What another tab has done is told to nobody here.
+document.addEventListener("visibilitychange", () => !document.hidden && shown?.look?.());
 addEventListener("beforeunload", (event) => app.hub.owes && event.preventDefault());
 at("logout").addEventListener("click", async () => {
   await app.hub.leave().catch(() => {});

@@ -64,7 +64,7 @@ const SLOW = 1_000; // milliseconds after which a form says that it waits
 let labels = 0;
 
 /** A field of a form: its label, its input, a hint, and the place where the hub's refusal of it is said. */
-function field({ name, label, kind = "text", hint, options, required, ...attributes }) {
+function field({ name, label, kind = "text", hint, options, required, stays, ...attributes }) {
   const id = `field-${++labels}`;
   const described = { id, name, required, "aria-describedby": `${id}-more`, ...attributes };
   let input;
@@ -80,7 +80,7 @@ function field({ name, label, kind = "text", hint, options, required, ...attribu
   const more = el("span", { id: `${id}-more`, class: "hint" }, hint ?? "");
   const caption = el("label", { for: id }, label);
   const row = kind === "tick" ? el("div", { class: "field tick" }, input, caption, more) : el("div", { class: "field" }, caption, input, more);
-  return { name, input, more, hint: hint ?? "", row };
+  return { name, input, more, hint: hint ?? "", row, stays };
 }
 
 /**
@@ -122,7 +122,10 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
     try {
       const told = await submit(values);
       // What was typed while it waited is not for this one.
-      if (!keeps && made.every((each, place) => each.input.value === sent[place])) element.reset();
+      if (!keeps && made.every((each, place) => each.input.value === sent[place])) {
+        element.reset();
+        for (const [place, each] of made.entries()) if (each.stays) each.input.value = sent[place];
+      }
       say(done, told ?? "");
     } catch (error) {
       say(done, "");

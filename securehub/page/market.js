@@ -222,6 +222,7 @@ export function market(app) {
     element,
     show: fill,
     back: fillSoon,
+    look: fillSoon,
     event(method) {
       if (method.startsWith("orders.")) fillSoon();
     },

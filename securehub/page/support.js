@@ -17,6 +17,7 @@ export function support(app) {
       { name: "order", label: "Order", inputmode: "numeric", pattern: "[0-9]*", hint: "Its number, if it is about one." },
     ],
     async submit({ text, order }) {
+      if (order && !/^\d{1,15}$/.test(order)) throw Object.assign(new Error("order: expected a number"), { told: true });
       const { ticket } = await hub.write("support.ask", { text, ...(order && { order: Number(order) }) });
       app.show(`support/${ticket}`);
     },
@@ -154,6 +155,7 @@ export function support(app) {
     element,
     show: (rest) => (/^\d+$/.test(rest) ? show(Number(rest)) : list()),
     back: () => element.isConnected && again(),
+    look: again,
     event(method, params, isShown) {
       if (!method.startsWith("support.")) return false;
       if (method === "support.unread") for (const each of params.tickets) count(each.ticket, each.unread);

@@ -7,6 +7,7 @@ import { Element, begin, elapse, happen, sockets, turn } from "./browser.mjs";
 const at = (name) => import(pathToFileURL(`${process.argv[2]}/${name}.js`));
 const { Hub, memory } = await at("hub");
 const { chat } = await at("chat");
+const { commands } = await at("commands");
 const { market } = await at("market");
 const { noticeOf } = await at("notices");
 const { support } = await at("support");
@@ -374,6 +375,41 @@ const tests = {
     await turn();
     assert.ok(!made.element.textContent.includes("Waiting") && made.element.textContent.includes("there is no member erin"));
     assert.equal(document.activeElement, made.inputs.to);
+  },
+
+  async "the next payment is from the same account"() {
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }, { name: "from", label: "From", kind: "choice", options: [], stays: true }], submit: () => "Paid." });
+    made.inputs.to.value = "bob";
+    made.inputs.from.value = "999000000000000027";
+    made.element.requestSubmit();
+    await turn();
+    assert.deepEqual([made.inputs.to.value, made.inputs.from.value], ["", "999000000000000027"]);
+  },
+
+  async "a case is not about an order whose number was not understood"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    view.show("");
+    const asks = view.element.querySelector("form");
+    asks.querySelector("textarea").value = "It never came.";
+    asks.querySelector("input").value = "twelve";
+    asks.requestSubmit();
+    await turn();
+    assert.equal(last().asked("support.ask"), undefined);
+    assert.equal(document.activeElement, asks.querySelector("input"));
+  },
+
+  async "of a long answer a screen reader is told that it is there"() {
+    const hub = await loggedIn("alice");
+    const view = commands({ hub });
+    view.show("ledger.history");
+    await last().answer("rpc.discover", { methods: [{ name: "ledger.history", summary: "List.", params: [], "x-access": "members" }] });
+    view.element.querySelectorAll("form").at(-1).requestSubmit();
+    await turn();
+    await last().answer("ledger.history", { items: [{ transfer: 1, memo: "for lunch" }] });
+    const said = view.element.querySelectorAll("[role]").filter((each) => each.getAttribute("role") === "status").map((each) => each.textContent);
+    assert.deepEqual(said, ["Done; the answer is below."]);
+    assert.ok(view.element.textContent.includes("for lunch"));
   },
 
   async "what is drawn anew keeps the focus on what is called the same"() {
