@@ -220,6 +220,10 @@ export function chat(app) {
     spoken.replaceChildren();
   }
 
+  function forget() {
+    for (const each of rooms.values()) each.loaded = false;
+  }
+
   /** Ask for the newest messages, and for as many as there are here: what was changed or removed meanwhile is told of nowhere else. */
   async function load(target) {
     const { last } = target;
@@ -348,6 +352,7 @@ export function chat(app) {
     element,
     begin: () => fillList().catch((error) => say(listProblem, reason(error))),
     async show(rest) {
+      if (!visible) fillList().catch((error) => say(listProblem, reason(error)));
       visible = true;
       if (rest) return openRoom(rest);
       close();
@@ -358,10 +363,12 @@ export function chat(app) {
     hide() {
       visible = false;
       close();
+      // What one does by a command is told to nobody here, either.
+      forget();
     },
     /** What happened meanwhile was told to nobody here. */
     async back() {
-      for (const each of rooms.values()) each.loaded = false;
+      forget();
       try {
         await fillList();
         const asked = open;

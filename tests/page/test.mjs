@@ -228,6 +228,15 @@ const tests = {
     assert.ok(view.element.textContent.includes("garden"));
   },
 
+  async "what one did by a command is seen when one is back in the room"() {
+    const { view, open } = await chatting();
+    await open("lobby", [message(2), message(1)]);
+    view.hide();
+    await open("lobby", [message(2, { text: "", removed: "alice" }), message(1)]);
+    assert.ok(view.element.textContent.includes("removed by alice"));
+    assert.ok(!view.element.textContent.includes("number 2."));
+  },
+
   async "what was begun in one room is not said in another"() {
     const { view, open, written } = await chatting();
     await open("lobby");
