@@ -74,6 +74,8 @@ function welcome(why = "") {
   shown?.hide?.();
   views = shown = null;
   at("nav").hidden = at("who").hidden = true;
+  // Nor is what happened to one for whoever comes next.
+  at("notices").replaceChildren();
   document.title = "SecureHub";
   const stay = { name: "stay", label: "Stay logged in on this device", kind: "tick" };
   const login = form({
@@ -137,7 +139,7 @@ async function enter() {
   unread.clear();
   app.badge = (name, count) => {
     unread.set(name, count);
-    at(`to-${name}`)?.querySelector(".badge").replaceChildren(...(count ? [String(count), el("span", { class: "unseen" }, " unread")] : []));
+    at(`to-${name}`)?.querySelector(".badge")?.replaceChildren(...(count ? [String(count), el("span", { class: "unseen" }, " unread")] : []));
     showTitle();
   };
   for (const view of Object.values(views)) view.begin?.();

@@ -125,7 +125,8 @@ function shown(value) {
     return table("Answer", columns.map((name) => [name, (row) => shown(row[name])]), value, "none");
   }
   if (Array.isArray(value)) {
-    return value.map((each) => (typeof each === "object" ? JSON.stringify(each) : String(each))).join(", ");
+    const texts = value.map((each) => (typeof each === "object" ? JSON.stringify(each) : String(each)));
+    return texts.length > 3 ? el("pre", {}, texts.join("\n")) : texts.join(", ");
   }
   if (typeof value === "object") {
     const entries = Object.entries(value);

@@ -148,11 +148,16 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
 /** A table. A column is [heading, what a row shows in it, whether it is a number]. On a phone its rows are blocks, and so it says its roles. */
 export function table(caption, columns, rows, none) {
   if (!rows.length) return el("p", { class: "none" }, none);
-  const cell = (role, heading, numeric) => ({ role, "data-heading": heading || null, class: numeric ? "number" : null });
+  const cell = (role, numeric) => ({ role, class: numeric ? "number" : null });
+  // What says itself what it is needs no heading on a phone.
+  const headed = (content, heading) => (String(content.textContent ?? content).startsWith(heading) ? null : heading);
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", { role: "table" },
-      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(([heading, , numeric]) => el("th", cell("columnheader", null, numeric), heading)))),
-      el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row" }, columns.map(([heading, shows, numeric]) => el("td", cell("cell", heading, numeric), shows(row) ?? "")))))));
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(([heading, , numeric]) => el("th", cell("columnheader", numeric), heading)))),
+      el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row" }, columns.map(([heading, shows, numeric]) => {
+        const content = shows(row) ?? "";
+        return el("td", { ...cell("cell", numeric), "data-heading": headed(content, heading) }, content);
+      }))))));
 }
 
 /** Show something else in `place`. The focus goes to what is called the same there, or else to `place` itself: it is lost with what had it. */

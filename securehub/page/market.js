@@ -65,13 +65,13 @@ export function market(app) {
     basketCard.scrollIntoView();
   }));
 
-  const showsOrder = (row) => button(`Order ${row.order}`, () => showOrder(row.order), { class: "quiet" });
+  const showsOrder = (list) => (row) => button(`Order ${row.order}`, () => showOrder(row.order, list()), { class: "quiet" });
   const orders = new Pages({
     load: (more) => hub.ask("orders.list", more),
     id: (last) => ({ before: last.order }),
     show: (found) =>
       table("Your orders", [
-        ["Order", showsOrder],
+        ["Order", showsOrder(() => orders)],
         ["When", (row) => time(row.at)],
         ["Seller", (row) => row.seller],
         ["Total", (row) => `${row.total} ${row.currency}`, true],
@@ -157,8 +157,9 @@ export function market(app) {
     if (order.inputs.reward.selectedIndex < 0) order.inputs.reward.value = "";
   }
 
-  async function showOrder(number) {
+  async function showOrder(number, list) {
     detailed = number;
+    list.element.append(details);
     await fillDetails();
     details.scrollIntoView();
     details.focus({ preventScroll: true });
@@ -190,7 +191,7 @@ export function market(app) {
     id: (last) => ({ after: last.order }),
     show: (found) =>
       table("Orders with you", [
-        ["Order", showsOrder],
+        ["Order", showsOrder(() => queue)],
         ["When", (row) => time(row.at)],
         ["Customer", (row) => row.customer],
         ["What", (row) => row.items.map((each) => `${each.quantity} ${each.sku}`).join(", ")],
@@ -215,7 +216,7 @@ export function market(app) {
     sells && el("section", { class: "card" }, el("h2", {}, "Orders with you"), queue.element),
     el("section", { class: "card" }, el("h2", {}, "Catalogue"), search.element, toBasket, catalogue.element),
     el("div", { class: "columns" }, basketCard, el("section", { class: "card" }, el("h2", {}, "Points and rewards"), card)),
-    el("section", { class: "card" }, el("h2", {}, "Your orders"), orders.element, details));
+    el("section", { class: "card" }, el("h2", {}, "Your orders"), orders.element));
   showBasket();
 
   return {

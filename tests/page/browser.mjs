@@ -68,9 +68,14 @@ let number = 0;
 export async function elapse() {
   const due = [...timers];
   timers.clear();
-  for (const [, act] of due) act();
+  for (const [, { act }] of due) act();
   await turn();
 }
+
+/** How long the first of all that waits for a time has to wait. */
+export const due = () => Math.min(...[...timers.values()].map(({ wait }) => wait));
+
+const parts = new Map();
 
 /** What the window hears, by its name; of each event the last that was asked for. */
 const listeners = new Map();
@@ -84,6 +89,7 @@ export async function happen(event) {
 /** A browser in which nothing has happened. */
 export function begin() {
   timers.clear();
+  parts.clear();
   localStorage.clear();
   sessionStorage.clear();
   sockets.length = 0;
@@ -152,6 +158,12 @@ export class Element extends EventTarget {
   get type() {
     return this.getAttribute("type");
   }
+  get id() {
+    return this.getAttribute("id");
+  }
+  matches() {
+    return false;
+  }
   get required() {
     return this.hasAttribute("required");
   }
@@ -192,8 +204,18 @@ Object.assign(globalThis, {
   WebSocket: Socket,
   addEventListener: (event, listener) => listeners.set(event, listener),
   matchMedia: () => ({ matches: false }),
-  document: { createElement: (tag) => new Element(tag), addEventListener() {}, hidden: false, body: new Element("body"), activeElement: null },
-  setTimeout: (act) => timers.set(++number, act) && number,
+  scrollTo() {},
+  location: { host: "hub.example", hash: "" },
+  document: {
+    createElement: (tag) => new Element(tag),
+    // What the page is made of stands in index.html.
+    getElementById: (id) => parts.get(id) ?? parts.set(id, new Element("div")).get(id),
+    addEventListener() {},
+    hidden: false,
+    body: new Element("body"),
+    activeElement: null,
+  },
+  setTimeout: (act, wait = 0) => timers.set(++number, { act, wait }) && number,
   requestAnimationFrame: (act) => setTimeout(act),
   clearTimeout: (which) => void timers.delete(which),
 });
