@@ -74,6 +74,7 @@ function welcome(why = "") {
   shown?.hide?.();
   views = shown = null;
   at("nav").hidden = at("who").hidden = true;
+  document.body.classList.remove("full");
   // Nor is what happened to one for whoever comes next.
   at("notices").replaceChildren();
   document.title = "SecureHub";
@@ -168,6 +169,7 @@ function route() {
   if (view !== shown) {
     shown?.hide?.();
     shown = view;
+    document.body.classList.toggle("full", Boolean(view.fills));
     at("main").replaceChildren(view.element);
     at("main").focus({ preventScroll: true });
     scrollTo(0, 0);

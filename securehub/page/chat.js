@@ -350,6 +350,7 @@ export function chat(app) {
 
   return {
     element,
+    fills: true,
     begin: () => fillList().catch((error) => say(listProblem, reason(error))),
     async show(rest) {
       if (!visible) fillList().catch((error) => say(listProblem, reason(error)));
