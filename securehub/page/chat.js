@@ -173,13 +173,15 @@ export function chat(app) {
   }
 
   const text = compose.inputs.text;
+  // On the keyboard of a phone there is no other way to begin a line.
+  const byTouch = matchMedia("(pointer: coarse)").matches;
   text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Enter" && !byTouch && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       compose.element.requestSubmit();
     }
   });
-  text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
+  if (!byTouch) text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
 
   async function openRoom(name) {
     if (open?.name === name) return;
@@ -198,7 +200,7 @@ export function chat(app) {
     showMessages("end");
     const asked = open;
     // On a phone its keyboard would come, and hide what was said.
-    (matchMedia("(pointer: coarse)").matches ? title : text).focus({ preventScroll: true });
+    (byTouch ? title : text).focus({ preventScroll: true });
     try {
       if (!asked.loaded) await load(asked);
       if (asked !== open) return;
@@ -245,7 +247,9 @@ export function chat(app) {
   async function loadOlder() {
     const from = open;
     take(from, await hub.ask("chat.log", { room: from.name, limit: PAGE, before: from.first }));
-    if (from === open) showMessages("before");
+    if (from !== open) return;
+    showMessages("before");
+    if (older.hidden) log.focus({ preventScroll: true });
   }
 
   function put(target, message) {

@@ -216,7 +216,7 @@ export class Pages {
     this.id = id;
     this.items = [];
     this.problem = problemLine();
-    this.place = el("div");
+    this.place = el("div", { tabindex: "-1" });
     this.more = actor("More", () => this.next(), this.problem, { class: "quiet", hidden: true });
     this.element = el("div", {}, this.place, this.more, this.problem);
     this.asked = 0;
@@ -246,7 +246,9 @@ export class Pages {
   async next() {
     const asked = this.asked;
     const page = await this.load(this.id(this.items.at(-1)));
-    if (asked === this.asked) this.add(page);
+    if (asked !== this.asked) return;
+    this.add(page);
+    if (this.more.hidden) this.place.focus({ preventScroll: true });
   }
 
   add(page) {

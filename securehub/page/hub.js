@@ -274,7 +274,8 @@ export class Hub {
     for (const [id, { once, reject }] of this.waiting) {
       if (once || !this.loggedIn) this.waiting.delete(id) && reject(new Lost());
     }
-    if (this.loggedIn && wasReady) this.later();
+    if (!this.loggedIn) this.tell("");
+    else if (wasReady) this.later();
   }
 
   later(error) {

@@ -52,7 +52,9 @@ export function market(app) {
       const done = await hub.write("orders.place", { items: items(), ...values });
       basket.clear();
       showBasket();
-      refill();
+      // The button that was pressed is not there for an empty basket.
+      basketTitle.focus({ preventScroll: true });
+      fillSoon();
       return `Order ${done.order} is ${done.status}: ${done.total} ${done.currency}, ${done.earned} points. Balance ${done.balance} ${done.currency}.`;
     },
   });

@@ -30,7 +30,7 @@ export function money(app) {
     fields: [{ name: "from", label: "From", required: true, autocapitalize: "none", spellcheck: "false", hint: "The username of who is to pay." }, AMOUNT, { name: "memo", label: "Memo" }],
     async submit(values) {
       const done = await hub.write("ledger.request", values);
-      fillRequests();
+      fill();
       return `${done.from} is asked for ${done.amount} ${done.currency}.`;
     },
   });

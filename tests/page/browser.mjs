@@ -203,7 +203,7 @@ Object.assign(globalThis, {
   sessionStorage: new Storage(),
   WebSocket: Socket,
   addEventListener: (event, listener) => listeners.set(event, listener),
-  matchMedia: () => ({ matches: false }),
+  matchMedia: () => ({ matches: document.byTouch }),
   scrollTo() {},
   location: { host: "hub.example", hash: "" },
   document: {
@@ -212,6 +212,7 @@ Object.assign(globalThis, {
     getElementById: (id) => parts.get(id) ?? parts.set(id, new Element("div")).get(id),
     addEventListener() {},
     hidden: false,
+    byTouch: false,
     body: new Element("body"),
     activeElement: null,
   },

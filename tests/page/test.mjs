@@ -11,7 +11,7 @@ const { commands } = await at("commands");
 const { market } = await at("market");
 const { noticeOf } = await at("notices");
 const { support } = await at("support");
-const { actor, form, keep, problemLine, redraw, soon } = await at("dom");
+const { Pages, actor, form, keep, problemLine, redraw, soon } = await at("dom");
 
 const last = () => sockets.at(-1);
 const out = [];
@@ -237,6 +237,41 @@ const tests = {
     assert.ok(!view.element.textContent.includes("number 2."));
   },
 
+  async "Enter sends; on a phone it begins a line, which nothing else does there"() {
+    const press = (view) => view.element.querySelector("textarea").dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key: "Enter" }));
+    const atDesk = await chatting();
+    await atDesk.open("lobby");
+    assert.equal(press(atDesk.view), false);
+    document.byTouch = true;
+    try {
+      const onPhone = await chatting();
+      await onPhone.open("lobby");
+      assert.equal(press(onPhone.view), true);
+      assert.notEqual(document.activeElement.tag, "textarea");
+    } finally {
+      document.byTouch = false;
+    }
+  },
+
+  async "a button that was needed no more does not take the focus with it"() {
+    const { view } = await chatting();
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(3)], more: true });
+    await shown;
+    const older = named(view.element, "Older");
+    older.focus();
+    older.dispatchEvent(new Event("click"));
+    await last().answer("chat.log", { items: [message(2), message(1)], more: false });
+    assert.ok(older.hidden);
+    assert.equal(document.activeElement, view.element.querySelector("ol"));
+    const pages = new Pages({ load: async ({ before }) => ({ items: [before ? 1 : 2], more: !before }), id: (before) => ({ before }), show: (items) => items.join(" ") });
+    await pages.first();
+    pages.more.focus();
+    await pages.next();
+    assert.equal(pages.place.textContent, "2 1");
+    assert.equal(document.activeElement, pages.place);
+  },
+
   async "what was begun in one room is not said in another"() {
     const { view, open, written } = await chatting();
     await open("lobby");
@@ -343,6 +378,18 @@ const tests = {
     assert.equal(states.at(-1), "This device is offline.");
     await happen("online");
     await last().tell({ jsonrpc: "2.0", id: last().asked("hub.ping").id, result: {} });
+    assert.equal(states.at(-1), "");
+  },
+
+  async "nothing is said of a connection that nobody has"() {
+    const states = [];
+    const hub = new Hub("wss://hub.example/ws", { state: (text) => states.push(text), event() {}, back() {}, out() {} });
+    const entering = hub.enter("auth.login", { username: "alice" }, false);
+    await last().open();
+    await elapse();
+    assert.equal(states.at(-1), "The hub does not answer yet…");
+    await last().drop();
+    await assert.rejects(entering);
     assert.equal(states.at(-1), "");
   },
 
