@@ -74,7 +74,7 @@ export function chat(app) {
   const others = el("div");
   const more = el("details", {}, el("summary", {}, "Other rooms"), others);
   more.addEventListener("toggle", () => more.open && fillOthers());
-  const begin = el("details", { class: "begin" }, el("summary", {}, "Write to somebody new, or join a room"), talk.element, join.element, more);
+  const begin = el("details", { class: "begin" }, el("summary", {}, "New conversation or room"), talk.element, join.element, more);
   const side = el("section", { class: "card side" }, el("h1", {}, "Chat"), begin, listProblem, list, none);
   element.append(side, pane);
 

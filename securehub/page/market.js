@@ -49,6 +49,7 @@ export function market(app) {
       { name: "code", label: "Promotion code" },
     ],
     async submit(values) {
+      say(problem, "");
       const done = await hub.write("orders.place", { items: items(), ...values });
       basket.clear();
       showBasket();
