@@ -297,7 +297,7 @@ export function chat(app) {
     const whose = of.from === app.username ? "own" : of.text.includes(`@${app.username}`) ? "mention" : "";
     return el("li", { class: whose },
       el("strong", {}, of.from), " ", time(of.at), of.edited ? el("span", { class: "hint" }, " changed") : null,
-      el("span", { class: "hint seq", title: "Its number, for chat.edit, chat.remove and the like" }, el("span", { class: "unseen" }, "message "), String(of.seq)),
+      " ", el("span", { class: "hint seq", title: "Its number, for chat.edit, chat.remove and the like" }, el("span", { class: "unseen" }, "message "), String(of.seq)),
       el("p", { class: of.removed ? "text hint" : "text" }, of.removed ? `removed by ${of.removed}` : of.text));
   }
 

@@ -110,7 +110,8 @@ export function support(app) {
       await fill();
       title.focus({ preventScroll: true });
     }, problem, { class: "quiet", ...properties });
-    const stars = el("span", { class: "buttons" }, [1, 2, 3, 4, 5].map((count) => act("★".repeat(count), "support.rate", { stars: count }, { "aria-label": `${count} of 5 stars` })));
+    const star = (stars) => act("★".repeat(stars), "support.rate", { stars }, { "aria-label": `${stars} of 5 stars` });
+    const stars = el("span", { class: "buttons" }, [1, 2, 3, 4, 5].map(star));
     const rating = el("p", { hidden: true }, "How was it? ", stars);
     const take = act("Take", "support.take");
     const close = act("Close", "support.close");
@@ -122,7 +123,9 @@ export function support(app) {
       isOwn = shown.customer === app.username;
       const isClosed = shown.status === "closed";
       const whose = isOwn ? "" : `of ${shown.customer}, `;
-      status.textContent = `${whose}${shown.status}${place}${shown.agent ? `, seen to by ${shown.agent}` : ""}${shown.stars ? `, rated ${shown.stars} of 5` : ""}`;
+      const told = `${whose}${shown.status}${place}${shown.agent ? `, seen to by ${shown.agent}` : ""}${shown.stars ? `, rated ${shown.stars} of 5` : ""}`;
+      // What is as it was is not said again.
+      if (status.textContent !== told) status.textContent = told;
       rating.hidden = !isOwn || !isClosed || Boolean(shown.stars);
       // Whoever answers a case that waits has it; nobody answers in that of another agent.
       const mayAnswer = !isClosed && (isOwn || shown.agent === app.username || shown.status === "waiting");
@@ -137,9 +140,15 @@ export function support(app) {
     open.fill = fill;
     element.replaceChildren(
       el("p", {}, el("a", { href: "#support" }, "← All cases")),
-      el("section", { class: "card" }, el("div", { class: "head" }, title, el("span", { class: "buttons" }, take, close)), status, log.element, reply.element, rating, problem));
+      el("section", { class: "card" },
+        el("div", { class: "head" }, title, el("span", { class: "buttons" }, take, close)),
+        status, log.element, reply.element, rating, problem));
     title.focus({ preventScroll: true });
-    await fill();
+    try {
+      await fill();
+    } catch (error) {
+      say(problem, reason(error));
+    }
     // From here on a screen reader says what is new.
     setTimeout(() => said.setAttribute("aria-live", "polite"), 1000);
   }

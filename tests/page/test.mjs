@@ -573,6 +573,9 @@ const tests = {
     view.show("4");
     await answerAll({ "support.show": { ticket: 4, customer: "bob", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": log });
     assert.ok(view.element.querySelector("form").hidden);
+    view.show("999");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("support.show").id, error: { code: -32000, message: "there is no ticket 999", data: { code: "not-found" } } });
+    assert.ok(view.element.textContent.includes("there is no ticket 999"));
   },
 
   async "another version of the hub offers its page, and what happened to one is nothing for whoever comes next"() {
