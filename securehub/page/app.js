@@ -176,7 +176,7 @@ function route() {
   }
   // A way back that was taken is gone, and the focus with it.
   const found = () => document.activeElement === document.body && at("main").focus({ preventScroll: true });
-  Promise.resolve(view.show(rest.join("/"))).catch((error) => notice(reason(error))).finally(found);
+  Promise.resolve(view.show(rest.join("/"))).catch((error) => views && notice(reason(error))).finally(found);
 }
 
 addEventListener("hashchange", route);

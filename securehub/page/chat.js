@@ -158,6 +158,8 @@ export function chat(app) {
       const said = await (direct ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
       put(to, { ...said, from: app.username, text });
     } catch (error) {
+      // Nobody is there any more, or somebody else.
+      if (!hub.loggedIn) return;
       // What is refused can be mended, and said again.
       const written = to === open ? compose.inputs.text.value : to.draft;
       to.draft = written ? `${text}\n${written}` : text;
@@ -246,7 +248,11 @@ export function chat(app) {
 
   async function loadOlder() {
     const from = open;
-    take(from, await hub.ask("chat.log", { room: from.name, limit: PAGE, before: from.first }));
+    const { first } = from;
+    const page = await hub.ask("chat.log", { room: from.name, limit: PAGE, before: first });
+    // What is there may have been loaded anew meanwhile, and begin elsewhere.
+    if (from.first !== first) return;
+    take(from, page);
     if (from !== open) return;
     showMessages("before");
     if (older.hidden) log.focus({ preventScroll: true });

@@ -320,6 +320,31 @@ const tests = {
     assert.equal(written(), "three");
   },
 
+  async "what was on its way when somebody logged out is told to nobody"() {
+    const { hub, view, open, write, notices } = await chatting();
+    await open("lobby");
+    await write("one");
+    view.hide();
+    const left = hub.leave();
+    await last().answer("auth.logout", {});
+    await left;
+    await turn();
+    assert.deepEqual(notices, []);
+  },
+
+  async "older messages are not put before others than those that they were asked for"() {
+    const { view, open } = await chatting();
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(60)], more: true });
+    await shown;
+    named(view.element, "Older").dispatchEvent(new Event("click"));
+    const asked = last().asked("chat.log").id;
+    view.hide();
+    await open("lobby", [message(90), message(89)]);
+    await last().tell({ jsonrpc: "2.0", id: asked, result: { items: [message(59), message(58)], more: true } });
+    assert.ok(!view.element.textContent.includes("number 59."));
+  },
+
   async "of a room only what is new is drawn, and said to who cannot see it"() {
     const { view, open } = await chatting();
     await open("lobby", [message(2), message(1)]);
