@@ -87,7 +87,7 @@ class PageTests(SynchronousTestCase):
     def test_numbers(self) -> None:
         """What is made a number of: the numbers of cases, quantities, and what the hub declares to be an integer. No amount."""
         found = [line.strip() for text in SCRIPTS.values() for line in text.splitlines() if "Number(" in line]
-        self.assertEqual([line for line in found if not re.search(r"Number\((order|rest|text|event\.target\.value)\)", line)], [])
+        self.assertEqual([line for line in found if not re.search(r"Number\((order|rest|text|input\.value)\)", line)], [])
 
     def test_commands(self) -> None:
         """Every command that the script uses is there; so are the events that it knows."""
@@ -95,6 +95,12 @@ class PageTests(SynchronousTestCase):
         used = {name for text in SCRIPTS.values() for name in COMMAND.findall(text)}
         self.assertGreater(len(used), 30)
         self.assertEqual(sorted(used - known - _event_names()), [])
+
+    def test_notices(self) -> None:
+        """Of each event that there is it says in words what happened, or knows that it is worth no notice."""
+        World()
+        said = set(re.findall(r"\"([a-z]+\.[a-z_]+)\"", SCRIPTS["/notices.js"]))
+        self.assertEqual(sorted(_event_names() - said - {"hub.bye"}), [])
 
     def test_name_of_the_page(self) -> None:
         """A screen reader says in which language, and what a phone is to do with its width is said, too."""

@@ -16,10 +16,12 @@ const MOST_NOTICES = 4;
 const at = (id) => document.getElementById(id);
 
 /** What every view is given: the hub, who one is, and a way to say something. */
-const app = { hub: null, username: "", roles: [], account: null, notice, show: (hash) => (location.hash = hash) };
+const app = { hub: null, username: "", roles: [], account: null, version: "", notice, show: (hash) => (location.hash = hash) };
 
 let views = null;
 let shown = null;
+let title = "";
+const unread = new Map(); // how many, by view
 
 app.hub = new Hub(`wss://${location.host}/ws`, {
   state(text) {
@@ -37,20 +39,34 @@ app.hub = new Hub(`wss://${location.host}/ws`, {
   },
   back() {
     for (const view of Object.values(views ?? {})) view.back?.();
+    askForNewer().catch(reason);
   },
   out(why) {
     if (views) welcome(why);
   },
 });
 
-/** Say something that happened; with a link to where there is more of it. */
-function notice(text, hash) {
+/** Say something that happened; with a link to where there is more of it, or with a button that does something about it and stays. */
+function notice(text, hash, act) {
   const list = at("notices");
-  const close = button("×", () => item.remove(), { "aria-label": "Dismiss", class: "quiet" });
-  const item = el("li", {}, hash ? el("a", { href: `#${hash}` }, text) : el("span", {}, text), close);
+  const close = button("×", () => {
+    item.remove();
+    at("main").focus({ preventScroll: true });
+  }, { "aria-label": "Dismiss", class: "quiet" });
+  const item = el("li", {}, hash ? el("a", { href: `#${hash}`, on: { click: () => item.remove() } }, text) : el("span", {}, text), act, close);
   list.append(item);
   while (list.children.length > MOST_NOTICES) list.firstChild.remove();
-  setTimeout(() => item.remove(), NOTICE_SECONDS * 1000);
+  // Not from under somebody who is about to follow it.
+  const go = () => (item.matches(":hover, :focus-within") ? later() : item.remove());
+  const later = () => setTimeout(go, NOTICE_SECONDS * 1000);
+  if (!act) later();
+}
+
+/** The hub may have come back as another version, which has a page of its own. */
+async function askForNewer() {
+  const { version } = await app.hub.ask("hub.version");
+  if (app.version && version !== app.version) notice("The hub has a new version.", null, button("Load its page", () => location.reload()));
+  app.version = version;
 }
 
 /** The way in: a login, or becoming a member. */
@@ -58,6 +74,9 @@ function welcome(why = "") {
   shown?.hide?.();
   views = shown = null;
   at("nav").hidden = at("who").hidden = true;
+  document.body.classList.remove("full");
+  // Nor is what happened to one for whoever comes next.
+  at("notices").replaceChildren();
   document.title = "SecureHub";
   const stay = { name: "stay", label: "Stay logged in on this device", kind: "tick" };
   const login = form({
@@ -113,16 +132,25 @@ function welcome(why = "") {
 async function enter() {
   const { username, roles, account } = await app.hub.ask("hub.whoami");
   Object.assign(app, { username, roles, account });
+  askForNewer().catch(reason);
   views = Object.fromEntries(Object.entries(VIEWS).map(([name, [, make]]) => [name, make(app)]));
-  at("nav").replaceChildren(...Object.entries(VIEWS).map(([name, [title]]) => el("a", { href: `#${name}`, id: `to-${name}` }, title, " ", el("span", { class: "badge", hidden: true }))));
+  at("nav").replaceChildren(...Object.entries(VIEWS).map(([name, [title]]) => el("a", { href: `#${name}`, id: `to-${name}` }, title, " ", el("span", { class: "badge" }))));
   at("user").textContent = username;
   at("nav").hidden = at("who").hidden = false;
+  unread.clear();
   app.badge = (name, count) => {
-    const badge = at(`to-${name}`)?.querySelector(".badge");
-    if (badge) Object.assign(badge, { hidden: !count, textContent: count || "" });
+    unread.set(name, count);
+    at(`to-${name}`)?.querySelector(".badge")?.replaceChildren(...(count ? [String(count), el("span", { class: "unseen" }, " unread")] : []));
+    showTitle();
   };
   for (const view of Object.values(views)) view.begin?.();
   route();
+}
+
+/** In a tab that nobody looks at, too, one sees that there is something to read. */
+function showTitle() {
+  const count = [...unread.values()].reduce((sum, each) => sum + each, 0);
+  document.title = `${count ? `(${count}) ` : ""}${title} · SecureHub`;
 }
 
 /** Show what the address says: a view's name, and perhaps something in it. */
@@ -132,8 +160,8 @@ function route() {
   // The link that skips to the content.
   if (name === "main" && shown) return;
   const view = views[name] ?? views.money;
-  const title = VIEWS[views[name] ? name : "money"][0];
-  document.title = `${title} · SecureHub`;
+  title = [...rest, VIEWS[views[name] ? name : "money"][0]].join(" · ");
+  showTitle();
   for (const link of at("nav").children) {
     if (link.id === `to-${views[name] ? name : "money"}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -141,14 +169,20 @@ function route() {
   if (view !== shown) {
     shown?.hide?.();
     shown = view;
+    document.body.classList.toggle("full", Boolean(view.fills));
     at("main").replaceChildren(view.element);
     at("main").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  Promise.resolve(view.show(rest.join("/"))).catch((error) => notice(reason(error)));
+  // A way back that was taken is gone, and the focus with it.
+  const found = () => document.activeElement === document.body && at("main").focus({ preventScroll: true });
+  Promise.resolve(view.show(rest.join("/"))).catch((error) => views && notice(reason(error))).finally(found);
 }
 
 addEventListener("hashchange", route);
+// What another tab has done is told to nobody here.
+document.addEventListener("visibilitychange", () => !document.hidden && shown?.look?.());
+addEventListener("beforeunload", (event) => app.hub.owes && event.preventDefault());
 at("logout").addEventListener("click", async () => {
   await app.hub.leave().catch(() => {});
   // What was looked at is nothing for whoever comes next.

@@ -1,21 +1,25 @@
 // Rooms and direct conversations. A direct one is a room whose name starts with @.
 
-import { actor, drawing, el, form, problemLine, reason, say, soon, time } from "./dom.js";
+import { actor, drawing, el, form, keep, problemLine, reason, redraw, say, soon, time } from "./dom.js";
 import { memory } from "./hub.js";
 
 const PAGE = 50;
 const MOST_REMEMBERED = 30;
 const MOST_KEPT = 1000; // messages of a room; of more than that half are asked for again if somebody wants to see them
+const MOST_SPOKEN = 3; // new messages that a screen reader is given at once; of more it is told how many they are
+const MANY = 20; // rooms; of more than that those with something unread come first
 
 /**
- * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was seen;
- * up to `through` none is missing, as far as was heard on the connection of the number `times`.
+ * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was heard of;
+ * `draft` is what somebody has begun to write there, and `sending` what is on its way.
  */
 class Room {
   constructor(name) {
     this.name = name;
     this.messages = new Map();
-    this.last = this.through = this.times = 0;
+    this.sending = [];
+    this.draft = "";
+    this.last = 0;
     this.unread = 0;
     this.loaded = false;
     this.older = true;
@@ -33,6 +37,7 @@ export function chat(app) {
   const { hub } = app;
   const rooms = new Map();
   const list = el("ul", { class: "rooms" });
+  const none = el("p", { class: "none" }, "You are in no room yet.");
   const listProblem = problemLine();
   const pane = el("section", { class: "card pane" });
   const element = el("div", { class: "view chat" });
@@ -55,13 +60,22 @@ export function chat(app) {
     class: "inline",
     fields: [{ name: "to", label: "Write to a member", required: true, autocapitalize: "none", spellcheck: "false" }],
     async submit({ to }) {
-      app.show(`chat/@${to.replace(/^@/, "").toLowerCase()}`);
+      const name = `@${to.trim().replace(/^@/, "").toLowerCase()}`;
+      try {
+        // Whether there is such a member.
+        await hub.ask("chat.log", { room: name, limit: 1 });
+      } catch (error) {
+        error.message = error.message.replace(/^room: /, "to: ");
+        throw error;
+      }
+      app.show(`chat/${name}`);
     },
   });
   const others = el("div");
   const more = el("details", {}, el("summary", {}, "Other rooms"), others);
   more.addEventListener("toggle", () => more.open && fillOthers());
-  const side = el("section", { class: "card side" }, el("h1", {}, "Chat"), list, listProblem, talk.element, join.element, more);
+  const begin = el("details", { class: "begin" }, el("summary", {}, "New conversation or room"), talk.element, join.element, more);
+  const side = el("section", { class: "card side" }, el("h1", {}, "Chat"), begin, listProblem, list, none);
   element.append(side, pane);
 
   async function enterRoom(name) {
@@ -75,7 +89,7 @@ export function chat(app) {
     try {
       const { items } = await hub.ask("chat.rooms", { limit: 200 });
       const found = items.filter((each) => !each.joined);
-      others.replaceChildren(el("ul", { class: "rooms" }, found.map((each) => el("li", {},
+      redraw(others, el("ul", { class: "rooms" }, found.map((each) => el("li", {},
         actor(`Join ${each.room}`, () => enterRoom(each.room), listProblem, { class: "quiet" }), el("span", { class: "hint" }, ` ${each.members} in it. ${each.topic}`)))), found.length ? "" : el("p", { class: "none" }, "There are no others."));
     } catch (error) {
       say(listProblem, reason(error));
@@ -91,24 +105,30 @@ export function chat(app) {
     for (const name of JSON.parse(memory.place.getItem(remembered) ?? "[]")) room(name);
     for (const each of rooms.values()) each.unread = 0;
     for (const each of unread) room(each.room).unread = each.unread;
+    if (!rooms.size) begin.open = true;
     showList();
   }
 
   function showList() {
     const all = [...rooms.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    list.replaceChildren(...all.map((each) => el("li", {},
-      el("a", { href: `#chat/${each.name}`, "aria-current": each === open ? "page" : null }, each.name,
-        each.unread ? [" ", el("span", { class: "badge" }, String(each.unread), el("span", { class: "unseen" }, " unread"))] : null))));
-    if (!all.length) list.replaceChildren(el("li", { class: "none" }, "You are in no room yet."));
+    if (all.length > MANY) all.sort((a, b) => (b.unread > 0) - (a.unread > 0));
+    keep(list, all.map((each) => ({ name: each.name, unread: each.unread, isOpen: each === open })), ({ name }) => name, ({ name, unread, isOpen }) => el("li", {},
+      el("a", { href: `#chat/${name}`, "aria-current": isOpen ? "page" : null }, name,
+        unread ? [" ", el("span", { class: "badge" }, String(unread), el("span", { class: "unseen" }, " unread"))] : null)));
+    none.hidden = all.length > 0;
     app.badge?.("chat", all.reduce((sum, each) => sum + each.unread, 0));
     const talks = all.map((each) => each.name).filter((name) => name.startsWith("@"));
     memory.place.setItem(remembered, JSON.stringify(talks.slice(-MOST_REMEMBERED)));
   }
 
-  const log = el("ol", { class: "messages", role: "log", "aria-label": "Messages", tabindex: "0" });
+  // What is new is said by `spoken`: of a log a screen reader would say all, whenever a room is opened or older messages are looked at.
+  const log = el("ol", { class: "messages", "aria-label": "Messages", tabindex: "0" });
+  const spoken = el("div", { class: "unseen", "aria-live": "polite" });
+  const quiet = el("p", { class: "none" }, "Nothing was said here yet.");
+  let unspoken = [];
   const paneProblem = problemLine();
   const older = actor("Older", () => loadOlder(), paneProblem, { class: "quiet" });
-  const title = el("h2");
+  const title = el("h2", { tabindex: "-1" });
   const topic = el("p", { class: "hint" });
   const leave = actor("Leave", async () => {
     const left = open;
@@ -121,27 +141,55 @@ export function chat(app) {
     label: "Say",
     class: "compose",
     fields: [{ name: "text", label: "Message", kind: "lines", required: true, rows: 2 }],
-    async submit({ text }) {
-      const to = open;
-      const direct = to.name.startsWith("@");
-      const said = await (direct ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
-      put(to, { ...said, from: app.username, text });
-      if (to !== open) return;
-      showMessages(true);
-      markRead();
+    // It returns at once, and the field is free for the next one: on a bad line, too.
+    submit({ text }) {
+      post(open, text);
     },
   });
+
+  /** Say something where it was written, whatever is looked at when the answer comes. */
+  async function post(to, text) {
+    const sent = { text };
+    to.draft = "";
+    to.sending.push(sent);
+    showMessages("end");
+    const direct = to.name.startsWith("@");
+    try {
+      const said = await (direct ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
+      put(to, { ...said, from: app.username, text });
+    } catch (error) {
+      // Nobody is there any more, or somebody else.
+      if (!hub.loggedIn) return;
+      // What is refused can be mended, and said again.
+      const written = to === open ? compose.inputs.text.value : to.draft;
+      to.draft = written ? `${text}\n${written}` : text;
+      if (to === open) {
+        compose.inputs.text.value = to.draft;
+        say(compose.problem, reason(error).replace(/^text: /, ""));
+      } else app.notice(`${to.name}: ${reason(error)}`, `chat/${to.name}`);
+    }
+    to.sending.splice(to.sending.indexOf(sent), 1);
+    if (to !== open) return;
+    showMessages();
+    markRead();
+  }
+
   const text = compose.inputs.text;
+  // On the keyboard of a phone there is no other way to begin a line.
+  const byTouch = matchMedia("(pointer: coarse)").matches;
   text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Enter" && !byTouch && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       compose.element.requestSubmit();
     }
   });
-  text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
+  if (!byTouch) text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
 
   async function openRoom(name) {
+    if (open?.name === name) return;
+    close();
     open = room(name);
+    compose.inputs.text.value = open.draft;
     showList();
     element.classList.add("open");
     title.textContent = open.name;
@@ -150,26 +198,44 @@ export function chat(app) {
     say(paneProblem, "");
     pane.replaceChildren(
       el("div", { class: "head" }, el("a", { href: "#chat", class: "back" }, "← Rooms"), title, leave), topic,
-      el("div", { class: "buttons" }, older), log, paneProblem, compose.element);
-    showMessages(true);
+      el("div", { class: "buttons" }, older), quiet, log, spoken, paneProblem, compose.element);
+    showMessages("end");
     const asked = open;
+    // On a phone its keyboard would come, and hide what was said.
+    (byTouch ? title : text).focus({ preventScroll: true });
     try {
-      if (!asked.loaded) {
-        const page = await hub.ask("chat.log", { room: asked.name, limit: PAGE });
-        asked.messages.clear();
-        take(asked, page);
-        asked.loaded = true;
-        asked.times = hub.times;
-        asked.through = asked.last;
-      }
+      if (!asked.loaded) await load(asked);
       if (asked !== open) return;
-      showMessages(true);
+      showMessages("end");
       markRead();
     } catch (error) {
+      if (!asked.last) rooms.delete(asked.name);
       if (asked !== open) return;
       say(paneProblem, reason(error));
+      showList();
     }
-    text.focus({ preventScroll: true });
+  }
+
+  /** What was begun in a room stays there. */
+  function close() {
+    if (open) open.draft = text.value;
+    open = null;
+    unspoken = [];
+    spoken.replaceChildren();
+  }
+
+  function forget() {
+    for (const each of rooms.values()) each.loaded = false;
+  }
+
+  /** Ask for the newest messages, and for as many as there are here: what was changed or removed meanwhile is told of nowhere else. */
+  async function load(target) {
+    const { last } = target;
+    const page = await hub.ask("chat.log", { room: target.name, limit: Math.min(Math.max(PAGE, target.messages.size), MOST_KEPT) });
+    const newest = page.items[0]?.seq ?? last;
+    target.messages = new Map([...target.messages].filter(([seq]) => seq > newest));
+    take(target, page);
+    target.loaded = true;
   }
 
   function take(target, page) {
@@ -182,8 +248,14 @@ export function chat(app) {
 
   async function loadOlder() {
     const from = open;
-    take(from, await hub.ask("chat.log", { room: from.name, limit: PAGE, before: from.first }));
-    if (from === open) showMessages(false);
+    const { first } = from;
+    const page = await hub.ask("chat.log", { room: from.name, limit: PAGE, before: first });
+    // What is there may have been loaded anew meanwhile, and begin elsewhere.
+    if (from.first !== first) return;
+    take(from, page);
+    if (from !== open) return;
+    showMessages("before");
+    if (older.hidden) log.focus({ preventScroll: true });
   }
 
   function put(target, message) {
@@ -200,30 +272,39 @@ export function chat(app) {
 
   const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 60;
 
-  // Once for many: catching up may bring thousands, and drawing them all for each would take minutes.
+  // Once for many: thousands may come at once, and drawing them all for each would take minutes.
   const draw = drawing(() => {
     showList();
     if (!open) return;
-    showMessages(false);
+    showMessages();
     markRead();
+    if (unspoken.length > MOST_SPOKEN) unspoken = [`${unspoken.length} new messages`];
+    if (unspoken.length) spoken.replaceChildren(...unspoken.map((each) => el("p", {}, each)));
+    unspoken = [];
   });
 
-  /** @param toEnd: whether to show the newest, even if somebody has scrolled up to read. */
-  function showMessages(toEnd) {
-    const atEnd = toEnd || isAtEnd();
+  /** @param where: whether to show what is at the "end", even if somebody has scrolled up to read, or to stay where one was now that there is something "before". */
+  function showMessages(where = "") {
+    const toEnd = where === "end" || isAtEnd();
     const fromEnd = log.scrollHeight - log.scrollTop;
     topic.textContent = open.topic;
     topic.hidden = !open.topic;
     older.hidden = !open.older || !open.messages.size;
     const all = [...open.messages.values()].sort((a, b) => a.seq - b.seq);
-    log.replaceChildren(...all.map((each) => {
-      const whose = each.from === app.username ? "own" : each.text.includes(`@${app.username}`) ? "mention" : "";
-      return el("li", { class: whose },
-        el("strong", {}, each.from), " ", time(each.at), each.edited ? el("span", { class: "hint" }, " changed") : null,
-        el("p", { class: each.removed ? "text hint" : "text" }, each.removed ? `removed by ${each.removed}` : each.text));
-    }));
-    if (!all.length && open.loaded) log.replaceChildren(el("li", { class: "none" }, "Nothing was said here yet."));
-    log.scrollTop = atEnd ? log.scrollHeight : log.scrollHeight - fromEnd;
+    const sending = open.sending.map((each, place) => ({ ...each, id: `being sent ${place}` }));
+    keep(log, [...all, ...sending], (each) => `${open.name} ${each.id ?? each.seq}`, showMessage);
+    quiet.hidden = log.children.length > 0 || !open.loaded;
+    if (toEnd) log.scrollTop = log.scrollHeight;
+    else if (where === "before") log.scrollTop = log.scrollHeight - fromEnd;
+  }
+
+  function showMessage(of) {
+    if (of.id) return el("li", { class: "own" }, el("span", { class: "hint" }, "on its way…"), el("p", { class: "text" }, of.text));
+    const whose = of.from === app.username ? "own" : of.text.includes(`@${app.username}`) ? "mention" : "";
+    return el("li", { class: whose },
+      el("strong", {}, of.from), " ", time(of.at), of.edited ? el("span", { class: "hint" }, " changed") : null,
+      " ", el("span", { class: "hint seq", title: "Its number, for chat.edit, chat.remove and the like" }, el("span", { class: "unseen" }, "message "), String(of.seq)),
+      el("p", { class: of.removed ? "text hint" : "text" }, of.removed ? `removed by ${of.removed}` : of.text));
   }
 
   const markRead = soon(async () => {
@@ -242,8 +323,10 @@ export function chat(app) {
   function hear(target, of) {
     const isNew = of.seq > target.last;
     put(target, of);
-    if (target.times === hub.times) target.through = Math.max(target.through, of.seq);
-    if (isNew && of.from !== app.username && target !== open) target.unread += 1;
+    if (isNew && of.from !== app.username) {
+      if (target === open) unspoken.push(`${of.from}: ${of.text}`);
+      if (target !== open || document.hidden) target.unread += 1;
+    }
     draw();
     return target === open;
   }
@@ -255,7 +338,7 @@ export function chat(app) {
     "chat.removed": (of) => change(of, { text: "", removed: of.by }),
     "chat.topic": (of) => {
       room(of.room).topic = of.topic;
-      if (open?.name === of.room) showMessages(false);
+      if (open?.name === of.room) showMessages();
     },
     "chat.parted": (of) => {
       if (of.username !== app.username) return;
@@ -272,34 +355,37 @@ export function chat(app) {
     const message = target?.messages.get(of.seq);
     if (!message) return;
     Object.assign(message, values);
-    if (target === open) showMessages(false);
+    if (target === open) showMessages();
   }
 
   return {
     element,
+    fills: true,
     begin: () => fillList().catch((error) => say(listProblem, reason(error))),
     async show(rest) {
+      if (!visible) fillList().catch((error) => say(listProblem, reason(error)));
       visible = true;
       if (rest) return openRoom(rest);
-      open = null;
+      close();
       element.classList.remove("open");
       pane.replaceChildren(el("p", { class: "none" }, "Choose a room, or write to somebody."));
       showList();
     },
     hide() {
       visible = false;
-      open = null;
+      close();
+      // What one does by a command is told to nobody here, either.
+      forget();
     },
-    /** What was said meanwhile comes as messages, behind the answers to these. */
+    /** What happened meanwhile was told to nobody here. */
     async back() {
+      forget();
       try {
         await fillList();
-        for (const each of rooms.values()) {
-          if (!each.loaded) continue;
-          // Not since the last that was heard, which may have come on this connection already.
-          await hub.write("chat.join", { room: each.name, since: each.through });
-          each.times = hub.times;
-        }
+        const asked = open;
+        if (!asked) return;
+        await load(asked);
+        if (asked === open) draw();
       } catch (error) {
         say(listProblem, reason(error));
       }

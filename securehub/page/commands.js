@@ -1,6 +1,6 @@
 // Everything that the hub can do, from its own description (rpc.discover): a form for each command, and its answer as it comes.
 
-import { el, form, table, time } from "./dom.js";
+import { el, form, redraw, table, time } from "./dom.js";
 
 const SECRET = new Set(["password", "old", "new", "token"]);
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
@@ -25,7 +25,7 @@ export function commands(app) {
       if (!groups.has(group)) groups.set(group, []);
       groups.get(group).push(each);
     }
-    names.replaceChildren(...[...groups].map(([group, found]) =>
+    redraw(names, ...[...groups].map(([group, found]) =>
       el("details", { open: Boolean(wanted) || chosen.startsWith(`${group}.`) }, el("summary", {}, group),
         el("ul", {}, found.map((each) => el("li", {},
           el("a", { href: `#commands/${each.name}`, title: each.summary, "aria-current": each.name === chosen ? "page" : null }, each.name)))))));
@@ -43,7 +43,7 @@ export function commands(app) {
     }
     const hasKey = method.params.some((each) => each.name === "key");
     const params = method.params.filter((each) => each.name !== "key");
-    const answer = el("div", { class: "answer", role: "status" });
+    const answer = el("div", { class: "answer" });
     const made = form({
       label: "Do it",
       keeps: true,
@@ -58,14 +58,20 @@ export function commands(app) {
         const result = await (hasKey && !tries ? hub.write(name, given) : hub.ask(name, given, { once: name.startsWith("auth.") }));
         // The token of a new password is the page's to keep, and nobody's to read over a shoulder.
         const { resume, ...open } = result;
-        answer.replaceChildren(el("h3", {}, "Answer"), shown(name.startsWith("auth.") ? open : result));
+        const told = name.startsWith("auth.") ? open : result;
+        if (!Object.keys(told).length) return "Done.";
+        answer.replaceChildren(el("h3", {}, "Answer"), shown(told));
+        // Not all of it is for a screen reader to say at once.
+        return "Done; the answer is below.";
       },
     });
+    const title = el("h2", { tabindex: "-1" }, method.name);
     pane.replaceChildren(
       el("p", { class: "back" }, el("a", { href: "#commands" }, "← All commands")),
-      el("h2", {}, method.name), el("p", {}, el("strong", {}, method.summary)),
+      title, el("p", {}, el("strong", {}, method.summary)),
       ...(method.description ?? "").split("\n\n").filter(Boolean).map((each) => el("p", {}, each)),
       made.element, answer);
+    title.focus({ preventScroll: true });
   }
 
   return {
@@ -119,11 +125,11 @@ function shown(value) {
     return table("Answer", columns.map((name) => [name, (row) => shown(row[name])]), value, "none");
   }
   if (Array.isArray(value)) {
-    return value.map((each) => (typeof each === "object" ? JSON.stringify(each) : String(each))).join(", ");
+    const texts = value.map((each) => (typeof each === "object" ? JSON.stringify(each) : String(each)));
+    return texts.length > 3 ? el("pre", {}, texts.join("\n")) : texts.join(", ");
   }
   if (typeof value === "object") {
     const entries = Object.entries(value);
-    if (!entries.length) return el("p", { class: "done" }, "Done.");
     const lists = entries.filter(([, each]) => isList(each));
     const others = entries.filter(([, each]) => !isList(each));
     return el("div", {},

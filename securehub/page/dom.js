@@ -22,18 +22,26 @@ export function button(label, act, properties = {}) {
 
 /** A button that asks the hub, shows in `problem` what it refuses, and cannot be pressed twice meanwhile. */
 export function actor(label, act, problem, properties = {}) {
-  const made = button(label, async () => {
-    made.disabled = true;
+  const made = button(label, () => waiting(made, async () => {
     say(problem, "");
     try {
       await act();
     } catch (error) {
       say(problem, reason(error));
-    } finally {
-      made.disabled = false;
     }
-  }, properties);
+  }), properties);
   return made;
+}
+
+/** Do something, unless the button is waiting for it already. It is not disabled meanwhile: it would lose the focus, and whoever has no mouse their place. */
+async function waiting(pressed, act) {
+  if (pressed.hasAttribute("aria-disabled")) return;
+  pressed.setAttribute("aria-disabled", "true");
+  try {
+    await act();
+  } finally {
+    pressed.removeAttribute("aria-disabled");
+  }
 }
 
 /** Where a refusal is said, for screen readers, too. */
@@ -51,10 +59,12 @@ export function reason(error) {
   return error.message;
 }
 
+const SLOW = 1_000; // milliseconds after which a form says that it waits
+
 let labels = 0;
 
 /** A field of a form: its label, its input, a hint, and the place where the hub's refusal of it is said. */
-function field({ name, label, kind = "text", hint, options, required, ...attributes }) {
+function field({ name, label, kind = "text", hint, options, required, stays, ...attributes }) {
   const id = `field-${++labels}`;
   const described = { id, name, required, "aria-describedby": `${id}-more`, ...attributes };
   let input;
@@ -70,7 +80,7 @@ function field({ name, label, kind = "text", hint, options, required, ...attribu
   const more = el("span", { id: `${id}-more`, class: "hint" }, hint ?? "");
   const caption = el("label", { for: id }, label);
   const row = kind === "tick" ? el("div", { class: "field tick" }, input, caption, more) : el("div", { class: "field" }, caption, input, more);
-  return { name, input, more, hint: hint ?? "", row };
+  return { name, input, more, hint: hint ?? "", row, stays };
 }
 
 /**
@@ -99,9 +109,7 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
     each.more.textContent = text;
     each.input.focus();
   };
-  element.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (send.disabled) return;
+  const ask = async () => {
     clear();
     const values = {};
     for (const each of made) {
@@ -109,19 +117,29 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
       else if (each.input.value !== "") values[each.name] = each.input.value;
       else if (each.input.required && !each.row.hidden) return refuse(each, "This is needed.");
     }
-    send.disabled = true;
+    const sent = made.map((each) => each.input.value);
+    const slow = setTimeout(() => say(done, "Waiting for the hub…"), SLOW);
     try {
       const told = await submit(values);
-      if (!keeps) element.reset();
+      // What was typed while it waited is not for this one.
+      if (!keeps && made.every((each, place) => each.input.value === sent[place])) {
+        element.reset();
+        for (const [place, each] of made.entries()) if (each.stays) each.input.value = sent[place];
+      }
       say(done, told ?? "");
     } catch (error) {
+      say(done, "");
       const text = reason(error);
       const meant = made.find((each) => !each.row.hidden && text.startsWith(`${each.name}: `));
       if (meant) refuse(meant, text.slice(meant.name.length + 2));
       else say(problem, text);
     } finally {
-      send.disabled = false;
+      clearTimeout(slow);
     }
+  };
+  element.addEventListener("submit", (event) => {
+    event.preventDefault();
+    waiting(send, ask);
   });
   const inputs = Object.fromEntries(made.map((each) => [each.name, each.input]));
   return { element, inputs, rows: Object.fromEntries(made.map((each) => [each.name, each.row])), clear, problem };
@@ -130,12 +148,54 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
 /** A table. A column is [heading, what a row shows in it, whether it is a number]. On a phone its rows are blocks, and so it says its roles. */
 export function table(caption, columns, rows, none) {
   if (!rows.length) return el("p", { class: "none" }, none);
-  const cell = (role, heading, numeric) => ({ role, "data-heading": heading || null, class: numeric ? "number" : null });
+  const cell = (role, numeric) => ({ role, class: numeric ? "number" : null });
+  // What says itself what it is needs no heading on a phone.
+  const headed = (content, heading) => (String(content.textContent ?? content).startsWith(heading) ? null : heading);
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", { role: "table" },
-      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(([heading, , numeric]) => el("th", cell("columnheader", null, numeric), heading)))),
-      el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row" }, columns.map(([heading, shows, numeric]) => el("td", cell("cell", heading, numeric), shows(row) ?? "")))))));
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(([heading, , numeric]) => el("th", cell("columnheader", numeric), heading)))),
+      el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row" }, columns.map(([heading, shows, numeric]) => {
+        const content = shows(row) ?? "";
+        return el("td", { ...cell("cell", numeric), "data-heading": headed(content, heading) }, content);
+      }))))));
 }
+
+/** Show something else in `place`. The focus goes to what is called the same there, or else to `place` itself: it is lost with what had it. */
+export function redraw(place, ...children) {
+  const had = place.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  place.replaceChildren(...children);
+  if (had === null) return;
+  const same = [...place.querySelectorAll("a, button, input, select, [tabindex]")].find((each) => nameOf(each) === had);
+  if (!same) place.setAttribute("tabindex", "-1");
+  (same ?? place).focus({ preventScroll: true });
+}
+
+const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent;
+
+/**
+ * Show `items` in `place`, one element each, and leave those alone that are as they were: what is marked in them stays so, and a screen reader
+ * where it reads.
+ */
+export function keep(place, items, id, show) {
+  const before = keptIn.get(place) ?? new Map();
+  const now = new Map();
+  for (const item of items) {
+    const [key, says] = [id(item), JSON.stringify(item)];
+    const old = before.get(key);
+    now.set(key, old?.says === says ? old : { says, element: show(item), had: old?.element.contains(document.activeElement) });
+  }
+  keptIn.set(place, now);
+  for (const [key, { element }] of before) if (now.get(key)?.element !== element) element.remove();
+  let next = place.firstChild;
+  for (const each of now.values()) {
+    if (each.element === next) next = next.nextSibling;
+    else place.insertBefore(each.element, next);
+    if (each.had) each.element.querySelector("a, button")?.focus({ preventScroll: true });
+    each.had = false;
+  }
+}
+
+const keptIn = new WeakMap();
 
 const LONG = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const SHORT = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -156,7 +216,7 @@ export class Pages {
     this.id = id;
     this.items = [];
     this.problem = problemLine();
-    this.place = el("div");
+    this.place = el("div", { tabindex: "-1" });
     this.more = actor("More", () => this.next(), this.problem, { class: "quiet", hidden: true });
     this.element = el("div", {}, this.place, this.more, this.problem);
     this.asked = 0;
@@ -186,13 +246,16 @@ export class Pages {
   async next() {
     const asked = this.asked;
     const page = await this.load(this.id(this.items.at(-1)));
-    if (asked === this.asked) this.add(page);
+    if (asked !== this.asked) return;
+    this.add(page);
+    if (this.more.hidden) this.place.focus({ preventScroll: true });
   }
 
   add(page) {
     this.items.push(...page.items);
     this.more.hidden = !page.more;
-    this.place.replaceChildren(this.show(this.items));
+    const shown = this.show(this.items);
+    if (shown !== this.place.firstChild) redraw(this.place, shown);
   }
 }
 
@@ -209,11 +272,15 @@ export function drawing(act) {
   };
 }
 
-/** Only the last of many calls in a short time. */
+/** Once for all calls in a short time; also where they never end. */
 export function soon(act, milliseconds = 150) {
-  let timer;
+  let waits = false;
   return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, milliseconds);
+    if (waits) return;
+    waits = true;
+    setTimeout(() => {
+      waits = false;
+      act();
+    }, milliseconds);
   };
 }

@@ -2,6 +2,8 @@
 
 const PATIENCE = 20_000; // for an answer to a ping, and for a connection
 const QUIET = 45_000; // after so long without a word, it is seen whether the connection still lives
+const DUE = 5_000; // the same where an answer is waited for
+const RELOADED = 2_000; // in which a tab that is reloaded is gone
 const SLOWEST = 30_000; // between two tries to connect
 
 /** The hub says no. */
@@ -38,6 +40,18 @@ export const memory = {
     const place = stay ? localStorage : sessionStorage;
     place.clear();
     place.setItem("token", token);
+    if (!stay) place.setItem("tab", crypto.randomUUID());
+  },
+  /**
+   * Whether this tab is the one that has its login, and not a double that somebody has made of it, who finds the token of the other: it would be
+   * used twice, which ends the login of both. A tab that was reloaded is soon gone.
+   */
+  own() {
+    if (this.place !== sessionStorage || !navigator.locks) return true;
+    return new Promise((resolve) => {
+      const kept = () => resolve(true) ?? new Promise(() => {});
+      navigator.locks.request(`tab/${sessionStorage.getItem("tab")}`, { signal: AbortSignal.timeout(RELOADED) }, kept).catch(() => resolve(false));
+    });
   },
   keep(token) {
     this.place.setItem("token", token);
@@ -62,10 +76,24 @@ export class Hub {
     this.wait = 1000;
     this.loggedIn = false;
     this.username = null;
-    this.times = 0; // that it was connected, so that one can tell what was heard on which connection
-    const again = () => this.loggedIn && !this.ready && !this.connecting && this.retry();
-    addEventListener("online", again);
-    document.addEventListener("visibilitychange", () => !document.hidden && again());
+    this.heard = 0; // when something came last
+    this.said = ""; // of the connection
+    addEventListener("online", () => this.wake());
+    addEventListener("offline", () => this.ready && this.tell("This device is offline."));
+    document.addEventListener("visibilitychange", () => !document.hidden && this.wake());
+  }
+
+  /** Whether something waits that would be done, and that nobody would hear of if the page went. */
+  get owes() {
+    return [...this.waiting.values()].some((each) => each.writes);
+  }
+
+  /** Somebody is there, or the line is: see whether the connection lives, as one that went while this device slept was never closed. */
+  wake() {
+    if (!this.loggedIn) return;
+    if (this.ready) {
+      if (this.said || Date.now() - this.heard > DUE) this.check(2 * DUE);
+    } else if (!this.connecting) this.retry();
   }
 
   /**
@@ -77,9 +105,11 @@ export class Hub {
     return new Promise((resolve, reject) => {
       const id = ++this.number;
       const message = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-      this.waiting.set(id, { method, message, once, resolve, reject });
-      if (this.ready) this.socket.send(message);
-      else if (once) this.waiting.delete(id) && reject(new Lost());
+      this.waiting.set(id, { method, message, once, writes: "key" in params, resolve, reject });
+      if (this.ready) {
+        this.socket.send(message);
+        if (this.waiting.size === 1) this.listen();
+      } else if (once) this.waiting.delete(id) && reject(new Lost());
     });
   }
 
@@ -92,6 +122,7 @@ export class Hub {
   async enter(method, params, stay) {
     const result = await this.ask(method, params, { once: true });
     memory.begin(result.resume, stay);
+    memory.own();
     this.loggedIn = true;
     this.username = result.username;
     return result;
@@ -100,6 +131,10 @@ export class Hub {
   /** Go on with the login of before, if there is one; whether there was. */
   async resume() {
     if (memory.token === null) return false;
+    if (!(await memory.own())) {
+      memory.forget();
+      throw new Lost("Your login is that of another tab. Log in here, too.");
+    }
     this.loggedIn = true;
     try {
       await this.connect();
@@ -120,6 +155,11 @@ export class Hub {
     }
   }
 
+  tell(text) {
+    this.said = text;
+    this.on.state(text);
+  }
+
   connect() {
     this.connecting ??= this.open().finally(() => (this.connecting = null));
     return this.connecting;
@@ -128,7 +168,7 @@ export class Hub {
   async open() {
     if (this.ready) return;
     clearTimeout(this.timer);
-    if (this.loggedIn) this.on.state("Connecting…");
+    if (this.loggedIn) this.tell("Connecting…");
     const socket = new WebSocket(this.url);
     this.socket = socket;
     await new Promise((resolve, reject) => {
@@ -142,11 +182,10 @@ export class Hub {
     // It may have been lost, or somebody may have logged out, while other tabs had their turn.
     if (socket !== this.socket || socket.readyState !== WebSocket.OPEN) throw new Lost();
     this.ready = true;
-    this.times += 1;
     this.wait = 1000;
-    this.listen();
-    this.on.state("");
+    this.tell("");
     for (const { message } of this.waiting.values()) socket.send(message);
+    this.listen();
     this.whenBack?.();
   }
 
@@ -173,7 +212,8 @@ export class Hub {
     try {
       await (navigator.locks ? navigator.locks.request("resume", resume) : resume());
     } catch (error) {
-      if (error instanceof Refusal && ["bad-credentials", "locked"].includes(error.code)) this.over(error.message);
+      if (error instanceof Refusal && error.code === "bad-credentials") this.over(memory.token === null ? error.message : "Your login here is over.");
+      if (error instanceof Refusal && error.code === "locked") this.over(error.message);
       socket.onclose = null;
       socket.close();
       throw error;
@@ -181,7 +221,13 @@ export class Hub {
   }
 
   take(message) {
+    this.heard = Date.now();
+    if (this.ready && this.said) this.tell("");
+    this.understand(message);
     this.listen();
+  }
+
+  understand(message) {
     if (message.method) {
       this.on.event(message.method, message.params);
       return;
@@ -206,11 +252,16 @@ export class Hub {
   /** A connection that is gone without a word is noticed, and not only when somebody wants something. */
   listen() {
     clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => {
-      if (!this.ready) return;
-      this.quiet = setTimeout(() => this.lost(this.socket), PATIENCE);
-      this.socket.send(JSON.stringify({ jsonrpc: "2.0", id: ++this.number, method: "hub.ping" }));
-    }, QUIET);
+    if (this.ready) this.quiet = setTimeout(() => this.check(this.waiting.size ? QUIET : PATIENCE), this.waiting.size ? DUE : QUIET);
+  }
+
+  /** See whether the connection lives: it is lost if nothing comes in so long. A long answer over a bad line takes its time. */
+  check(patience) {
+    clearTimeout(this.quiet);
+    if (this.waiting.size) this.tell("The hub does not answer yet…");
+    const { socket } = this;
+    this.quiet = setTimeout(() => this.lost(socket), patience);
+    socket.send(JSON.stringify({ jsonrpc: "2.0", id: ++this.number, method: "hub.ping" }));
   }
 
   lost(socket) {
@@ -223,11 +274,12 @@ export class Hub {
     for (const [id, { once, reject }] of this.waiting) {
       if (once || !this.loggedIn) this.waiting.delete(id) && reject(new Lost());
     }
-    if (this.loggedIn && wasReady) this.later();
+    if (!this.loggedIn) this.tell("");
+    else if (wasReady) this.later();
   }
 
   later(error) {
-    this.on.state(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
+    this.tell(error instanceof Refusal ? `${error.message}; trying again…` : "Not connected; trying again…");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.retry(), this.wait * (0.75 + Math.random() / 2));
     this.wait = Math.min(this.wait * 2, SLOWEST);
@@ -258,7 +310,7 @@ export class Hub {
       socket.onmessage = null;
       socket.close();
     }
-    this.on.state("");
+    this.tell("");
     this.on.out(reason);
     this.whenBack?.();
   }

@@ -1,6 +1,6 @@
 // Accounts, payments, requests for money.
 
-import { Pages, actor, el, form, problemLine, say, reason, soon, table, time } from "./dom.js";
+import { Pages, actor, el, form, problemLine, reason, redraw, say, soon, table, time } from "./dom.js";
 
 export function money(app) {
   const { hub } = app;
@@ -17,7 +17,7 @@ export function money(app) {
       { name: "to", label: "To", required: true, autocapitalize: "none", spellcheck: "false", hint: "A username, or an account number." },
       AMOUNT,
       { name: "memo", label: "Memo", hint: "What it is for; the other side sees it." },
-      { name: "from", label: "From", kind: "choice", options: [] },
+      { name: "from", label: "From", kind: "choice", options: [], stays: true },
     ],
     async submit(values) {
       const done = await hub.write("ledger.transfer", values);
@@ -30,7 +30,7 @@ export function money(app) {
     fields: [{ name: "from", label: "From", required: true, autocapitalize: "none", spellcheck: "false", hint: "The username of who is to pay." }, AMOUNT, { name: "memo", label: "Memo" }],
     async submit(values) {
       const done = await hub.write("ledger.request", values);
-      fillRequests();
+      fill();
       return `${done.from} is asked for ${done.amount} ${done.currency}.`;
     },
   });
@@ -51,7 +51,7 @@ export function money(app) {
 
   async function fillAccounts() {
     const { items, more } = await hub.ask("ledger.accounts", { limit: 200 });
-    accounts.replaceChildren(table("Accounts", [
+    redraw(accounts, table("Accounts", [
       ["Name", (row) => row.name],
       ["Account", (row) => el("code", {}, row.account)],
       ["Balance", (row) => el("strong", {}, `${row.balance} ${row.currency}`), true],
@@ -72,7 +72,7 @@ export function money(app) {
       await hub.write(method, { request: row.request });
       await Promise.all([fillRequests(), fill()]);
     }, requestProblem, { "aria-label": `${label}: ${row.amount} ${row.currency}, ${row.from} to ${row.to}`, ...properties });
-    requests.replaceChildren(table("Open requests", [
+    redraw(requests, table("Open requests", [
       ["Who", (row) => (row.from === app.username ? `${row.to} asks you` : `you ask ${row.from}`)],
       ["Amount", (row) => `${row.amount} ${row.currency}`, true],
       ["Memo", (row) => row.memo],
@@ -118,6 +118,7 @@ export function money(app) {
       filled = false;
     },
     back: fillSoon,
+    look: fillSoon,
     event(method) {
       if (method.startsWith("ledger.")) fillSoon();
     },

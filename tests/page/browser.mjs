@@ -68,13 +68,28 @@ let number = 0;
 export async function elapse() {
   const due = [...timers];
   timers.clear();
-  for (const [, act] of due) act();
+  for (const [, { act }] of due) act();
+  await turn();
+}
+
+/** How long the first of all that waits for a time has to wait. */
+export const due = () => Math.min(...[...timers.values()].map(({ wait }) => wait));
+
+const parts = new Map();
+
+/** What the window hears, by its name; of each event the last that was asked for. */
+const listeners = new Map();
+
+/** Something happens to the window: that the device is online, say. */
+export async function happen(event) {
+  listeners.get(event)?.({});
   await turn();
 }
 
 /** A browser in which nothing has happened. */
 export function begin() {
   timers.clear();
+  parts.clear();
   localStorage.clear();
   sessionStorage.clear();
   sockets.length = 0;
@@ -85,11 +100,14 @@ export async function turn() {
   for (let each = 0; each < 50; each += 1) await null;
 }
 
-class Element extends EventTarget {
-  constructor() {
+/** A text is a string among the children; whatever has the focus loses it when it is taken away, as in a browser. */
+export class Element extends EventTarget {
+  constructor(tag) {
     super();
+    this.tag = tag;
     this.attributes = new Map();
     this.children = [];
+    this.parent = null;
     this.classList = { add() {}, remove() {}, toggle() {} };
     this.hidden = false;
     this.value = "";
@@ -98,35 +116,107 @@ class Element extends EventTarget {
   setAttribute(name, value) {
     this.attributes.set(name, String(value));
   }
+  getAttribute(name) {
+    return this.attributes.get(name) ?? null;
+  }
+  hasAttribute(name) {
+    return this.attributes.has(name);
+  }
   removeAttribute(name) {
     this.attributes.delete(name);
   }
   append(...children) {
-    this.children.push(...children);
+    for (const each of children) this.insertBefore(each, null);
+  }
+  insertBefore(child, next) {
+    child.remove?.();
+    this.children.splice(next === null ? this.children.length : this.children.indexOf(next), 0, child);
+    if (child instanceof Element) child.parent = this;
+  }
+  remove() {
+    if (this.contains(document.activeElement)) document.activeElement = document.body;
+    if (this.parent) this.parent.children.splice(this.parent.children.indexOf(this), 1);
+    this.parent = null;
   }
   replaceChildren(...children) {
-    this.children = children;
+    for (const each of [...this.children]) each.remove?.();
+    this.children = [];
+    this.append(...children);
+  }
+  contains(other) {
+    return other === this || this.children.some((each) => each.contains?.(other));
+  }
+  get firstChild() {
+    return this.children[0] ?? null;
+  }
+  get nextSibling() {
+    return this.parent?.children[this.parent.children.indexOf(this) + 1] ?? null;
+  }
+  get isConnected() {
+    return true;
+  }
+  get type() {
+    return this.getAttribute("type");
+  }
+  get id() {
+    return this.getAttribute("id");
+  }
+  matches() {
+    return false;
   }
   get required() {
-    return this.attributes.has("required");
+    return this.hasAttribute("required");
+  }
+  /** Of selectors it knows lists of tags, of classes, and of attributes that are there. */
+  querySelectorAll(selectors) {
+    const matches = (element, each) =>
+      each === element.tag ||
+      (each[0] === "." && (element.getAttribute("class") ?? "").split(" ").includes(each.slice(1))) ||
+      (each[0] === "[" && element.hasAttribute(each.slice(1, -1)));
+    const is = (element) => selectors.split(", ").some((each) => matches(element, each));
+    const within = (element) => element.children.filter((each) => each instanceof Element).flatMap((each) => [...(is(each) ? [each] : []), ...within(each)]);
+    return within(this);
+  }
+  querySelector(selectors) {
+    return this.querySelectorAll(selectors)[0] ?? null;
   }
   set textContent(text) {
-    this.children = [text];
+    this.replaceChildren(text);
   }
   get textContent() {
     return this.children.map((each) => each.textContent ?? each).join("");
   }
-  focus() {}
-  reset() {}
+  focus() {
+    document.activeElement = this;
+  }
+  scrollIntoView() {}
+  reset() {
+    for (const each of this.querySelectorAll("input, textarea, select")) each.value = "";
+  }
+  requestSubmit() {
+    this.dispatchEvent(new Event("submit"));
+  }
 }
 
 Object.assign(globalThis, {
   localStorage: new Storage(),
   sessionStorage: new Storage(),
   WebSocket: Socket,
-  addEventListener() {},
-  document: { createElement: () => new Element(), addEventListener() {}, hidden: false },
-  setTimeout: (act) => timers.set(++number, act) && number,
+  addEventListener: (event, listener) => listeners.set(event, listener),
+  matchMedia: () => ({ matches: document.byTouch }),
+  scrollTo() {},
+  location: { host: "hub.example", hash: "" },
+  document: {
+    createElement: (tag) => new Element(tag),
+    // What the page is made of stands in index.html.
+    getElementById: (id) => parts.get(id) ?? parts.set(id, new Element("div")).get(id),
+    addEventListener() {},
+    hidden: false,
+    byTouch: false,
+    body: new Element("body"),
+    activeElement: null,
+  },
+  setTimeout: (act, wait = 0) => timers.set(++number, { act, wait }) && number,
   requestAnimationFrame: (act) => setTimeout(act),
   clearTimeout: (which) => void timers.delete(which),
 });

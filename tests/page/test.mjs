@@ -2,17 +2,22 @@
 
 import assert from "node:assert";
 import { pathToFileURL } from "node:url";
-import { begin, elapse, sockets } from "./browser.mjs";
+import { Element, begin, due, elapse, happen, sockets, turn } from "./browser.mjs";
 
 const at = (name) => import(pathToFileURL(`${process.argv[2]}/${name}.js`));
 const { Hub, memory } = await at("hub");
 const { chat } = await at("chat");
+const { commands } = await at("commands");
+const { market } = await at("market");
+const { noticeOf } = await at("notices");
+const { support } = await at("support");
+const { Pages, actor, form, keep, problemLine, redraw, soon } = await at("dom");
 
 const last = () => sockets.at(-1);
 const out = [];
 
-async function loggedIn(username, { stay = false, event = () => {}, back = () => {} } = {}) {
-  const hub = new Hub("wss://hub.example/ws", { state() {}, event, back: () => back(), out: (why) => out.push(why) });
+async function loggedIn(username, { stay = false, state = () => {}, event = () => {}, back = () => {} } = {}) {
+  const hub = new Hub("wss://hub.example/ws", { state, event, back: () => back(), out: (why) => out.push(why) });
   const entering = hub.enter("auth.login", { username }, stay);
   await last().open();
   await last().answer("auth.login", { username, resume: `${username}-1` });
@@ -26,6 +31,44 @@ async function again() {
   await elapse();
   await last().open();
 }
+
+const message = (seq, more) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}.`, at: "2026-11-19T18:02:00Z", ...more });
+
+/** Somebody who looks at their rooms: the view, where it went, and what it has to write in. */
+async function chatting(username = "alice") {
+  const went = [];
+  const notices = [];
+  let view = null;
+  const hub = await loggedIn(username, { event: (method, params) => view.event(method, params, true), back: () => view.back() });
+  view = chat({ hub, username, show: (where) => went.push(where), notice: (text) => notices.push(text) });
+  const open = async (room, items = []) => {
+    const shown = view.show(room);
+    await last().answer("chat.log", { items, more: false });
+    await shown;
+    await elapse();
+  };
+  const write = async (text) => {
+    view.element.querySelector("textarea").value = text;
+    view.element.querySelectorAll("form").at(-1).requestSubmit();
+    await turn();
+  };
+  return { hub, view, went, notices, open, write, written: () => view.element.querySelector("textarea").value };
+}
+
+/** Answer all that was asked with what there is for it, until nothing more is asked. */
+async function answerAll(results) {
+  const answered = new Set();
+  for (let open = true; open;) {
+    open = last().said.filter((each) => each.method in results && !answered.has(each.id)).length > 0;
+    for (const { id, method } of [...last().said]) {
+      if (!(method in results) || answered.has(id)) continue;
+      answered.add(id);
+      await last().tell({ jsonrpc: "2.0", id, result: results[method] });
+    }
+  }
+}
+
+const named = (element, text) => element.querySelectorAll("button").find((each) => each.textContent === text);
 
 const tests = {
   async "what the hub could not read is refused to whoever asked it"() {
@@ -110,7 +153,7 @@ const tests = {
 
   async "a connection that is lost while other tabs have their turn is not taken for one"() {
     let release = null;
-    navigator.locks = { request: (_, act) => act().then(() => new Promise((resolve) => (release = resolve))) };
+    navigator.locks = { request: async (name, ...more) => (name === "resume" ? more.at(-1)().then(() => new Promise((resolve) => (release = resolve))) : more.at(-1)()) };
     try {
       await loggedIn("alice");
       await again();
@@ -126,28 +169,30 @@ const tests = {
     }
   },
 
-  async "a room that is looked at misses nothing, though others speak before it has caught up"() {
+  async "a room that is looked at is as it is at the hub when the connection is back, with what was changed and removed"() {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true), back: () => view.back() });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}`, at: "2026-11-19T18:02:00Z" });
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(2), message(1)], more: false });
     await shown;
     await last().event("chat.message", message(3));
     await again();
     await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
-    await last().event("chat.message", message(9));
     await last().answer("chat.rooms", { items: [{ room: "lobby", topic: "" }] });
     await last().answer("chat.unread", { items: [] });
-    assert.equal(last().asked("chat.join").params.since, 3);
+    await last().answer("chat.log", { items: [message(5), message(4), message(3, { text: "", removed: "mona" }), message(2, { text: "another text" })], more: true });
+    await last().event("chat.message", message(6));
+    await elapse();
+    const { textContent } = view.element;
+    for (const each of ["another text", "removed by mona", "number 4.", "number 5.", "number 6."]) assert.ok(textContent.includes(each), each);
+    for (const each of ["number 1.", "number 2.", "number 3."]) assert.ok(!textContent.includes(each), each);
   },
 
   async "a room that was not looked at is asked for when it is, without gaps"() {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true) });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}`, at: "2026-11-19T18:02:00Z" });
     await last().event("chat.message", message(1));
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(60), message(59)], more: true });
@@ -161,7 +206,6 @@ const tests = {
     let view = null;
     const hub = await loggedIn("alice", { event: (method, params) => view.event(method, params, true) });
     view = chat({ hub, username: "alice", show() {} });
-    const message = (seq) => ({ room: "lobby", seq, from: "bob", text: `number ${seq}.`, at: "2026-11-19T18:02:00Z" });
     const shown = view.show("lobby");
     await last().answer("chat.log", { items: [message(1)], more: false });
     await shown;
@@ -175,18 +219,444 @@ const tests = {
   },
 
   async "leaving a room leaves that one, whatever is looked at when the answer comes"() {
-    let view = null;
-    const went = [];
-    const hub = await loggedIn("alice");
-    view = chat({ hub, username: "alice", show: (where) => went.push(where) });
-    view.show("lobby");
-    await last().answer("chat.log", { items: [], more: false });
-    const find = (element, text) => (element.textContent === text && element.attributes ? element : (element.children ?? []).map((each) => find(each, text)).find(Boolean));
-    find(view.element, "Leave").dispatchEvent(new Event("click"));
+    const { view, went, open } = await chatting();
+    await open("lobby");
+    named(view.element, "Leave").dispatchEvent(new Event("click"));
     view.show("garden");
     await last().answer("chat.part", {});
     assert.deepEqual(went, []);
     assert.ok(view.element.textContent.includes("garden"));
+  },
+
+  async "what one did by a command is seen when one is back in the room"() {
+    const { view, open } = await chatting();
+    await open("lobby", [message(2), message(1)]);
+    view.hide();
+    await open("lobby", [message(2, { text: "", removed: "alice" }), message(1)]);
+    assert.ok(view.element.textContent.includes("removed by alice"));
+    assert.ok(!view.element.textContent.includes("number 2."));
+  },
+
+  async "Enter sends; on a phone it begins a line, which nothing else does there"() {
+    const press = (view) => view.element.querySelector("textarea").dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key: "Enter" }));
+    const atDesk = await chatting();
+    await atDesk.open("lobby");
+    assert.equal(press(atDesk.view), false);
+    document.byTouch = true;
+    try {
+      const onPhone = await chatting();
+      await onPhone.open("lobby");
+      assert.equal(press(onPhone.view), true);
+      assert.notEqual(document.activeElement.tag, "textarea");
+    } finally {
+      document.byTouch = false;
+    }
+  },
+
+  async "a button that was needed no more does not take the focus with it"() {
+    const { view } = await chatting();
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(3)], more: true });
+    await shown;
+    const older = named(view.element, "Older");
+    older.focus();
+    older.dispatchEvent(new Event("click"));
+    await last().answer("chat.log", { items: [message(2), message(1)], more: false });
+    assert.ok(older.hidden);
+    assert.equal(document.activeElement, view.element.querySelector("ol"));
+    const pages = new Pages({ load: async ({ before }) => ({ items: [before ? 1 : 2], more: !before }), id: (before) => ({ before }), show: (items) => items.join(" ") });
+    await pages.first();
+    pages.more.focus();
+    await pages.next();
+    assert.equal(pages.place.textContent, "2 1");
+    assert.equal(document.activeElement, pages.place);
+  },
+
+  async "what was begun in one room is not said in another"() {
+    const { view, open, written } = await chatting();
+    await open("lobby");
+    view.element.querySelector("textarea").value = "half a thought";
+    await open("@carol");
+    assert.equal(written(), "");
+    view.hide();
+    await open("lobby");
+    assert.equal(written(), "half a thought");
+  },
+
+  async "on a bad line one goes on writing, and sees what is on its way"() {
+    const { view, open, write, written } = await chatting();
+    await open("lobby", [message(1)]);
+    await last().drop();
+    await write("one");
+    assert.equal(written(), "");
+    await write("two");
+    const shown = view.element.querySelector("ol").textContent;
+    assert.ok(shown.indexOf("one") < shown.indexOf("two") && shown.includes("on its way"));
+    await elapse();
+    await last().open();
+    await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    const said = last().said.filter((each) => each.method === "chat.say");
+    assert.deepEqual(said.map((each) => each.params.text), ["one", "two"]);
+    for (const [place, { id }] of said.entries()) await last().tell({ jsonrpc: "2.0", id, result: { seq: 2 + place, at: "2026-11-19T18:02:00Z" } });
+    assert.ok(!view.element.textContent.includes("on its way"));
+    assert.equal(view.element.querySelectorAll("li").filter((each) => each.textContent.includes("two")).length, 1);
+  },
+
+  async "what is refused is there to be mended, in front of what was written since"() {
+    const { view, open, write, written, notices } = await chatting();
+    await open("lobby");
+    const refuse = (text) => last().tell({ jsonrpc: "2.0", id: last().asked("chat.say").id, error: { code: -32000, message: text, data: { code: "forbidden" } } });
+    await write("one");
+    view.element.querySelector("textarea").value = "two";
+    await refuse("you are muted");
+    assert.equal(written(), "one\ntwo");
+    assert.ok(view.element.textContent.includes("you are muted"));
+    await write("three");
+    await open("@carol");
+    await refuse("you are muted");
+    assert.equal(written(), "");
+    assert.deepEqual(notices, ["lobby: you are muted"]);
+    await open("lobby");
+    assert.equal(written(), "three");
+  },
+
+  async "what was on its way when somebody logged out is told to nobody"() {
+    const { hub, view, open, write, notices } = await chatting();
+    await open("lobby");
+    await write("one");
+    view.hide();
+    const left = hub.leave();
+    await last().answer("auth.logout", {});
+    await left;
+    await turn();
+    assert.deepEqual(notices, []);
+  },
+
+  async "older messages are not put before others than those that they were asked for"() {
+    const { view, open } = await chatting();
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(60)], more: true });
+    await shown;
+    named(view.element, "Older").dispatchEvent(new Event("click"));
+    const asked = last().asked("chat.log").id;
+    view.hide();
+    await open("lobby", [message(90), message(89)]);
+    await last().tell({ jsonrpc: "2.0", id: asked, result: { items: [message(59), message(58)], more: true } });
+    assert.ok(!view.element.textContent.includes("number 59."));
+  },
+
+  async "of a room only what is new is drawn, and said to who cannot see it"() {
+    const { view, open } = await chatting();
+    await open("lobby", [message(2), message(1)]);
+    const spoken = () => view.element.querySelectorAll("[aria-live]").at(-1).textContent;
+    assert.equal(spoken(), "");
+    const [first] = view.element.querySelector("ol").children;
+    await last().event("chat.message", message(3));
+    await elapse();
+    assert.equal(view.element.querySelector("ol").children[0], first);
+    assert.equal(spoken(), "bob: number 3.");
+    for (let seq = 4; seq < 20; seq += 1) await last().event("chat.message", message(seq));
+    await elapse();
+    assert.equal(spoken(), "16 new messages");
+    await last().event("chat.edited", { room: "lobby", seq: 1, text: "another text", at: "2026-11-19T18:03:00Z" });
+    assert.ok(view.element.querySelector("ol").children[0].textContent.includes("another text"));
+  },
+
+  async "whom one cannot write to is said where the name was written, and stands in no list"() {
+    const { view, went } = await chatting();
+    const [begin] = view.element.querySelectorAll("form");
+    begin.querySelector("input").value = " @Nobody ";
+    begin.requestSubmit();
+    await turn();
+    assert.equal(last().asked("chat.log").params.room, "@nobody");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("chat.log").id, error: { code: -32000, message: "there is no member nobody", data: { code: "not-found" } } });
+    assert.ok(begin.textContent.includes("there is no member nobody"));
+    assert.deepEqual(went, []);
+    view.show("@nobody");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("chat.log").id, error: { code: -32000, message: "there is no member nobody", data: { code: "not-found" } } });
+    assert.equal(view.element.querySelector("ul").children.length, 0);
+  },
+
+  async "a connection that died while the device slept is noticed when somebody looks, or asks"() {
+    const states = [];
+    const hub = await loggedIn("alice", { state: (text) => states.push(text) });
+    const slept = last();
+    hub.heard = 0;
+    await happen("online");
+    assert.ok(slept.asked("hub.ping"));
+    await elapse();
+    assert.ok(slept.closed);
+    await elapse();
+    await last().open();
+    await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    const asked = hub.write("ledger.transfer", { to: "bob", amount: "1" });
+    assert.ok(hub.owes);
+    await turn();
+    assert.ok(due() <= 5000);
+    await elapse();
+    assert.equal(states.at(-1), "The hub does not answer yet…");
+    await last().answer("ledger.transfer", { transfer: 1 });
+    await asked;
+    assert.equal(states.at(-1), "");
+    assert.ok(!hub.owes);
+    await happen("offline");
+    assert.equal(states.at(-1), "This device is offline.");
+    await happen("online");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("hub.ping").id, result: {} });
+    assert.equal(states.at(-1), "");
+  },
+
+  async "nothing is said of a connection that nobody has"() {
+    const states = [];
+    const hub = new Hub("wss://hub.example/ws", { state: (text) => states.push(text), event() {}, back() {}, out() {} });
+    const entering = hub.enter("auth.login", { username: "alice" }, false);
+    await last().open();
+    await elapse();
+    assert.equal(states.at(-1), "The hub does not answer yet…");
+    await last().drop();
+    await assert.rejects(entering);
+    assert.equal(states.at(-1), "");
+  },
+
+  async "a button that waits keeps the focus, and is not pressed twice"() {
+    let release = null;
+    let pressed = 0;
+    const pay = actor("Pay", () => new Promise((resolve) => (pressed += 1, release = resolve)), problemLine());
+    const press = () => pay.dispatchEvent(new Event("click"));
+    press();
+    press();
+    assert.equal(pressed, 1);
+    assert.ok(!pay.hasAttribute("disabled") && pay.hasAttribute("aria-disabled"));
+    release();
+    await turn();
+    press();
+    assert.equal(pressed, 2);
+  },
+
+  async "a form says that it waits, and keeps what is written meanwhile"() {
+    let answer = null;
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }], submit: () => new Promise((resolve, reject) => (answer = { resolve, reject })) });
+    const send = async (to) => {
+      made.inputs.to.value = to;
+      made.element.requestSubmit();
+      await turn();
+      await elapse();
+      assert.ok(made.element.textContent.includes("Waiting for the hub"));
+    };
+    await send("bob");
+    made.inputs.to.value = "carol";
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "carol");
+    await send("dave");
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "");
+    await send("erin");
+    answer.reject(Object.assign(new Error("to: there is no member erin"), { told: true }));
+    await turn();
+    assert.ok(!made.element.textContent.includes("Waiting") && made.element.textContent.includes("there is no member erin"));
+    assert.equal(document.activeElement, made.inputs.to);
+  },
+
+  async "the next payment is from the same account"() {
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }, { name: "from", label: "From", kind: "choice", options: [], stays: true }], submit: () => "Paid." });
+    made.inputs.to.value = "bob";
+    made.inputs.from.value = "999000000000000027";
+    made.element.requestSubmit();
+    await turn();
+    assert.deepEqual([made.inputs.to.value, made.inputs.from.value], ["", "999000000000000027"]);
+  },
+
+  async "a case is not about an order whose number was not understood"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    view.show("");
+    const asks = view.element.querySelector("form");
+    asks.querySelector("textarea").value = "It never came.";
+    asks.querySelector("input").value = "twelve";
+    asks.requestSubmit();
+    await turn();
+    assert.equal(last().asked("support.ask"), undefined);
+    assert.equal(document.activeElement, asks.querySelector("input"));
+  },
+
+  async "of a long answer a screen reader is told that it is there"() {
+    const hub = await loggedIn("alice");
+    const view = commands({ hub });
+    view.show("ledger.history");
+    await last().answer("rpc.discover", { methods: [{ name: "ledger.history", summary: "List.", params: [], "x-access": "members" }] });
+    view.element.querySelectorAll("form").at(-1).requestSubmit();
+    await turn();
+    await last().answer("ledger.history", { items: [{ transfer: 1, memo: "for lunch" }] });
+    const said = view.element.querySelectorAll("[role]").filter((each) => each.getAttribute("role") === "status").map((each) => each.textContent);
+    assert.deepEqual(said, ["Done; the answer is below."]);
+    assert.ok(view.element.textContent.includes("for lunch"));
+  },
+
+  async "what is drawn anew keeps the focus on what is called the same"() {
+    const place = new Element("div");
+    const made = (text) => {
+      const element = new Element("a");
+      element.append(text);
+      return element;
+    };
+    redraw(place, made("one"), made("two"));
+    place.children[1].focus();
+    redraw(place, made("two"), made("three"));
+    assert.equal(document.activeElement, place.children[0]);
+    redraw(place, made("four"));
+    assert.equal(document.activeElement, place);
+    const list = new Element("ul");
+    const show = ({ name, unread }) => {
+      const item = new Element("li");
+      item.append(made(`${name} ${unread}`));
+      return item;
+    };
+    keep(list, [{ name: "a", unread: 0 }, { name: "b", unread: 0 }], ({ name }) => name, show);
+    const [, kept] = list.children;
+    list.children[0].children[0].focus();
+    keep(list, [{ name: "c", unread: 0 }, { name: "b", unread: 0 }, { name: "a", unread: 1 }], ({ name }) => name, show);
+    assert.deepEqual(list.children.map((each) => each.textContent), ["c 0", "b 0", "a 1"]);
+    assert.equal(list.children[1], kept);
+    assert.equal(document.activeElement, list.children[2].children[0]);
+  },
+
+  async "what happens all the time is told of all the same"() {
+    let told = 0;
+    const tell = soon(() => (told += 1));
+    for (let each = 0; each < 3; each += 1) tell();
+    await elapse();
+    assert.equal(told, 1);
+    tell();
+    await elapse();
+    assert.equal(told, 2);
+  },
+
+  async "a seller takes the next step of an order where it is listed"() {
+    const hub = await loggedIn("sam");
+    const view = market({ hub, username: "sam", roles: ["member", "seller"] });
+    const queued = { order: 7, at: "2026-11-19T18:02:00Z", status: "placed", customer: "alice", deliver_to: "Room 5", note: "", items: [{ sku: "coffee", quantity: 2 }] };
+    const results = { "orders.catalog": { items: [] }, "orders.list": { items: [] }, "loyalty.card": { points: 0, tier: "bronze", order_count: 0, rewards: [] }, "orders.queue": { items: [queued] } };
+    view.show();
+    await answerAll(results);
+    assert.ok(view.element.textContent.includes("2 coffee"));
+    named(view.element, "Accept").dispatchEvent(new Event("click"));
+    const { order, status } = last().asked("orders.advance").params;
+    assert.deepEqual([order, status], [7, "accepted"]);
+    await last().answer("orders.advance", {});
+    await answerAll({ ...results, "orders.queue": { items: [{ ...queued, status: "accepted" }] } });
+    assert.ok(named(view.element, "Prepare"));
+    assert.equal(market({ hub, username: "bob", roles: ["member"] }).element.textContent.includes("Orders with you"), false);
+  },
+
+  async "what is put into the basket is said, and what it costs is asked with reward and code"() {
+    const hub = await loggedIn("alice");
+    const view = market({ hub, username: "alice", roles: ["member"] });
+    const coffee = { sku: "coffee", name: "Coffee", seller: "sam", price: "3.50", currency: "USD", stock: 9, tags: [] };
+    view.show();
+    await answerAll({ "orders.catalog": { items: [coffee] }, "orders.list": { items: [] }, "loyalty.card": { points: 0, tier: "bronze", order_count: 0, rewards: [] } });
+    for (let each = 0; each < 2; each += 1) named(view.element, "Add").dispatchEvent(new Event("click"));
+    assert.ok(view.element.textContent.includes("2 × Coffee in the basket."));
+    const quantity = view.element.querySelectorAll("input").find((each) => each.getAttribute("class") === "few");
+    quantity.focus();
+    quantity.value = "3";
+    quantity.dispatchEvent(new Event("change"));
+    assert.equal(document.activeElement, quantity);
+    const code = view.element.querySelectorAll("input").find((each) => each.getAttribute("name") === "code");
+    code.value = "AUTUMN";
+    code.dispatchEvent(new Event("change"));
+    await elapse();
+    assert.deepEqual(last().asked("orders.place").params, { items: [{ sku: "coffee", quantity: 3 }], code: "AUTUMN", try: true });
+  },
+
+  async "an agent answers in the cases of others, and asks in their own"() {
+    const hub = await loggedIn("ada");
+    const badges = [];
+    const view = support({ hub, username: "ada", roles: ["member", "agent"], badge: (name, count) => badges.push(count) });
+    const log = { items: [{ seq: 1, from: "bob", text: "Help!", at: "2026-11-19T18:02:00Z" }] };
+    const write = async (text) => {
+      view.element.querySelector("textarea").value = text;
+      view.element.querySelector("form").requestSubmit();
+      await turn();
+    };
+    view.show("2");
+    await answerAll({ "support.show": { ticket: 2, customer: "bob", status: "waiting", position: 1, agent: "", stars: 0 }, "support.log": log });
+    assert.ok(view.element.textContent.includes("of bob, waiting"));
+    assert.ok(!named(view.element, "Take").hidden);
+    assert.equal(last().asked("support.read"), undefined);
+    await write("We look into it.");
+    assert.equal(last().asked("support.reply").params.ticket, 2);
+    view.show("3");
+    await answerAll({ "support.show": { ticket: 3, customer: "ada", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": log });
+    assert.ok(named(view.element, "Take").hidden && named(view.element, "Close").hidden);
+    assert.equal(last().asked("support.read").params.ticket, 3);
+    await write("Thank you.");
+    assert.equal(last().asked("support.ask").params.ticket, 3);
+    view.event("support.unread", { tickets: [{ ticket: 3, unread: 2 }] }, false);
+    assert.equal(badges.at(-1), 2);
+    view.show("4");
+    await answerAll({ "support.show": { ticket: 4, customer: "bob", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": log });
+    assert.ok(view.element.querySelector("form").hidden);
+    view.show("999");
+    await last().tell({ jsonrpc: "2.0", id: last().asked("support.show").id, error: { code: -32000, message: "there is no ticket 999", data: { code: "not-found" } } });
+    assert.ok(view.element.textContent.includes("there is no ticket 999"));
+  },
+
+  async "another version of the hub offers its page, and what happened to one is nothing for whoever comes next"() {
+    await import(`${pathToFileURL(`${process.argv[2]}/app.js`)}?anew`);
+    const [main, notices] = ["main", "notices"].map((id) => document.getElementById(id));
+    main.querySelector("input").value = "alice";
+    main.querySelector("form").requestSubmit();
+    await turn();
+    await last().open();
+    await last().answer("auth.login", { username: "alice", resume: "alice-1" });
+    await last().answer("hub.whoami", { username: "alice", roles: ["member"], account: "999000000000000027" });
+    await last().answer("hub.version", { version: "1.0.0" });
+    await last().event("ledger.received", { from_name: "bob", amount: "1.00", currency: "USD", memo: "for lunch" });
+    assert.ok(notices.textContent.includes("bob paid you 1.00 USD: for lunch"));
+    await again();
+    await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    await last().answer("hub.version", { version: "1.1.0" });
+    assert.ok(named(notices, "Load its page"));
+    document.getElementById("logout").dispatchEvent(new Event("click"));
+    await turn();
+    await last().answer("auth.logout", {});
+    assert.equal(notices.textContent, "");
+    assert.ok(named(main, "Log in"));
+  },
+
+  async "a notice says in words what happened"() {
+    assert.deepEqual(noticeOf("support.waiting", { waiting: 4, since: "2026-11-19T18:02:00Z" }, { username: "ada" }), ["4 cases wait for an agent", "support"]);
+    assert.deepEqual(noticeOf("ledger.reversed", { transfer: 4, of: 3, to_name: "bob", amount: "1.00", currency: "USD", reason: "twice", balance: "0.00" }, { username: "ada" }),
+      ["1.00 USD that you had received went back to bob: twice", "money"]);
+    assert.deepEqual(noticeOf("dice.rolled", { sides: 6, by: "bob", note: "" }, { username: "ada" }), ["dice.rolled: sides 6, by bob"]);
+  },
+
+  async "a double of a tab leaves its login to the other one"() {
+    const held = new Set();
+    navigator.locks = {
+      async request(name, ...more) {
+        if (held.has(name)) throw new Error("it was waited for long enough");
+        if (name !== "resume") held.add(name);
+        return more.at(-1)();
+      },
+    };
+    try {
+      await loggedIn("alice");
+      const double = new Hub("wss://hub.example/ws", { state() {}, event() {}, back() {}, out() {} });
+      await assert.rejects(double.resume(), { message: "Your login is that of another tab. Log in here, too." });
+      assert.equal(memory.token, null);
+      assert.equal(sockets.length, 1);
+      await loggedIn("alice", { stay: true });
+      const other = new Hub("wss://hub.example/ws", { state() {}, event() {}, back() {}, out() {} });
+      other.resume();
+      await turn();
+      await last().open();
+      assert.equal(last().asked("auth.resume").params.token, "alice-1");
+    } finally {
+      delete navigator.locks;
+    }
   },
 };
 
@@ -195,7 +665,7 @@ for (const [name, test] of Object.entries(tests)) {
   out.length = 0;
   let said = "it waits for something that never comes";
   test().then(() => (said = ""), (error) => (said = error.stack));
-  for (let each = 0; each < 20; each += 1) await new Promise(setImmediate);
+  for (let each = 0; each < 10_000 && said; each += 1) await new Promise(setImmediate);
   if (said) {
     console.error(`${name}: ${said}`);
     process.exitCode = 1;
