@@ -17,7 +17,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 @argument(limit="name_characters")
 def new_name(word: str) -> str:
-    """a name, or nothing for none"""
+    """a name; empty for none"""
     return str(arguments.name(word)) if word.strip() else ""
 
 

@@ -210,8 +210,8 @@ class Holds:
         """
         Set money aside for somebody.
 
-        It stays in your balance, but you cannot spend it. The payee takes all of it or less, once, or releases it; when it expires, it
-        is yours again. It expires after some days if you do not say when.
+        It stays in your balance, but you cannot spend it. The payee takes all of it or a part, once, or releases it. When it expires, it is
+        yours again; without expires= that is after some days.
         """
         until = self.days if expires is None else expires
         return await session.transact(hold, session.member, to, amount, until, memo, from_, limit=self.limit, **self.booking())
@@ -221,7 +221,7 @@ class Holds:
         """
         Take money out of a hold that was made for you.
 
-        All of it, if you do not say how much; the rest is freed. It can be done once. Treasurers can do it for any payee.
+        You take all of it unless you give an amount; the rest is freed. This works once. Treasurers can do it for any payee.
         """
         session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
@@ -239,9 +239,9 @@ class Holds:
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def holds(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> Listing[HoldRow]:
         """
-        List the holds that you have made and those that were made for you, the newest first.
+        List the holds that you made and those made for you, newest first.
 
-        Those that are open; all=on shows those that have ended besides.
+        With all=on, those that have ended are listed, too.
         """
         return await self.store.read(holds_of, session.member, ended=all, limit=limit, before=before)
 
