@@ -58,7 +58,7 @@ class Erasure(Record, frozen=True):
 
 class Erased(Reply, frozen=True):
     """
-    A member who is no more.
+    A member who was erased.
 
     @ivar archived_until: when the journal's archive is over in which the texts still stand.
     """

@@ -22,7 +22,7 @@ def new_name(word: str) -> str:
 
 
 class Profile(Reply, frozen=True):
-    """A member, as they are called and known."""
+    """A member's username and name."""
 
     username: str
     name: str

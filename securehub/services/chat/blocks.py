@@ -17,7 +17,7 @@ MAX_BLOCKED = 1_000
 
 
 class BlockedRow(Row, frozen=True):
-    """Somebody from whom you want to hear nothing."""
+    """Somebody whom you have blocked."""
 
     username: str
 

@@ -23,7 +23,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 class Ending(Reply, frozen=True):
     """
-    What was imposed on a member.
+    A ban or a mute that was imposed on a member.
 
     @ivar until: when it ends; null if it has no end.
     """
@@ -38,10 +38,10 @@ class Ending(Reply, frozen=True):
 
 class SanctionRow(Row, frozen=True):
     """
-    A member who may not do all that others may.
+    A member who is banned or muted.
 
-    @ivar banned: until when they may neither join nor read, which is 9999-12-31 if that has no end; null if they may.
-    @ivar muted: until when they may say nothing, likewise; null if they may.
+    @ivar banned: until when they are banned, which is 9999-12-31 if that has no end; null if they are not.
+    @ivar muted: until when they are muted, likewise; null if they are not.
     @ivar by: who has banned them, or muted them if they are not banned.
     @ivar reason: and why.
     """

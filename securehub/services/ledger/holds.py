@@ -124,7 +124,7 @@ class Released(Reply, frozen=True):
 
 class HoldRow(Row, frozen=True):
     """
-    A hold, for its payer or its payee.
+    A hold, as both sides see it.
 
     @ivar captured: what the payee took of it.
     """
@@ -161,7 +161,7 @@ class Reserved(Event, frozen=True):
 
 class Ended(Event, frozen=True):
     """
-    A hold of yours, or for you, has ended.
+    A hold that you made, or that was made for you, has ended.
 
     @ivar state: C{captured}, C{released} or C{expired}.
     @ivar captured: what the payee took of it.

@@ -112,7 +112,7 @@ class Closed(Reply, frozen=True):
 
 class RequestRow(Row, frozen=True):
     """
-    A request, for whoever asks or is asked.
+    A payment request, as both sides see it.
 
     @ivar from_: who is asked.
     @ivar to: who asks.
@@ -151,7 +151,7 @@ class Requested(Event, frozen=True):
 
 class RequestEnded(Event, frozen=True):
     """
-    A request of yours, or to you, has ended.
+    A payment request that you made, or that was made to you, has ended.
 
     @ivar state: C{accepted}, C{refused}, C{recalled} or C{expired}.
     @ivar from_name: who was asked.

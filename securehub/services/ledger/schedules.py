@@ -96,7 +96,7 @@ class Schedule(Record, frozen=True):
 
 class Scheduled(Reply, frozen=True):
     """
-    A transfer that will be made by itself.
+    A transfer that is scheduled.
 
     @ivar next: the day of the first one.
     """
@@ -113,7 +113,7 @@ class Scheduled(Reply, frozen=True):
 
 
 class Unscheduled(Reply, frozen=True):
-    """A transfer that will be made no more."""
+    """A scheduled transfer that was cancelled."""
 
     schedule: int
 

@@ -72,7 +72,7 @@ class ProgrammeShown(Reply, frozen=True):
     The programme as it is now.
 
     @ivar per_point: what brings a point; null where nothing does.
-    @ivar free_every: every so-manieth order is free; null where none is.
+    @ivar free_every: which order is free: 10 is every tenth; null where none is.
     @ivar free_up_to: what a free order saves at most; null where there is no such limit.
     """
 

@@ -46,7 +46,7 @@ class ShopSet(Reply, frozen=True):
     What a seller has chosen.
 
     @ivar escrow: whether what customers pay is held until the order is delivered.
-    @ivar escrow_days: after so many days it is the seller's in any case.
+    @ivar escrow_days: the days after which the money is the seller's in any case.
     """
 
     escrow: bool
@@ -62,7 +62,7 @@ class StockRow(Row, frozen=True):
     """
     An item of the caller's.
 
-    @ivar low: below so many it is to be warned; zero for never.
+    @ivar low: the seller is told when fewer are left; zero for never.
     @ivar active: whether it can be ordered.
     """
 

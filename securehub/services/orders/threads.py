@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class OrderMessage(Event, frozen=True):
-    """Somebody said something about an order of yours, or with you."""
+    """Somebody said something about an order that you placed, or that was placed with you."""
 
     method = "orders.message"
 
