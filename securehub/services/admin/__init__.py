@@ -160,7 +160,7 @@ class Admin:
         """
         End a connection, even your own.
 
-        Whoever is there is told the reason. They may connect again; to keep somebody out, lock the account with admin.lock.
+        The other side is told the reason. They may connect again; to keep somebody out, lock the account with admin.lock.
         """
         found = connections.find(self.sessions, connection)
         if found is not None and found.username is not None:

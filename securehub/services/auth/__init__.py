@@ -202,7 +202,7 @@ class Auth:
         """
         End one of your sessions.
 
-        Whoever is connected in it is told goodbye, and its token no longer works.
+        If it is connected, it is told goodbye; its token no longer works.
         """
         await session.transact(sessions.revoke, session.member, session_)
 

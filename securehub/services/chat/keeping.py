@@ -155,7 +155,7 @@ class Keeping:
     @command(None, access=MODERATOR, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def reports(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> reports.Queue:
         """
-        List the reported messages that no moderator has seen to, newest first; with all=on the others, too.
+        List the reported messages that no moderator has settled, newest first; with all=on the others, too.
 
         Each comes with the messages around it, as they were when it was reported.
         """

@@ -97,7 +97,7 @@ class Captured(MoneyReply, frozen=True):
     """
     Money that was taken out of a hold.
 
-    @ivar freed: what was held besides, and can be spent again.
+    @ivar freed: the rest of the hold, which can be spent again.
     """
 
     transfer: int
