@@ -475,7 +475,7 @@ class Keeping(Talking):
             (moderation.unban,),
         )
         for rule, *given in acts:
-            self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
+            self.refused(Forbidden, "carol imposed that as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
         self.put("dave", Member(4, roles=("moderator",)))
         self.do(moderation.unmute, "lobby", "dave", "bob", at=self.at)
         self.put("carol", Member(3))

@@ -267,7 +267,7 @@ def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> Non
     @raise Forbidden: a moderator has imposed it, and the caller is none.
     """
     if imposed is not None and imposed.by != by and is_moderator(tx, imposed.by) and not is_moderator(tx, by):
-        raise Forbidden(f"{imposed.by} has said so, as a moderator; this needs the role moderator")
+        raise Forbidden(f"{imposed.by} imposed that as a moderator; only moderators can change it")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:

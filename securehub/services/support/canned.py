@@ -175,7 +175,9 @@ def fill(tx: ReadTransaction, text: str, ticket: int, case: Case, by: str, order
     def filled(found: re.Match[str]) -> str:
         word = found[1]
         if word not in known:
-            raise Conflict(f"{{{word}}} {'is not known of it' if order is not None else 'stands in it, and the case is about no order'}")
+            if order is None:
+                raise Conflict(f"{{{word}}} is in the reply, but the case is about no order; name one with order=")
+            raise Conflict(f"{{{word}}} is not known of order {order}")
         return known[word]
 
     return _WORD.sub(filled, text)
