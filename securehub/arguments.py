@@ -264,14 +264,14 @@ _SWITCH = {"on": True, "true": True, "off": False, "false": False}
 
 
 def key(word: str) -> str:
-    """1 to 64 printable ASCII characters of your own: a repeat with the same key is answered again, and does nothing more"""
+    """1 to 64 printable ASCII characters of your own: a repeat with the same key gets the same answer, and does nothing more"""
     if not _KEY.fullmatch(word):
         raise BadArgument(f"{shown(word)} is not a key (1 to 64 printable ASCII characters)")
     return word
 
 
 def try_(word: str) -> bool:
-    """on: do nothing, only answer what would happen"""
+    """on: do nothing, only tell what would happen"""
     return switch(word)
 
 

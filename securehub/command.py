@@ -98,14 +98,14 @@ def refuse_unknown_role(role: str, known: Iterable[str]) -> None:
 
 
 ANYONE = Access(False, False, None, "anyone")
-STRANGER = Access(False, False, None, "whoever is not logged in", stranger=True)
-LOGGED_IN = Access(True, False, None, "whoever is logged in")
+STRANGER = Access(False, False, None, "anyone who is not logged in", stranger=True)
+LOGGED_IN = Access(True, False, None, "anyone who is logged in")
 MEMBER = Access(True, True, None, "members")
 
 
 def role(name: str) -> Access:
     """Access for those who have been granted a role, and the operator. Whether there is such a role is seen when the hub is made."""
-    return Access(True, False, name, f"role {name}")
+    return Access(True, False, name, f"the role {name}")
 
 
 TREASURER = role("treasurer")

@@ -30,17 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("securehub", description="Tools for a hub; twistd securehub is the hub itself.")
+    parser = ArgumentParser("securehub", description="Tools for a hub. To run the hub itself, use twistd -n securehub.")
     parser.add_argument("--version", action="version", version=f"SecureHub {__version__}")
     tools = parser.add_subparsers(required=True, metavar="TOOL")
-    about = "take in what members had in other programs"
+    about = "take over what members had in other programs"
     importing = tools.add_parser("import", help=about, description=f"{about.capitalize()}; see docs/import.md.")
     tool.add_arguments(importing)
     importing.set_defaults(run=tool.run)
-    about = "what a hub would offer: the services that are installed"
+    about = "list the installed services, which a hub would offer"
     listing = tools.add_parser("services", help=about, description=f"{about.capitalize()}; see docs/services.md.")
     listing.set_defaults(run=servicetool.run)
-    about = "verify, back up, restore and move what is kept"
+    about = "verify, back up, restore and move what a hub keeps"
     storing = tools.add_parser("store", help=about, description=f"{about.capitalize()}; see docs/operations.md.")
     storing.set_defaults(run=storetool.run)
     storetool.add_arguments(storing)

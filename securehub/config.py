@@ -167,33 +167,39 @@ SETTINGS = (
         "Host names and IP addresses under which clients reach the hub, separated by blanks, for the certificate that it makes; those of "
         "this machine alone (localhost) are always among them.",
     ),
-    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use in place of one that the hub makes."),
+    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use instead of one that the hub makes."),
     Setting("tls", "key", "", _file, "The file with that certificate's key (PEM, without a passphrase)."),
     Setting(
         "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
     ),
-    Setting("members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good that does not say otherwise."),
-    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which a login that nobody uses is over."),
-    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login is over, be it used or not."),
-    Setting("members", "archive_days", "365", _whole(0, 36500), "Days for which the journal's archive is kept, erased members included."),
-    Setting("store", "segment_mib", "64", _whole(1, 4096), "MiB of the journal's file before the next one begins."),
+    Setting("members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good, unless it says otherwise."),
+    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which an unused login ends."),
+    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login ends, used or not."),
+    Setting(
+        "members",
+        "archive_days",
+        "365",
+        _whole(0, 36500),
+        "Days for which the journal's archive is kept, with the texts of erased members.",
+    ),
+    Setting("store", "segment_mib", "64", _whole(1, 4096), "MiB after which a file of the journal is closed and the next one begins."),
     Setting(
         "store",
         "fold_percent",
         "50",
         _whole(10, 1000),
-        "Closed files of the journal are folded into a snapshot when they have so many percent of the last one's size, or after a day.",
+        "The journal's closed files are folded into a snapshot at this percentage of the last one's size, or after a day.",
     ),
     Setting(
         "store",
         "seal_key",
         "",
         str,
-        "Where the key is that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
+        "The key that seals journal, snapshots and backups: file:PATH, env:NAME or credential:NAME; empty to leave them plain.",
     ),
     Setting("store", "backups", "", _backups, "The directory for backups, best on another disk; empty for backups in the state directory."),
     Setting("store", "backup_hours", "0", _whole(0, 8760), "Hours between backups that the hub makes and drills by itself; 0 for none."),
-    Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups that are kept when it has made another one."),
+    Setting("store", "backups_kept", "7", _whole(1, 10000), "Backups to keep when the hub has made another one."),
     Setting(
         "web",
         "page",
@@ -211,17 +217,17 @@ SETTINGS = (
     ),
     Setting("money", "bank", "999", _digits(3), "The bank in account numbers; 999 is no real bank's."),
     Setting("money", "branch", "000", _digits(3), "The branch in account numbers."),
-    Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends that does not say otherwise."),
-    Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends that does not say otherwise."),
+    Setting("money", "hold_days", "7", _whole(1, 366), "Days after which a hold ends, unless it says otherwise."),
+    Setting("money", "request_days", "30", _whole(1, 366), "Days after which a payment request ends, unless it says otherwise."),
     Setting("orders", "quote_minutes", "15", _whole(1, 1440), "Minutes for which a quote reserves goods."),
     Setting(
         "chat",
         "told_members",
         "100",
         _whole(0, 10000),
-        "Members of a room above which it is not told of each who joins, leaves, comes or goes.",
+        "Rooms with more members than this are not told who joins, leaves, comes or goes.",
     ),
-    Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings gather before they are told."),
+    Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings are gathered before others are told."),
     Setting("chat", "report_days", "730", _whole(0, 36500), "Days for which reports are kept that a moderator has seen to; 0 for ever."),
     Setting("support", "case_days", "730", _whole(0, 36500), "Days for which closed cases of the support desk are kept; 0 for ever."),
     Setting(
@@ -254,9 +260,11 @@ SETTINGS = (
     Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "cases_per_member", "10", _whole(1, 50), "Cases of the support desk that a member may have open."),
-    Setting("limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before it is read no further."),
     Setting(
-        "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client which does not read."
+        "limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before the hub stops reading it."
+    ),
+    Setting(
+        "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client that does not read."
     ),
     Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
     Setting(
@@ -264,7 +272,7 @@ SETTINGS = (
         "trust_loopback",
         "on",
         _switch,
-        "Whether limits for addresses and networks leave out this machine; off behind a proxy on it.",
+        "Whether this machine is exempt from limits for addresses and networks; turn it off behind a proxy on it.",
     ),
     Setting("limits", "handshakes_per_address", "20", _whole(1, 100000), "Handshakes of one address (or IPv6 /64) that may be unfinished."),
     Setting(
@@ -272,7 +280,7 @@ SETTINGS = (
         "stranger_requests",
         "100",
         _whole(1, 1000000),
-        "Requests that all strangers at one address may make at once; connections and KiB count, and a login gives back what it took.",
+        "Requests that all strangers at one address may make at once; connections and KiB count, too, and a login gives back its share.",
     ),
     Setting(
         "limits",
@@ -286,11 +294,11 @@ SETTINGS = (
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
     Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
-    Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which a failure is forgotten; no wait is longer."),
     Setting(
         "limits", "network_failures", "30", _whole(1, 100000), "Failed logins from one network (/24, /64) before the next have to wait."
     ),
-    Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which a failure is forgotten; no wait is longer."),
     Setting(
         "limits",
         "network_newcomers",
@@ -298,7 +306,7 @@ SETTINGS = (
         _whole(1, 100000),
         "New members without an invitation from one network (/24, /64) before the next have to wait.",
     ),
-    Setting("limits", "network_newcomer_seconds", "60", _seconds, "Seconds after which one of them is forgotten; no wait is longer."),
+    Setting("limits", "network_newcomer_seconds", "60", _seconds, "Seconds after which a new member is forgotten; no wait is longer."),
 )
 LIVE = frozenset(
     [

@@ -34,9 +34,7 @@ class HelpRow(Row, frozen=True):
 
 class Help(Reply, frozen=True):
     """
-    The commands there are.
-
-    Too many for a screen, as text: those with a verb are told of, and of the others just the names.
+    The commands. As text they would be too many for a screen: those with a verb are explained, of the others there are only the names.
     """
 
     commands: list[HelpRow]

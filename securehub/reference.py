@@ -27,8 +27,8 @@ from securehub.reply import Listing
 _HEAD = """\
 # Reference
 
-Made from the declarations in the code by `python -m securehub.reference`; do not edit it by hand. How requests, answers and events are
-written is told in [protocol.md](protocol.md).
+Made from the declarations in the code by `python -m securehub.reference`; do not edit it by hand.
+[protocol.md](protocol.md) tells how requests, answers and events are written.
 
 - [Commands](#commands)
 - [Events](#events)
@@ -37,8 +37,8 @@ written is told in [protocol.md](protocol.md).
 
 ## Commands
 
-Parameters stand in the order in which words or a JSON array are bound to them. Those that are marked *by name* are given by name only.
-Optional ones may also be null in JSON.
+Parameters are listed in the order in which words, or the items of a JSON array, are bound to them.
+Those marked *by name* are given by name only. Optional ones may be null in JSON.
 """
 _PLAIN = {
     str: "string",
@@ -139,11 +139,11 @@ def _errors() -> Iterator[str]:
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
-    yield "A file in the form of `etc/securehub.ini` is given with `--config`; options on the command line win over it.\n"
+    yield "Give a file in the form of `etc/securehub.ini` with `--config`; options on the command line win over it.\n"
     rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
     yield from _table(("section", "setting", "default", "meaning"), rows)
     live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.name in config.LIVE)
-    yield f"Read anew by a reload (SIGHUP or `admin.reload`): {live}. The others hold from the next start on.\n"
+    yield f"A reload (SIGHUP or `admin.reload`) reads these anew: {live}. The others take effect at the next start.\n"
 
 
 def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:

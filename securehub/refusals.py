@@ -66,7 +66,7 @@ class UnknownCommand(Refusal):
 
 
 class BadArgument(Refusal):
-    """An argument is missing, too much, or not of the form that is expected."""
+    """An argument is missing, superfluous, or not in the expected form."""
 
     code = "bad-arguments"
     number = -32602

@@ -237,23 +237,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     common = ArgumentParser(add_help=False)
     common.add_argument("--config", metavar="FILE", type=Path, help="the hub's configuration file")
     common.add_argument("--state", metavar="DIR", help="the state directory")
-    common.add_argument("--key", metavar="SOURCE", help="where the key is, in place of the setting seal_key")
-    common.add_argument("--json", action="store_true", help="say what came of it as JSON")
-    common.add_argument("--gently", action="store_true", help="with low priority")
+    common.add_argument("--key", metavar="SOURCE", help="where the key is, instead of the setting seal_key")
+    common.add_argument("--json", action="store_true", help="tell the outcome as JSON")
+    common.add_argument("--gently", action="store_true", help="run with low priority")
     common.set_defaults(place=None, until=None, file=None)
     made = {}
     for name, (call, text) in _TOOLS.items():
-        made[name] = tools.add_parser(name, parents=[common], help=text, description=text.capitalize() + ".")
+        made[name] = tools.add_parser(name, parents=[common], help=text, description=text[0].upper() + text[1:] + ".")
         made[name].set_defaults(call=call)
     for name in ("verify", "backup", "head", "restore"):
-        made[name].add_argument("--until", metavar="N", type=_whole, help="up to this commit; a daemon may run, but to restore")
+        made[name].add_argument(
+            "--until", metavar="N", type=_whole, help="only up to commit N; a daemon may run meanwhile, except for restore"
+        )
     for name in ("backup", "drill", "keys"):
         made[name].add_argument("--backups", metavar="DIR", dest="place", help="where backups are kept")
     made["backup"].add_argument("--kept", metavar="N", type=_whole, default=0, help="remove all but the newest N")
-    made["keys"].add_argument("--archive-days", metavar="N", type=_whole, help="in place of the setting archive_days")
+    made["keys"].add_argument("--archive-days", metavar="N", type=_whole, help="instead of the setting archive_days")
     made["restore"].add_argument("file", metavar="BACKUP", help="the directory of the backup")
     made["export"].add_argument(
-        "file", metavar="FILE", nargs="?", default=_STREAM, help="the file to write; - or none for the standard output"
+        "file", metavar="FILE", nargs="?", default=_STREAM, help="the file to write; without it, or with -, the standard output"
     )
     made["import"].add_argument("file", metavar="FILE", help="the file that export wrote; - for the standard input")
     made["upgrade"].add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
@@ -265,7 +267,7 @@ _TOOLS = {
     "restore": (Tool.restore, "put a backup into a state directory that has no journal"),
     "drill": (Tool.drill, "open the newest backup, replay it and verify it"),
     "export": (Tool.export, "write all records as plain JSON lines"),
-    "import": (Tool.import_, "make a state directory of an export"),
+    "import": (Tool.import_, "make a state directory from an export"),
     "head": (Tool.head, "show the newest commit and its hash"),
     "keys": (Tool.keys, "show what each key is needed for"),
     "upgrade": (Tool.upgrade, "bring all records into this version's form"),

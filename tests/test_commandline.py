@@ -52,6 +52,13 @@ class Commands(SynchronousTestCase):
         self.assertEqual((status, complaints), (0, ""), output)
         return dict(json.loads(output))
 
+    def test_help(self) -> None:
+        """What a tool does is told as it is written; JSON is not json."""
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told):
+            self.assertRaises(SystemExit, commandline.main, ["store", "export", "--help"])
+        self.assertIn("Write all records as plain JSON lines.", told.getvalue())
+
     def test_verify(self) -> None:
         status, output, _ = self.run_tool("verify")
         self.assertEqual(status, 0)

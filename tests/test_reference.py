@@ -39,6 +39,11 @@ class ReferenceTests(SynchronousTestCase):
             for parameter in command.wire_parameters:
                 self.assertIn(f"| `{parameter.name}` |", part)
 
+    def test_summaries(self) -> None:
+        """The first line of a command's text is a whole sentence, as lists show it alone."""
+        for command in self._commands():
+            self.assertRegex(command.summary, r"^[A-Z].*\.$", command.name)
+
     def test_tools(self) -> None:
         """A tool beside the daemon that a command's text names is there, as those of the operator's page are."""
         named = re.findall(r"`securehub ([a-z-]+)", reference.reference() + (ROOT / "docs/operations.md").read_text())

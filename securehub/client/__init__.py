@@ -48,14 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = ArgumentParser("securehub-client", description="Talk to a hub, line by line. Without HOST, through its admin door.")
+    parser = ArgumentParser("securehub-client", description="Talk to a hub, line by line; without HOST, through its admin door.")
     where = "connect over TLS; the port is 5555 by default"
     parser.add_argument("address", metavar="HOST[:PORT]", nargs="?", type=connection.address, help=where)
     parser.add_argument("--state", metavar="DIR", type=Path, help="the state directory whose admin door is used")
     parser.add_argument("--fingerprint", help="the SHA-256 fingerprint that the hub's certificate must have")
-    parser.add_argument("--ca", metavar="FILE", type=Path, help="the CA that must have signed the hub's certificate: its ca.pem, say")
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="the CA that must have signed the hub's certificate, such as its ca.pem")
     parser.add_argument("--cert", metavar="FILE", type=Path, help="a client certificate to connect with, in PEM form")
-    parser.add_argument("--key", metavar="FILE", type=Path, help="its key; if it is not given, the key is in the file of the certificate")
+    parser.add_argument("--key", metavar="FILE", type=Path, help="its key; without it, the key is in the certificate's file")
     parser.add_argument("--plain", action="store_true", help="on a terminal, too, read lines as it gives them, without editing")
     given = parser.parse_args(arguments)
     if given.address and given.state:

@@ -43,11 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="DIR", type=Path, help="the directory of the budget manager, with its users.json")
     parser.add_argument("--orders", metavar="FILE", type=Path, help="the users.json of the ordering service")
     parser.add_argument("--bank", metavar="FILE", type=Path, help="the SQLite file of the bank")
-    parser.add_argument("--table", metavar="NAME", help="the bank's table, if several have its columns")
+    parser.add_argument("--table", metavar="NAME", help="the bank's table, if several tables have its columns")
     parser.add_argument(
-        "--last-month", metavar="YYYY-MM", type=_month, help="the month of the last item of each budget; the last one if not said"
+        "--last-month", metavar="YYYY-MM", type=_month, help="the month of each budget's last item; by default the month before this one"
     )
-    parser.add_argument("--members-too", action="store_true", help="take in those who are members already, too: it is the same people")
+    parser.add_argument("--members-too", action="store_true", help="also import for members of that name, who are the same people")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--config", metavar="FILE", type=Path, help="the hub's configuration file")
     parser.add_argument("--state", metavar="DIR", help="the state directory")

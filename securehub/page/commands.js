@@ -77,7 +77,7 @@ export function commands(app) {
   return {
     element,
     async show(rest) {
-      methods ??= (await hub.ask("rpc.discover")).methods.filter((each) => each["x-access"] !== "whoever is not logged in");
+      methods ??= (await hub.ask("rpc.discover")).methods.filter((each) => each["x-access"] !== "anyone who is not logged in");
       showCommand(rest);
     },
   };

@@ -28,7 +28,7 @@ class Blocks(Record, frozen=True):
 
 
 class BlockedRow(Row, frozen=True):
-    """Somebody from whom you want to hear nothing."""
+    """Somebody whom you have blocked."""
 
     username: str
 

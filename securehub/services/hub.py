@@ -78,11 +78,11 @@ class HubService:
         """
         List the commands, or explain one.
 
-        The list has what you may use, and before you are logged in what any member may. With the name of a service, such as chat or
-        chat.*, you get how its commands are used.
+        The list has what you may use; before you log in, it has what any member may. With the name of a service, such as chat or chat.*,
+        you get the usage of each of its commands.
 
-        In a usage, what stands in brackets may be left out, name=... is given with its name and before any text, and text... is the
-        rest of the line. Several words that are one go in double quotes: name="Alice Liddell".
+        In a usage, what is in brackets may be left out, name=... is given by name and before any text, and text... takes the rest of the
+        line. Put words that belong together in double quotes: name="Alice Liddell".
         """
         asked = (command_ or "").lower()
         # A service may be called like the verb of a command: that is meant then.
@@ -124,7 +124,7 @@ class HubService:
 
     @command("EVENTS", access=LOGGED_IN, on=arguments.switch)
     def events(self, session: Session, on: bool) -> None:
-        """Say whether you want to be sent events on this connection."""
+        """Turn events on or off for this connection."""
         session.hears = on
 
 

@@ -14,7 +14,7 @@ from securehub.reply import Reply
 
 
 class Export(Reply, frozen=True):
-    """A text in the form of another program: a statement, or a table, as RFC 4180 has it."""
+    """A text for another program: a statement, or a table as CSV (RFC 4180)."""
 
     text: str
 

@@ -44,7 +44,7 @@ def day(word: str) -> date:
 
 @argument(accepts=(str, int))
 def expiry(word: str) -> When:
-    """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now: seconds, or such as 90s, 15m, 2h, 7d"""
+    """a time such as 2026-11-19T18:02:00Z, the beginning of a day, or how long from now, such as 90 (seconds), 15m, 2h or 7d"""
     for said in (_duration(word), _day(word), _instant(word)):
         if said is not None:
             return said

@@ -478,7 +478,7 @@ class Keeping(Talking):
             (moderation.unban,),
         )
         for rule, *given in acts:
-            self.refused(Forbidden, "carol has said so, as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
+            self.refused(Forbidden, "carol imposed that as a moderator", rule, "lobby", "alice", "bob", *given, at=self.at)
         self.put("dave", Member(4, roles=("moderator",)))
         for moderator in ("dave", "carol"):
             for rule, *given in acts[:2]:

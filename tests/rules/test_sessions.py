@@ -225,7 +225,7 @@ class Invitations(Rules):
         self.invite()
         self.at += timedelta(days=1)
         texts.add(str(self.assertRaises(BadCredentials, self.do, invitations.use, "dora", self.code, at=self.at)))
-        self.assertEqual(texts, {"the invitation is not good, or not any more"})
+        self.assertEqual(texts, {"the invitation is not valid, or no longer"})
 
     def test_expires(self) -> None:
         """When its time has come it is kept no longer; who vouched is."""

@@ -676,7 +676,7 @@ class CannedTests(AtTheDesk):
         self.put(case_key(41), CaseOfOrder(1))
         self.assertEqual(self.use(), "Order 41 of 12.50 USD is late.")
         self.keep("{order_colour}")
-        self.refused_use(Conflict, "{order_colour} is not known of it")
+        self.refused_use(Conflict, "{order_colour} is not known of order")
 
     def test_words(self) -> None:
         """What cannot be filled in is not kept."""

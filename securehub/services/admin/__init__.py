@@ -57,21 +57,21 @@ class Admin:
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.username))
     async def users(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[users.UserRow]:
         """
-        List the members, the newest first.
+        List the members, newest first.
 
-        For older ones give before= and the name of the last member that you have seen.
+        For older ones, give the name of the last member you saw as before=.
         """
         return await self.store.read(users.users, limit=limit, before=before)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username, role=arguments.role)
     async def grant(self, session: Session, username: str, role: str) -> roles.Granted:
-        """Give a member a role; it holds from their next command on."""
+        """Give a member a role, from their next command on."""
         refuse_unknown_role(role, self.roles)
         return await session.transact(roles.change_role, username, role, True)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username, role=arguments.role)
     async def ungrant(self, session: Session, username: str, role: str) -> roles.Granted:
-        """Take a role from a member; it is gone from their next command on."""
+        """Take a role from a member, from their next command on."""
         # It may be of a service that is not here any more.
         return await session.transact(roles.change_role, username, role, False)
 
@@ -80,13 +80,13 @@ class Admin:
         """
         Lock a member out.
 
-        They are told the reason, and are out at once in all their sessions. They cannot log in or resume until they are unlocked.
+        This ends all their sessions at once, and tells them the reason. They cannot log in or resume until they are unlocked.
         """
         return await session.transact(locks.lock, username, reason)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def unlock(self, session: Session, username: str) -> locks.Lock:
-        """Let a member in again who was locked out."""
+        """Let a member who was locked out in again."""
         return await session.transact(locks.unlock, username)
 
     @command(None, access=ADMIN, writes=True, username=arguments.username, password=prompted(arguments.new_password, "New password"))
@@ -94,7 +94,7 @@ class Admin:
         """
         Give a member a new password.
 
-        All their sessions end, and their tokens are good no more. If you leave the password out, you are asked for it.
+        This ends all their sessions and tokens. If you leave the password out, you are asked for it.
         """
         passwords.refuse_weak(username, password)
         hashed = await self.hashing.hash(password, origin=origin(session.address).network)
@@ -107,8 +107,8 @@ class Admin:
         """
         Make an invitation, with which others become members.
 
-        It is good for one member, and for as many days as the hub's settings say, if you do not say otherwise. Its code is shown this
-        once. It is kept that you vouched for those who come with it.
+        Unless you say otherwise, it is good for one member, and for as many days as the hub's settings say. Its code is shown only this
+        once. The hub keeps that you vouched for those who come with it.
         """
         at, default = self.clock.now(), timedelta(days=self.settings["invitation_days"])
         code = invitations.Code.fresh(self.random, self.vault)
@@ -119,9 +119,9 @@ class Admin:
     @command(None, access=ADMIN, writes=True, code=invitations.code)
     async def uninvite(self, session: Session, code: str) -> invitations.Uninvited:
         """
-        Take back an invitation: nobody else becomes a member with it.
+        Take back an invitation, so that nobody else becomes a member with it.
 
-        Who has come with it stays.
+        Those who came with it stay.
         """
         return await session.transact(invitations.withdraw, code)
 
@@ -137,9 +137,9 @@ class Admin:
     @command(None, access=ADMIN, writes=True, username=arguments.username)
     async def otp_disable(self, session: Session, username: str) -> otp.TurnedOff:
         """
-        Take one-time codes off a member, who has lost the phone and the recovery codes.
+        Turn off the one-time codes of a member who has lost the phone and the recovery codes.
 
-        Make sure who is asking: from then on the password alone lets in.
+        Make sure who is asking: from then on, the password alone is enough to log in.
         """
         return await session.transact(otp.turn_off, username)
 
@@ -148,19 +148,19 @@ class Admin:
         self, session: Session, limit: int = arguments.MAX_LISTED, before: int | None = None
     ) -> Listing[connections.ConnectionRow]:
         """
-        List the connections, the newest first, the admin door's among them.
+        List the connections, newest first, including those at the admin door.
 
-        Those that have not finished their handshake are not listed; admin.status counts them. There are up to 1000 in one answer; for
-        older ones give before= and the number of the last one that you have seen.
+        Those that have not finished their handshake are left out; admin.status counts them. An answer has up to 1000; for older ones, give
+        the number of the last one you saw as before=.
         """
         return connections.listed(self.sessions, limit=limit, before=before)
 
     @command(None, access=ADMIN, writes=True, connection=arguments.whole, reason=optional(arguments.memo))
     async def disconnect(self, session: Session, connection: int, reason: str = "") -> Disconnected:
         """
-        End a connection, be it your own.
+        End a connection, even your own.
 
-        Whoever is there is told the reason. They may connect again; to keep somebody out, lock the account.
+        The other side is told the reason. They may connect again; to keep somebody out, lock the account with admin.lock.
         """
         found = connections.find(self.sessions, connection)
         if found is not None and found.username is not None:
@@ -169,7 +169,7 @@ class Admin:
 
     @command(None, access=ADMIN, writes=True, text=arguments.message)
     async def announce(self, session: Session, text: str) -> None:
-        """Tell something to all who are logged in and want events."""
+        """Tell something to everybody who is logged in and wants events."""
         await session.transact(connections.announce, text)
 
     @command(None, access=ADMIN, member=named(arguments.username), limit=named(arguments.listed), before=named(arguments.whole))
@@ -177,17 +177,17 @@ class Admin:
         self, session: Session, member: str | None = None, limit: int = 20, before: int | None = None
     ) -> Listing[audit.AuditRow]:
         """
-        List what admins, treasurers, moderators and the operator did with their power, newest first; with member=, what that one did, and
-        what was done to them.
+        List what admins, treasurers, moderators, agents and the operator did with their power, newest first.
 
-        Each entry was written together with what it tells of, and is part of the journal's chain. Passwords and the like are left out.
-        For older ones give before= and the number of the last entry that you have seen.
+        With member=, list what that member did, and what was done to them. Each entry was written together with the change that it reports,
+        and is part of the journal's chain. Passwords and the like are left out. For older ones, give the number of the last entry you saw
+        as before=.
         """
         return await self.store.read(audit.entries, member, limit=limit, before=before)
 
     @command(None, access=ADMIN)
     async def status(self, session: Session) -> status.Status:
-        """Show how the hub is."""
+        """Show how the hub is doing."""
         return await self.gauges.read()
 
     @command(None, access=ADMIN)
@@ -196,23 +196,23 @@ class Admin:
         Show in one line whether something has to be done.
 
         It says whether the books balance, the newest commit and its hash, the size of the journal, and when the last backup and the last
-        drill were. The same line is in the log every hour.
+        drill were. The log has the same line every hour.
         """
         return await self.safety.health()
 
     @command(None, access=ADMIN)
     async def head(self, session: Session) -> safety.Head:
         """
-        Show the newest commit that is on the disk, and its hash.
+        Show the newest commit on the disk, and its hash.
 
-        Note both somewhere else now and then: whoever changes what was before cannot keep that hash.
+        Note both somewhere else now and then: nobody can change what came before and keep this hash.
         """
         return self.safety.head()
 
     @command(None, access=ADMIN)
     async def backup(self, session: Session) -> safety.Backup:
         """
-        Make a backup of all that is on the disk at this moment, without any key.
+        Make a backup of everything that is on the disk at this moment, without any key.
 
         The hub goes on meanwhile. The settings say where backups are kept, and how many.
         """
@@ -221,7 +221,7 @@ class Admin:
     @command(None, access=ADMIN)
     async def drill(self, session: Session) -> safety.Checked:
         """
-        Open the newest backup as a start would, replay it and verify it, and show what came of it.
+        Open the newest backup as a start would, replay and verify it, and show the result.
 
         The hub goes on meanwhile.
         """
@@ -230,7 +230,7 @@ class Admin:
     @command(None, access=ADMIN)
     async def verify(self, session: Session) -> safety.Verified:
         """
-        Check all that is on the disk at this moment: every line, the chain, the snapshots, and that the books balance after each commit.
+        Check everything on the disk at this moment: every line, the chain, the snapshots, and that the books balance after each commit.
 
         If something is wrong, the first bad file and line are shown. The hub goes on meanwhile.
         """
@@ -239,10 +239,10 @@ class Admin:
     @command(None, access=ADMIN, writes=True, keyed=False)
     async def change_key(self, session: Session) -> safety.Key:
         """
-        Seal what comes from now on under another key.
+        Seal everything from now on under another key.
 
-        Put it in front of the old one where the setting seal_key says, and then give this command. The hub then folds its journal, and when
-        something has been written once more no start needs the old key; admin.keys shows what does.
+        First put the new key in front of the old one in the setting seal_key, then give this command. The hub then folds its journal. Once
+        something more has been written, no start needs the old key; admin.keys shows what still does.
         """
         use = self.safety.prepare_key()
         await session.transact(safety.agree)
@@ -253,18 +253,18 @@ class Admin:
         """
         Show what each key is needed for.
 
-        An old key may be thrown away when there is no snapshot under it, no file of the journal, be it in the archive or not, and no backup
-        that you want to keep. A start needs neither archive nor backups.
+        You can throw an old key away when it seals no snapshot, no file of the journal (in the archive or not), and no backup that you want
+        to keep. A start needs neither archive nor backups.
         """
         return await self.safety.list_keys()
 
     @command(None, access=ADMIN, writes=True, keyed=False)
     async def reload(self, session: Session) -> reloading.Reloaded:
         """
-        Read anew what can be read anew.
+        Reload what can change without a restart.
 
-        That is the certificate, some settings, and the file of the log, as SIGHUP does. If something is broken all stays as it was, and
-        the answer is conflict.
+        That is the certificate, some settings, and the log file; SIGHUP does the same. If something is broken, everything stays as it was,
+        and the answer is conflict.
         """
         use = self.prepare_reload()
         await session.transact(reloading.agree)

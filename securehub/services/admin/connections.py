@@ -20,7 +20,7 @@ from securehub.switchboard import EVERYBODY, connection
 
 class ConnectionRow(Row, frozen=True):
     """
-    A connection on which one may speak.
+    An open connection.
 
     @ivar username: who is logged in; null if nobody is.
     @ivar since: when it was ready.
@@ -46,7 +46,7 @@ class Disconnected(Reply, frozen=True):
 
 
 class Announcement(Event, frozen=True):
-    """What an admin has to say to all who are logged in."""
+    """An admin tells something to everybody who is logged in."""
 
     method = "hub.announcement"
 

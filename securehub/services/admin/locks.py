@@ -17,7 +17,7 @@ from securehub.switchboard import member
 
 class Lock(Reply, frozen=True):
     """
-    Whether a member is locked out, as it is now.
+    Whether a member is locked out now.
 
     @ivar reason: why; empty if they are not.
     """

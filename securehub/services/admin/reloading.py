@@ -12,10 +12,10 @@ from securehub.store.transaction import Transaction
 
 class Reloaded(Reply, frozen=True):
     """
-    What was read anew.
+    What was reloaded.
 
     @ivar reloaded: each part, in words.
-    @ivar later: settings that have changed, but hold from the next start on.
+    @ivar later: settings that have changed, but take effect at the next start.
     """
 
     reloaded: tuple[str, ...]

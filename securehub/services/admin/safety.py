@@ -37,7 +37,7 @@ class Backup(Reply, frozen=True):
 
 class Checked(Reply, frozen=True):
     """
-    What was found when it was checked.
+    What was found when a backup was checked.
 
     @ivar commits: up to which one.
     @ivar why: what is wrong.
@@ -51,7 +51,7 @@ class Checked(Reply, frozen=True):
 
 class Verified(Reply, frozen=True):
     """
-    Likewise, of all that is on the disk.
+    What was found when everything on the disk was checked.
 
     @ivar notes: what is no fault, but should be known.
     """

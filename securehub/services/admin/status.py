@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class Status(Reply, frozen=True):
     """
-    How the hub is. What is about the last minute is about the time since the start if that is shorter.
+    How the hub is doing. Figures of the last minute are of the time since the start if that is shorter.
 
     @ivar uptime: seconds since the start.
     @ivar connections: how many are open.

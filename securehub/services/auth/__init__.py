@@ -103,7 +103,7 @@ class Auth:
         """
         Become a member, and log in.
 
-        You get an account in the hub's currency that holds nothing. If you leave the password out, you are asked for it.
+        You get an account in the hub's currency, with nothing in it. If you leave the password out, you are asked for it.
         """
         await self.store.read(invitations.refuse_uninvited, self.settings["registration"], invite, at=self.clock.now())
         passwords.refuse_weak(username, password)
@@ -150,7 +150,7 @@ class Auth:
         Log in.
 
         If you leave the password out, you are asked for it, unless the certificate of this connection is registered for that name. If the
-        account has one-time codes, you are asked for one as well; a recovery code does in its place.
+        account has one-time codes, you are asked for one, too; a recovery code does instead.
         """
         with await self._trial(session, username) as trial:
             # Whatever is wrong with the name, the password, the certificate or the code, a BadCredentials out of these lines says so.
@@ -181,18 +181,18 @@ class Auth:
 
     @command("LOGOUT", access=MEMBER, elsewhere=("logoff", "signout"), writes=True, keyed=False)
     async def logout(self, session: Session) -> None:
-        """Log out. The token of this login is good no more."""
+        """Log out, and end the token of this login."""
         if session.family is not None:
             await session.transact(tokens.end, session.member, session.family, "this login was ended by a logout.", session.token)
         session.log_out()
 
-    @command("SESSIONS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.word))
+    @command("SESSIONS", access=MEMBER, limit=named(arguments.listed), before=named(listed_session))
     async def sessions(self, session: Session, limit: int = 20, before: str | None = None) -> Listing[sessions.SessionRow]:
         """
-        List your sessions, the newest first.
+        List your sessions, newest first.
 
-        A session lasts from a login until it is ended, be it connected or not: a program comes back to it with its token. For older ones
-        give before= and the last session that you have seen.
+        A session lasts from a login until it is ended, connected or not: a program comes back to it with its token. For older ones, give
+        the last session you saw as before=.
         """
         live = {each.family: each.address for each in self._live(session.member) if each.family is not None}
         page = {"limit": limit, "before": before, "at": self.clock.now()}
@@ -201,9 +201,9 @@ class Auth:
     @command("REVOKE", access=MEMBER, writes=True, keyed=False, session_=listed_session)
     async def revoke(self, session: Session, session_: str) -> None:
         """
-        End a session of yours.
+        End one of your sessions.
 
-        Whoever is connected in it is told goodbye, and its token is good no more.
+        If it is connected, it is told goodbye; its token no longer works.
         """
         await session.transact(sessions.revoke, session.member, session_)
 
@@ -220,8 +220,8 @@ class Auth:
         """
         Change your password.
 
-        All your other sessions end, and all tokens but the one of this session; the answer has one more for it. If you leave the
-        passwords out, you are asked for them.
+        This ends all your other sessions and their tokens; the answer has one more token for this session. If you leave the passwords out,
+        you are asked for them.
         """
         username, family, token = session.member, session.family, session.token
         assert token is not None
@@ -233,9 +233,9 @@ class Auth:
     @command("PROFILE", access=MEMBER, writes=True, keyed=False, name=named(profile.new_name))
     async def profile(self, session: Session, name: str | None = None) -> profile.Profile:
         """
-        Show who you are here, or change what you are called.
+        Show who you are here, or change your name.
 
-        name="" takes the name away; your username stays what it is.
+        name="" removes the name; your username stays what it is.
         """
         if name is None:
             return await self.store.read(profile.profile_of, session.member)
@@ -244,10 +244,10 @@ class Auth:
     @command(None, access=MEMBER, long=True, after=named(export.place))
     async def export(self, session: Session, after: str = "") -> export.Export:
         """
-        Show all that is kept about you.
+        Show everything that is kept about you.
 
-        Of secrets it says that they are there. One answer has up to 500 items, or a megabyte; if there is more, it says with which after=
-        to go on. Results of requests with a key are kept besides, for some two days.
+        Of secrets it says only that they are there. An answer has up to 500 items, or a megabyte; if there is more, it says with which
+        after= to go on. The hub also keeps the results of requests with a key, for some two days.
         """
         services = tuple((name, each.remembered) for name, each in self.services.items() if IRemembers.providedBy(each))
         return await self.store.read(export.export, session.member, services, after, limit=export.PAGE)
@@ -257,9 +257,9 @@ class Auth:
         """
         Erase your account, for good.
 
-        Your name, the names of your accounts and the memos of your transfers are blanked at once; amounts and numbers stay in the books.
-        All your sessions end, and nobody can have your username again. Your accounts must be empty. The answer says how long the
-        journal's archive, in which the texts still stand, may be kept.
+        Your accounts must be empty. Your name, the names of your accounts and the memos of your transfers are blanked at once; amounts and
+        numbers stay in the books. All your sessions end, and nobody can have your username again. The answer says how long the journal's
+        archive may be kept, where the texts still are.
         """
         username, verified = session.member, await self._own_password(session, password)
         return await self.erasing.erase(session, username, verified)
@@ -269,7 +269,7 @@ class Auth:
         """
         Begin with one-time codes: get a secret for an authenticator app.
 
-        Nothing changes for your logins until you have confirmed it with auth.otp_confirm. Until then, asking again replaces the secret.
+        Nothing changes for your logins until you confirm it with auth.otp_confirm. Until then, asking again replaces the secret.
         """
         setup, sealed = otp.new_secret(self.random, self.vault, session.member)
         await session.transact(otp.set_up, session.member, sealed)
@@ -280,8 +280,8 @@ class Auth:
         """
         Turn one-time codes on, by showing the first one.
 
-        From then on a login needs the password and a code of the app; each code works once. The answer has ten recovery codes, which you
-        will not see again: each is good for one login when you do not have the app. Sessions that are open, and their tokens, live on.
+        From then on a login needs the password and a code from the app; each code works once. The answer has ten recovery codes, which you
+        will not see again: each is good for one login without the app. Open sessions and their tokens live on.
         """
         begun = await self.store.read(otp.begun, session.member)
         given = otp.compare(begun, session.member, code, self.vault, wall=self.clock.wall())
@@ -292,7 +292,7 @@ class Auth:
         """
         Turn one-time codes off.
 
-        It takes your password. For a new phone or new recovery codes, turn them off and begin again with auth.otp_setup.
+        This needs your password. For a new phone or new recovery codes, turn them off and begin again with auth.otp_setup.
         """
         username, verified = session.member, await self._own_password(session, password)
         return await session.transact(otp.disable, username, verified)
@@ -300,10 +300,10 @@ class Auth:
     @command(None, access=MEMBER, writes=True, keyed=False)
     async def cert_add(self, session: Session) -> certificates.Added:
         """
-        Register the client certificate of this connection.
+        Register the client certificate of this connection, to log in with it.
 
-        On a connection with it, LOGIN needs no password. It may be signed by anybody, or by itself; it is good until it expires or you
-        remove it, a new password does not end it, and nobody else can register it.
+        On a connection with it, LOGIN needs no password. Nobody has to have signed it. It works until it expires or you remove it, even
+        after a new password, and nobody else can register it.
         """
         certificate, limit = session.certificate(), self.settings["certificates_per_member"]
         given = {"limit": limit, "at": self.clock.now(), "wall": self.clock.wall()}
@@ -312,16 +312,16 @@ class Auth:
     @command(None, access=MEMBER, limit=named(arguments.listed), after=last_seen(certificates.fingerprint))
     async def certs(self, session: Session, limit: int = 20, after: str | None = None) -> Roster[certificates.CertificateRow]:
         """
-        List the certificates with which you can log in, the oldest first.
+        List the certificates with which you can log in, oldest first.
 
-        For more give after= and the last fingerprint that you have seen.
+        For more, give the last fingerprint you saw as after=.
         """
         return await self.store.read(certificates.of_member, session.member, session.certificate(), limit=limit, after=after)
 
     @command(None, access=MEMBER, writes=True, keyed=False, fingerprint=certificates.fingerprint)
     async def cert_remove(self, session: Session, fingerprint: str) -> None:
         """
-        Remove a certificate: it is good for no login any more.
+        Remove a certificate, so that nobody can log in with it any more.
 
         Sessions that began with it live on.
         """

@@ -58,7 +58,7 @@ class Erasure(Record, frozen=True):
 
 class Erased(Reply, frozen=True):
     """
-    A member who is no more.
+    A member who was erased.
 
     @ivar archived_until: when the journal's archive is over in which the texts still stand.
     """
@@ -67,7 +67,7 @@ class Erased(Reply, frozen=True):
     archived_until: datetime
 
     def status(self) -> str:
-        return f"{self.username} is erased. The journal's archive may be kept until {self.archived_until:%Y-%m-%d}, and has it until then."
+        return f"{self.username} is erased. The journal's archive may have the texts until {self.archived_until:%Y-%m-%d}."
 
 
 class Erasing:

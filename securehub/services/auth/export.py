@@ -159,5 +159,5 @@ def _values(record: msgspec.Struct, *names: str) -> dict[str, Any]:
 
 
 def place(word: str) -> str:
-    """what the answer before said with which to go on"""
+    """where to go on, as the answer before this one says"""
     return arguments.word(word)

@@ -101,7 +101,7 @@ class Uninvited(Reply, frozen=True):
     uses: int
 
     def status(self) -> str:
-        return "The invitation is good no more."
+        return "The invitation can no longer be used."
 
 
 def digest(code: str) -> str:
@@ -148,7 +148,7 @@ def invite(tx: Transaction, code: Code, by: str, uses: int, expires: When, *, at
     """
     end = meant(expires, at=at, zone=zone)
     if end <= at:
-        raise BadArgument(f"expires: {when(end)} is over")
+        raise BadArgument(f"expires: {when(end)} has passed")
     tx.put(code.digest, Invitation(by, at, end, uses))
     agenda.remind(tx, EXPIRY, code.digest, end)
     return Invited(code.sealed, uses, end)
@@ -208,7 +208,7 @@ def voucher_of(tx: ReadTransaction, username: str) -> str | None:
 def _good(tx: ReadTransaction, code: str, at: datetime) -> Invitation:
     invitation = tx.get(Invitation, digest(code))
     if invitation is None or invitation.uses < 1 or invitation.expires <= at or not _vouches(tx, invitation.by):
-        raise BadCredentials("the invitation is not good, or not any more")
+        raise BadCredentials("the invitation is not valid, or no longer")
     return invitation
 
 

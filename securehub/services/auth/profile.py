@@ -17,12 +17,12 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 @argument(limit="name_characters")
 def new_name(word: str) -> str:
-    """a name, or nothing for none"""
+    """a name; empty for none"""
     return str(arguments.name(word)) if word.strip() else ""
 
 
 class Profile(Reply, frozen=True):
-    """A member, as they are called and known."""
+    """A member's username and name."""
 
     username: str
     name: str

@@ -177,4 +177,4 @@ def refused(owner: str = "") -> BadCredentials:
 
     @param owner: whose family it names, for the log; empty if there is no such family.
     """
-    return BadCredentials("the token is not good, or not any more; log in with your password", owner)
+    return BadCredentials("the token is not valid, or no longer; log in with your password", owner)

@@ -62,8 +62,8 @@ class Budget:
         """
         Divide an income by 50/30/20.
 
-        Each part is rounded down, and what is left goes to the largest remainders. If you give needs=, wants= and savings=, it is divided
-        by these percentages. Nothing is kept.
+        Each part is rounded down, and what is left over goes to the largest remainders. If you give needs=, wants= and savings=, it is
+        divided by these percentages instead. Nothing is entered.
         """
         plan = plans.USUAL
         if (needs, wants, savings) != (None, None, None):
@@ -76,7 +76,7 @@ class Budget:
         """
         Enter what you have earned.
 
-        It belongs to the month of its date, which is today if you do not say another.
+        It counts for the month of its date, which is today unless you give one.
         """
         draft = Draft(date or self._today(), "income", memo)
         return await session.transact(entries.add, session.member, draft, amount, self.currency)
@@ -97,8 +97,8 @@ class Budget:
         """
         Enter what you have spent, or put aside.
 
-        The bucket is needs, wants or savings; categories are your own. What goes into savings with the name of a goal for its category
-        counts for that goal. You are warned if the bucket is overspent.
+        The bucket is needs, wants or savings; categories are your own. To count something for a goal, put it into savings, with the goal's
+        name as its category. You are warned if the bucket is overspent.
         """
         draft = Draft(date or self._today(), "expense", item, bucket, category)
         return await session.transact(entries.add, session.member, draft, amount, self.currency)
@@ -106,9 +106,9 @@ class Budget:
     @command("ENTRIES", access=MEMBER, month=named(forms.month), limit=named(arguments.listed), before=named(arguments.whole))
     async def entries(self, session: Session, month: str | None = None, limit: int = 20, before: int | None = None) -> Listing[EntryRow]:
         """
-        List what you have entered, and what has entered by itself, newest first.
+        List the entries in your budget, newest first.
 
-        For older entries give before= and the number of the last one that you have seen.
+        Those that payments made by themselves are among them. For older entries, give the number of the last one you saw as before=.
         """
         return await self.store.read(entries.entries_of, session.member, month, limit=limit, before=before)
 
@@ -122,8 +122,8 @@ class Budget:
         """
         Compare a month with its plan.
 
-        It is this month if you do not say another. In the bars # is what there is, . what is left of what is recommended, and ! is spent
-        above it (+ saved above it).
+        Without a month, it is this one. In the bars, # is what there is, . is what is left of the recommendation, and ! is what was spent
+        above it (+ what was saved above it).
         """
         return await self.store.read(reports.report_of, session.member, month or self._month(), self.currency)
 
@@ -132,14 +132,14 @@ class Budget:
         """
         List the latest months that have entries, newest first.
 
-        For older ones give before= and the last month that you have seen.
+        For older ones, give the last month you saw as before=.
         """
         return await self.store.read(reports.months_of, session.member, self.currency, count=count, before=before)
 
     @command(None, access=MEMBER, writes=True, needs=forms.percentage, wants=forms.percentage, savings=forms.percentage)
     async def plan(self, session: Session, needs: int, wants: int, savings: int) -> plans.Planned:
         """
-        Divide your income by other percentages than 50, 30 and 20.
+        Divide your income by percentages other than 50, 30 and 20.
 
         They add up to 100. The plan counts from this month on; earlier months keep theirs.
         """
@@ -161,8 +161,8 @@ class Budget:
         """
         Set a goal to save up for, or change one.
 
-        With a day you are told what it needs each month, this month included. What you enter as an expense in savings with the goal's
-        name for its category counts for it; with saved= you say what is there already, or none.
+        With a day, you are told what it needs each month, including this one. Expenses in savings with the goal's name as their category
+        count for it; saved= is what is there already, or none.
         """
         return await session.transact(goals.set_goal, session.member, name, amount, due, saved, self.currency, today=self._today())
 
@@ -189,15 +189,15 @@ class Budget:
         """
         Let payments enter your budget by themselves.
 
-        What you pay to that payee, or with that text in its memo, goes into the bucket; if you give both, both must fit. With income for
-        a bucket it is about what you receive, and with ignore nothing enters. Paid orders enter as wants unless a rule of yours says
-        otherwise; other payments enter by rules alone. The first rule that fits decides. Imports use the same rules.
+        What you pay to that payee, or with that text in its memo, goes into the bucket; if you give both, both must match. The bucket
+        income is for what you receive, and ignore keeps payments out. Paid orders enter as wants unless one of your rules says otherwise;
+        other payments enter only by rules. The first rule that matches decides. Imports use the same rules.
         """
         return await session.transact(sorting.add_rule, session.member, bucket, payee, text, category)
 
     @command(None, access=MEMBER)
     async def rules(self, session: Session) -> Listing[sorting.RuleRow]:
-        """List your rules, in the order in which they are looked at."""
+        """List your rules, in the order in which they are tried."""
         return await self.store.read(sorting.rules_of, session.member)
 
     @command(
@@ -213,13 +213,13 @@ class Budget:
         """
         List what a rule would have caught so far, newest first.
 
-        Nothing is kept. The latest 1,000 movements are looked at. What one of your rules catches already has its number.
+        Nothing is changed. It looks at the latest 1,000 movements, and shows the number of the rule that catches one already.
         """
         return await self.store.read(sorting.preview, session.member, bucket, payee, text, self.currency, limit=limit)
 
     @command(None, access=MEMBER, writes=True, rule=arguments.whole)
     async def rule_remove(self, session: Session, rule: int) -> sorting.RuleRemoved:
-        """Take a rule away; what it has entered stays."""
+        """Remove a rule; the entries that it made stay."""
         return await session.transact(sorting.remove_rule, session.member, rule)
 
     @command(
@@ -237,7 +237,7 @@ class Budget:
         """
         Show what budget.import would do with a statement.
 
-        Nothing is kept.
+        Nothing is changed.
         """
         return await self.store.read(statements.preview, session.member, statement, account, bucket, order, self.currency)
 
@@ -254,12 +254,12 @@ class Budget:
         self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
     ) -> statements.Done:
         """
-        Enter what a bank says of an account elsewhere, as CSV or OFX.
+        Enter a bank's statement of an account elsewhere, as CSV or OFX.
 
-        Columns of a CSV are found by the names in its header. Your rules say where each row goes; payments that none of them catches go
-        into the bucket, which is wants if you do not say another, and the rest is income. No row is entered twice: it is known by the
-        bank's own number, or else by its day, amount and text, and how many of that kind there are in one day. A request has at most 60
-        rows: send a longer statement in parts, each with its header, and all rows of a day in one.
+        The columns of a CSV are found by the names in its header. Your rules say where each row goes. Payments that no rule catches go into
+        the bucket, which is wants unless you name another; the rest is income. No row is entered twice: it is known by the bank's own
+        number, or else by its day, amount and text, and by how many such rows the day has. A request has at most 60 rows: send a longer
+        statement in parts, each with the header, and all rows of a day in one.
         """
         return await session.transact(statements.import_, session.member, statement, account, bucket, order, self.currency)
 

@@ -60,9 +60,9 @@ class Chat:
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.room))
     async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow]:
         """
-        List the rooms: those that are open, and those that you are in.
+        List the open rooms, and those that you are in.
 
-        With mine=on, only the latter. For more give after= and what next says.
+        With mine=on, only those that you are in. For more, give after= as next says.
         """
         return await self.store.read(rooms.rooms, session.member, mine=mine, limit=limit, after=after)
 
@@ -72,8 +72,8 @@ class Chat:
         Become a member of a room, which is made if there is none.
 
         You stay one until you PART or are put out, and hear the room wherever you are logged in. Whoever makes a room operates it. With
-        since= and the number of a message you are then sent all that was said after it, also if you are in the room already, and from
-        direct conversations (@bob).
+        since= and a message's number, you are then sent everything that was said after it; that works in rooms that you are in already, and
+        in direct conversations (@bob), too.
         """
         joined = await self._join(session, room)
         if since is not None:
@@ -90,15 +90,15 @@ class Chat:
     @command("SAY", access=MEMBER, writes=True, room=words.place, text=arguments.message)
     async def say(self, session: Session, room: str, text: str) -> Said:
         """
-        Say something to all in a room.
+        Say something to everybody in a room.
 
-        Or to one member, if you write @bob in place of a room. Whom you mention in a room as @bob will see that they were.
+        With @bob in place of a room, only bob hears it. If you mention @bob in a room, he sees that you did.
         """
         return await session.transact(saying.speak, room, session.member, text, session.number, at=self.clock.now())
 
     @command("MSG", access=MEMBER, elsewhere=("tell", "whisper"), writes=True, to=arguments.username, text=arguments.message)
     async def direct(self, session: Session, to: str, text: str) -> Said:
-        """Say something to one member, who will find it when they come if they are not there."""
+        """Say something to one member, who finds it at the next login if they are away."""
         return await session.transact(saying.tell, session.member, to, text, session.number, at=self.clock.now())
 
     @command("LOG", access=MEMBER, room=words.place, limit=named(arguments.listed), before=named(arguments.whole))
@@ -106,7 +106,7 @@ class Chat:
         """
         Show what was said in a room that you are in, or in a direct conversation (@bob).
 
-        For older messages give before= and the number of the first one that you have seen.
+        For older messages, give the number of the first one you saw as before=.
         """
         return await self.store.read(saying.history, room, session.member, limit=limit, before=before, at=self.clock.now())
 
@@ -115,7 +115,7 @@ class Chat:
         """
         List the members of a room that you are in, and whether they are connected.
 
-        For more give after= and the last name that you have seen.
+        For more, give the last name you saw as after=.
         """
         online = self.presence.online
         return await self.store.read(rooms.names, room, session.member, online, limit=limit, after=after, at=self.clock.now())
@@ -123,7 +123,7 @@ class Chat:
     @command("TOPIC", access=MEMBER, writes=True, room=words.room, topic=optional(words.topic))
     async def topic(self, session: Session, room: str, topic: str | None = None) -> TopicReply:
         """
-        Show what a room that you are in is about, or say it.
+        Show what a room that you are in is about, or change it.
 
         An empty text ("") clears it.
         """
@@ -133,7 +133,7 @@ class Chat:
 
     @command("WHO", access=LOGGED_IN, long=True, limit=named(arguments.listed), after=last_seen(arguments.username))
     async def who(self, session: Session, limit: int = 20, after: str = "") -> Roster[presence.WhoRow]:
-        """List those who are connected, and what they say about it."""
+        """List who is connected, with their status."""
         return await self.store.read(presence.who, self.presence.online, limit=limit, after=after)
 
     @command("STATUS", access=MEMBER, writes=True, text=optional(words.status), away=named(arguments.switch))
@@ -141,7 +141,7 @@ class Chat:
         """
         Say what you are doing, and with away=on or away=off whether you are there.
 
-        An empty text ("") says nothing. Without anything it shows what you say now.
+        An empty text ("") clears it. Without arguments, your status is shown.
         """
         if text is None and away is None:
             return await session.look(presence.status_of, session.member)
@@ -151,7 +151,11 @@ class Chat:
 
     @command("UNREAD", access=MEMBER, long=True, limit=named(arguments.listed))
     async def unread(self, session: Session, limit: int = 20) -> Top[reading.UnreadRow]:
-        """List the rooms and direct conversations with something that you have not read."""
+        """
+        List the rooms and direct conversations with something that you have not read.
+
+        With each comes how often you are mentioned in what you have not read.
+        """
         return await self.store.read(reading.unread, session.member, limit=limit)
 
     @command(None, access=MEMBER, long=True, limit=named(arguments.listed), before=named(words.place))
@@ -166,9 +170,9 @@ class Chat:
     @command(None, access=MEMBER, writes=True, room=words.place, seq=optional(arguments.whole))
     async def read(self, session: Session, room: str, seq: int | None = None) -> reading.Mark:
         """
-        Say up to which message you have read a room or a direct conversation (@bob); all of it if you give no number.
+        Mark a room or a direct conversation (@bob) as read up to a message, or without a number all of it.
 
-        Your other sessions are told. Who says something in a room has read what was said before.
+        Your other sessions are told. Saying something in a room marks what was said before as read.
         """
         return await session.transact(reading.mark, session.member, room, seq, session.number, at=self.clock.now())
 
@@ -185,18 +189,18 @@ class Chat:
         self, session: Session, words: str, room: str | None = None, limit: int = 20, before: int | None = None
     ) -> reading.Found:
         """
-        Find messages that have all these words, in your rooms and direct conversations, or with room= in one of them.
+        Find messages with all these words, in your rooms and direct conversations, or with room= in one of them.
 
-        10,000 messages are looked at, fewer if they are long, the newest of each. In one room, before= goes on to older ones.
+        It looks at 10,000 messages, or fewer if they are long, the newest of each conversation. With room=, before= goes on to older ones.
         """
         return await self.store.read(reading.search, session.member, words, room, limit=limit, before=before, at=self.clock.now())
 
     @command(None, access=MEMBER, writes=True, room=words.place, seq=arguments.whole, text=arguments.message)
     async def edit(self, session: Session, room: str, seq: int, text: str) -> None:
         """
-        Change what a message of yours says.
+        Change one of your messages.
 
-        What it said is kept, for you and for those who keep order in the room.
+        The hub keeps what it said, for you and for those who keep order in the room.
         """
         await session.transact(saying.edit, room, seq, session.member, text, session.number, at=self.clock.now())
 
@@ -211,9 +215,9 @@ class Chat:
     )
     async def remove(self, session: Session, room: str, seq: int, reason: str = "") -> None:
         """
-        Take a message of yours out of sight, or anybody's in a room that you operate.
+        Take a message out of sight: one of yours, or anybody's in a room that you operate.
 
-        Its number stays. What it said is kept, for its author and for those who keep order in the room.
+        Its number stays. The hub keeps what it said, for its author and for those who keep order in the room.
         """
         # The operator's sessions hear no rooms, so there is none to leave out.
         number = 0 if session.operator else session.number
@@ -226,35 +230,39 @@ class Chat:
 
     @command(None, access=LOGGED_IN, room=words.place, seq=arguments.whole)
     async def trace(self, session: Session, room: str, seq: int) -> Listing[saying.VersionRow]:
-        """Show what a message said before it was changed or removed; for its author and those who keep order in the room."""
+        """
+        Show what a message said before it was changed or removed.
+
+        Only its author and those who keep order in the room can see that.
+        """
         return await self.store.read(saying.trace, room, seq, session.caller, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.OF_POWER, room=words.room, username=arguments.username)
     async def invite(self, session: Session, room: str, username: str) -> None:
         """
-        Ask somebody into a room that you are in.
+        Invite somebody into a room that you are in.
 
-        If the room is for those who are invited, only its operators may.
+        If the room is for the invited, only its operators may.
         """
         await session.transact(rooms.invite, room, session.caller, username, at=self.clock.now())
 
     @command(None, access=MEMBER, writes=True, username=arguments.username)
     async def block(self, session: Session, username: str) -> None:
         """
-        Hear nothing from somebody: no direct messages, no invitations, no requests for money, no holds, no mentions.
+        Block somebody: no direct messages, invitations, requests for money, holds, or mentions from them.
 
-        What they say in a room is heard by all who are in it, you among them; and what they pay you is yours.
+        You still hear what they say in a room, as everybody there does, and they can pay you.
         """
         await session.transact(blocks.block, session.member, username)
 
     @command(None, access=MEMBER, writes=True, username=arguments.username)
     async def unblock(self, session: Session, username: str) -> None:
-        """Hear from somebody again whom you have blocked."""
+        """Hear again from somebody whom you have blocked."""
         await session.transact(blocks.unblock, session.member, username)
 
     @command(None, access=MEMBER)
     async def blocked(self, session: Session) -> Listing[blocks.BlockedRow]:
-        """List whom you have blocked, the last one first."""
+        """List whom you have blocked, latest first."""
         return await self.store.read(blocks.blocked, session.member)
 
     @command(None, access=MEMBER, writes=True, room=words.place, seq=arguments.whole, reason=optional(words.rest_reason))
@@ -262,7 +270,7 @@ class Chat:
         """
         Show a message to the moderators of the hub, with those around it.
 
-        They see who has reported it.
+        They see who reported it.
         """
         return await session.transact(reports.report, room, seq, session.member, reason, at=self.clock.now())
 

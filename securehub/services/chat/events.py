@@ -29,7 +29,7 @@ class Spoken(Event, frozen=True, omit_defaults=True):
 
     @ivar mentions: the members of the room whom it mentions as C{@username}.
     @ivar edited: when it was changed last; in messages with which you catch up.
-    @ivar removed: who removed it; likewise. Its text is empty then.
+    @ivar removed: who removed it, in messages with which you catch up. Its text is empty then.
     @ivar receipt: what it shows of the ledger, if it does.
     """
 
@@ -63,7 +63,7 @@ class Whispered(Event, frozen=True, omit_defaults=True):
     A direct message to you, or of yours from another session.
 
     @ivar edited: when it was changed last; in messages with which you catch up.
-    @ivar removed: who removed it; likewise. Its text is empty then.
+    @ivar removed: who removed it, in messages with which you catch up. Its text is empty then.
     @ivar receipt: what it shows of the ledger, if it does.
     """
 
@@ -94,7 +94,7 @@ class Whispered(Event, frozen=True, omit_defaults=True):
 
 
 class Joined(Event, frozen=True):
-    """Somebody has joined a room of yours. In rooms with many members this is told to nobody but the member's own sessions."""
+    """Somebody has joined a room of yours. In rooms with many members only the member's own sessions are told."""
 
     method = "chat.joined"
 
@@ -132,7 +132,7 @@ class Parted(Event, frozen=True, omit_defaults=True):
 
 class Removed(Event, frozen=True):
     """
-    A message is to be seen no more.
+    A message was taken out of sight.
 
     @ivar room: C{@username} for the direct conversation with that member.
     """
@@ -150,7 +150,7 @@ class Removed(Event, frozen=True):
 
 class Edited(Event, frozen=True):
     """
-    A message says something else now.
+    A message was changed.
 
     @ivar room: C{@username} for the direct conversation with that member.
     """
@@ -210,7 +210,7 @@ class Marked(Event, frozen=True):
 
 class Moderated(Event, frozen=True, omit_defaults=True):
     """
-    Somebody who has power over a room of yours has used it.
+    Somebody used their power over a room of yours.
 
     @ivar act: C{ban}, C{unban}, C{mute}, C{unmute}, C{slow}, C{access}, C{keep}, C{appoint} or C{dismiss}.
     @ivar username: to whom, if to anybody.
@@ -264,7 +264,7 @@ class Reported(Event, frozen=True):
 
 class ReportsWaiting(Event, frozen=True):
     """
-    Reports wait for a moderator, which you are; told when you log in.
+    Reports wait for a moderator; told to moderators when they log in.
 
     @ivar waiting: how many, or 100 if more.
     @ivar since: when the oldest of them was made.
@@ -282,8 +282,8 @@ class ReportsWaiting(Event, frozen=True):
 
 class Presence(Event, frozen=True):
     """
-    Somebody who shares a room with you came, went, or says something else about being there. Told in rooms with few members, and
-    some seconds later, so that who only changes the connection is not told of.
+    Somebody who shares a room with you came, went, or changed their status. Only rooms with few members are told, some seconds later, so
+    that nobody hears of somebody who only changed the connection.
 
     @ivar said: what they are doing.
     """

@@ -62,7 +62,7 @@ class Keeping:
     )
     async def ban(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
         """
-        Put somebody out of a room that you operate, and let them neither join nor read.
+        Put somebody out of a room that you operate, and keep them from joining and reading.
 
         Without until= it has no end; chat.unban ends it.
         """
@@ -71,7 +71,7 @@ class Keeping:
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unban(self, session: Session, room: str, username: str) -> None:
-        """Let somebody join a room again from which they are banned."""
+        """Let somebody who is banned from a room join it again."""
         await session.transact(moderation.unban, room, session.caller, username, at=self.clock.now())
 
     @command(
@@ -86,15 +86,15 @@ class Keeping:
     )
     async def mute(self, session: Session, room: str, username: str, until: When | None = None, reason: str = "") -> moderation.Ending:
         """
-        Let somebody say nothing in a room that you operate.
+        Keep somebody from speaking in a room that you operate.
 
-        They hear what is said. Without until= it has no end; chat.unmute ends it. To leave and join again does not.
+        They still hear what is said. Without until= it has no end; chat.unmute ends it. Leaving and joining again does not.
         """
         return await session.transact(moderation.mute, room, session.caller, username, until, reason, at=self.clock.now(), zone=self.zone)
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unmute(self, session: Session, room: str, username: str) -> None:
-        """Let somebody speak again who is muted in a room."""
+        """Let somebody who is muted in a room speak again."""
         await session.transact(moderation.unmute, room, session.caller, username, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, long=True, room=words.room, limit=named(arguments.listed), after=last_seen(arguments.username))
@@ -102,34 +102,34 @@ class Keeping:
         """
         List who is banned or muted in a room that you operate.
 
-        For more give after= and what next says.
+        For more, give after= as next says.
         """
         return await self.store.read(moderation.sanctions, room, session.caller, limit=limit, after=after, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, seconds=words.pause)
     async def slow(self, session: Session, room: str, seconds: int) -> None:
         """
-        Let everybody in a room that you operate leave some seconds between two messages.
+        Make everybody in a room that you operate wait some seconds between two messages.
 
-        0 lets them speak as they like. Operators need not wait.
+        With 0 they speak as they like. Operators need not wait.
         """
         await session.transact(moderation.slow, room, session.caller, seconds, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, access_=words.access)
     async def access(self, session: Session, room: str, access_: str) -> None:
         """
-        Say whether everybody may join a room that you operate (open), or only those who are invited (invite).
+        Open a room that you operate to everybody (open), or only to those who are invited (invite).
 
-        Whoever is in it stays in it.
+        Those who are in it stay.
         """
         await session.transact(moderation.set_access, room, session.caller, access_, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, days=words.days)
     async def keep(self, session: Session, room: str, days: int) -> None:
         """
-        Say for how many days a room that you operate keeps its messages; 0 for ever.
+        Set for how many days a room that you operate keeps its messages; 0 is for ever.
 
-        Older ones are deleted. Whoever joins is told.
+        Older ones are deleted. Those who join are told.
         """
         await session.transact(moderation.keep, room, session.caller, days, at=self.clock.now())
 
@@ -141,21 +141,21 @@ class Keeping:
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def dismiss(self, session: Session, room: str, username: str) -> None:
         """
-        Let somebody operate a room no more.
+        Let somebody no longer operate a room.
 
-        You may step down yourself; others are dismissed by moderators.
+        You can step down yourself; only moderators can dismiss others.
         """
         await session.transact(moderation.appoint, room, session.caller, username, False, at=self.clock.now())
 
     @command(None, access=LOGGED_IN, room=words.room, limit=named(arguments.listed), before=named(arguments.whole))
     async def deeds(self, session: Session, room: str, limit: int = 20, before: int | None = None) -> Listing[power.DeedRow]:
-        """List what was done by those who have power over a room, newest first; for themselves."""
+        """List what those with power over a room did there, newest first; only they can see it."""
         return await self.store.read(power.deeds, room, session.caller, limit=limit, before=before)
 
     @command(None, access=MODERATOR, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def reports(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> reports.Queue:
         """
-        List the messages that were reported and that no moderator has seen to, newest first; with all=on the others, too.
+        List the reported messages that no moderator has settled, newest first; with all=on the others, too.
 
         Each comes with the messages around it, as they were when it was reported.
         """
@@ -163,5 +163,5 @@ class Keeping:
 
     @command(None, access=MODERATOR, writes=True, report=arguments.whole, note=optional(words.note))
     async def settle(self, session: Session, report: int, note: str = "") -> None:
-        """Say that you have seen to a report; it leaves the list."""
+        """Say that you have seen to a report, which takes it off the list."""
         await session.transact(reports.settle, report, session.caller, note, at=self.clock.now())

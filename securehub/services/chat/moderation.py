@@ -23,7 +23,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 class Ending(Reply, frozen=True):
     """
-    What was imposed on a member.
+    A ban or a mute that was imposed on a member.
 
     @ivar until: when it ends; null if it has no end.
     """
@@ -38,10 +38,10 @@ class Ending(Reply, frozen=True):
 
 class SanctionRow(Row, frozen=True):
     """
-    A member who may not do all that others may.
+    A member who is banned or muted.
 
-    @ivar banned: until when they may neither join nor read, which is 9999-12-31 if that has no end; null if they may.
-    @ivar muted: until when they may say nothing, likewise; null if they may.
+    @ivar banned: until when they are banned, which is 9999-12-31 if that has no end; null if they are not.
+    @ivar muted: until when they are muted, likewise; null if they are not.
     @ivar by: who has banned them, or muted them if they are not banned.
     @ivar reason: and why.
     """
@@ -267,7 +267,7 @@ def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> Non
     @raise Forbidden: a moderator has imposed it, and the caller is none.
     """
     if imposed is not None and imposed.by != by and is_moderator(tx, imposed.by) and not is_moderator(tx, by):
-        raise Forbidden(f"{imposed.by} has said so, as a moderator; this needs the role moderator")
+        raise Forbidden(f"{imposed.by} imposed that as a moderator; only moderators can change it")
 
 
 def _put_sanction(tx: Transaction, place: str, sanction: Sanction) -> None:

@@ -117,7 +117,7 @@ class Paying:
         """
         Pay a member, and show it with its receipt in a room, or in your conversation with them (@bob).
 
-        The message and the payment are one: if you cannot pay, nothing is shown. It can be neither changed nor taken back.
+        The message and the payment are one: if you cannot pay, nothing is shown. You can neither change it nor take it back.
         """
         return await session.transact(pay, room, session.member, to, amount, memo, from_, session.number, **self.booking())
 
@@ -135,7 +135,7 @@ class Paying:
         """
         Ask a member for money, and show it in a room, or in your conversation with them (@bob).
 
-        They can pay with chat.accept, which shows that, or with ledger.accept, which does not; or refuse with ledger.refuse.
+        They pay with chat.accept, which is shown, too, or with ledger.accept, which is not; or they refuse with ledger.refuse.
         """
         given = {"limit": self.open_requests, "at": self.clock.now(), "zone": self.zone}
         return await session.transact(ask, room, session.member, from_, amount, memo, to, self.request_days, session.number, **given)

@@ -20,7 +20,7 @@ from securehub.store.transaction import ReadTransaction, Transaction
 
 class DeedRow(Row, frozen=True):
     """
-    What somebody did who has power over a room.
+    What somebody with power over a room did there.
 
     @ivar deed: its number.
     @ivar act: what: C{kick}, C{ban}, C{unban}, C{mute}, C{unmute}, C{remove}, C{slow}, C{access}, C{keep}, C{appoint} or C{dismiss}.

@@ -56,7 +56,7 @@ class WhoRow(Row, frozen=True):
 
 
 class StatusReply(Reply, frozen=True):
-    """What you say about being there."""
+    """What you say in your status."""
 
     username: str
     away: bool

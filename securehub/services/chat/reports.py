@@ -55,7 +55,7 @@ class ReportRow(Row, frozen=True):
     @ivar room: where, as the reporter calls it.
     @ivar seq: the message.
     @ivar context: it and those around it, as they were at that moment.
-    @ivar settled: when a moderator has seen to it; null if none has.
+    @ivar settled: when a moderator settled it; null if none has.
     @ivar settled_by: the moderator.
     @ivar note: what they wrote about it.
     """

@@ -145,7 +145,7 @@ class NameRow(Row, frozen=True):
 
     @ivar operator: whether they operate it.
     @ivar online: whether they are connected.
-    @ivar muted: whether they may say nothing.
+    @ivar muted: whether they are muted.
     """
 
     username: str

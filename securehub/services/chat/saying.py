@@ -276,7 +276,7 @@ def edit(tx: Transaction, place: str, seq: int, username: str, text: str, sessio
     """
     found = conversation(tx, place, username, at)
     if messages.fetch(tx, found.key, seq).by != username:
-        raise Forbidden("only who wrote a message may change it")
+        raise Forbidden("only its author may change a message")
     if found.peer is None:
         refuse_muted(tx.fetch(Seat, seat_key(place, username)), place, at)
     else:
@@ -296,7 +296,7 @@ def remove(tx: Transaction, place: str, seq: int, username: str, reason: str, se
     if place.startswith("@"):
         found, by_power = conversation(tx, place, username, at), False
         if messages.fetch(tx, found.key, seq).by != username:
-            raise Forbidden("only who wrote a direct message may remove it")
+            raise Forbidden("only its author may remove a direct message")
         if reason:
             _refuse_between(tx, username, place[1:])
     else:
@@ -343,7 +343,7 @@ def trace(tx: ReadTransaction, place: str, seq: int, username: str, *, at: datet
     if place.startswith("@") or _is_own(tx, place, seq, username):
         key = conversation(tx, place, username, at).key
         if messages.fetch(tx, key, seq).by != username:
-            raise Forbidden("only who wrote a direct message may see what it was")
+            raise Forbidden("only its author may see what a direct message was")
     else:
         power.check(tx, place, username)
         key = place

@@ -71,18 +71,18 @@ class Ledger:
     @command("ACCOUNTS", access=MEMBER, limit=named(arguments.listed), after=last_seen(arguments.account))
     async def accounts(self, session: Session, limit: int = 20, after: str | None = None) -> Roster[books.AccountRow]:
         """
-        List your accounts and what they hold, the first one first.
+        List your accounts and what is in them, your first one first.
 
-        For more give after= and the number of the last one that you have seen.
+        For more, give the number of the last one you saw as after=.
         """
         return await self.store.read(books.accounts_of, session.member, limit=limit, after=after)
 
     @command("OPEN", access=MEMBER, writes=True, name=arguments.name, currency=optional(arguments.currency))
     async def open(self, session: Session, name: str, currency: str | None = None) -> Opened:
         """
-        Open one more account.
+        Open another account.
 
-        It holds nothing at first. Its currency is the hub's own if you do not say another that the hub knows.
+        There is nothing in it at first. It is in the hub's currency unless you name another that the hub knows.
         """
         return await session.transact(
             _open,
@@ -97,9 +97,9 @@ class Ledger:
     @command("BALANCE", access=MEMBER, account=optional(arguments.account))
     async def balance(self, session: Session, account: str | None = None) -> books.Balance:
         """
-        Show what an account of yours has.
+        Show what is in one of your accounts.
 
-        It is your first account if you do not say another. What is held is part of the balance, but cannot be spent.
+        Without an account, it is your first. What is held is part of the balance, but cannot be spent.
         """
         return await self.store.read(books.balance_of, session.member, account)
 
@@ -117,8 +117,8 @@ class Ledger:
         """
         Move money from your account to another.
 
-        All of it moves, or none; the answer has what you have left. Give a member's username, and it goes to their first account in your
-        account's currency; or give an account number. It is paid from your first account if you do not say another.
+        All of it moves, or none; the answer has what you have left. A username stands for that member's first account in your account's
+        currency. It is paid from your first account unless you name another with from=.
         """
         return await session.transact(movement.pay, session.member, to, amount, memo, from_, **self.booking())
 
@@ -136,8 +136,8 @@ class Ledger:
         """
         List what came and went, newest first.
 
-        Amounts that went are negative; the balance is the one after each entry. For older entries give before= and the number of the
-        last transfer that you have seen.
+        Amounts that went are negative; the balance is the one after each entry. For older entries, give the number of the last transfer you
+        saw as before=.
         """
         return await self.store.read(books.history_of, session.member, account, limit=limit, before=before)
 
@@ -145,6 +145,8 @@ class Ledger:
     async def deposit(self, session: Session, to: str, amount: Amount, memo: str = "") -> movement.Deposited:
         """
         Book money that a member has paid in, against @cash.
+
+        A username stands for that member's first account; the member is told.
         """
         return await session.transact(movement.deposit, to, amount, memo, session.caller, **self.booking())
 
@@ -152,6 +154,8 @@ class Ledger:
     async def withdraw(self, session: Session, from_: str, amount: Amount, memo: str = "") -> movement.Withdrawn:
         """
         Book money that a member has been paid out, against @cash.
+
+        A username stands for that member's first account; the member is told.
         """
         return await session.transact(movement.withdraw, from_, amount, memo, session.caller, **self.booking())
 
@@ -160,25 +164,23 @@ class Ledger:
         """
         List what treasurers have booked against @cash, newest first.
 
-        What was paid in is positive, what was paid out is negative. For older ones give before= and the number of the last transfer that
-        you have seen.
+        What was paid in is positive, what was paid out is negative. For older ones, give the number of the last transfer you saw as
+        before=.
         """
         return await self.store.read(books.bookings, limit=limit, before=before)
 
     @command(None, access=TREASURER)
     async def counterparts(self, session: Session) -> Listing[books.CounterpartRow]:
         """
-        Show what the counterparts have: @cash, where deposits come from, and its like.
+        Show the balances of the counterparts: @cash, where deposits come from, and its like.
 
-        They are so much below zero as came from there and did not go back: at -100.00 for @cash, 100.00 are in the box.
+        Each is as far below zero as money came from there and did not go back: if @cash has -100.00, there should be 100.00 in the box.
         """
         return await self.store.read(books.counterparts)
 
     @command(None, access=TREASURER, long=True, limit=named(arguments.listed), after=last_seen(arguments.currency))
     async def trial_balance(self, session: Session, limit: int = arguments.MAX_LISTED, after: str = "") -> Roster[books.CurrencySum]:
-        """
-        Add up all accounts, the counterparts among them; each sum must be zero.
-        """
+        """Add up all accounts, counterparts included; each sum must be zero."""
         return await self.store.read(books.trial_balance, self.currencies, limit=limit, after=after)
 
 

@@ -67,7 +67,7 @@ class PaidMany(MoneyReply, frozen=True):
 
 @arguments.argument(accepts=(list,), words=True)
 def payments(given: Any) -> tuple[Payment, ...]:
-    """payees with the amount of each: objects of to and amount, or in text pairs of words such as bob 12.50 carol 3"""
+    """payees and the amount for each: objects with to and amount, or in text pairs of words such as bob 12.50 carol 3"""
     found = tuple(_from_words(given.split()) if isinstance(given, str) else map(_from_json, given))
     if not found:
         raise BadArgument("there is no payment")
@@ -102,7 +102,7 @@ class Batches:
         """
         Pay several members at once.
 
-        All of them are paid, or none. Each gets a transfer of its own, with the same memo.
+        All of them are paid, or none. Each gets a transfer of their own, with the same memo.
         """
         return await session.transact(pay_many, session.member, payments, memo, from_, **self.booking())
 

@@ -118,7 +118,7 @@ class CounterpartRow(Row, frozen=True):
     What a counterpart has in a currency.
 
     @ivar account: its name, such as C{@cash}.
-    @ivar balance: so much below zero as came from there and did not go back.
+    @ivar balance: as far below zero as money came from there and did not go back.
     """
 
     account: str

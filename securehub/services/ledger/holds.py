@@ -98,7 +98,7 @@ class Captured(MoneyReply, frozen=True):
     """
     Money that was taken out of a hold.
 
-    @ivar freed: what was held besides, and can be spent again.
+    @ivar freed: the rest of the hold, which can be spent again.
     """
 
     transfer: int
@@ -125,7 +125,7 @@ class Released(Reply, frozen=True):
 
 class HoldRow(Row, frozen=True):
     """
-    A hold, for its payer or its payee.
+    A hold, as both sides see it.
 
     @ivar captured: what the payee took of it.
     """
@@ -162,7 +162,7 @@ class Reserved(Event, frozen=True):
 
 class Ended(Event, frozen=True):
     """
-    A hold of yours, or for you, has ended.
+    A hold that you made, or that was made for you, has ended.
 
     @ivar state: C{captured}, C{released} or C{expired}.
     @ivar captured: what the payee took of it.
@@ -211,8 +211,8 @@ class Holds:
         """
         Set money aside for somebody.
 
-        It stays in your balance, but you cannot spend it. The payee takes all of it or less, once, or releases it; when it expires, it
-        is yours again. It expires after some days if you do not say when.
+        It stays in your balance, but you cannot spend it. The payee takes all of it or a part, once, or releases it. When it expires, it is
+        yours again; without expires= that is after some days.
         """
         until = self.days if expires is None else expires
         return await session.transact(hold, session.member, to, amount, until, memo, from_, limit=self.limit, **self.booking())
@@ -222,7 +222,7 @@ class Holds:
         """
         Take money out of a hold that was made for you.
 
-        All of it, if you do not say how much; the rest is freed. It can be done once. Treasurers can do it for any payee.
+        You take all of it unless you give an amount; the rest is freed. This works once. Treasurers can do it for any payee.
         """
         session.concerns(await self.store.read(payer_of, hold))
         return await session.transact(capture, hold, amount, session.caller, **self.booking())
@@ -240,9 +240,9 @@ class Holds:
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def holds(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> Listing[HoldRow]:
         """
-        List the holds that you have made and those that were made for you, the newest first.
+        List the holds that you made and those made for you, newest first.
 
-        Those that are open; all=on shows those that have ended besides.
+        With all=on, those that have ended are listed, too.
         """
         return await self.store.read(holds_of, session.member, ended=all, limit=limit, before=before)
 

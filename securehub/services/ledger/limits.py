@@ -173,12 +173,12 @@ class Limits:
 
     @command(None, access=MEMBER, account=optional(arguments.account))
     async def limits(self, session: Session, account: str | None = None) -> LimitsOf:
-        """Show the limits of an account of yours: its credit line and ceiling, and what may be paid at once and in a day."""
+        """Show the limits of one of your accounts: credit line, ceiling, and what you may pay at once and in a day."""
         return await self.store.read(limits_of, session.member, account, at=self.clock.now(), zone=self.zone)
 
     @command(None, access=LOGGED_IN)
     async def role_limits(self, session: Session) -> Listing[RoleLimitRow]:
-        """List what those with a role may pay at once and in a day; of several roles the most generous counts."""
+        """List what members with a role may pay at once and in a day; of several roles, the most generous counts."""
         return await self.store.read(role_limits, self.currencies)
 
     @command(
@@ -204,7 +204,7 @@ class Limits:
         Set the limits of a member's account.
 
         credit is how far its balance may fall below zero, ceiling how high it may rise; payment and day are what may be paid from it at
-        once and in a day, whatever the roles of its owner allow. Those that you leave out stay; none takes one away.
+        once and in a day, whatever the owner's roles allow. Limits that you leave out stay; none removes one.
         """
         given = {"credit": credit, "ceiling": ceiling, "payment": payment, "day": day}
         wanted = {name: each for name, each in given.items() if each is not None}
@@ -217,9 +217,9 @@ class Limits:
         self, session: Session, role: str, currency: str | None = None, payment: Bound | None = None, day: Bound | None = None
     ) -> RoleLimitSet:
         """
-        Set what those with a role may pay at once and in a day, in a currency.
+        Set what members with a role may pay at once and in a day, in a currency.
 
-        The role member is every member's. Those that you leave out stay; none takes one away.
+        Every member has the role member. Limits that you leave out stay; none removes one.
         """
         refuse_unknown_role(role, self.roles)
         wanted = {name: each for name, each in {"payment": payment, "day": day}.items() if each is not None}

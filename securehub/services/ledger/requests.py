@@ -113,7 +113,7 @@ class Closed(Reply, frozen=True):
 
 class RequestRow(Row, frozen=True):
     """
-    A request, for whoever asks or is asked.
+    A payment request, as both sides see it.
 
     @ivar from_: who is asked.
     @ivar to: who asks.
@@ -152,7 +152,7 @@ class Requested(Event, frozen=True):
 
 class RequestEnded(Event, frozen=True):
     """
-    A request of yours, or to you, has ended.
+    A payment request that you made, or that was made to you, has ended.
 
     @ivar state: C{accepted}, C{refused}, C{recalled} or C{expired}.
     @ivar from_name: who was asked.
@@ -204,8 +204,8 @@ class Requests:
         """
         Ask somebody for money.
 
-        They are told, and may accept or refuse. It is paid into your first account if you do not say another, and ends after some days
-        if you do not say when.
+        They are told, and may accept or refuse. It is paid into your first account unless you name another with to=, and expires after some
+        days unless you give expires=.
         """
         until = self.days if expires is None else expires
         given = {"limit": self.limit, "at": self.clock.now(), "zone": self.zone}
@@ -216,7 +216,7 @@ class Requests:
         """
         Pay what somebody asks you for.
 
-        It is paid from your first account in that currency if you do not say another.
+        It is paid from your first account in that currency unless you name another with from=.
         """
         return await session.transact(accept, request, session.member, from_, **self.booking())
 
@@ -233,9 +233,9 @@ class Requests:
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def requests(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> Listing[RequestRow]:
         """
-        List the requests that you made and those that were made to you, the newest first.
+        List the requests that you made and those made to you, newest first.
 
-        Those that are open; all=on shows those that have ended besides.
+        With all=on, those that have ended are listed, too.
         """
         return await self.store.read(requests_of, session.member, ended=all, limit=limit, before=before)
 

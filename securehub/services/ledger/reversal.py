@@ -96,7 +96,7 @@ class Reversals:
         """
         Undo a transfer, once.
 
-        The money goes back the way it came, as a new transfer that names the old one. It cannot, if the payee has it no more.
+        The money goes back the way it came, by a new transfer that names the old one. This is refused if the payee no longer has it.
         """
         session.concerns(await self.store.read(concerned, transfer))
         return await session.transact(reverse, transfer, reason, session.caller, own=tuple(self.own), **self.booking())

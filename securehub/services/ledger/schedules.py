@@ -96,7 +96,7 @@ class Schedule(Record, frozen=True):
 
 class Scheduled(Reply, frozen=True):
     """
-    A transfer that will be made by itself.
+    A transfer that is scheduled.
 
     @ivar next: the day of the first one.
     """
@@ -113,7 +113,7 @@ class Scheduled(Reply, frozen=True):
 
 
 class Unscheduled(Reply, frozen=True):
-    """A transfer that will be made no more."""
+    """A scheduled transfer that was cancelled."""
 
     schedule: int
 
@@ -225,26 +225,26 @@ class Schedules:
         from_: str | None = None,
     ) -> Scheduled:
         """
-        Let a transfer be made by itself: once, daily, weekly or monthly.
+        Schedule a transfer: once, daily, weekly or monthly.
 
-        The first one is made at the beginning of the day start, or today; the last one at the latest on the day until. What starts on
-        the 31st is made on the last day of shorter months. If your money does not suffice it is tried again during the day, you are
-        told, and if it never does it is left out.
+        It is made at the beginning of each due day, from the day start (by default today) up to the day until. If it starts on the 31st, it
+        is made on the last day of shorter months. If it is refused, you are told, and it is tried again during the day; then it is left
+        out.
         """
         given = {"limit": self.limit, "at": self.clock.now(), "zone": self.zone}
         return await session.transact(schedule, session.member, to, amount, every, start, until, memo, from_, **given)
 
     @command(None, access=MEMBER, writes=True, schedule=arguments.whole)
     async def unschedule(self, session: Session, schedule: int) -> Unscheduled:
-        """Cancel a scheduled transfer; those that were made stay as they are."""
+        """Cancel a scheduled transfer; those already made stay as they are."""
         return await session.transact(unschedule, schedule, session.member)
 
     @command(None, access=MEMBER, all=named(arguments.switch), limit=named(arguments.listed), before=named(arguments.whole))
     async def schedules(self, session: Session, all: bool = False, limit: int = 20, before: int | None = None) -> Listing[ScheduleRow]:
         """
-        List your scheduled transfers, the newest first.
+        List your scheduled transfers, newest first.
 
-        Those that are open; all=on shows those that are done or cancelled besides.
+        With all=on, those that are done or cancelled are listed, too.
         """
         return await self.store.read(schedules_of, session.member, ended=all, limit=limit, before=before)
 

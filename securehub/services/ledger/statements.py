@@ -66,10 +66,10 @@ class Statements:
         self, session: Session, account: str | None = None, start: When | None = None, end: When | None = None, format: str = "json"
     ) -> Statement | Export:
         """
-        Show an account over some time: what it had, what came and went, and what it had then.
+        Show an account over some time: its opening balance, what came and went, and its closing balance.
 
-        From the opening of the account up to now, if you do not say when. The end is not part of it, so give the end of one statement as
-        the start of the next. format= gives it as csv, as ledger (a journal for hledger and ledger-cli) or as ofx (OFX 2.2).
+        Without start= and end=, it goes from the opening of the account to now. The end is not included, so give the end of one statement
+        as the start of the next. format= gives it as csv, as ledger (a journal for hledger and ledger-cli) or as ofx (OFX 2.2).
         """
         now = self.clock.now()
         bounds = {
@@ -84,7 +84,7 @@ class Statements:
 
     @command(None, access=MEMBER, at=times.moment, account=optional(arguments.account))
     async def balance_at(self, session: Session, at: When, account: str | None = None) -> PastBalance:
-        """Show what an account of yours had at some moment."""
+        """Show what was in one of your accounts at some moment."""
         moment = meant(at, at=self.clock.now(), zone=self.zone)
         return await self.store.read(balance_at, session.member, account, at=moment)
 

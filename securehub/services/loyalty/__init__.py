@@ -47,9 +47,9 @@ class Loyalty:
     @command("REWARDS", access=MEMBER)
     async def card(self, session: Session) -> cards.CardShown:
         """
-        Show your points, and what you can have for them.
+        Show your points, and what you can get for them.
 
-        What is available you can redeem, or name with an order.
+        You can redeem a reward that is available, or name it with an order.
         """
         return await self.store.read(cards.card_of, session.member, self.usual, at=self.clock.now(), zone=self.zone)
 
@@ -58,7 +58,7 @@ class Loyalty:
         """
         Pay for a reward with points.
 
-        It waits on your card until you name it with an order. It stays as it is, whatever becomes of the programme.
+        It waits on your card until you name it with an order, and stays as it is, whatever changes in the programme.
         """
         return await session.transact(cards.redeem, session.member, reward, self.usual, at=self.clock.now())
 
@@ -67,6 +67,6 @@ class Loyalty:
         """
         List what changed your points, newest first.
 
-        For older changes give before= and the number of the last one that you have seen.
+        For older changes, give the number of the last one you saw as before=.
         """
         return await self.store.read(cards.history_of, session.member, limit=limit, before=before)

@@ -70,7 +70,7 @@ class ProgrammeShown(Reply, frozen=True):
     The programme as it is now.
 
     @ivar per_point: what brings a point; null where nothing does.
-    @ivar free_every: every so-manieth order is free; null where none is.
+    @ivar free_every: which order is free: 10 is every tenth; null where none is.
     @ivar free_up_to: what a free order saves at most; null where there is no such limit.
     """
 
@@ -150,10 +150,9 @@ class Programmes:
         free_up_to: Amount | str | None = None,
     ) -> ProgrammeSet:
         """
-        Say what brings a point, and which orders are free.
+        Set what brings a point, and which orders are free.
 
-        With free_every=10 each member's tenth order costs nothing, or free_up_to= less than otherwise. Orders that were placed keep what
-        they brought.
+        With free_every=10, each member's tenth order costs nothing, or free_up_to= less. Orders already placed keep what they brought.
         """
         return await session.transact(set_programme, per_point, free_every, free_up_to, self.usual)
 
@@ -171,29 +170,29 @@ class Programmes:
         self, session: Session, reward: str, cost: int, amount: Amount | None = None, percent: int | None = None, name: str | None = None
     ) -> ProgrammeSet:
         """
-        Offer a discount for points, an amount or a percentage of the price, or change one.
+        Offer a discount for points, or change one.
 
-        What was redeemed stays as it was.
+        It takes an amount or a percentage off the price. What was redeemed stays as it was.
         """
         return await session.transact(set_reward, reward, cost, amount, percent, name, self.usual)
 
     @command(None, access=ADMIN, writes=True, reward=words.reward)
     async def remove_reward(self, session: Session, reward: str) -> ProgrammeSet:
-        """Offer a reward no more. Who has redeemed it can still use it."""
+        """Stop offering a reward; those who have redeemed it can still use it."""
         return await session.transact(remove_reward, reward, self.usual)
 
     @command(None, access=ADMIN, writes=True, name=words.tier, spent=arguments.amount_or_none, percent=percent_of_points)
     async def set_tier(self, session: Session, name: str, spent: Amount | str, percent: int) -> ProgrammeSet:
         """
-        Let members have more points, or fewer, when they have spent so much in twelve months.
+        Set a tier: members who have spent so much in twelve months get more points, or fewer.
 
-        The tier that needs nothing (spent is none) is everybody's.
+        With percent=150 they get half as many points again. The tier that needs nothing (spent is none) is everybody's.
         """
         return await session.transact(set_tier, name, spent, percent, self.usual)
 
     @command(None, access=ADMIN, writes=True, name=words.tier)
     async def remove_tier(self, session: Session, name: str) -> ProgrammeSet:
-        """Have a tier no more."""
+        """Remove a tier."""
         return await session.transact(remove_tier, name, self.usual)
 
 

@@ -54,11 +54,11 @@ class Promoting:
         active: bool | None = None,
     ) -> promotions.PromotionSet:
         """
-        Make a code with which your items are cheaper, or change one of yours.
+        Make a promotion code for your items, or change one.
 
-        It takes an amount or a percentage off an order. With least= it is for orders from that price on, with uses= it can be used so
-        often in all, with each= so often by one member. What you leave out stays; least=none and expires=none take these off again, as
-        uses=0 and each=0 do. An order that is cancelled gives its use back.
+        It takes an amount or a percentage off an order. least= is the price from which on it works, uses= how often it can be used in all,
+        and each= how often by one member. What you leave out stays; least=none, expires=none, uses=0 and each=0 take these off again.
+        A cancelled order gives its use back.
         """
         draft = promotions.Draft(amount, percent, least, uses, each, expires, active)
         given = {"at": self.clock.now(), "zone": self.zone}
@@ -66,5 +66,5 @@ class Promoting:
 
     @command(None, access=MEMBER)
     async def promotions(self, session: Session) -> Listing[promotions.PromotionRow]:
-        """List your codes, and how often they were used."""
+        """List your promotion codes, and how often they were used."""
         return await self.store.read(promotions.promotions_of, session.member)

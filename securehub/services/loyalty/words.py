@@ -33,7 +33,7 @@ def percent(word: str) -> int:
 
 
 def times(word: str) -> int:
-    """how often, from 1 to 1000000000, or 0 for without limit"""
+    """how often, from 1 to 1000000000, or 0 for no limit"""
     return arguments.between(word, 0, 1_000_000_000)
 
 

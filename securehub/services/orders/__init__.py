@@ -75,7 +75,7 @@ class Orders:
         """
         List what can be ordered.
 
-        With search= only that which has it in its name, or as a tag. If there is more, the answer says with which after= to ask for it.
+        search= lists only what has it in its name, or as a tag. If there is more, the answer says with which after= to go on.
         """
         return await self.store.read(catalogue.catalogue, seller, search, after, limit=limit)
 
@@ -111,9 +111,9 @@ class Orders:
         """
         Offer an item, or change one of yours.
 
-        A new one needs a price, which is in the hub's currency unless you say another. With stock= you say how many there are, with
-        add= how many more, or with a minus how many fewer, whatever is ordered meanwhile; with low= below how many you are warned.
-        Orders that were placed keep the name and the price that they had. An item that is not active cannot be ordered.
+        A new one needs a price, in the hub's currency unless you name another. stock= is how many there are; add= is how many more, or
+        with a minus how many fewer, whatever is ordered meanwhile. When fewer than low= are left, you are told. Orders already placed keep
+        their names and prices. An item with active=off cannot be ordered.
         """
         draft = catalogue.Draft(name, price, stock, add, unit, tags, low, active)
         money, exactly = self.currencies.meant(currency), currency is not None
@@ -144,8 +144,9 @@ class Orders:
         """
         Order something, and pay for it.
 
-        One order has items of one seller. With reward= you use a reward that you have redeemed, or pay for it with points now; code= is a
-        promotion's. Try it with try=on to see what it costs. It is paid from your first account in the currency if you do not say another.
+        An order has items of one seller. With reward= you use a reward that you have redeemed, or pay points for it now; with code= a
+        promotion code. Add try=on to see what it would cost. It is paid from your first account in the currency unless you name another
+        with from=.
         """
         choice = placing.Choice(deliver_to, note, reward, code, from_)
         given = self.booking() | {"limit": self.held_per_member}
@@ -154,18 +155,18 @@ class Orders:
     @command("ORDERS", access=MEMBER, limit=named(arguments.listed), before=named(arguments.whole))
     async def list(self, session: Session, limit: int = 20, before: int | None = None) -> Listing[looking.OrderRow]:
         """
-        List what you have ordered, newest first.
+        List your orders, newest first.
 
-        For older orders give before= and the number of the last one that you have seen.
+        For older ones, give the number of the last one you saw as before=.
         """
         return await self.store.read(looking.orders_of, session.member, limit=limit, before=before)
 
     @command(None, access=LOGGED_IN, order=arguments.whole)
     async def show(self, session: Session, order: int) -> looking.Shown:
         """
-        Show an order with all that there is to it.
+        Show everything about an order.
 
-        Its customer and its seller can see it, and treasurers.
+        Its customer, its seller and treasurers can see it.
         """
         return await self.store.read(looking.show, order, session.caller)
 
@@ -174,16 +175,16 @@ class Orders:
         """
         Cancel an order of yours.
 
-        It can be done until the seller prepares it. You have your money back, and what it did to your card is undone.
+        You can until the seller prepares it. You get your money back, and what it did to your card is undone.
         """
         return await session.transact(stepping.cancel, order, session.member, **self.booking())
 
     @command(None, access=MEMBER, long=True, status=optional(words.status), limit=named(arguments.listed), after=last_seen(arguments.whole))
     async def queue(self, session: Session, status: str | None = None, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
-        List the orders with you that are not delivered yet, oldest first.
+        List the orders placed with you that are not delivered yet, oldest first.
 
-        For more give after= and the number of the last one that you have seen.
+        For more, give the number of the last one you saw as after=.
         """
         return await self.store.read(looking.queue_of, session.member, status, limit=limit, after=after)
 
@@ -210,10 +211,10 @@ class Orders:
     @command("ADVANCE", access=LOGGED_IN, moves=True, audited=Audited.OF_POWER, order=arguments.whole, status=words.status)
     async def advance(self, session: Session, order: int, status: str) -> stepping.Advanced:
         """
-        Say how far an order with you is.
+        Say how far an order placed with you is.
 
-        It is accepted, preparing, delivering and delivered, in that order; steps may be left out. Until it is delivered it can be
-        cancelled, and all goes back. The customer is told. Treasurers can do it for any seller.
+        It is accepted, preparing, delivering and delivered, in this order; you may leave steps out. Until it is delivered you can also say
+        cancelled, and everything goes back. The customer is told. Treasurers can do this for any seller.
         """
         session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.advance, order, status, session.caller, **self.booking())
@@ -239,11 +240,11 @@ class Orders:
         restock: bool = True,
     ) -> returns.Refunded:
         """
-        Take back something of an order with you, or give back some of its price.
+        Take back items of an order placed with you, or give back some of its price.
 
-        With items= what comes back: items="coffee 1". All that is left comes back if you say neither that nor an amount. What was paid
-        for it is paid back unless you say another amount, and the points that it brought are taken back. It is on stock again unless you
-        say restock=off. Treasurers can do it for any seller.
+        items="coffee 1" is what comes back; without items= and amount=, it is everything that is left. What was paid for it is paid back
+        unless you give another amount, and the points that it brought are taken back. It goes into stock again unless you say restock=off.
+        Treasurers can do this for any seller.
         """
         session.concerns(await self.store.read(stepping.seller_of, order))
         return await session.transact(stepping.refund, order, items, amount, reason, session.caller, on_stock=restock, **self.booking())

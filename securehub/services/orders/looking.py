@@ -140,7 +140,7 @@ class ReductionRow(Row, frozen=True):
 
 class Shown(Reply, frozen=True):
     """
-    An order with all that there is to it.
+    Everything about an order.
 
     @ivar price: of all goods, before the reductions.
     @ivar earned: points that it brought.

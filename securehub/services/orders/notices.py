@@ -12,10 +12,10 @@ from securehub.switchboard import member
 
 class Updated(Event, frozen=True):
     """
-    An order of yours, or with you, has come into a state, or something of it was refunded.
+    An order that you placed, or that was placed with you, has another state, or some of it was refunded.
 
     @ivar status: C{placed}, C{accepted}, C{preparing}, C{delivering}, C{delivered} or C{cancelled}.
-    @ivar by: who brought that about.
+    @ivar by: who did that.
     @ivar refunded: of the total, so far.
     """
 
@@ -37,7 +37,7 @@ class Updated(Event, frozen=True):
 
 
 class LowStock(Event, frozen=True):
-    """So few of an item of yours are left that you wanted to know."""
+    """Fewer of one of your items are left than you said you want to be told of."""
 
     method = "orders.low"
 

@@ -42,7 +42,7 @@ class Quoted(Reply, frozen=True):
 
     @ivar discount: what is taken off the price.
     @ivar earned: points that it brings.
-    @ivar cost: points that its reward costs, be it that they are paid already.
+    @ivar cost: points that its reward costs, even if they are paid already.
     """
 
     quote: int

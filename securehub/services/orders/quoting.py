@@ -56,7 +56,7 @@ class Quoting:
         from_: str | None = None,
     ) -> quotes.Quoted:
         """
-        Ask what an order costs, and have the goods reserved for some minutes.
+        Ask what an order costs, and reserve the goods for some minutes.
 
         Nothing is paid yet; CONFIRM places the order, at this price or a lower one.
         """
@@ -74,10 +74,10 @@ class Quoting:
 
     @command(None, access=MEMBER, writes=True, quote=arguments.whole)
     async def discard(self, session: Session, quote: int) -> quotes.Discarded:
-        """Give a quote up, so that others can have what it reserves."""
+        """Give up a quote, so that others can have what it reserves."""
         return await session.transact(quotes.discard, quote, session.member, at=self.clock.now())
 
     @command(None, access=MEMBER)
     async def quotes(self, session: Session) -> Listing[quotes.QuoteRow]:
-        """List your quotes that are not over."""
+        """List your quotes that are still open."""
         return await self.store.read(quotes.quotes_of, session.member)

@@ -67,7 +67,7 @@ class Shop(Record, frozen=True):
     @ivar items: how many.
     @ivar open: how many of their orders are not over.
     @ivar escrow: whether what customers pay is held until the order is delivered.
-    @ivar escrow_days: after so many days it is the seller's in any case.
+    @ivar escrow_days: the days after which the money is the seller's in any case.
     """
 
     collection: ClassVar[str] = "shop"

@@ -30,7 +30,7 @@ from securehub.store.transaction import Transaction
 
 class Refunded(MoneyReply, frozen=True):
     """
-    Something of an order that went back.
+    What went back of an order.
 
     @ivar transfer: the number of the payment back; null where nothing was paid yet, or nothing is to be paid back.
     @ivar amount: that goes back now.

@@ -46,7 +46,7 @@ class ShopSet(Reply, frozen=True):
     What a seller has chosen.
 
     @ivar escrow: whether what customers pay is held until the order is delivered.
-    @ivar escrow_days: after so many days it is the seller's in any case.
+    @ivar escrow_days: the days after which the money is the seller's in any case.
     """
 
     escrow: bool
@@ -62,7 +62,7 @@ class StockRow(Row, frozen=True):
     """
     An item of the caller's.
 
-    @ivar low: below so many it is to be warned; zero for never.
+    @ivar low: the seller is told when fewer are left; zero for never.
     @ivar active: whether it can be ordered.
     """
 
@@ -132,17 +132,17 @@ class Selling:
         """
         Say when you are paid.
 
-        Without escrow an order is paid at once. With escrow=on the money is held until the order is delivered, or for as many days as you
-        say, 14 at first. Orders that were placed keep what they had.
+        Without escrow you are paid at once. With escrow=on the money is held until the order is delivered, or for escrow_days= days, 14 at
+        first. Orders already placed keep what they had.
         """
         return await session.transact(set_shop, session.member, escrow, escrow_days)
 
     @command(None, access=MEMBER, long=True, low=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.sku))
     async def stock(self, session: Session, low: bool = False, limit: int = 20, after: str = "") -> Roster[StockRow]:
         """
-        List your items, those among them that cannot be ordered.
+        List your items, including those that cannot be ordered.
 
-        With low=on only those of which fewer are left than you said.
+        With low=on, only those of which fewer are left than you said.
         """
         return await self.store.read(stock_of, session.member, after, low=low, limit=limit)
 
@@ -153,20 +153,22 @@ class Selling:
 
     @command(None, access=MEMBER, long=True, day=optional(times.day))
     async def takings(self, session: Session, day: date | None = None) -> Listing[TakingsRow]:
-        """Show what your orders have brought on a day, today if you do not say another."""
+        """Show what your orders brought on a day, by default today."""
         day = day or self.clock.now().astimezone(self.zone).date()
         return await self.store.read(takings, session.member, day, zone=self.zone)
 
     @command(None, access=MEMBER, long=True, days=named(days), limit=named(arguments.listed))
     async def best(self, session: Session, days: int = BEST_DAYS, limit: int = 20) -> Top[BestRow]:
-        """List what of yours was ordered most, in the last 30 days if you do not say how many."""
+        """List those of your items that were ordered most, in the last 30 days unless you give days=."""
         since = self.clock.now() - timedelta(days=days)
         return await self.store.read(best_sellers, session.member, since, limit=limit)
 
     @command(None, access=MEMBER, long=True, start=named(times.moment), end=named(times.moment))
     async def export(self, session: Session, start: When | None = None, end: When | None = None) -> Export:
         """
-        Give your orders as CSV: those that were placed with you from the start on and before the end, a row for each line.
+        Give the orders placed with you as CSV, a row for each line of an order.
+
+        It has those placed from the start on and before the end.
         """
         now = self.clock.now()
         bounds = [None if each is None else meant(each, at=now, zone=self.zone) for each in (start, end)]

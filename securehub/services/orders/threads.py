@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class OrderMessage(Event, frozen=True):
-    """Somebody said something about an order of yours, or with you."""
+    """Somebody said something about an order that you placed, or that was placed with you."""
 
     method = "orders.message"
 
@@ -62,7 +62,7 @@ class Threads:
         """
         Show what was said about an order.
 
-        For older messages give before= and the number of the first one that you have seen.
+        For older messages, give the number of the first one you saw as before=.
         """
         return await self.store.read(log, order, session.caller, limit=limit, before=before)
 

@@ -40,7 +40,7 @@ def sku(word: str) -> str:
 
 @argument(accepts=(list,), words=True)
 def items(given: Any) -> tuple[Wanted, ...]:
-    """items with how many of each: objects of sku and quantity, or in text pairs of words such as coffee 2 bagel 1"""
+    """items and how many of each: objects with sku and quantity, or in text pairs of words such as coffee 2 bagel 1"""
     found = _from_words(given.split()) if isinstance(given, str) else list(map(_from_json, given))
     wanted: dict[str, int] = {}
     for each in found:
@@ -92,13 +92,13 @@ def status(word: str) -> str:
 
 @argument(limit="name_characters")
 def unit(word: str) -> str:
-    """what one of it is, such as kg, or nothing for a piece"""
+    """the unit it is sold by, such as kg; empty for a piece"""
     return str(arguments.name(word)) if word.strip() else ""
 
 
 @argument(accepts=(str, list))
 def tags(given: Any) -> tuple[str, ...]:
-    """words by which it is found: an array of them, or in text parted by commas; nothing for none"""
+    """words to find it by: an array, or in text separated by commas; empty for none"""
     words = given.split(",") if isinstance(given, str) else given
     if not all(isinstance(each, str) for each in words):
         raise BadArgument("each tag is a string")

@@ -61,8 +61,8 @@ class Support:
         """
         Ask the support desk, or go on in your open case.
 
-        If you have more than one, it is the one in which something was said last, or the one that you name with ticket=. With order= you
-        ask about one of your orders, which has a case of its own.
+        If you have several, you go on in the one in which something was said last, or in the one that you name with ticket=. With order=
+        you ask about one of your orders, which gets a case of its own.
         """
         given = {"orders": self.order_facts, "limit": self.open_cases, "at": self.clock.now()}
         return await session.transact(cases.ask, session.member, text, ticket, order, session.number, **given)
@@ -72,13 +72,13 @@ class Support:
         """
         List your cases, newest first, with their places in the queue and what you have not read.
 
-        For older ones give before= and the number of the last ticket that you have seen.
+        For older ones, give the number of the last ticket you saw as before=.
         """
         return await self.store.read(looking.tickets, session.member, limit=limit, before=before)
 
     @command(None, access=LOGGED_IN, long=True, ticket=arguments.whole)
     async def show(self, session: Session, ticket: int) -> looking.Shown:
-        """Show how a case stands and who has seen to it: one of yours, or as an agent any."""
+        """Show how a case stands and which agents have had it: one of yours, or as an agent any."""
         return await self.store.read(looking.shown, ticket, session.caller)
 
     @command(None, access=LOGGED_IN, ticket=arguments.whole, limit=named(arguments.listed), before=named(arguments.whole))
@@ -86,31 +86,31 @@ class Support:
         """
         Show what was said in a case: one of yours, or as an agent any.
 
-        For older messages give before= and the number of the first one that you have seen.
+        For older messages, give the number of the first one you saw as before=.
         """
         return await self.store.read(looking.said, ticket, session.caller, limit=limit, before=before)
 
     @command(None, access=LOGGED_IN, long=True, ticket=arguments.whole, notes=named(arguments.switch))
     async def transcript(self, session: Session, ticket: int, notes: bool = False) -> tables.Transcript:
         """
-        Give all that was said in a case and happened to it as one text: one of yours, or as an agent any.
+        Give everything that was said and done in a case as one text: one of yours, or as an agent any.
 
-        Agents have with notes=on what they noted, too.
+        With notes=on, agents get their notes, too.
         """
         return await self.store.read(tables.transcript, ticket, session.caller, notes=notes)
 
     @command(None, access=MEMBER, writes=True, ticket=arguments.whole, seq=optional(arguments.whole))
     async def read(self, session: Session, ticket: int, seq: int | None = None) -> cases.Mark:
         """
-        Say up to which message you have read a case of yours; all of it if you give no number.
+        Mark a case of yours as read up to a message, or without a number all of it.
 
-        Who says something in a case has read what was said before.
+        Saying something in a case marks what was said before as read.
         """
         return await session.transact(cases.mark, ticket, session.member, seq)
 
     @command(None, access=MEMBER, writes=True, ticket=arguments.whole, stars=words.stars, comment=optional(words.comment))
     async def rate(self, session: Session, ticket: int, stars: int, comment: str = "") -> None:
-        """Say how good the support was, with 1 to 5 stars, once your case is closed; the agents are told."""
+        """Rate your closed case with 1 to 5 stars; the agents are told."""
         await session.transact(cases.rate, ticket, session.member, stars, comment)
 
     async def put_back(self) -> None:

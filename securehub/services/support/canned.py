@@ -87,8 +87,8 @@ class CannedReplies:
         """
         Keep a reply ready for all agents, change it, or without a text remove it.
 
-        In it {name} and {username} stand for the customer's name, {ticket} for the ticket's number, {agent} for who answers, {order} for
-        the number of the order that the case is about, and words such as {order_status} for what is known of that.
+        In it {name} and {username} stand for the customer's, {ticket} for the ticket's number, {agent} for who answers, {order} for the
+        number of the order that the case is about, and words such as {order_status} for what is known of that order.
         """
         await session.transact(put_canned, name, text, session.caller, at=self.clock.now())
 
@@ -97,7 +97,7 @@ class CannedReplies:
         """
         Answer with a canned reply, as with support.reply.
 
-        It is filled with what is known of the customer, and of the order that the case is about, or the one that you name.
+        It is filled in with what is known of the customer, and of the order that the case is about or that you name.
         """
         given = {"orders": self.order_facts, "characters": self.characters, "at": self.clock.now()}
         return await session.transact(use, ticket, session.caller, name, order, session.number, **given)
@@ -175,7 +175,9 @@ def fill(tx: ReadTransaction, text: str, ticket: int, case: Case, by: str, order
     def filled(found: re.Match[str]) -> str:
         word = found[1]
         if word not in known:
-            raise Conflict(f"{{{word}}} {'is not known of it' if order is not None else 'stands in it, and the case is about no order'}")
+            if order is None:
+                raise Conflict(f"{{{word}}} is in the reply, but the case is about no order; name one with order=")
+            raise Conflict(f"{{{word}}} is not known of order {order}")
         return known[word]
 
     return _WORD.sub(filled, text)

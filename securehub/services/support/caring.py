@@ -123,7 +123,11 @@ class Caring:
         memo=optional(arguments.memo),
     )
     async def points(self, session: Session, ticket: int, points: int, memo: str = "") -> PointsGiven:
-        """Give the customer of your case points, and show it there; support.allowance says how many you may."""
+        """
+        Give the customer of your case points, and show it there.
+
+        support.allowance shows how many you may give.
+        """
         await giving.concern(self.store, session, ticket)
         given = (ticket, session.caller, points, memo, self.allowed, session.number)
         return await session.transact(give_points, *given, at=self.clock.now(), zone=self.zone)

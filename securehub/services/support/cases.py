@@ -48,7 +48,7 @@ DUTY = "support"
 
 class Asked(Reply, frozen=True):
     """
-    A question that the desk has.
+    A question that was put to the support desk.
 
     @ivar seq: the number of the message in its case.
     @ivar state: of the case: C{waiting} or C{open}.

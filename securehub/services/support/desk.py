@@ -31,9 +31,9 @@ class Desk:
     @command(None, access=role(AGENT), long=True, limit=named(arguments.listed), after=last_seen(arguments.whole))
     async def queue(self, session: Session, limit: int = 20, after: int | None = None) -> looking.Queue:
         """
-        List the cases that wait for an agent, the oldest first.
+        List the cases that wait for an agent, oldest first.
 
-        For more give after= and the number of the last ticket that you have seen.
+        For more, give the number of the last ticket you saw as after=.
         """
         return await self.store.read(looking.queue, limit=limit, after=after)
 
@@ -57,28 +57,29 @@ class Desk:
         before: int | None = None,
     ) -> Listing[looking.CaseRow]:
         """
-        List the open cases, newest first; of one customer, or those that one agent sees to.
+        List the open cases, newest first: all, those of one customer, or those of one agent.
 
-        With all=on those that are closed, too.
+        With all=on, closed ones are listed, too.
         """
         return await self.store.read(looking.all_cases, customer, agent, by=session.caller, closed=all, limit=limit, before=before)
 
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole)
     async def take(self, session: Session, ticket: int) -> State:
         """
-        See to a case that waits; so does whoever answers in one, or closes it.
+        Take a case that waits.
 
-        You can take one from somebody who is an agent no more, but none of another agent's: they pass it on.
+        Answering in it or closing it takes it, too. You can take one from somebody who is no longer an agent, but none of another agent's:
+        they pass it on.
         """
         return await session.transact(cases.take, ticket, session.caller, session.number, at=self.clock.now())
 
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole, to=named(arguments.username), note=optional(arguments.message))
     async def pass_(self, session: Session, ticket: int, to: str | None = None, note: str = "") -> State:
         """
-        Pass a case of yours on to another agent, or without to= back to the queue.
+        Pass a case of yours to another agent, or without to= back to the queue.
 
-        Who sees to it next has all that was said and noted. A note tells them what is to be done; the customer does not see it. Agents
-        who are admins as well can pass on the cases of others.
+        The next agent sees everything that was said and noted. A note tells them what is to be done; the customer does not see it. Agents
+        who are also admins can pass on the cases of others.
         """
         return await session.transact(cases.pass_on, ticket, session.caller, to, note, session.number, at=self.clock.now())
 
@@ -94,23 +95,23 @@ class Desk:
     @command(None, access=role(AGENT), writes=True, ticket=arguments.whole, text=arguments.message)
     async def note(self, session: Session, ticket: int, text: str) -> Noted:
         """
-        Write down something about a case, for agents alone.
+        Write a note about a case, for agents only.
 
-        Any agent may, in closed cases as well.
+        Any agent may, in closed cases, too.
         """
         return await session.transact(cases.note, ticket, session.caller, text, session.number, at=self.clock.now())
 
     @command(None, access=role(AGENT), ticket=arguments.whole, limit=named(arguments.listed), before=named(arguments.whole))
     async def notes_(self, session: Session, ticket: int, limit: int = 20, before: int | None = None) -> History:
-        """Show what agents wrote down about a case."""
+        """Show the agents' notes about a case."""
         return await self.store.read(looking.noted, ticket, session.caller, limit=limit, before=before)
 
     @command(None, access=role(AGENT), writes=True, audited=Audited.ALWAYS, ticket=arguments.whole)
     async def close(self, session: Session, ticket: int) -> State:
         """
-        Close a case of yours, or one that waits; the customer may rate it then.
+        Close a case of yours, or one that waits; the customer can rate it then.
 
-        When they ask again, another one is opened.
+        If they ask again, another one is opened.
         """
         await concern(self.store, session, ticket)
         return await session.transact(cases.close, ticket, session.caller, session.number, keep=self.keep, at=self.clock.now())
@@ -120,6 +121,6 @@ class Desk:
         """
         Give the cases as a table for other programs (CSV), newest first.
 
-        For older ones give before= and the number of the last ticket in it.
+        For older ones, give the number of the last ticket in it as before=.
         """
         return await self.store.read(tables.cases_table, by=session.caller, limit=limit, before=before)

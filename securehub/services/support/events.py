@@ -22,7 +22,7 @@ AGENT = "agent"
 
 class Said(Event, frozen=True, omit_defaults=True):
     """
-    Something was said in a case of yours, or if you are an agent in any.
+    Something was said in a case. Told to its customer, and to all agents.
 
     @ivar status: of the case: C{waiting}, C{open} or C{closed}.
     @ivar receipt: what it shows of the ledger, if it does.
@@ -44,12 +44,12 @@ class Said(Event, frozen=True, omit_defaults=True):
 
 class Changed(Event, frozen=True, omit_defaults=True):
     """
-    A case of yours, or if you are an agent any, was taken, passed on or closed, or has no agent any more.
+    A case was taken, passed on or closed, or no longer has an agent. Told to its customer, and to all agents.
 
     @ivar status: what it is now: C{waiting}, C{open} or C{closed}.
     @ivar by: who did it.
     @ivar agent: who sees to it now; empty for nobody.
-    @ivar left: whether it waits because that member is an agent no more, or locked out.
+    @ivar left: whether it waits because that member is no longer an agent, or is locked out.
     """
 
     method = "support.changed"
@@ -127,7 +127,7 @@ class Answers(Event, frozen=True):
 
 class Queue(Event, frozen=True):
     """
-    Cases wait for an agent, which you are; told when you log in.
+    Cases wait for an agent; told to agents when they log in.
 
     @ivar waiting: how many, or 1,000 if more.
     @ivar since: when the oldest of them was opened.

@@ -155,9 +155,10 @@ class Giving:
     )
     async def give(self, session: Session, ticket: int, amount: Amount, memo: str = "", currency: str | None = None) -> Gave:
         """
-        Give the customer of your case some money of the house's, and show it there.
+        Give the customer of your case some of the house's money, and show it there.
 
-        It goes to their first account in the hub's currency if you do not say another. support.allowance says how much you may give.
+        It goes to their first account in the hub's currency unless you name another with currency=. support.allowance shows how much you
+        may give.
         """
         money = self.currencies.meant(currency)
         await concern(self.store, session, ticket)
@@ -175,9 +176,9 @@ class Giving:
     )
     async def refund(self, session: Session, ticket: int, transfer: int, reason: str = "") -> Refunded:
         """
-        Undo a payment that the customer of your case has made to another member, and show it there.
+        Undo a payment that the customer of your case made to another member, and show it there.
 
-        It goes back whole, once, and only if who received it still has it. What was paid for an order goes back through the order.
+        It goes back whole, once, and only if the recipient still has it. What was paid for an order goes back with support.refund_order.
         """
         await concern(self.store, session, ticket)
         given = (ticket, session.caller, transfer, reason, self.allowed, session.number)

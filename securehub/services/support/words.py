@@ -16,5 +16,5 @@ def stars(word: str) -> int:
 
 @argument(rest=True, multiline=True, limit="memo_characters")
 def comment(word: str) -> str:
-    """what you say to that, for the agents"""
+    """a comment for the agents"""
     return word
