@@ -32,11 +32,11 @@ PORT = 5555
 STDIN = 0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TERMINAL_BYTES = 4095
-"""What Linux takes of a line that is typed on a terminal (N_TTY_BUF_SIZE, with the line's end); the rest of it is lost without a word."""
+"""The longest line that Linux accepts from a terminal (N_TTY_BUF_SIZE, the line's end included); it silently drops the rest."""
 
 # "* New password:", say. Other events have a name, a number or a text in their first line, but for an announcement of several lines.
 _PROMPT = re.compile(rb"\* (?!Announcement:)[A-Z][A-Za-z ]*:")
-# The hub closes the connection after this one, and nobody is surprised.
+# The hub closes the connection after this one, so its end is no fault.
 _GOODBYE = re.compile(rb'\s*(?:hub\.)?quit\s*|.*"hub\.quit".*', re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -133,7 +133,7 @@ class Client:
     def _secret(self) -> bytes:
         """What a person is asked for: hidden on a terminal, where Ctrl-D cancels; else the next line of the input."""
         if os.isatty(STDIN):
-            # A shell that takes a stopped job up again has the terminal show what is typed.
+            # A shell that resumes a stopped job makes the terminal show what is typed.
             stopped = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             try:
                 return getpass("").encode()
@@ -151,13 +151,13 @@ class Client:
 
     def _send(self, line: bytes) -> None:
         self._connection.setblocking(True)
-        # Where the hub has ended it, what it said last is still to be heard, and then the end.
+        # If the hub has ended the connection, read what it said last, and then the end.
         with suppress(OSError):
             self._connection.sendall(line + b"\n")
 
 
 def _unfit(line: bytes) -> str:
-    """Why a line is not what a person has meant to type on a terminal; empty if it may be."""
+    """Why a line cannot be what a person meant to type on a terminal; empty if it can."""
     if len(line) >= TERMINAL_BYTES:
         return f"a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file"
     if b"\x1b" in line:
@@ -166,7 +166,7 @@ def _unfit(line: bytes) -> str:
 
 
 def _is_answered(line: bytes) -> bool:
-    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else; what is wrong does."""
+    """Whether a line gets an answer: not if it is empty, a notification, or a batch of notifications only. A wrong line gets one."""
     if not line.strip(b" \t\r"):
         return False
     if line[:1] not in b"{[":
@@ -203,8 +203,8 @@ def open_port(
     """
     Connect over TLS.
 
-    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, one of the system's
-    or the one that is given; only on this machine itself, and with none given, nobody asks.
+    A fingerprint settles who is at the other end. Without one, a certificate authority must have signed the certificate: one of the
+    system's, or the one that is given. Only a hub on this machine is not checked, if no authority is given.
 
     @param ca: a file with the CA that must have signed the certificate; the hub's own is C{ca.pem} in its state directory.
     @param fingerprint: SHA-256, in hexadecimal, with or without colons.

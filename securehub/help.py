@@ -16,7 +16,7 @@ WIDTH = 76
 """Characters of a line; with its indentation it fits a terminal of eighty."""
 
 ALL = ".*"
-"""Behind the name of a service: all of its commands."""
+"""After the name of a service: all of its commands."""
 
 
 class HelpRow(Row, frozen=True):
@@ -36,7 +36,7 @@ class Help(Reply, frozen=True):
     """
     The commands there are.
 
-    Too many for a screen, as text: those with a verb are told of, and of the others just the names.
+    As text they are too many for a screen, so those with a verb are described, and the others only named.
     """
 
     commands: list[HelpRow]
@@ -114,7 +114,7 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
 
     @param hint: what one may do next.
     """
-    # Services may share a name in front of their commands.
+    # Services may share the first part of their commands' names.
     rows = sorted(map(_row, commands), key=lambda row: row.service)
     return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP chat{ALL} lists all of a service. {hint}".rstrip())
 

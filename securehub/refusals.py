@@ -1,5 +1,5 @@
 """
-What the hub says no with.
+How the hub says no.
 
 A refusal is an answer, not a fault: it carries the code that programs rely on, and a text for people. Those here can be met
 anywhere; a refusal that belongs to one rule stands beside that rule.
