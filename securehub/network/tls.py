@@ -117,8 +117,8 @@ class ForgetfulTLS(TLSMemoryBIOProtocol):
     """
     Twisted's TLS, of which nothing is left when it ends.
 
-    Twisted takes the reason why TLS has ended, which most clients' is (few say goodbye properly), with its traceback, and that keeps
-    itself, the protocol, and the OpenSSL connection with its buffers, until the collector comes. Nobody reads it.
+    Twisted keeps the reason for the end with its traceback. There mostly is one, because few clients say goodbye properly. It refers to
+    itself, the protocol, and the OpenSSL connection with its buffers, and would keep them until the collector comes. Nobody reads it.
     """
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
