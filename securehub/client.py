@@ -34,7 +34,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TERMINAL_BYTES = 4095
 """The longest line that Linux accepts from a terminal (N_TTY_BUF_SIZE, the line's end included); it silently drops the rest."""
 
-# "* New password:", say. Other events have a name, a number or a text in their first line, but for an announcement of several lines.
+# "* New password:", say. Other events have a name, a number or a text in their first line, except an announcement of several lines.
 _PROMPT = re.compile(rb"\* (?!Announcement:)[A-Z][A-Za-z ]*:")
 # The hub closes the connection after this one, so its end is no fault.
 _GOODBYE = re.compile(rb'\s*(?:hub\.)?quit\s*|.*"hub\.quit".*', re.IGNORECASE)

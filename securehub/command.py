@@ -63,7 +63,7 @@ class Access:
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
-        @param roles: what the caller has been granted; None for whoever is not logged in. The operator needs none.
+        @param roles: what the caller has been granted; None if nobody is logged in. The operator needs none.
 
         @raise NotLoggedIn: only those who are logged in may.
         @raise Forbidden: the caller lacks the role, or an account.

@@ -33,7 +33,7 @@ _log = Logger()
 
 
 TURN_BYTES = 64 * 1024
-"""Of answers that one batch may make in one turn of the reactor."""
+"""Bytes of answers that one batch may make in one turn of the reactor."""
 
 MOST_ANSWERED = 8 * 1024 * 1024
 """
@@ -132,14 +132,14 @@ class Dispatch:
         return Deferred.fromCoroutine(_rest(answer, waited)).addCallback(session.answer)
 
     def message(self, session: Session, line: bytes) -> Deferred[None] | None:
-        """Answer one message of a connection on which there is no text form, as L{request} answers a line."""
+        """Answer one message of a connection without a text form, as L{request} answers a line."""
         if line[:1] in (b"{", b"["):
             return self.request(session, line)
         session.answer(jsonrpc.error(None, BadJSON("not JSON-RPC: a message starts with { or [")) + b"\n")
         return None
 
     def refuse(self, session: Session, refusal: Refusal) -> bytes:
-        """The answer to a line that is no request, in the session's current form."""
+        """The answer to a line that is not a request, in the session's current form."""
         if session.speaks_json:
             return jsonrpc.error(None, refusal) + b"\n"
         return text.refusal(refusal)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from securehub.command import Command
 
 LONGEST = 32
-"""Characters; what is longer is no command with a slip in it."""
+"""In characters; a longer word is not a mistyped command."""
 
 _MARKS = "/\\!?.,:;*'\"`<>()"
 

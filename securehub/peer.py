@@ -19,7 +19,7 @@ MAX_SHOWN = 16 * 1024
 class PeerCertificate(NamedTuple):
     """
     @ivar fingerprint: SHA-256 of its DER form, as openssl shows it: pairs of digits in capitals with colons.
-    @ivar begins: it is good from then on.
+    @ivar begins: from then on it is good.
     @ivar ends: from then on it is no longer good.
     """
 

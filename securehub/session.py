@@ -170,7 +170,7 @@ class Session:
         """
         What the caller has been granted at this moment, not at the login.
 
-        @return: None for whoever is not logged in.
+        @return: None if nobody is logged in.
 
         @raise Locked: the member has been locked out since.
         """

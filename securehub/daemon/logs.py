@@ -2,8 +2,8 @@
 The log: one line an event, as text for people or as JSON for programs, with times in UTC.
 
 Two promises are kept here, whatever is logged: nothing that somebody else wrote can begin a line or move a cursor, and the text of an
-exception, which may quote what a client has sent (a password, say), is not written. What is written of a fault is what it takes to find
-it: the kinds of exceptions, and the places in the code.
+exception, which may quote what a client has sent (a password, say), is not written. For a fault the log has what one needs to find it: the
+kinds of exceptions, and the places in the code.
 """
 
 from __future__ import annotations

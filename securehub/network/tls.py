@@ -169,7 +169,7 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
 
     The keys of session tickets are the context's own, made at random and never stored. A ticket saves a returning client a part of the
     handshake. It is not a login: every connection begins logged out. It stands for the client certificate of its first handshake, which is
-    looked up like any other. Early data, which could be replayed, is refused: OpenSSL has it off unless told otherwise.
+    looked up like any other. Early data, which could be replayed, is refused: OpenSSL has it off by default.
 
     @raise BadCertificate: OpenSSL does not take them: a key that is too small, say.
     """

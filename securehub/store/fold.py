@@ -4,7 +4,7 @@ Folding: closed segments of the journal and the snapshot before them become a ne
 It reads only what nobody writes to any more, and changes nothing that is there: what it leaves is a file under a temporary name, read
 back and found whole. So it can run beside the daemon, and end at any point.
 
-Only what has changed is held in memory. The rest of the old snapshot passes through, line by line.
+Only what has changed is held in memory; the rest of the old snapshot passes through, line by line.
 """
 
 from __future__ import annotations

@@ -400,7 +400,7 @@ class JournalStore:
             self._reactor.callLater(RETRY_SECONDS, self._begin_again)
 
     def _begin_again(self) -> None:
-        """Try to go on in a new segment; what became of the tail of the old one is no longer of interest."""
+        """Try to go on in a new segment; what became of the tail of the old one no longer matters."""
         if self._closed:
             return
         self._worker.run(partial(self.writer.begin, self._clock.now()), self._begun)
