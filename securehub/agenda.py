@@ -26,12 +26,12 @@ _log = Logger()
 
 LOOK_SECONDS = 1.0
 """
-How often the agenda is looked at, which takes some microseconds. No timer is kept for an entry: so none can be wrong after a failed sync,
-a change of the wall clock, or an entry that another daemon put there.
+How often the agenda is looked at; a look takes some microseconds. Entries have no timers, so none can be wrong after a failed sync, after a
+change of the wall clock, or when another daemon puts an entry there.
 """
 
 STEPS_A_TURN = 16
-"""After so many steps others have their turn, however much is due after a long time of standing still."""
+"""After this many steps others have their turn, however much has become due while the hub stood still."""
 
 PUT_OFF = timedelta(seconds=60)
 """When a step that failed by a fault of ours is tried again; the others do not wait for it."""
@@ -84,7 +84,7 @@ class Agenda:
         Say what a duty is; services do so when they are made.
 
         @param step: a rule C{step(tx, what, *, at)}. It may put the next entry on the agenda, for work that goes on.
-        @param given: gives the arguments by name, if they are others than C{at}.
+        @param given: gives the arguments by name, if the step takes others than C{at}.
         """
         assert duty not in self._duties and " " not in duty, duty
         self._duties[duty] = _Duty(step, given or (lambda: {"at": self._clock.now()}))
@@ -103,7 +103,7 @@ class Agenda:
         """
         Do what is due at a moment, each entry once, with others in between.
 
-        @return: whether there was anything: it may have put on the agenda what should have been done by now, too.
+        @return: whether anything was due: doing it may have put something on the agenda that is due by now, too.
         """
         found = False
         last: str | None = ""
@@ -140,9 +140,9 @@ def _stamp(at: datetime) -> str:
 
 def _due(tx: ReadTransaction, names: Set[str], put_off: Set[str], until: datetime, after: str) -> Some[str]:
     """
-    The keys of some entries that are due, but for those of duties that no service declares, and those that are put off.
+    The keys of some entries that are due, except those of duties that no service declares, and those that are put off.
 
-    @param after: the last that was looked at; empty to begin.
+    @param after: the last key that was looked at; empty to begin.
     """
     keys: list[str] = []
     # The exclamation mark is the character after the blank.

@@ -32,8 +32,8 @@ NONE = "none"
 _LONGEST_PASSWORD = 256
 _MOST_TYPED = 4 * _LONGEST_PASSWORD
 """
-In the normal form, at most four characters become one. So what is longer is no password, and stays as it was typed: to bring it into that
-form takes a time that grows with the square of the marks on one letter, 0.3 s for a line of them, in which nobody is served.
+In the normal form, at most four characters become one. So a longer text is not a password, and stays as it was typed. Normalizing takes a
+time that grows with the square of the marks on one letter: 0.3 s for a line of them, during which nobody is served.
 """
 
 
@@ -100,7 +100,7 @@ _JSON_TYPES: dict[Any, type] = {"int": int, int: int, "bool": bool, bool: bool}
 
 
 def argument(**facts: Any) -> Callable[[Callable[..., Any]], ArgumentType]:
-    """Declare what the function alone does not tell about an argument type; see L{ArgumentType}."""
+    """Declare what the function itself does not say about an argument type; see L{ArgumentType}."""
     return lambda parse: ArgumentType(parse, **facts)
 
 

@@ -1,8 +1,8 @@
 """
-The audit: what those who have power over others' things did, to whom, and when.
+The audit: what people with power over others did, to whom, and when.
 
-Which commands it is kept for follows from what they declare. An entry is written in the very transaction of the effect, and so stands in
-the journal's chain: there is no act without its entry, no entry without its act, and none can be taken away unseen.
+A command's declaration says whether it is audited. An entry is written in the very transaction of the effect, and so stands in the
+journal's chain: there is no act without its entry, no entry without its act, and none can be taken away unseen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALL = "*"
 
 class Audit(Record, frozen=True):
     """
-    One act, by number. It is found beneath L{ALL}, beneath whoever did it, and beneath the one to whom it was done.
+    One act, by number. It is found beneath L{ALL}, beneath the member who did it, and beneath the one to whom it was done.
 
     @ivar by: the member who did it, or C{operator}.
     @ivar command: its name.
@@ -49,11 +49,11 @@ class Audit(Record, frozen=True):
 
 class Act(NamedTuple):
     """
-    A command on its way to its transaction; the fields but the last two are those of L{Audit}.
+    A command on its way to its transaction; all fields except the last two are those of L{Audit}.
 
     @ivar target: a username, or the number of an account.
     @ivar whose: tells whose it is.
-    @ivar by_right: whether members may do so by right of their own, in which case it is noted of those alone who have power.
+    @ivar by_right: whether members may do so by a right of their own; then only acts of people with power are noted.
     """
 
     at: datetime

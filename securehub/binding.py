@@ -25,7 +25,7 @@ MISSING = Missing()
 
 
 class Try:
-    """Stands in the place of a key for a command that is only tried: so its key, if it has one, keeps nothing."""
+    """Replaces the key of a command that is only tried, so that nothing is kept under its key."""
 
 
 TRY = Try()
@@ -168,7 +168,7 @@ class Binder:
         return self._complete(values, given, self._needed_in_text)
 
     def _sort_words(self, rest: str, plain: bool, values: list[Any], gathered: list[str]) -> int:
-        """Take what is given by name into the values, and gather the other words; returns the marks of what is given."""
+        """Put what is given by name into the values, and gather the other words; returns the marks of what was given."""
         given = 0
         while rest:
             word, remainder = words.take(rest)
@@ -297,7 +297,7 @@ class Binder:
         return {slot.parameter.name: value for slot, value in zip(self._positional, params, strict=False)}
 
     def _misplaced(self, slot: _Slot, word: str, refusal: BadArgument) -> BadArgument:
-        """What is said of a word that does not fit where it stands: with the order of the words, if it fits in another place."""
+        """What to say of a word that does not fit in its place: if it would fit in another place, with the order of the words."""
         if slot.takes_rest or slot.parameter.secret:
             return refusal
         others = [each for each in self._positional if each is not slot and not each.takes_rest and not each.parameter.secret]

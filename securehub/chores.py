@@ -1,5 +1,5 @@
 """
-Chores: what the hub does by itself, when nobody has asked: at its start, or every so often.
+Chores: what the hub does without being asked, at its start or at intervals.
 
 What is to be done once, at a time that a rule decides, stands on the agenda (L{securehub.agenda}), and carrying that out is a chore.
 """
@@ -25,12 +25,12 @@ HOUR_SECONDS = 60 * 60
 Chore = Callable[[], Coroutine[Any, Any, None]]
 
 LOOKED_AT = 500
-"""Records that are looked through for a chore in one turn of the reactor."""
+"""Records that a chore looks through in one turn of the reactor."""
 
 
 class Some(NamedTuple, Generic[T]):
     """
-    What there is for a chore to do, among some of the records that are looked through for it; see L{Chores.for_all}.
+    What a chore has to do for some of the records that it looks through; see L{Chores.for_all}.
 
     @ivar last: the key of the last record that was looked at; None if there are no more.
     """
@@ -44,7 +44,7 @@ class Chores:
     Runs chores between the start and the stop of a hub; none of them twice at once. A chore that fails is logged, and runs again when its
     time comes.
 
-    @ivar stopped: whether the hub stops, so that chores which go through a lot had better end.
+    @ivar stopped: whether the hub is stopping, so that long chores should end.
     """
 
     def __init__(self, reactor: IReactorTime) -> None:
@@ -60,12 +60,12 @@ class Chores:
         self._first.append(chore)
 
     def every(self, seconds: float, chore: Chore) -> None:
-        """Run a chore every so many seconds, the first time after as many; what falls into a run that takes longer is left out."""
+        """Run a chore at an interval, the first time after one interval. Times that fall into a longer run are skipped."""
         assert seconds > 0, f"every {seconds} seconds"
         self._repeated.append((seconds, chore))
 
     def hourly(self, chore: Chore) -> None:
-        """The same every hour: how often it is looked for what has become too old, or was interrupted."""
+        """The same every hour, for looking for what has become too old or was interrupted."""
         self.every(HOUR_SECONDS, chore)
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class Chores:
 
     async def for_each(self, things: Iterable[T], chore: Callable[[T], Coroutine[Any, Any, None]]) -> None:
         """
-        Do a chore for one thing after the other. A fault with one of them is logged, and keeps nobody from the next.
+        Do a chore for one thing after the other. A fault with one of them is logged, and does not keep the others from their turn.
 
         @raise Unavailable: the store takes nothing now, so the rest has to wait, too.
         """
@@ -132,5 +132,5 @@ class Chores:
 
 
 def _name(chore: Callable[..., object]) -> str:
-    """What the log calls it; that of a C{partial} is told by what it is made of."""
+    """What the log calls it; a C{partial} is shown by its parts."""
     return getattr(chore, "__qualname__", repr(chore))

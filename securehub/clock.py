@@ -37,7 +37,7 @@ class Clock:
         return self._source()
 
     def behind(self) -> timedelta:
-        """How far the time in UTC is behind what is told; so long that stands still."""
+        """How far the time in UTC is behind the time that is told, which stands still for that long."""
         return max(self._last - self._source(), timedelta())
 
     def not_before(self, instant: datetime) -> None:

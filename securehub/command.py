@@ -21,10 +21,10 @@ from securehub.refusals import BadArgument, Forbidden, NotLoggedIn, Refusal, sho
 from securehub.reply import MoneyReply, Reply
 
 ROLES = ("treasurer", "seller", "agent", "moderator", "admin")
-"""What a member may be granted, besides the roles that services declare; every member is C{member} besides."""
+"""What a member may be granted, besides the roles that services declare; every member also has the role C{member}."""
 
 NOBODY_S = ("member", "operator")
-"""No roles to be granted: what everybody is, and nobody can become."""
+"""Roles that cannot be granted: every member has the first, and no member can get the second."""
 
 
 class Audited(Enum):
@@ -36,7 +36,7 @@ class Audited(Enum):
 
 
 AUDITED_ROLES = frozenset({"treasurer", "moderator", "admin"})
-"""Those with power over what is others'. Sellers and agents do their own work, which keeps its own history."""
+"""The roles with power over others. Sellers and agents do their own work, which keeps its own history."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Access:
     @ivar login: a login is needed, or the admin door.
     @ivar own_account: it is about the caller's own account, so the operator, who has none, may not.
     @ivar role: the role that is needed besides.
-    @ivar stranger: it makes somebody of nobody, so whoever is logged in already meets a conflict.
+    @ivar stranger: it logs somebody in, so it is a conflict for those who are logged in already.
     @ivar text: for HELP and the reference.
     """
 
@@ -63,7 +63,7 @@ class Access:
 
     def check(self, roles: tuple[str, ...] | None, operator: bool) -> None:
         """
-        @param roles: what the caller has been granted; None for whoever is not logged in. The operator needs none.
+        @param roles: what the caller has been granted; None if nobody is logged in. The operator needs none.
 
         @raise NotLoggedIn: only those who are logged in may.
         @raise Forbidden: the caller lacks the role, or an account.
@@ -154,7 +154,7 @@ class Parameter:
 
     @property
     def secret(self) -> bool:
-        """Whether nobody should read it later. What a person is asked for is hidden while it is typed, so it is one in any case."""
+        """Whether nobody should read it later. What a person is asked for is hidden while it is typed, so it is always a secret."""
         return self.type.secret or self.prompt is not None
 
     @property
@@ -191,8 +191,8 @@ def named(parse: Callable[..., Any], *, also: str = "") -> Parameter:
 
 def last_seen(parse: Callable[..., Any]) -> Parameter:
     """
-    Where a list that goes forward is gone on with. What was seen came before it, so people give C{after}; programs go on with C{before}
-    in all lists, as the protocol promises them.
+    The last item seen of a list that goes forward. People give it as C{after}; programs may also call it C{before}, as the protocol
+    promises for all lists.
     """
     return named(parse, also="before")
 
@@ -218,7 +218,7 @@ class Command:
     @ivar audited: when what it does is noted.
     @ivar moves: whether it moves money, and so can be tried with C{try}, and may warn.
     @ivar long: whether it may take long, and so waits for its turn.
-    @ivar elsewhere: what other programs call it, in small letters: nobody can type that, but who does is told of this command.
+    @ivar elsewhere: what other programs call it, in small letters. It is not a command, but a person who types it is told of this one.
     @ivar function: called with the session and one value for each parameter.
     @ivar result: the type of its reply; None for a reply without fields.
     @ivar note: what else there is to say, at this moment, of this command in this hub.
@@ -248,8 +248,8 @@ class Command:
 
     def bound(self, service: object, name: str, settings: Mapping[str, Any]) -> Command:
         """
-        This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's
-        C{notes} say of it, where it depends on the hub, stands at the end of its manual.
+        This command as a method of a service of a running hub: its parameters are bounded by the settings, and what the service's C{notes}
+        say of it for this hub is at the end of its manual.
         """
         return replace(
             self,
@@ -266,7 +266,7 @@ class Command:
 
     @property
     def wire_parameters(self) -> tuple[Parameter, ...]:
-        """All that a request may give, what the hub sees to by itself included."""
+        """All that a request may give, including what the hub itself handles (C{key}, C{try})."""
         return (*self.parameters, *[KEY_PARAMETER] * self.keyed, *[TRY_PARAMETER] * self.moves)
 
     @property
@@ -302,11 +302,11 @@ def command(
     @param access: who may use it.
     @param writes: whether it changes anything.
     @param keyed: whether it takes a key; by default, if it writes.
-    @param audited: when what it does is noted; by default always if it writes and needs a role of L{AUDITED_ROLES}, or else never. To be
-        said of a command which such a role lets do more than others may, or which gives power over others by another right.
+    @param audited: when what it does is noted; by default always if it writes and needs a role of L{AUDITED_ROLES}, and otherwise never.
+        Give it for a command that merely allows more to such a role, or that gives power over others by another right.
     @param moves: whether it moves money; it writes then, and takes C{key} and C{try}.
-    @param long: whether it may take long, which is more than some milliseconds: then it waits for its turn, and many of them in a row hold
-        up nobody for longer than one does, see L{securehub.turns}. Only for members, and for what only looks.
+    @param long: whether it may take more than some milliseconds. Then it waits for its turn, so that many of them in a row delay nobody
+        longer than one does, see L{securehub.turns}. Only for commands that need a login and do not write.
     @param elsewhere: what other programs call it, in small letters. Whoever types that is told the verb.
     @param declared: the parameters in their order: an argument type, or one in L{optional}, L{named} or L{prompted}. A trailing
         underscore is not on the wire.
@@ -390,7 +390,7 @@ def _check_signature(function: Callable[..., Any], names: list[str], parameters:
 
 def _check_names(function: Callable[..., Any], verb: str | None, names: list[str], added: list[str]) -> None:
     """
-    What nobody could type, or would be bound to something else, is found likewise.
+    Likewise refuse names that nobody could type, or that are given twice.
 
     @param added: the parameters that the hub adds.
     """
@@ -421,7 +421,7 @@ def _each(result: Any) -> tuple[Any, ...]:
 
 
 def _is_plain(result: Any) -> bool:
-    """Whether it is one class, of which it can be said whether something is of it; or None."""
+    """Whether it is a single class, for C{isinstance}; or None."""
     return result is None or isinstance(result, type)
 
 

@@ -74,7 +74,7 @@ def _switch(text: str) -> bool:
 
 def _address(text: str) -> str:
     try:
-        # An empty one Twisted would take for all of them.
+        # Twisted would take an empty one for all addresses.
         return _host(text)
     except ValueError:
         raise ValueError("expected an address; 0.0.0.0 or :: for all") from None
@@ -114,7 +114,7 @@ def _backups(text: str) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     if "%" in text:
-        # A link-local address with its link: no certificate names a link, so it would be made anew at each look.
+        # A link-local address with its link: no certificate names a link, so the certificate would be made anew at each look.
         raise ValueError("expected addresses without a link such as %eth0")
     return tuple(map(_host, text.split()))
 
@@ -343,14 +343,14 @@ LIVE = frozenset(
     ]
 )
 """
-Those that a reload takes from the file; whoever uses one looks it up each time. The others have been made a part of something when the hub
-started: of the store, the threads, the declarations of commands; or, as the time zone, must not change in the middle of a day.
+The settings that a reload takes from the file; code that uses one looks it up each time. The others became part of something when the hub
+started (the store, the threads, the declarations of commands), or must not change in the middle of a day, like the time zone.
 """
 
 MOST_OF_A_MEMBER = 230
 """
-Accounts, certificates and sessions of one member, together: one transaction, which has at most 256 records, erases the member, and it looks
-at all accounts and ends all that lets the member in.
+Accounts, certificates and sessions of one member, together: one transaction, of at most 256 records, erases the member. It looks at all
+accounts, and ends everything that lets the member in.
 """
 
 _OF_A_MEMBER = ("accounts_per_member", "certificates_per_member", "sessions_per_member")
@@ -428,7 +428,7 @@ def _example_lines() -> Iterator[str]:
 def _read(file: Path, known: Mapping[str, Setting]) -> Iterator[tuple[str, str]]:
     parser = ConfigParser(interpolation=None, default_section="")
     try:
-        # Some editors put a mark in front, which is no part of the text.
+        # Some editors put a byte order mark in front, which is not part of the text.
         with open(file, encoding="utf-8-sig") as opened:
             parser.read_file(opened)
     except (OSError, UnicodeDecodeError, ConfigParserError) as error:

@@ -33,12 +33,12 @@ _log = Logger()
 
 
 TURN_BYTES = 64 * 1024
-"""Of answers that one batch may make in one turn of the reactor."""
+"""Bytes of answers that one batch may make in one turn of the reactor."""
 
 MOST_ANSWERED = 8 * 1024 * 1024
 """
-Bytes of answers after which no more requests of a batch are carried out that want one. Whether the peer reads or not, all answers are kept
-until it has read them; those of a hundred requests may have a hundred megabytes.
+Once the answers of a batch have this many bytes, further requests that want an answer are not carried out. Answers are kept until the peer
+has read them, and those of a hundred requests may have a hundred megabytes.
 """
 
 
@@ -62,7 +62,7 @@ class _Entry:
         self.function = noted(command)
         self.writes = command.writes
         self.audited = command.audited is not Audited.NEVER
-        # A secret is nothing to keep in a digest that somebody could guess at.
+        # A digest of a secret could be guessed, so a mark takes the secret's place.
         self.secrets = [place for place, parameter in enumerate(command.parameters) if parameter.secret]
 
 
@@ -70,9 +70,9 @@ class Dispatch:
     """
     Answers requests.
 
-    @param mistakes: tells whoever has typed no command what may be meant.
-    @param reactor: for giving it back in the middle of a long batch.
-    @param mark: makes of a secret what can be compared and tells nothing, see L{securehub.vault}.
+    @param mistakes: suggests which command was meant by a word that is none.
+    @param reactor: gets its turns in the middle of a long batch.
+    @param mark: turns a secret into a mark that can be compared but reveals nothing, see L{securehub.vault}.
     @param clock: the time for the audit.
     @param whose: tells the audit whose an account is.
 
@@ -132,14 +132,14 @@ class Dispatch:
         return Deferred.fromCoroutine(_rest(answer, waited)).addCallback(session.answer)
 
     def message(self, session: Session, line: bytes) -> Deferred[None] | None:
-        """Answer one message of a connection on which there is no text form, as L{request} answers a line."""
+        """Answer one message of a connection without a text form, as L{request} answers a line."""
         if line[:1] in (b"{", b"["):
             return self.request(session, line)
         session.answer(jsonrpc.error(None, BadJSON("not JSON-RPC: a message starts with { or [")) + b"\n")
         return None
 
     def refuse(self, session: Session, refusal: Refusal) -> bytes:
-        """The answer to a line that is no request, in the session's current form."""
+        """The answer to a line that is not a request, in the session's current form."""
         if session.speaks_json:
             return jsonrpc.error(None, refusal) + b"\n"
         return text.refusal(refusal)
@@ -168,7 +168,7 @@ class Dispatch:
             requests = jsonrpc.read_batch(line)
         except Refusal as refusal:
             return jsonrpc.error(None, refusal) + b"\n"
-        # From the first answer on events wait, be it to what no command was found for.
+        # From the first answer on events wait, even if it only says that there is no such command.
         session.begin(False, None)
         opening, end = b"[", b""
         answered = unbroken = 0
@@ -181,7 +181,7 @@ class Dispatch:
                 )
             else:
                 answer = await self._answer_request(session, request, False)
-            # At once, not joined at the end: each answer has to wait at the gate for what was so when it was made.
+            # At once, not joined at the end: each answer has to wait at the gate for the position at which it was made.
             if answer is None:
                 session.answer_in_part(b"")
             else:
@@ -223,7 +223,7 @@ class Dispatch:
             raise Conflict("the operator does not log in" if session.operator else f"you are logged in as {session.user}; LOGOUT first")
         if entry.asks:
             await self._ask(session, entry, values)
-            # What was so before the person answered need not be so any more.
+            # Access may have changed while the person was asked.
             access.check(await session.roles(), session.operator)
         if key is None:
             session.begin(entry.writes, None)
@@ -241,7 +241,7 @@ class Dispatch:
     async def _run_in_turn(self, command: Command, session: Session, *values: Any) -> Any:
         """Run a command when its turn has come."""
         await self.turns.next()
-        # What was so before others had their turn need not be so any more.
+        # Access may have changed while others had their turn.
         command.access.check(await session.roles(), session.operator)
         return await command.function(session, *values)
 
@@ -252,7 +252,7 @@ class Dispatch:
         return [self._mark(value) if place in entry.secrets else value for place, value in enumerate(values)]
 
     async def _excuse(self, session: Session, entry: _Entry, values: list[Any]) -> None:
-        """Put None for what the request lacks and turns out not to need. What else it lacks can be asked of a person alone."""
+        """Put None for parameters that the request lacks and turns out not to need. Others that it lacks can only be asked of a person."""
         for index, parameter in enumerate(entry.command.parameters):
             if values[index] is MISSING:
                 if parameter.unless is not None and await parameter.unless(session, *values[:index]):
@@ -279,7 +279,7 @@ class Dispatch:
         self._incidents += 1
         _log.failure("Incident {incident} in {user}'s request", incident=self._incidents, user=session.user)
         if session.committed:
-            # It was carried out, so 'nothing happened' would be a lie. Like a lost connection, this leaves the truth to the key.
+            # It was carried out, so 'nothing happened' would be a lie. As after a lost connection, the client can find out by its key.
             session.cut()
         return Internal(f"a fault of ours; nothing happened (incident {self._incidents})")
 
@@ -295,7 +295,7 @@ class Dispatch:
                 raise Clash(f"{command.name} and {self._verbs[verb].command.name} both have the verb {verb.upper()}")
             self._verbs[verb] = entry
         if command.verb:
-            # In any case; but capitals are how it is mostly typed, and are found at once.
+            # Verbs may be typed in any case; capitals are the most common, and are found at once.
             self._verbs[command.verb] = entry
 
 

@@ -1,6 +1,4 @@
-"""
-Events: what those who listen are told, after the commit that it belongs to.
-"""
+"""Events: what listeners are told, after the commit that an event belongs to."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 MAX_EVENT = 16 * 1024
-"""Bytes of an event; it tells all that its receiver needs, and lists belong into replies."""
+"""The most bytes of an event. It has all that its receiver needs; lists belong in replies."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -24,7 +22,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     @property
     def series(self) -> str | None:
         """
-        The numbered series that it is part of, if of any. Who catches up with a series hears nothing newer of it until that is done.
+        The numbered series that it belongs to, if any. A session that is catching up with a series hears nothing newer of it until it is
+        done.
         """
         return None
 
@@ -45,8 +44,8 @@ class Bye(Event, frozen=True):
 
 class ToOthers(Event, frozen=True):
     """
-    An event for all who listen but one: the session whose command caused it has the reply. It has no C{method}, as what is sent is the
-    event within.
+    An event for all listeners but one: the session whose command caused it has the reply. It has no C{method}, because the event inside is
+    sent.
 
     @ivar session: the number of that session.
     """
@@ -60,8 +59,8 @@ class ToOthers(Event, frozen=True):
 
 class Tune(Event, frozen=True):
     """
-    A commit has changed what a member hears. Announced on the member's own channel, it lets those who listen there hear another channel,
-    too, or not any more, from this very commit on. It has no C{method}, as it is never sent.
+    A commit has changed what a member hears. Announced on the member's own channel, it makes those who listen there hear another channel as
+    well, or no longer, from this very commit on. It has no C{method}, because it is never sent.
     """
 
     channel: str
@@ -73,11 +72,11 @@ class Tune(Event, frozen=True):
 
 class End(Event, frozen=True):
     """
-    A commit has ended sessions: some of a member's, or the one of a connection. Announced like any event; but what those hear whom it
-    means is L{Bye}, and then they are closed. It has no C{method}, as it is never sent.
+    A commit has ended sessions: some of a member's, or the one of a connection. It is announced like any event, but the sessions that it
+    means hear L{Bye}, and are then closed. It has no C{method}, because it is never sent.
 
     @ivar family: which login has ended; None for all that listen.
-    @ivar spared: the token of the one session that goes on all the same.
+    @ivar spared: the token of the one session that goes on nevertheless.
     """
 
     reason: str

@@ -1,9 +1,9 @@
 """
-The events that a session does not hear yet, as an answer comes before them.
+The events that a session does not hear yet, because an answer comes before them.
 
-They are settled, so nothing can undo them any more. But a command may be running whose answer comes first, and an answer that was given
-need not have left: what it waits for may not be on the disk. So each event waits behind one answer, the one to come or one on its way,
-and is sent when that has left: never before an event that settled earlier, and never into a line that is sent in parts.
+They are settled, so nothing can undo them any more. But a command may be running whose answer comes first, and an answer that was given may
+still be waiting for the disk. So each event waits behind one answer, either the one to come or one on its way, and is sent when that has
+left; never before an event that settled earlier, and never in the middle of a line that is sent in parts.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class EventQueue:
         self._outbox.then(self._left)
 
     def finish(self) -> None:
-        """Send all that waits behind all that was answered; nothing comes after it but goodbye."""
+        """Send everything that waits, behind all the answers; only goodbye comes after it."""
         for behind in (*self._given, self._to_come):
             for events, _ in behind.events:
                 self._outbox.event(events)

@@ -1,16 +1,14 @@
-"""
-What people look for: large or small letters, and accents or none.
-"""
+"""Folding texts for searches: the case of letters and their accents do not matter."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _ACCENTS = range(0x0300, 0x0370)
-"""Combining Diacritical Marks, a block of Unicode. The marks of other scripts are vowels, say, and are not left out."""
+"""Combining Diacritical Marks, a block of Unicode. The marks of other scripts may be vowels, and are kept."""
 
 _LETTERS = range(0x00C0, 0x2000)
-"""Where the letters are that have an accent in them."""
+"""The ranges of Unicode that have letters with accents."""
 
 
 def fold(text: str) -> str:
@@ -25,7 +23,8 @@ def _bare() -> dict[int, str | None]:
     """
     Each letter without its accents, and each accent as nothing.
 
-    A table, as C{unicodedata.normalize} takes a time that grows with the square of the marks on one letter, and strangers write the texts.
+    It is a table, because C{unicodedata.normalize} takes a time that grows with the square of the marks on one letter, and strangers write
+    the texts.
     """
     bare: dict[int, str | None] = dict.fromkeys(_ACCENTS)
     for letter in map(chr, (each for each in _LETTERS if each not in _ACCENTS)):

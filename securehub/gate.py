@@ -1,13 +1,13 @@
 """
 The gate: nothing leaves the hub that a crash could still take back.
 
-Every output notes the journal position at which it was made, and leaves when the store says that this position is settled. As positions
-only go forward, the outputs of a connection keep their order by themselves.
+Every output notes the journal position at which it was made, and leaves when the store says that this position is settled. Because
+positions only go forward, the outputs of a connection keep their order by themselves.
 
-What is made for one connection in one turn of the reactor leaves in one write, and all that waits for nothing else leaves together at the
-end of the turn. That, more than anything else, decides the throughput of the hub: a peer that sleeps is woken once, not at every write.
+The outputs of one connection in one turn of the reactor leave in one write, and everything that need not wait leaves together at the end of
+the turn. That, more than anything else, decides the throughput of the hub: a sleeping peer is woken once, not at every write.
 
-Of what waits for one position, replies leave before what those who listen are told.
+At one position, replies leave before the events for listeners.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Outlet(Protocol):
 
     def release(self, content: bytes, event_bytes: int) -> None:
         """
-        Write answers to the peer, and what events leave with them.
+        Write answers to the peer, and the events that leave with them.
 
         @param event_bytes: how many of the bytes belong to events.
         """
@@ -45,14 +45,14 @@ class Outlet(Protocol):
         """Write events alone."""
 
     def cut(self) -> None:
-        """Close the connection without an answer: what it waited for is lost."""
+        """Close the connection without an answer, because what the answer waited for is lost."""
 
     def certificate(self) -> PeerCertificate | None:
-        """What the peer has shown of itself."""
+        """The certificates that the peer has shown."""
 
 
 class _Nowhere:
-    """In place of the outlet of a connection that is lost."""
+    """Replaces the outlet of a connection that is lost."""
 
     queued = 0
 
@@ -73,7 +73,7 @@ NOWHERE: Outlet = _Nowhere()
 
 
 class Told(Protocol):
-    """What those who listen are told, for one position."""
+    """Events for listeners that wait for one position."""
 
     def release(self) -> None:
         """Give it to their outboxes, by L{Outbox.deliver}."""
@@ -83,7 +83,7 @@ class Told(Protocol):
 
 
 class _Then:
-    """Calls back, in place of telling anybody."""
+    """Calls back instead of telling anybody."""
 
     __slots__ = ("lose", "release")
 
@@ -116,8 +116,8 @@ class Outbox:
     """
     The outputs of one connection on their way to the gate.
 
-    @ivar waiting: replies that the gate keeps back; a connection with many of them is read no further.
-    @ivar waiting_bytes: the bytes of what the gate keeps back for this connection alone.
+    @ivar waiting: how many replies the gate keeps back; a connection with many is read no further.
+    @ivar waiting_bytes: the bytes that the gate keeps back only for this connection.
     """
 
     __slots__ = ("_answers", "_gate", "_held", "_leaving", "_position", "_reply_bytes", "outlet", "waiting", "waiting_bytes")
@@ -166,7 +166,7 @@ class Outbox:
     def release(self, held: _Held) -> None:
         """Let out what has settled."""
         if self._held is held:
-            # The position has this among what waits for it: a cycle, which would keep what the whole group has written and replaced.
+            # The position refers to this, too: such a cycle would keep in memory everything that the group has written and replaced.
             self._held = self._position = None
         chunks = held.chunks
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -192,8 +192,8 @@ class Outbox:
 
     def lose(self, held: _Held) -> None:
         """
-        What this hung on is undone. Whoever asked for something is cut off, and asks again; whoever would only have been told of what
-        others did never hears of it.
+        The commits that these outputs depended on are undone. If there were replies, the connection is cut, and the client asks again;
+        events of others are just dropped.
         """
         if self._held is held:
             self._held = self._position = None
@@ -203,7 +203,7 @@ class Outbox:
             self.waiting_bytes -= held.event_bytes
 
     def close(self) -> None:
-        """The connection is lost: whatever is still let out goes nowhere, and nothing here keeps what there was of it."""
+        """The connection is lost: whatever is still let out goes nowhere, and nothing here refers to the connection any more."""
         self.outlet = NOWHERE
 
     def _hold(self) -> _Held:
@@ -237,7 +237,7 @@ class Gate:
         self._now.append(held)
 
     def tell(self, told: Told, position: Position | None) -> None:
-        """Keep back what those who listen are told."""
+        """Keep back events for listeners."""
         if position is not None:
             position.told.append(told)
             return
@@ -245,11 +245,11 @@ class Gate:
         self._told_now.append(told)
 
     def then(self, *, settled: Callable[[], None] = _nothing, lost: Callable[[], None] = _nothing) -> None:
-        """Call back, behind all that was told up to now, when that is settled, or when it is undone."""
+        """Call back, after everything that was told up to now, when that is settled, or when it is undone."""
         self.tell(_Then(settled, lost), self.position)
 
     def flush(self) -> None:
-        """Let out what waits for nothing but the end of this turn."""
+        """Let out what waits only for the end of this turn."""
         if self._now or self._told_now:
             now, self._now = self._now, []
             told, self._told_now = self._told_now, []
@@ -261,7 +261,7 @@ class Gate:
         self._release(position.waiting, position.told)
 
     def lost(self, position: Position) -> None:
-        """What was done up to here has been undone, and no output that hangs on it may leave."""
+        """What was done up to here has been undone, and no output that depends on it may leave."""
         self.flush()
         for held in position.waiting:
             held.outbox.lose(held)
@@ -285,5 +285,5 @@ class Gate:
             try:
                 outbox.write()
             except Exception:
-                # One broken connection must not keep back what others wait for.
+                # One broken connection must not hold up the others.
                 _log.failure("A connection failed to take its output")

@@ -1,7 +1,7 @@
 """
-Password hashes: argon2id by passlib, computed out of the reactor's way in a bounded queue.
+Password hashes: argon2id by passlib, computed outside the reactor, behind a bounded queue.
 
-The queue is fair: the networks from which people log in take turns, so that one which floods the hub delays itself alone.
+The queue is fair: the networks from which people log in take turns, so that one that floods the hub delays only itself.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ with warnings.catch_warnings():
 T = TypeVar("T")
 
 MAX_PASSWORD = 1024
-"""Characters; no password that was ever set is as long. passlib refuses to look at those of over 4,096."""
+"""In characters; no password was ever set that is as long. passlib refuses to look at more than 4,096."""
 
 NEWEST_COUNTS = 0.1
-"""How much the time that the newest hash took counts in the mean, from which is told when to come back."""
+"""The weight of the newest hash in the mean time of a hash, which decides when people are told to come back."""
 
 NICE = 10
-"""Of the threads that hash: a tenth of the CPU's time when there is not enough for all."""
+"""The nice value of the threads that hash: they get a tenth of the CPU's time when there is not enough for all."""
 
 Turn = Callable[[], object]
 
@@ -53,8 +53,8 @@ def _begin() -> None:
 
 class Sha256InArgon2(MinimalHandler):  # type: ignore[misc]
     """
-    A password of which another program kept the SHA-256: that is what is hashed with argon2id here. So nothing is stored that can be
-    guessed at in a hurry, and the password is verified all the same.
+    A password of which another program kept the SHA-256. Here that SHA-256 is hashed with argon2id, so nothing is stored that can be
+    guessed quickly, and the password can still be verified.
     """
 
     name = "sha256_in_argon2"
@@ -85,7 +85,7 @@ class Sha256InArgon2(MinimalHandler):  # type: ignore[misc]
 def context() -> CryptContext:
     """
     The hashes that are accepted and made: argon2id with 19 MiB, two passes, one lane, the first choice of RFC 9106's successors in the
-    OWASP Password Storage Cheat Sheet (2025). Those of an import are accepted once, and raised at that login.
+    OWASP Password Storage Cheat Sheet (2025). Hashes from an import are accepted once, and replaced at that login.
     """
     return CryptContext(
         schemes=["argon2", Sha256InArgon2],
@@ -99,7 +99,7 @@ def context() -> CryptContext:
 
 def hash_old(passwords: CryptContext, sha256: str) -> str:
     """
-    A hash that the password fits of which another program kept the SHA-256.
+    A hash of a password of which another program kept the SHA-256.
 
     @param sha256: in hexadecimal.
     """
@@ -111,7 +111,7 @@ class Hashing:
     Hashes and verifies passwords: some at once, the others in a fair queue.
 
     @param defer: runs a function elsewhere, and returns a Deferred.
-    @param limit: how many there may be, waiting or being computed; whoever is beyond it is told when to come back.
+    @param limit: how many there may be, waiting or being computed; the next ones are told when to come back.
     @param at_once: how many are given to C{defer} at a time.
     @param reactor: tells how long they take.
 
@@ -148,7 +148,7 @@ class Hashing:
 
     def verify(self, password: str, hashed: str | None, *, origin: str = "", turn: Turn = _begin) -> Deferred[tuple[bool, str | None]]:
         """
-        Compare a password with a hash; one computation whether it fits or not, and also for a member whom there is not.
+        Compare a password with a hash; one computation, whether it fits or not, and whether there is such a member or not.
 
         @param hashed: None where there is no such member.
         @param origin: as in L{hash}.
@@ -173,9 +173,9 @@ class Hashing:
 
     def _make_room(self, origin: str) -> None:
         """
-        Turn away the newest of the longest line, so that no network can have all the room.
+        Turn away the newest of the longest line, so that no network can take all the room.
 
-        @raise RateLimited: it is the newcomer's own line, or all are as short.
+        @raise RateLimited: the newcomer's own line is the longest, or all are equally long.
         """
         seconds = max(1, ceil(self.waiting * self._seconds_each / self._at_once))
         refusal = RateLimited(f"too many people log in at this moment; try again in {seconds} s", seconds)
@@ -196,7 +196,7 @@ class Hashing:
         except Exception:
             # It is refused, or the system gives no thread.
             self.waiting -= 1
-            # The next one has its turn a little later: hundreds who are refused together shall not hold up everybody else.
+            # The next one has its turn a little later, so that hundreds that are refused together do not hold up everybody else.
             self._filling = self._reactor.callLater(0, self._go_on)
             job.done.errback(Failure())
             return
@@ -212,7 +212,7 @@ class Hashing:
         self._running -= 1
         self.waiting -= 1
         self._seconds_each += (self._reactor.seconds() - begun - self._seconds_each) * NEWEST_COUNTS
-        # First whoever has waited hears of it: what they make of it may decide whether the next one is still wanted.
+        # First tell whoever has waited for it: what they do may decide whether the next one is still wanted.
         job.done.callback(result)
         self._fill()
 
@@ -289,8 +289,8 @@ class HashingPool:
 
 def politely(compute: Callable[..., T], *args: object) -> T:
     """
-    Compute something in a thread that gives way to the reactor's, where threads can: while hundreds log in, whoever is logged in already
-    shall not notice.
+    Compute something in a thread that gives way to the reactor's, if the system has that: while hundreds log in, those who are logged in
+    should not notice.
     """
     if sys.platform == "linux" and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
         # Zero is the thread that calls, not its process. A service manager may forbid it; a hash is worth more than good manners.

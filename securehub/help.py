@@ -16,7 +16,7 @@ WIDTH = 76
 """Characters of a line; with its indentation it fits a terminal of eighty."""
 
 ALL = ".*"
-"""Behind the name of a service: all of its commands."""
+"""After the name of a service: all of its commands."""
 
 
 class HelpRow(Row, frozen=True):
@@ -34,7 +34,9 @@ class HelpRow(Row, frozen=True):
 
 class Help(Reply, frozen=True):
     """
-    The commands. As text they would be too many for a screen: those with a verb are explained, of the others there are only the names.
+    The commands there are.
+
+    As text they are too many for a screen, so those with a verb are described, and the others only named.
     """
 
     commands: list[HelpRow]
@@ -112,7 +114,7 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
 
     @param hint: what one may do next.
     """
-    # Services may share a name in front of their commands.
+    # Services may share the first part of their commands' names.
     rows = sorted(map(_row, commands), key=lambda row: row.service)
     return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP chat{ALL} lists all of a service. {hint}".rstrip())
 

@@ -56,15 +56,15 @@ _log = Logger()
 MIB = 1024 * 1024
 
 BEHIND = timedelta(minutes=1)
-"""A clock that is set right by less is nobody's trouble."""
+"""A clock that is set back by less is not worth a warning."""
 
 STOPPING_SECONDS = 5.0
 """How long a stop waits for a disk that stands still."""
 
 GOODBYE_SECONDS = 2.0
 """
-How long a stop waits for clients that have been told and do not close: of many, some always have vanished. What was written to the others
-reaches them even after the daemon has ended; it is the system that sends it.
+How long a stop waits for clients that have been told and do not close: among many, some have always vanished. What was written to the
+others reaches them even after the daemon has ended, because the system sends it.
 """
 
 SNAPSHOT_SECONDS = 80.0
@@ -73,7 +73,7 @@ SNAPSHOT_SECONDS = 80.0
 
 class Hub:
     """
-    A hub, with everything that it needs of the world given to it: so a whole one runs in a test, in virtual time.
+    A hub. It is given everything that it needs of the world, so a whole one runs in a test, in virtual time.
 
     What services may take from it in their C{__init__}:
 
@@ -90,22 +90,21 @@ class Hub:
     @ivar currencies: those that accounts may have.
     @ivar numbering: how account numbers are made.
     @ivar watchers: who is told of movements of money; a service adds its own, see L{securehub.services.ledger.watching}.
-    @ivar own_references: how the references of transfers begin which nobody but their service gives back, such as C{raffle/}; services add
-        theirs.
+    @ivar own_references: how references begin, such as C{raffle/}, of transfers that only their service may give back; services add theirs.
     @ivar safekeeping: backups, drills and verification.
     @ivar upkeep: what keeps the store's files few; None where nobody folds them.
     @ivar order_facts: who tells the support desk of orders; services add theirs, see L{securehub.services.support.facts}.
     @ivar order_refunds: how agents give back some of an order's price; likewise.
     @ivar chores: what is done by itself, at the start or every so often.
-    @ivar forget_answers: forgets what all requests of a user with a key were answered.
+    @ivar forget_answers: forgets the answers that are kept for a user's requests with keys.
     @ivar agenda: what is done by itself when its time has come; a service adds its duties, see L{securehub.agenda}.
-    @ivar sessions: all connections on which one may speak, by number.
+    @ivar sessions: all connections that are ready for requests, by number.
     @ivar doorkeeper: who may connect.
     @ivar vitals: how the process is doing.
     @ivar roles: what members may be granted, those of all services among it.
     @ivar services: all services, by name; filled once all are made.
     @ivar commands: all commands; likewise.
-    @ivar mistakes: what somebody may mean who types what is none of them.
+    @ivar mistakes: suggests a command to somebody who has mistyped one.
     """
 
     core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)

@@ -39,13 +39,13 @@ class Member(Record, frozen=True):
 
     @property
     def could_log_in(self) -> bool:
-        """Whether they are neither locked out nor erased; who is does nothing here any more, whatever they have begun."""
+        """Whether they are neither locked out nor erased. Otherwise they do nothing here any more, whatever they have begun."""
         return not self.locked and self.erased is None
 
 
 class Visits(Record, frozen=True):
     """
-    When a member came, by username. Apart from L{Member}, which every command reads.
+    When a member came, by username. It is apart from L{Member} because every command reads that.
 
     @ivar created: when they joined.
     @ivar last_login: the latest.
@@ -94,7 +94,7 @@ def roles(tx: ReadTransaction, username: str) -> tuple[str, ...]:
     """
     What a logged-in member may do at this moment; asked before every command.
 
-    @raise Locked: nothing, as the account is locked.
+    @raise Locked: the account is locked, so nothing.
     """
     return admitted(tx, username).roles
 

@@ -1,6 +1,4 @@
-"""
-Mistakes in typing: which command somebody may have meant who has typed what is none.
-"""
+"""Typing mistakes: which command somebody may have meant who typed none."""
 
 from __future__ import annotations
 
@@ -9,21 +7,21 @@ from collections.abc import Iterable
 from securehub.command import Command
 
 LONGEST = 32
-"""Characters; what is longer is no command with a slip in it."""
+"""In characters; a longer word is not a mistyped command."""
 
 _MARKS = "/\\!?.,:;*'\"`<>()"
 
 
 class Mistakes:
     """
-    What somebody may have meant who has typed what is no command.
+    Suggests which command somebody may have meant who typed none.
 
     @param commands: all that there are, once somebody makes a mistake.
     """
 
     def __init__(self, commands: Iterable[Command]) -> None:
         self._commands = commands
-        # By what is left of a name, one letter of it taken out or none: so two that differ in one letter, or in the order of two, meet.
+        # By each name, whole and with any one letter taken out: so words meet that differ in one letter, or in the order of two.
         self._near: dict[str, set[tuple[str, str]]] = {}
         self._verbs: list[str] = []
 

@@ -60,7 +60,7 @@ class Amount:
         return f"{digits}e{-decimals}"
 
     def __str__(self) -> str:
-        """As it was written, but for zeros in front: C{12.5}."""
+        """As it was written, without leading zeros: C{12.5}."""
         whole, decimals = divmod(self.digits, 10**self.decimals)
         return f"{whole}.{decimals:0{self.decimals}d}" if self.decimals else str(whole)
 

@@ -1,8 +1,8 @@
 """
 Where a connection comes from: the network that an address is in, as limits count it.
 
-Whoever has one address of a network has as many of it as they like: an IPv6 connection is given 2**64 of them. So what is counted is the
-/64 of an IPv6 address and the /24 of an IPv4 address.
+Somebody who has one address of a network can have as many as they like: an IPv6 connection is given 2**64 of them. So limits count the /64
+of an IPv6 address, and the /24 of an IPv4 address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def origin(address: str) -> Origin:
     """
     Where an address belongs.
 
-    @param address: as text; what is no IP address, as that of a UNIX socket, is a network of its own.
+    @param address: as text; anything but an IP address, such as that of a UNIX socket, is a network of its own.
     """
     try:
         ip = _unmapped(address)

@@ -1,8 +1,8 @@
 """
 What an operator should read in the log of what people do: logins that failed, and what admins changed.
 
-The log is for looking and for alarms. It may be shortened, and a crash may take its last lines or show one of a command that it undid; what
-was done is in the journal.
+The log is for looking and for alarms. It may be shortened, and after a crash it may lack its last lines, or show a command that was undone;
+the journal has what was really done.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from securehub.session import Session
 _log = Logger()
 
 LINES_A_MINUTE = 60
-"""Of failed logins. Whoever tries passwords by the thousand must not fill the disk, nor hide everything else."""
+"""
+How many failed logins are logged in a minute. Somebody who tries passwords by the thousand must not fill the disk, nor hide everything
+else.
+"""
 
 MINUTE = 60.0
 
@@ -40,7 +43,7 @@ class FailedLogins:
 
     def note(self, session: Session, refusal: BadCredentials) -> None:
         """
-        Log one, if somebody was tried.
+        Log a failed login, if one was tried.
 
         A name that is not a member's is not written: it may be a password, typed a line too early.
         """

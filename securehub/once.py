@@ -28,10 +28,11 @@ AT_ONCE = 200
 
 class Once(Record, frozen=True, array_like=True):
     """
-    What a request with a key did, by user and key. Without names of fields, as there are as many of these as of requests.
+    What a request with a key did, by user and key. It is kept without the names of fields, because there are as many of these records as of
+    requests.
 
     @ivar digest: of the method and its arguments, 16 bytes.
-    @ivar result: what it was answered: the values of the reply's fields, in their order, without their names.
+    @ivar result: the answer: the values of the reply's fields, in their order.
     """
 
     collection: ClassVar[str] = "once"
@@ -51,7 +52,7 @@ def place(user: str, key: str) -> str:
 
 
 def digest(method: str, values: list[Any]) -> bytes:
-    """The same 16 bytes for the same arguments, in whichever form and way they were written."""
+    """The same 16 bytes for the same arguments, in either form and however they were written."""
     return sha256(_encode((method, values))).digest()[:16]
 
 
@@ -77,8 +78,7 @@ def once(tx: Transaction, key: Key, rule: Callable[..., Any], /, *args: Any, **k
 
 async def forget_all(store: Any, others_first: Callable[[], Awaitable[None]], user: str) -> None:
     """
-    Forget what all requests of a user were answered. There is no order to find them by, so all that is kept is looked through (decision
-    114).
+    Forget the answers to all requests of a user. They are kept in no order, so all that is kept is looked through (decision 114).
 
     @param store: the hub's.
     @param others_first: waits until everybody else has had a turn.
@@ -102,7 +102,7 @@ def _restored(kept: Raw, reply: Any) -> Any:
     values = msgspec.json.decode(kept)
     if values is None:
         return None
-    # A newer version may have more fields, which have defaults. They come last, but for those that all replies about money have.
+    # A newer version may have more fields, which have defaults. They come last, except those that all replies about money have.
     names = reply.__struct_encode_fields__
     common = len(MoneyReply.__struct_encode_fields__) if issubclass(reply, MoneyReply) else 0
     own = len(values) - common
@@ -116,6 +116,6 @@ def _canonical(value: Any) -> Any:
     raise NotImplementedError(f"an argument of type {type(value)} cannot be compared")
 
 
-# What has no order is written in one: a set goes another way round after a restart, and a dictionary as its names were given.
+# Sets and dictionaries are sorted: a set is in another order after a restart, and a dictionary in that of the request.
 _encode = msgspec.msgpack.Encoder(enc_hook=_canonical, order="deterministic").encode
 _encode_json = msgspec.json.Encoder().encode

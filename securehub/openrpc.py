@@ -33,9 +33,9 @@ def document(commands: Iterable[Command]) -> dict[str, Any]:
 @cache
 def refuse_untold(reply: Any) -> None:
     """
-    One reply of which no program can be told would keep everybody from the whole document.
+    Refuse a reply that cannot be described: it would keep everybody from the whole document.
 
-    @raise TypeError: saying which type it is that has no schema.
+    @raise TypeError: naming the type that has no schema.
     """
     msgspec.json.schema_components([reply])
 

@@ -1,8 +1,8 @@
 """
 Who is at the other end of a TLS connection, as far as a certificate tells.
 
-The handshake has shown that the peer holds the certificate's key; nobody has looked at who signed it. Nothing is kept here: TLS has the
-certificate, and it is looked at when somebody asks.
+The handshake has shown that the peer holds the certificate's key; who signed it was not checked. Nothing is kept here: TLS has the
+certificate, which is read when somebody asks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MAX_SHOWN = 16 * 1024
 class PeerCertificate(NamedTuple):
     """
     @ivar fingerprint: SHA-256 of its DER form, as openssl shows it: pairs of digits in capitals with colons.
-    @ivar begins: it is good from then on.
-    @ivar ends: it is good no more from then on.
+    @ivar begins: from then on it is good.
+    @ivar ends: from then on it is no longer good.
     """
 
     fingerprint: str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 WELL, CANNOT, INTERRUPTED, UNREAD = 0, 2, 130, 141
-"""Exit statuses; 1 is each program's own, the last two are as a shell tells of a program that SIGINT or SIGPIPE has ended."""
+"""Exit statuses. 1 is each program's own; the last two are those that a shell reports for a program ended by SIGINT or SIGPIPE."""
 
 NO_MEMORY = "the system gives no more memory (ulimit -v), and this takes as much as all that is kept"
 
@@ -20,7 +20,7 @@ class Ended(BaseException):
     """
     A signal has asked for an end.
 
-    @ivar status: as a shell tells of that.
+    @ivar status: as a shell would report it.
     """
 
     def __init__(self, number: int) -> None:
@@ -31,7 +31,7 @@ class Ended(BaseException):
 @contextmanager
 def ending_in_order() -> Iterator[None]:
     """
-    While this lasts, SIGTERM and the end of a terminal take away what was begun, as Ctrl-C does.
+    While this lasts, SIGTERM and the end of a terminal clean up what was begun, as Ctrl-C does.
 
     @raise Ended: one of them came.
     """
@@ -39,7 +39,7 @@ def ending_in_order() -> Iterator[None]:
     def end(number: int, _: object) -> None:
         raise Ended(number)
 
-    # Whoever is to live on without its terminal (C{nohup}) ignores that.
+    # A program that should outlive its terminal (C{nohup}) ignores that signal.
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     for number in ours:
@@ -64,14 +64,14 @@ def run(name: str, main: Callable[[], int]) -> int:
         try:
             return main()
         finally:
-            # Now, as at the very end nobody could be told that it failed.
+            # Now, because at the very end a failure could not be reported.
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except Ended as asked:
         return asked.status
     except BrokenPipeError:
-        # Whoever reads it has enough: C{head}, say.
+        # The reader, C{head} say, has had enough.
         _print_no_more()
         return UNREAD
     except OSError as fault:
@@ -86,7 +86,7 @@ def disk_fault(fault: OSError) -> str:
 
 
 def open_standard_streams() -> None:
-    """Have something in the place of those that are closed: else what is opened next gets their numbers, a socket, say."""
+    """Open something in place of closed standard streams: otherwise what is opened next, such as a socket, gets their numbers."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -97,5 +97,5 @@ def open_standard_streams() -> None:
 
 
 def _print_no_more() -> None:
-    """Let Python not try it once more at its end."""
+    """Keep Python from trying it once more at its end."""
     sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")

@@ -64,7 +64,7 @@ def commands() -> dict[str, list[Command]]:
     found: dict[str, list[Command]] = {}
     for factory in service.find():
         if factory.__module__.startswith("securehub.services."):
-            # Declarations are the classes'; there is no hub to make a whole service for.
+            # The declarations are in the classes, and there is no hub to make a whole service for.
             unmade = [each.__new__(each) for each in service.parts_of(factory)]
             found[factory.name] = service.commands_of(factory, unmade, settings)
     return found

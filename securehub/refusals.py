@@ -1,5 +1,5 @@
 """
-What the hub says no with.
+How the hub says no.
 
 A refusal is an answer, not a fault: it carries the code that programs rely on, and a text for people. Those here can be met
 anywhere; a refusal that belongs to one rule stands beside that rule.
@@ -76,7 +76,7 @@ class BadCredentials(Refusal):
     """
     Wrong name, password, code or token; never which.
 
-    @ivar tried: for the log alone: the member whose login failed, or empty for a name that is no member's; None if it was no login.
+    @ivar tried: only for the log: the member whose login failed, or empty for a name that is no member's; None if it was not a login.
     """
 
     code = "bad-credentials"

@@ -52,8 +52,8 @@ class IRemembers(Interface):
 
     def forget(tx: Transaction, username: str, after: str) -> str | None:
         """
-        Blank what is kept about a member who is being erased: names, and what they or others wrote. Not numbers and amounts, as the
-        books stay. A little at a time: at most 200 records are touched. May be called again for what is blank already.
+        Blank what is kept about a member who is being erased: names, and what they or others wrote. Not numbers and amounts, as the books
+        stay. A little at a time: at most 200 records are touched. It may be called again for what is already blank.
 
         @param after: what the call before this one returned; empty to begin.
 
@@ -69,7 +69,7 @@ def page(sections: Mapping[str, Section], tx: ReadTransaction, username: str, af
     """
     A page of what is kept about a member, kind by kind.
 
-    @param after: the key of the last one of the page before. One that is of no kind is as good as none.
+    @param after: the key of the last one on the page before. A key of an unknown kind counts as none.
     """
     kind, _, place = after.partition("/")
     kinds = list(sections)
@@ -90,7 +90,7 @@ def forget(steps: Mapping[str, Step], tx: Transaction, username: str, after: str
     """
     Forget some of what is kept about a member, one kind after the other.
 
-    @param after: what this gave before; empty to begin. One that is of no kind is as good as none.
+    @param after: what this returned before; empty to begin. A place of an unknown kind counts as none.
 
     @return: where to go on; None if nothing is left.
     """

@@ -52,7 +52,7 @@ class MoneyReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def warned(told: str, warnings: Iterable[str]) -> str:
-    """What is told, and behind it what there is to think about."""
+    """What is told, followed by the warnings."""
     return " ".join([told, *(f"Warning: {warning}." for warning in warnings)])
 
 
@@ -72,7 +72,7 @@ class Listing(Reply, Generic[T], frozen=True, omit_defaults=True):
 
     @classmethod
     def up_to(cls, limit: int, rows: Iterable[T]) -> Self:
-        """So many of some rows, the first ones; of the others one is made, to see that there are more."""
+        """The first of some rows, up to a limit; one more row is made, to see whether there are more."""
         found = list(islice(rows, limit + 1))
         return cls(found[:limit], more=len(found) > limit)
 
@@ -95,7 +95,7 @@ class Roster(Listing[T], frozen=True):
 
 
 class Top(Listing[T], frozen=True):
-    """The first of a list, which is looked at anew for each answer and cannot be gone on with."""
+    """The beginning of a list that is made anew for each answer, and so cannot be continued."""
 
     def status(self) -> str:
         return "there is more; ask with a larger limit=" if self.more else ""
@@ -137,12 +137,12 @@ def shown(value: object) -> str:
 
 
 def _part(value: object) -> str:
-    """One of several things as people read it: where it has fields of its own, one sees where they end."""
+    """One of several things as people read it; if it has fields of its own, one sees where they end."""
     return f"({shown(value)})" if _has_parts(value) else shown(value)
 
 
 def _has_parts(value: object) -> bool:
-    """Whether it has fields of its own, and does not say itself how it is told."""
+    """Whether it has fields of its own, and does not define how people read it."""
     return isinstance(value, dict) or (isinstance(value, msgspec.Struct) and type(value).__str__ is msgspec.Struct.__str__)
 
 
@@ -162,7 +162,7 @@ def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]
     aligned = set(right)
     *cells, last = zip(*rows, strict=True)
     padded = [_padded(column, place in aligned) for place, column in enumerate(cells)]
-    # Nothing stands behind the last one, and what others wrote mostly stands there.
+    # Nothing follows the last column, which is mostly what others wrote.
     padded.append(_padded(last, True) if len(cells) in aligned else last)
     return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
@@ -183,7 +183,7 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_columns_of, text))
 
 
-# Vowels and ends of Korean syllables whose letters are characters of their own, as some systems have them: they stand in the place of the
+# Vowels and ends of Korean syllables whose letters are characters of their own, as some systems write them: they share the columns of the
 # first one.
 _JOINED = frozenset(map(chr, (*range(0x1160, 0x1200), *range(0xD7B0, 0xD800))))
 

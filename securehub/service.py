@@ -1,8 +1,8 @@
 """
 What a service is, and how services are found. What one keeps about members is said in L{securehub.remembering}.
 
-A service is a class in a module of the C{securehub.plugins} package, in whatever distribution. Called with the hub, it gives the
-service; the methods that are declared as commands are its commands.
+A service is a class in a module of the C{securehub.plugins} package, in any distribution. Called with the hub, it makes the service; the
+methods that are declared as commands are its commands.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class IServiceFactory(Interface):
 
     name = Attribute("The name of the service, which is the first part of its commands' names.")
 
-    # Optional: C{records}, the record classes that the service keeps; C{parts}, classes that are called with the hub as well, and whose
-    # commands are the service's, where it is too large for one class; C{roles}, what members may be granted because of this service;
-    # C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
+    # Optional: C{records}, the record classes that the service keeps; C{parts}, for a service that is too large for one class: further
+    # classes that are called with the hub, and whose commands are the service's; C{roles}, that members may be granted because of this
+    # service; C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
 
     def __call__(hub: Hub) -> Any:
         """
@@ -124,7 +124,7 @@ def _kept(factory: Any) -> tuple[Any, ...]:
 
 def made(factory: Any, make: Callable[[T], Any], given: T) -> Any:
     """
-    What a factory, or a part of it, makes of what it is given: of a hub, mostly.
+    What a factory, or a part of it, makes of what it is given (mostly a hub).
 
     @raise BadServices: it fails, by a fault of its own.
     """
@@ -141,7 +141,7 @@ def roles_of(factories: Iterable[Any]) -> list[str]:
     """
     All roles that a member may be granted, those of the hub itself first. Services may share one.
 
-    @raise BadServices: one of them is no word for a role.
+    @raise BadServices: one of them cannot be the name of a role.
     """
     roles = list(ROLES)
     for factory in factories:
@@ -154,7 +154,7 @@ def roles_of(factories: Iterable[Any]) -> list[str]:
 
 def refuse_forgetful(name: str, service: Any) -> None:
     """
-    @raise BadServices: the service says that it remembers members, and lacks what an export or an erasure is going to ask for.
+    @raise BadServices: the service is an L{IRemembers}, but lacks something that an export or an erasure will call.
     """
     if IRemembers.providedBy(service):
         for each in IRemembers.names():
@@ -166,7 +166,7 @@ def settings_of(factories: Iterable[Any]) -> list[Setting]:
     """
     The settings that services bring.
 
-    @raise BadServices: one of them is in another's section, or has a name that is taken, or a default that cannot be.
+    @raise BadServices: one of them is in another's section, or has a name that is taken, or a default that its own function refuses.
     """
     owners = {setting.name: "the hub" for setting in SETTINGS}
     brought = []
@@ -191,7 +191,7 @@ def _refuse_setting(service: str, setting: Setting, owner: str | None) -> None:
 
 
 def parts_of(factory: Any) -> list[Any]:
-    """All that is called with the hub to make a service: the factory, and the parts that it names."""
+    """Everything that is called with the hub to make a service: the factory, and the parts that it names."""
     return [factory, *getattr(factory, "parts", ())]
 
 
@@ -199,7 +199,7 @@ def commands_of(factory: Any, parts: Iterable[Any], settings: Settings) -> list[
     """
     The commands of a service, as a hub with these settings has them.
 
-    @param parts: what has been made of L{parts_of}.
+    @param parts: what L{parts_of} has become, called with the hub.
     """
     bound = [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
     return [command if command.note is str else replace(command, note=partial(_note_of, command)) for command in bound]
@@ -210,13 +210,13 @@ def _note_of(command: Command) -> str:
     try:
         return command.note()
     except Exception:
-        # Of one service, which must not keep everybody from the manuals of all.
+        # A fault of one service must not keep everybody from all manuals.
         _log.failure("The note on {command} failed", command=command.name)
         return ""
 
 
 def _import_all(package: str) -> None:
-    """getPlugins passes over a module that cannot be imported, with a line in the log; a hub without one of its services must not start."""
+    """Import all plugins: getPlugins only logs a module that cannot be imported, but a hub without one of its services must not start."""
     for module in getModule(package).iterModules():
         try:
             module.load()
@@ -226,7 +226,9 @@ def _import_all(package: str) -> None:
 
 
 def _refuse_shadows(directories: Iterable[str]) -> None:
-    """Of two files of one name, in two versions of a distribution perhaps, Python finds the first and is silent about the other."""
+    """
+    Refuse two files of one name, in two versions of a distribution perhaps: Python would find the first, and silently ignore the other.
+    """
     first: dict[str, FilePath[str]] = {}
     for file in (file for directory in directories for file in FilePath(directory).globChildren("*.py")):
         other = first.setdefault(file.basename(), file)
@@ -235,9 +237,7 @@ def _refuse_shadows(directories: Iterable[str]) -> None:
 
 
 def _where(error: BaseException, path: str) -> str:
-    """
-    Where something was raised: the innermost place in a file, if that has a part in it, or else of all.
-    """
+    """Where something was raised: the innermost place in the given file, or, if that is not among the places, the innermost of all."""
     places = traceback.extract_tb(error.__traceback__)
     innermost = [place for place in places if place.filename == path] or places
     return f"{innermost[-1].filename}, line {innermost[-1].lineno}"

@@ -1,8 +1,8 @@
 """
 C{securehub services}: what a hub that is installed here would offer.
 
-Whoever may write where SecureHub is installed runs it once after each installation: so Twisted keeps the list of plugins that it finds,
-and a hub that may not write there need not look for them at each start.
+Run it after each installation, as a user who may write there: Twisted then stores the list of plugins, and a hub that may not write there
+need not search for them at each start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def run(given: Namespace) -> int:
     """
     Print each service with what it is for and the module that it is from.
 
-    @return: the exit status: 0, or 1 where a hub would not start with these services.
+    @return: the exit status: 0, or 1 if a hub would not start with these services.
     """
     try:
         found = service.find()

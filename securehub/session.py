@@ -84,12 +84,12 @@ class Session:
     @ivar token: the digest of the resume token that this session was given; no other session has the same.
     @ivar speaks_json: the form of the latest request.
     @ivar hears: whether events are sent.
-    @ivar catching_up: the series of which it hears older events first.
-    @ivar asking: what waits for the next line instead of the dispatch, while a person is asked for something.
+    @ivar catching_up: the series whose older events it hears first.
+    @ivar asking: what gets the next line instead of the dispatch, while a person is asked for something.
     @ivar act: what the audit says of the command that runs, if anything.
     @ivar committed: whether the command that runs has changed something.
     @ivar gone: whether the connection is lost.
-    @ivar leaving: whether the connection ends as soon as what was answered has left.
+    @ivar leaving: whether the connection ends as soon as its answers have left.
     """
 
     def __init__(
@@ -163,14 +163,14 @@ class Session:
 
     @property
     def queued(self) -> int:
-        """Bytes on their way to the peer, be it the disk that they wait for or the peer."""
+        """Bytes on their way to the peer, whether they wait for the disk or for the peer."""
         return self._outbox.waiting_bytes + self._outbox.outlet.queued
 
     def roles(self) -> Awaitable[tuple[str, ...] | None]:
         """
-        What the caller has been granted at this moment; what was so at the login does not count.
+        What the caller has been granted at this moment, not at the login.
 
-        @return: None for whoever is not logged in.
+        @return: None if nobody is logged in.
 
         @raise Locked: the member has been locked out since.
         """
@@ -207,19 +207,20 @@ class Session:
 
     async def look(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """
-        Run C{rule(tx, ...)}, which only looks, for a command that writes if it is given more.
+        Run C{rule(tx, ...)}, which only looks, for a command that writes when it is given more arguments.
 
-        With a key it is a transaction all the same: what was seen then is the answer from now on, and the key is used.
+        With a key it is a transaction nevertheless: what is seen now is the answer to every repeat.
         """
         return await (self._store.read if self._key is None else self.transact)(rule, *args, **kwargs)
 
     async def in_turns(self, parts: Iterable[T]) -> list[T]:
         """
-        Make what takes long of what was looked at, part by part, with others in between; for commands that are declared as C{long}.
+        Make something long, such as a text, from what was read, part by part, with others in between; for commands that are declared as
+        C{long}.
 
         @raise NotLoggedIn: this session has been ended meanwhile.
         """
-        # Should what was looked at be undone meanwhile, so is the connection.
+        # If what was read is undone meanwhile, the connection is cut.
         self.answer_in_part(b"")
         made: list[T] = []
         for part in parts:
@@ -243,7 +244,7 @@ class Session:
         return None if self.gone else self._outbox.outlet.certificate()
 
     def concerns(self, target: str) -> None:
-        """Say for the audit to whom the running command does something, where none of its arguments is a name."""
+        """Tell the audit to whom the running command does something, if none of its arguments is a name."""
         if self.act is not None:
             self.act = self.act._replace(target=target)
 
@@ -254,7 +255,7 @@ class Session:
         @raise BadCredentials: it is empty, which cancels.
         @raise Refusal: it cannot be read.
         """
-        # It is an answer, not an event: should it be lost, so is the connection.
+        # It is an answer, not an event: if it is lost, so is the connection.
         self._outbox.reply(text.event(f"{prompt}:"))
         asking: Deferred[str] = Deferred()
         self.asking = asking
@@ -265,7 +266,8 @@ class Session:
 
     async def log_in(self, username: str, family: str, token: bytes) -> None:
         """
-        Let this session be a member's, who hears all that the member hears, unless it has ended while the password was being verified.
+        Log a member in to this session, which then hears all that the member hears, unless it has ended while the password was being
+        verified.
         """
         if self.gone:
             return
@@ -280,11 +282,11 @@ class Session:
                 for event in await self._store.read(_given_by, greeting, username):
                     self.hear(encode(event, self.speaks_json), event.series)
             except Exception:
-                # Of one service, which must not keep everybody out.
+                # A fault of one service must not keep everybody out.
                 _log.failure("A greeting failed")
 
     def log_out(self) -> None:
-        """Let this session be nobody's."""
+        """Log the member out of this session."""
         if self.user is not None and not self.operator:
             for channel in list(self._channels):
                 self.tune(channel, False)
@@ -300,20 +302,20 @@ class Session:
 
     @property
     def answering(self) -> bool:
-        """Whether a command runs whose answer is still to come, and behind it perhaps goodbye."""
+        """Whether a command is running whose answer is still to come, perhaps followed by goodbye."""
         return self._running and not self._said_bye
 
     def part(self, bye: bytes) -> None:
         """
-        A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye
-        and closes. Goodbye is held like an answer, not like an event: should the commit be lost, the connection is cut, and whoever comes
-        back is let in again.
+        A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye and
+        closes. Goodbye is held like an answer, not like an event: if the commit is lost, the connection is cut, and the client may come
+        back.
         """
         self.log_out()
         self._switchboard.leave(connection(self.number), self)
         self._ended = self.leaving = True
         if self._running and self.asking is None:
-            # The reply first, if this was the session's own command; otherwise what it waits for does not take long. A person may.
+            # The reply first, if this was the session's own command. Any other wait is short, except for a person.
             self._bye = bye
             bye = b""
         else:
@@ -358,15 +360,15 @@ class Session:
 
     def catch_up(self, channel: str, series: str, pages: Pages, after: int) -> None:
         """
-        Let this session hear what came after a number of a series, page by page as its peer reads, before anything newer.
+        Send this session what came after a number of a series, page by page as its peer reads, before anything newer.
 
-        Nothing is kept for it meanwhile: what comes newly is in the store, too, and so in one of the pages. If it catches up with the
-        series already, what it was promised then still comes.
+        No events are kept for it meanwhile: new ones are in the store, too, and so in one of the pages. If it is already catching up with
+        the series, what it was promised then still comes.
 
         @param channel: where the series is announced.
         """
         self._switchboard.hold_back(channel, series, self)
-        # What came in the middle of a long batch is in one of the pages, too.
+        # Events from the middle of a long batch are in one of the pages, too.
         self._events.drop(series)
         earlier = self.catching_up.get(series)
         if earlier is not None:
@@ -375,7 +377,7 @@ class Session:
 
     @property
     def takes_page(self) -> bool:
-        """Whether it catches up with something, and its answers are not in the way."""
+        """Whether it is catching up with something, and no answers are in the way."""
         return bool(self.catching_up) and not self._running and not self.leaving
 
     async def send_page(self) -> None:
@@ -389,14 +391,14 @@ class Session:
         if self.catching_up.get(series) is not state:
             return
         if page is None or page.whole or not self.hears:
-            # In one turn with the look at the store, so nothing falls between.
+            # In one turn with the look at the store, so nothing is missed in between.
             self._let_on(series)
         else:
             state.after = page.last
             del self.catching_up[series]
             self.catching_up[series] = state
         if page is not None and self.hears:
-            # As an answer, which it is: should it be lost, so is the connection, and no hole is left.
+            # As an answer, which it is: if it is lost, so is the connection, and no gap is left.
             self._outbox.reply(b"".join(encode(event, self.speaks_json) for event in page.events))
 
     def _let_on(self, series: str) -> None:
@@ -404,7 +406,7 @@ class Session:
         self._switchboard.let_on(series, self)
 
     def leave(self) -> None:
-        """End the connection once what was answered has left."""
+        """End the connection once its answers have left."""
         self.leaving = True
 
     def cut(self) -> None:
@@ -428,10 +430,10 @@ class Session:
         """
         Send a part of a reply, which ends with L{answer}.
 
-        Whoever waits between having looked or written and answering must do this before, be it with nothing: if the position is lost,
-        so is the connection.
+        A command that waits after it has read or written must call this first, if only with nothing: then, if the position is lost, so is
+        the connection.
 
-        @param end: what makes whole lines of all parts so far, should no more come.
+        @param end: what completes the line if no more parts come.
         """
         if not self._said_bye:
             self._outbox.reply(chunk)
@@ -447,8 +449,8 @@ class Session:
         if chunk is not None:
             self._outbox.reply(chunk)
         elif self._wrote or self._events.waiting:
-            # Nothing is said, but should the commit be lost, this session (a login, say) hangs on it and has to go; and so it has if the
-            # events below were lost, which are settled, and which nobody would send again.
+            # Nothing is sent. But this session (a login, say) may depend on the commit, and must go if that is lost; also, nobody would
+            # send the events below again.
             self._outbox.reply(b"")
         self._wrote = False
         if self._events.waiting:
@@ -472,7 +474,10 @@ class Session:
             self._outbox.deliver(events)
 
     def say_bye(self, reason: str) -> None:
-        """End the connection, telling why; no commit asks for it. A command that waits is not waited for, and not answered any more."""
+        """
+        End the connection, telling why, without a commit that asks for it. A command that is still waiting is dropped, and not answered any
+        more.
+        """
         self._running = False
         self.part(self._end_of_parts + encode(Bye(reason), self.speaks_json))
 

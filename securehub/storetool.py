@@ -1,8 +1,8 @@
 """
 C{securehub store}: verify, back up, restore, drill, export, import, head, keys, upgrade.
 
-They work on a state directory in which no daemon runs. With C{--until} some only look, and then one may run: that is how the daemon itself
-has them done, in a process beside it.
+They work on a state directory in which no daemon runs. With C{--until} some of them only look, and then a daemon may run: that is how the
+daemon itself uses them, in a process beside it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Tool:
             try:
                 backups.prune(self._backups, self._given.kept)
             except OSError as fault:
-                # The new one is there all the same. Who is told that it is not makes another, and another.
+                # The new one is there nevertheless. If this were an error, backup after backup would be made.
                 self.found["not_removed"] = disk_fault(fault)
 
     def restore(self) -> None:
@@ -93,7 +93,7 @@ class Tool:
                 sys.stdout.buffer.writelines(pieces)
                 return
             if path.exists() and not path.is_file():
-                # A pipe, say, or /dev/stdout, which a file must not take the place of.
+                # A pipe, say, or /dev/stdout, which must not be replaced by a file.
                 with path.open("wb") as stream:
                     stream.writelines(pieces)
                 return
@@ -138,7 +138,7 @@ class Tool:
 
     def _refuse_another(self) -> None:
         """
-        @raise CannotStart: there is no such directory, or nothing in it is of a hub: of that, all would be well.
+        @raise CannotStart: there is no such directory, or nothing of a hub in it: otherwise an empty one would be found well.
         """
         if not self._state.is_dir():
             raise CannotStart(f"there is no directory {self._state}")
@@ -162,7 +162,7 @@ class Tool:
         try:
             directory.hold()
         except OSError as fault:
-            # Where nothing can be written nobody writes: whoever only looks need not keep others out.
+            # On a read-only file system nobody writes, so there is nobody to keep out.
             if fault.errno != errno.EROFS or make:
                 raise
         try:
@@ -196,7 +196,7 @@ def run(given: Namespace) -> int:
 
 
 def _end(given: Namespace, found: dict[str, Any], status: int) -> int:
-    # A path may have bytes that are no text.
+    # A path may have bytes that are not text.
     found = {name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value for name, value in found.items()}
     if given.json:
         print(msgspec.json.encode({**found, "status": status}).decode())

@@ -1,9 +1,9 @@
 """
 Who hears which events.
 
-A channel is a name; sessions listen to it. What a channel says, one event after the other, is a run: it is encoded once for each form
-that somebody listens in, joined once, and handed to all who listen when the gate lets it out. So what an event costs for each listener is
-one write, and less than that where several events leave together.
+A channel is a name; sessions listen to it. What a channel says, one event after the other, is a run: it is encoded once for each form that
+somebody listens in, joined once, and handed to all who listen when the gate lets it out. So an event costs one write for each listener, and
+less if several events leave together.
 
 All events of a listener keep the order of their commits: a run ends as soon as another channel speaks.
 """
@@ -36,21 +36,21 @@ class Listener(Protocol):
         """
         Take events that are settled.
 
-        @param series: of which all of them are; None for those of none.
+        @param series: the series to which all of them belong; None if they belong to none.
         """
 
     def tune(self, channel: str, on: bool) -> None:
-        """Listen to a channel, or do so no more."""
+        """Listen to a channel, or stop listening."""
 
     def tune_anew(self) -> None:
-        """What it was tuned to is undone: find out from the store."""
+        """The commit that tuned it is undone: find out from the store what to hear."""
 
     def cut(self) -> None:
         """End the connection at once: what was to be heard is lost."""
 
 
 Listeners = dict[Listener, None]
-"""Not a set: the order in which listeners came is the order in which they are told, so that runs repeat."""
+"""Not a set: listeners are told in the order in which they came, so that tests can be repeated."""
 
 Subscription = Callable[[ReadTransaction, str], Iterable[str]]
 """A rule that gives channels which a member hears besides their own."""
@@ -59,11 +59,11 @@ Greeting = Callable[[ReadTransaction, str], Iterable[Event]]
 """A rule that gives what a member who has just logged in is told."""
 
 FEW = 8
-"""So many listeners are asked for their form; more are taken to speak both."""
+"""Up to this many listeners are asked for their form; more are assumed to speak both."""
 
 
 class Ending(Listener, Protocol):
-    """Whoever listens to a channel on which sessions are ended: a member's, or a connection's."""
+    """A listener of a channel on which sessions are ended: a member's, or a connection's."""
 
     def is_meant(self, end: End) -> bool: ...
 
@@ -81,7 +81,7 @@ def member(username: str) -> str:
 
 
 def connection(number: int) -> str:
-    """The channel of one connection, whoever it is."""
+    """The channel of one connection, whoever is logged in there."""
     return f"connection/{number}"
 
 
@@ -99,8 +99,8 @@ def encode(event: Event, json: bool) -> bytes:
 
 Prepared = tuple[str, Event, int | None, bytes | None, bytes | None]
 """
-An announcement that is ready to be made: channel, event, the number of the listener who is not told, and the event in both forms, as far
-as somebody listens in them. A tuple without names, as one is made for each event.
+An announcement that is ready to be made: channel, event, the number of the listener that is not told, and the event in each form in which
+somebody listens. A tuple without names, as one is made for each event.
 """
 
 
@@ -108,7 +108,8 @@ class Channel:
     """
     A name to which sessions listen.
 
-    @ivar runs: what it has said, and the gate has not let out yet. They may share C{listeners}, which is changed only when none does.
+    @ivar runs: what it has said, and the gate has not let out yet. They may share C{listeners}, which is changed in place only if no run
+        shares it.
     """
 
     __slots__ = ("listeners", "runs")
@@ -123,7 +124,7 @@ class Channel:
         self.listeners[listener] = None
 
     def remove(self, listener: Listener) -> None:
-        """Who leaves hears no more, not even what was said before and is still on its way."""
+        """A listener that leaves hears no more, not even what is still on its way."""
         for run in self.runs:
             # From then on a run has listeners of its own.
             run.leave_out(listener)
@@ -164,13 +165,13 @@ class Run:
         """
         if listener in self._listeners and (series is None or series == self._series):
             if self._open:
-                # Until now they were the channel's, and maybe other runs'. Whoever comes next is left out at the cost of one step.
+                # Until now they were shared with the channel, and maybe with other runs. The next one that is left out costs one step.
                 self._open = False
                 self._listeners = self._listeners.copy()
             del self._listeners[listener]
 
     def release(self) -> None:
-        """Tell all of them; in a form in which nobody listened before, if somebody has changed to that."""
+        """Tell all of them, encoding the events again if somebody has changed to a form in which nobody listened before."""
         self._close()
         as_text = as_json = None
         but, series = self._but, self._series
@@ -185,12 +186,12 @@ class Run:
                 listener.hear(as_text, series)
 
     def lose(self) -> None:
-        """What was said is undone, and nobody is told."""
+        """The events are undone, and nobody is told."""
         self._close()
 
     def _close(self) -> None:
         self._open = False
-        # The position knows this run, too: a cycle, which would keep all of it in memory until the collector comes.
+        # The position refers to this run, too: such a cycle would stay in memory until the collector comes.
         self._position = None
         self._channel.runs.remove(self)
 
@@ -214,7 +215,7 @@ class Switchboard:
         self.watchers: list[Callable[[str, bool], None]] = []
 
     def listen(self, channel: str, listener: Listener) -> None:
-        """Hear a channel; to do so already is no error."""
+        """Hear a channel; hearing it already is no error."""
         found = self._channels.get(channel)
         if found is None:
             found = self._channels[channel] = Channel()
@@ -224,7 +225,7 @@ class Switchboard:
             found.add(listener)
 
     def leave(self, channel: str, listener: Listener) -> None:
-        """Hear no more from a channel; not to have listened is no error."""
+        """Stop hearing a channel; not having heard it is no error."""
         found = self._channels.get(channel)
         if found is not None and listener in found.listeners:
             found.remove(listener)
@@ -237,7 +238,7 @@ class Switchboard:
         return [] if found is None else list(found.listeners)
 
     def hold_back(self, channel: str, series: str, listener: Listener) -> None:
-        """Let a listener hear nothing of a series, as it catches up with it; what is on its way is among that with which it does."""
+        """Let a listener hear nothing of a series while it catches up with it; what is on its way is part of what it catches up with."""
         found = self._channels.get(channel)
         for run in () if found is None else found.runs:
             run.leave_out(listener, series)
@@ -253,12 +254,12 @@ class Switchboard:
 
     def announce(self, event: Event, *channels: str, but: str, lost: Callable[[], None]) -> int:
         """
-        Tell all who listen to any of these channels, each once, of what is not stored.
+        Tell everybody who listens to any of these channels, each once, something that is not stored.
 
-        @param but: a channel; who listens to that is not told.
+        @param but: a channel whose listeners are not told.
         @param lost: called if they are not told after all, because what was stored before is undone.
 
-        @return: how many listen to each of these channels, together: so much work it was.
+        @return: the listeners of all these channels, added up, as a measure of the work.
         """
         left_out = set(self.listeners(but))
         all_of_them = Channel()
@@ -277,7 +278,7 @@ class Switchboard:
         return count
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> list[Prepared]:
-        """Encode events in all forms that are listened in. Whatever can go wrong with them goes wrong here."""
+        """Encode events in all forms in which somebody listens. If anything is wrong with them, this fails, before the commit."""
         prepared: list[Prepared] = []
         tuned = False
         for channel, event in announced:
@@ -296,7 +297,7 @@ class Switchboard:
         return prepared
 
     def deliver(self, prepared: Sequence[Prepared]) -> None:
-        """Have told what was prepared in the same turn, once it is settled."""
+        """Tell what was prepared in the same turn, once it is settled."""
         position = self._gate.position
         for said in prepared:
             name, event, but, _, _ = said
@@ -335,7 +336,7 @@ class Switchboard:
 
 def _tuned_in_vain(listeners: Iterable[Listener], missed: bool) -> None:
     """
-    Tune listeners anew, as what they were tuned to is undone.
+    Tune listeners anew, because the commit that tuned them is undone.
 
     @param missed: they were left out of what the channel had said before, which nobody sends again, so they are cut.
     """
@@ -347,7 +348,7 @@ def _tuned_in_vain(listeners: Iterable[Listener], missed: bool) -> None:
 
 
 def _part(channel: Channel, end: End) -> None:
-    """End those who listen and are meant: at once, as they may do nothing more. Goodbye waits at the gate by itself."""
+    """End the listeners that are meant, at once, because they may do nothing more. Their goodbye waits at the gate by itself."""
     bye = Bye(end.reason)
     listeners: list[Ending] = list(channel.listeners)  # type: ignore[arg-type]
     for listener in listeners:
@@ -356,7 +357,7 @@ def _part(channel: Channel, end: End) -> None:
 
 
 def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:
-    """An event as text and as JSON, as far as some few listeners need it; in both forms if they are many or unknown."""
+    """An event as text and as JSON, if a few listeners need it; in both forms if they are many or unknown."""
     if not 0 < len(listeners) <= FEW:
         return encode(event, False), encode(event, True)
     as_text = as_json = None

@@ -61,20 +61,20 @@ _TOLD: tuple[type[BaseException], ...] = (
     service.BadServices,
     OSError,
 )
-"""Why a hub cannot start, as far as it is told in a line; anything else is a fault of ours."""
+"""Reasons why a hub cannot start that are told in a line; any other exception is a fault of ours."""
 
 PID_FILE = "twistd.pid"
 """
-What C{twistd} writes where it is started, if nobody says otherwise. In the foreground it is of no use, as the state directory has a lock of
-its own, and does harm: where it may not be written, nothing starts; and what a killed daemon has left there stops the next one once the
-number is another process's.
+The file that C{twistd} by default writes where it is started. In the foreground it is useless, because the state directory has a lock of
+its own, and it does harm: where it cannot be written, nothing starts; and if a killed daemon has left one, the next daemon does not start
+once another process has that number.
 """
 
 
 OWN_FILES = 256
 """
-Open files that connections leave to the hub: for its journal, what it folds and backs up, the admin door, and those who are told why they
-cannot come in. Where there are not even twice as many it is half of them.
+Open files that connections leave to the hub: for its journal, for folding and backups, for the admin door, and for those who are told why
+they cannot come in. If there are not even twice as many in all, it is half of them.
 """
 
 
@@ -108,7 +108,7 @@ class Options(BaseOptions):
 
     def read(self) -> dict[str, Any]:
         """
-        The settings, as they stand now; of the services that were installed at the start, as no other can be run before the next one.
+        The settings, as they stand now, for the services that were installed at the start, because no others can run before the next start.
 
         @raise BadSetting: a setting is unknown or malformed.
         @raise BadServices: the settings that services bring do not fit together.
@@ -181,7 +181,7 @@ class HubService(Service):
         try:
             self._start()
         except KeyboardInterrupt:
-            # A long journal is read, and somebody has thought better of it.
+            # Somebody has pressed Ctrl-C while a long journal was read.
             self._give_up()
             raise SystemExit(program.INTERRUPTED) from None
         except MemoryError:
@@ -190,7 +190,7 @@ class HubService(Service):
         except _TOLD as error:
             self._give_up()
             if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-                # A write that fails knows no name. What we say ourselves (no errno) names what it is about.
+                # A failed write does not name its file. Our own errors (without an errno) name what they are about.
                 error.filename = str(self._settings["state"])
             raise SystemExit(f"SecureHub cannot start: {logs.escape(str(error))}") from None
         super().startService()
@@ -238,7 +238,7 @@ class HubService(Service):
 
     def _start(self) -> None:
         settings, reactor = self._settings, self._reactor
-        # Twisted's timers go by the wall clock, and would fire late or all at once when somebody sets it.
+        # Twisted's timers go by the wall clock, and would fire late, or all at once, when that is set.
         reactor.seconds = time.monotonic
         _allow_many_files()
         settings.update(fitting(settings))
@@ -282,11 +282,11 @@ class HubService(Service):
         self._signals.restore()
 
     def _running(self) -> None:
-        """The reactor runs, so whoever connects is answered from now on, and a signal ends in a clean stop."""
+        """The reactor runs, so from now on clients are answered, and a signal ends in a clean stop."""
         for port in self._ports[1:]:
             self._tell(port)
         if self._systemd.watchdog_seconds is not None:
-            # Half of what is asked for, as sd_watchdog_enabled(3) advises. It is no chore: those end when a stop begins, and a stop may
+            # Half of what is asked for, as sd_watchdog_enabled(3) advises. It is not a chore: chores end when a stop begins, and a stop may
             # take longer than the watchdog waits.
             self._alive.start(self._systemd.watchdog_seconds / 2, now=False)
         self._systemd.ready("Running")
@@ -323,13 +323,13 @@ class HubService(Service):
 
     def _open_admin_door(self) -> None:
         path = config.admin_socket(self._settings["state"])
-        # We hold the directory, so nobody listens there: what is in the way is left from a daemon that was killed.
+        # We hold the directory, so nobody listens there: an existing socket was left by a daemon that was killed.
         path.unlink(missing_ok=True)
         previous = os.umask(0o177)
         try:
             self._ports.append(self._reactor.listenUNIX(str(path), self._hub.admin_door, mode=0o600))
         except (CannotListenError, OSError) as error:
-            # Either would tell the path as Twisted has it, in bytes.
+            # Either error would show the path as Twisted has it, in bytes.
             fault: Any = getattr(error, "socketError", error)
             raise CannotStart(f"the admin door {path} cannot be opened: {fault.strerror or fault}") from None
         finally:
@@ -340,7 +340,7 @@ class HubService(Service):
         settings, reactor = self._settings, self._reactor
         factory = tls.wrap(self._certificates.tls, self._hub.members_door)
         for descriptor in systemd.inherited(os.environ):
-            # Twisted accepts until there is nobody left, and would wait there for the next one.
+            # Twisted accepts until nobody is left, and on a blocking socket would wait for the next one.
             os.set_blocking(descriptor, False)
             self._ports.append(reactor.adoptStreamPort(descriptor, systemd.family(descriptor), factory))
             # The port has a copy of its own.
@@ -409,7 +409,7 @@ def fitting(settings: dict[str, Any]) -> dict[str, Any]:
     """
     The settings, with no more connections than the system allows open files for.
 
-    Strangers could else take the last of them, and a journal that cannot begin its next file takes no writes.
+    Otherwise strangers could take the last of them, and a journal that cannot begin its next file takes no writes.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if files == resource.RLIM_INFINITY:
@@ -427,7 +427,7 @@ def fitting(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reachable(host: str) -> str:
-    """An address as somebody on this machine can connect to it."""
+    """An address to which somebody on this machine can connect."""
     if host in ("0.0.0.0", "127.0.0.1", "::"):
         return "localhost"
     return f"[{host}]" if ":" in host else host

@@ -24,7 +24,7 @@ class Tried(Exception):
 
 def try_out(tx: Transaction, rule: Callable[..., object], /, *args: Any, **kwargs: Any) -> NoReturn:
     """
-    Run a rule, and let nothing of it be.
+    Run a rule, and undo everything that it did.
 
     @raise Tried: always, unless the rule refuses.
     """

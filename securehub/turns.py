@@ -1,6 +1,6 @@
 """
-Turns of the reactor for what may take long: a little of each, in the order in which they were asked for. So everybody else is served
-between two of them, however many connections there are that ask for such things, and however fast.
+Turns of the reactor for commands that may take long: a little of each turn, in the order in which they were asked for. So everybody else is
+served between two of them, on however many connections and however fast they are asked for.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 SLICE_SECONDS = 0.005
-"""So much of one turn they have together, or as long as the one takes that goes beyond."""
+"""What they may use of one turn together; the last of them may go beyond."""
 
 
 class Turns:
     """
-    Gives turns. Who waits for one does nothing else meanwhile, so no more than one for each connection are waited for.
+    Gives turns. A connection that waits for one does nothing else meanwhile, so each waits for one at most.
 
     @param reactor: whose turns they are.
     """
@@ -29,15 +29,15 @@ class Turns:
 
     @property
     def over(self) -> bool:
-        """Whether the time is used up that is given in this turn of the reactor."""
+        """Whether the time that is given in this turn of the reactor is used up."""
         return self._reactor.seconds() >= self._end
 
     def next(self, *, begun: bool = False) -> Deferred[None]:
         """
-        @param begun: something was begun in a turn before, and is gone on with before others begin: so what is looked at for it is kept in
-            memory for one at a time, however many there are who wait.
+        @param begun: something was begun in an earlier turn, and goes on before others begin: so the records for only one are kept in
+            memory, however many wait.
 
-        @return: fires when one's turn has come; what is done at once then is counted.
+        @return: fires when one's turn has come; what is done directly then counts as its time.
         """
         turn: Deferred[None] = Deferred()
         if begun:

@@ -1,8 +1,8 @@
 """
 The vault: small secrets that have to be read again, and so cannot be kept as digests.
 
-They are stored sealed, with AES-256-GCM under a key of the hub's own. The key lies in a file of the state directory that only the
-daemon's user may read, made at the first start, and belongs in no backup: whoever has the records alone cannot open them.
+They are stored sealed, with AES-256-GCM under a key of the hub's own. The key lies in a file of the state directory that only the daemon's
+user may read, made at the first start, and belongs in no backup: the records alone do not suffice to open them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Random(Protocol):
 
 
 class BadKey(Exception):
-    """The key file is there, and is no key; the text says which file, and what to do."""
+    """The key file is there, but is not a key; the text says which file, and what to do."""
 
 
 class CannotOpen(Exception):
-    """It was sealed under another key, for another purpose, or has been changed; the text says which."""
+    """It was sealed under another key or for another purpose, or has been changed; the text says which."""
 
 
 class Vault:
@@ -61,7 +61,7 @@ class Vault:
 
         @param first_start: nothing can have been sealed yet.
 
-        @raise BadKey: the file is no key.
+        @raise BadKey: the file is not a key.
         """
         if KEY_FILE in self._directory.names():
             found = _KEY.fullmatch(b"".join(self._directory.lines(KEY_FILE)))
@@ -92,7 +92,7 @@ class Vault:
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """
-        @raise CannotOpen: this key does not open it, or it is not what it is said to be.
+        @raise CannotOpen: this key does not open it, or it was sealed for something else.
         """
         name, nonce, content = sealed[:_NAME_BYTES], sealed[_NAME_BYTES:][:_NONCE_BYTES], sealed[_NAME_BYTES + _NONCE_BYTES :]
         if name != self._name:
@@ -103,5 +103,5 @@ class Vault:
             raise CannotOpen(f"{purpose} is not what was sealed for it") from None
 
     def mark(self, secret: str) -> bytes:
-        """The same 16 bytes for the same secret, which tell nothing of it to whoever lacks the key."""
+        """The same 16 bytes for the same secret, which reveal nothing of it without the key."""
         return hmac.digest(self._key, b"securehub mark" + secret.encode(), sha256)[:16]

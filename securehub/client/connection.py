@@ -66,7 +66,7 @@ class Connection:
         @param line: without its end.
         """
         self._socket.setblocking(True)
-        # Where the hub has ended it, what it said last is still to be heard, and then the end.
+        # If the hub has ended the connection, read what it said last, and then the end.
         with suppress(OSError):
             self._socket.sendall(line + b"\n")
 
@@ -95,8 +95,8 @@ def open_port(
     """
     Connect over TLS.
 
-    A fingerprint settles who is at the other end. Without one a certificate authority must have signed the certificate, one of the system's
-    or the one that is given; only on this machine itself, and with none given, nobody asks.
+    A fingerprint settles who is at the other end. Without one, a certificate authority must have signed the certificate: one of the
+    system's, or the one that is given. Only a hub on this machine is not checked, if no authority is given.
 
     @param ca: a file with the CA that must have signed the certificate; the hub's own is C{ca.pem} in its state directory.
     @param fingerprint: SHA-256, in hexadecimal, with or without colons.

@@ -14,9 +14,9 @@ from msgspec import UNSET
 from securehub.refusals import Refusal
 from securehub.wire import characters, jsonrpc
 
-# "* New password:", say. Other events have a name, a number or a text in their first line, but for an announcement of several lines.
+# "* New password:", say. Other events have a name, a number or a text in their first line, except an announcement of several lines.
 _PROMPT = re.compile(rb"\* (?!Announcement:)[A-Z][A-Za-z ]*:")
-# The hub closes the connection after this one, and nobody is surprised.
+# The hub closes the connection after this one, so its end is no fault.
 _GOODBYE = re.compile(rb'\s*(?:hub\.)?quit\s*|.*"hub\.quit".*', re.IGNORECASE)
 
 
@@ -87,7 +87,7 @@ class Conversation:
 
 
 def is_answered(line: bytes) -> bool:
-    """Whether a line gets an answer: an empty one does not, nor a notification, nor a batch of nothing else; what is wrong does."""
+    """Whether a line gets an answer: not if it is empty, a notification, or a batch of notifications only. A wrong line gets one."""
     if not line.strip(b" \t\r"):
         return False
     if line[:1] not in b"{[":

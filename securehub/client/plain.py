@@ -15,7 +15,7 @@ from securehub.client.conversation import Conversation, Kind
 
 STDIN = 0
 TERMINAL_BYTES = 4095
-"""What Linux takes of a line that is typed on a terminal (N_TTY_BUF_SIZE, with the line's end); the rest of it is lost without a word."""
+"""The longest line that Linux accepts from a terminal (N_TTY_BUF_SIZE, the line's end included); it silently drops the rest."""
 
 
 class Plain:
@@ -72,7 +72,7 @@ class Plain:
     def _secret(self) -> bytes:
         """What a person is asked for: hidden on a terminal, where Ctrl-D cancels; else the next line of the input."""
         if os.isatty(STDIN):
-            # A shell that takes a stopped job up again has the terminal show what is typed.
+            # A shell that resumes a stopped job makes the terminal show what is typed.
             stopped = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             try:
                 return getpass("").encode()
@@ -90,7 +90,7 @@ class Plain:
 
 
 def _unfit(line: bytes) -> str:
-    """Why a line is not what a person has meant to type on a terminal; empty if it may be."""
+    """Why a line cannot be what a person meant to type on a terminal; empty if it can."""
     if len(line) >= TERMINAL_BYTES:
         return f"a terminal cuts a line off at {TERMINAL_BYTES:,} bytes; give this one from a file"
     if b"\x1b" in line:

@@ -63,7 +63,7 @@ class Terminal:
             complete_while_typing=False,
             history=_History(lambda: self._prompt is None),
             enable_history_search=True,
-            # A shell that takes a stopped job up again has the terminal show what is typed.
+            # A shell that resumes a stopped job makes the terminal show what is typed.
             enable_suspend=~asked,
             style=_STYLE,
             color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,

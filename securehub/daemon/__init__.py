@@ -1,3 +1,1 @@
-"""
-The process as its operator meets it: its log, its signals, systemd, what it does beside itself and how it is.
-"""
+"""The process as its operator meets it: its log, its signals, systemd, the tools that run beside it, and its vitals."""

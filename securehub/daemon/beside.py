@@ -1,8 +1,8 @@
 """
 What is done beside the daemon: tools of the store, each in a process of its own, with a lower priority.
 
-Copying and checking all that was ever written takes minutes of somebody's processor; the daemon's is not the one. The processes are the
-C{securehub store} command, as an operator could give it.
+Copying and checking everything that was ever written takes minutes, which must not be the daemon's. The processes are the C{securehub
+store} command, as an operator could give it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from securehub.store.process import Ended, Process, begin
 
 class Last(msgspec.Struct, frozen=True):
     """
-    What the directory of backups tells.
+    What the directory of backups says.
 
     @ivar backup: the newest one; None if there is none.
     @ivar drill: what came of the last drill; None if there was none.
@@ -34,7 +34,7 @@ class Last(msgspec.Struct, frozen=True):
 
 
 class Beside(Protocol):
-    """Whoever does it."""
+    """What runs the tools."""
 
     def run(self, tool: str, *arguments: str) -> Deferred[dict[str, Any]]:
         """Run a tool; fires with what it says, which always has a C{status}."""
@@ -43,7 +43,7 @@ class Beside(Protocol):
 
     def keys(self) -> keys.Keys:
         """
-        The keys as they are now where the setting says.
+        The keys that are now in the place that the setting names.
 
         @raise NoKey: there is none.
         """
@@ -82,7 +82,7 @@ class Processes:
     def last(self) -> Last:
         """See L{Beside.last}."""
         newest = None
-        # A disk for backups that is away or damaged does not keep a hub from starting.
+        # A missing or damaged disk for backups does not keep a hub from starting.
         with suppress(Broken, OSError):
             found = backup.backups(self._backups)
             newest = backup.read_list(found[-1]) if found else None

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 THRESHOLDS = (50_000, 20, 100)
-"""A hub makes few cycles, and the collector need not look for them as often as in a script."""
+"""A hub makes few cycles, so the collector need not look for them as often as in a script."""
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """What is made meanwhile is here to stay: the collector does not look at it, neither now nor later."""
+    """Objects made meanwhile are here to stay: the collector looks at them neither now nor later."""
     gc.disable()
     try:
         yield

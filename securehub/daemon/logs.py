@@ -2,8 +2,8 @@
 The log: one line an event, as text for people or as JSON for programs, with times in UTC.
 
 Two promises are kept here, whatever is logged: nothing that somebody else wrote can begin a line or move a cursor, and the text of an
-exception, which may quote what a client has sent (a password, say), is not written. What is written of a fault is what it takes to find
-it: the kinds of exceptions, and the places in the code.
+exception, which may quote what a client has sent (a password, say), is not written. For a fault the log has what one needs to find it: the
+kinds of exceptions, and the places in the code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u200e\u200f\u
 _LEVELS = (LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)
 
 _TOLD: tuple[type[BaseException], ...] = (OSError,)
-"""Exceptions whose text is the operating system's, and worth to be read."""
+"""Exceptions whose text comes from the operating system, and is worth reading."""
 
 
 def as_text(event: LogEvent) -> str:
@@ -58,7 +58,7 @@ def as_json(event: LogEvent) -> str:
     traceback = list(_traceback(event))
     if traceback:
         told["traceback"] = traceback
-    # All but printable ASCII is written with \u; json leaves out DEL alone.
+    # json escapes everything but printable ASCII, except DEL.
     return json.dumps(told).replace("\x7f", "\\u007f") + "\n"
 
 
@@ -95,7 +95,7 @@ class LogWriter:
         """
         Put the file aside and begin a new one, as twistd does when it gets SIGUSR1.
 
-        @raise OSError: it failed; the old file is written on, which LogFile's own C{rotate} would have closed.
+        @raise OSError: it failed; writing goes on in the old file, which LogFile's own C{rotate} would have closed.
         """
         if not isinstance(self._file, LogFile):
             return
@@ -115,7 +115,7 @@ class LogWriter:
 
         @return: writes on in that; None if there is no file with a name.
 
-        @raise OSError: it cannot be opened. Until it can, the old one is written on, which LogFile's own C{reopen} would have closed.
+        @raise OSError: it cannot be opened. Until it can, writing goes on in the old one, which LogFile's own C{reopen} would have closed.
         """
         old = self._file
         if not isinstance(old, LogFile):
@@ -131,11 +131,11 @@ class LogWriter:
 
 def install(program: MutableMapping[str, Any] | None, form: str) -> LogWriter | None:
     """
-    Let the program that runs us, C{twistd} or C{twist}, log in this form, to where it would log anyway.
+    Make the program that runs us, C{twistd} or C{twist}, log in this form, to where it would log anyway.
 
     @param program: its options; None in a test.
 
-    @return: the writer, which C{twistd} takes from the application; None where another way to log was asked for.
+    @return: the writer, which C{twistd} takes from the application; None if another way to log was asked for.
     """
     if program is None:
         return None
@@ -152,7 +152,7 @@ def _file(program: MutableMapping[str, Any]) -> Any:
     name = program.get("logfile")
     if name == "-" or (program.get("nodaemon") and not name):
         return sys.stdout
-    # Whoever rotates it moves it away and sends SIGHUP; it is not to be cut up besides.
+    # It is rotated by moving it away and sending SIGHUP, so Twisted must not rotate it as well.
     return LogFile.fromFullPath(name or "twistd.log", rotateLength=None)
 
 
@@ -166,7 +166,7 @@ def _level(event: LogEvent) -> str:
 
 
 def _source(event: LogEvent) -> str:
-    """The module that logged it; for the old way to log nobody knows which."""
+    """The module that logged it; Twisted's old way of logging does not say which."""
     source = str(event.get("log_namespace", "-"))
     return "twisted" if source == "log_legacy" else source
 

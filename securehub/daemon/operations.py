@@ -1,7 +1,7 @@
 """
 What an operator may do to the process in which a hub runs, and ask of it.
 
-Whoever starts a hub provides this. Without it there is nothing to reload, and no certificate.
+The code that starts a hub provides this. Without it there is nothing to reload, and no certificate.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Reread(NamedTuple):
 @dataclass(frozen=True)
 class Operations:
     """
-    @ivar prepare_reload: reads anew what can be. What it returns puts that to use. If something of it is broken,
-        it raises Conflict and nothing has changed.
+    @ivar prepare_reload: reads anew what can be. What it returns puts that to use. If something is broken, it raises Conflict, and nothing
+        has changed.
     @ivar certificate_days: whole days until the certificate ends; None where there is none.
     @ivar memory_bytes: what the process has in memory; None if that is not known.
     @ivar certificate_trouble: whether it ends before long, in words; empty if not.

@@ -27,7 +27,7 @@ class Checked(msgspec.Struct, frozen=True):
 
     @ivar commits: up to which commit.
     @ivar why: what is wrong, if anything is.
-    @ivar notes: what is no fault, but should be known.
+    @ivar notes: what is not a fault, but should be known.
     """
 
     at: datetime
@@ -39,7 +39,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 class Safekeeping:
     """
-    Looks after what is kept.
+    Makes and checks backups, and verifies the store.
 
     @ivar backup_at: when the newest backup was made; None if there is none.
     @ivar no_backup: why the last one could not be made; empty if it could.
@@ -49,7 +49,7 @@ class Safekeeping:
     """
 
     look_seconds = 600.0
-    """How often it should be asked whether a backup is due."""
+    """How often to look whether a backup is due."""
 
     def __init__(self, store: JournalStore, clock: Clock, settings: Mapping[str, Any], beside: Beside | None) -> None:
         self._store = store
@@ -74,12 +74,12 @@ class Safekeeping:
 
     @property
     def overdue(self) -> bool:
-        """Whether a backup should have been made by now, twice over; after a start, the hub has its first two looks to make one."""
+        """Whether two backups should have been made by now, and none was; after a start, the hub has its first two looks to make one."""
         seconds = self._clock.passing() - self._started
         return bool(self._hours) and seconds >= 2 * self.look_seconds and self._has_none_since(2 * self._hours)
 
     def books_balance(self) -> bool | None:
-        """What the last look at all of them said; None if there was none, or it did not come so far."""
+        """What the last drill or verification said of the books; None if there was none, or it did not get that far."""
         looks = [look for look in (self.drill, self.verified) if look is not None]
         newest = max(looks, key=lambda look: look.at, default=None)
         if newest is not None and newest.passed:
@@ -139,7 +139,7 @@ class Safekeeping:
 
     def prepare_key(self) -> Callable[[], Awaitable[str]]:
         """
-        Look for a new key where the setting says.
+        Look for a new key in the place that the setting names.
 
         @return: seals what comes from then on under it, and returns its name; raises Unavailable if the disk takes no new segment.
 
@@ -191,8 +191,8 @@ class Safekeeping:
 
     def _has_none_since(self, hours: timedelta) -> bool:
         """
-        Whether no backup was made for so long, by the clock as it is: those who make them know no other time. One from as far ahead, as
-        the clock was wrong then, is as good as none.
+        Whether no backup was made for that long, by the clock as it is, because the tools know no other time. A backup from that far in the
+        future, made when the clock was wrong, counts as none.
         """
         return self.backup_at is None or abs(self._clock.wall() - self.backup_at) >= hours
 

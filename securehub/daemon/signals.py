@@ -14,8 +14,8 @@ class Signals:
     """
     Calls functions in the reactor's turn when their signals come.
 
-    Python runs what is set for a signal between any two steps of whatever runs at that moment; so all that happens there is to pass it
-    on. A signal that comes before the reactor runs is not lost, nor does it end the process: it has its turn when the reactor begins.
+    Python calls a signal's function between any two steps of whatever is running, so all that happens there is passing it on. A signal that
+    comes before the reactor runs is not lost, and does not end the process: it has its turn when the reactor begins.
 
     @param functions: by the name of the signal.
     """
@@ -26,12 +26,12 @@ class Signals:
             self._set(reactor, getattr(signal, name), function)
 
     def restore(self) -> None:
-        """Let all be as it was before."""
+        """Restore everything as it was before."""
         for number, before in self._before.items():
             signal.signal(number, before)
         self._before.clear()
 
     def _set(self, reactor: Any, number: int, function: Callable[[], None]) -> None:
-        # Only the main thread may; a hub in another one has none.
+        # Only the main thread may; a hub in another thread gets no signals.
         with suppress(ValueError):
             self._before[number] = signal.signal(number, lambda *_: reactor.callFromThread(function))

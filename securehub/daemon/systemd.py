@@ -1,8 +1,8 @@
 """
 The two things that systemd and a daemon tell each other: sd_notify(3), and sockets that are handed over, sd_listen_fds(3).
 
-Both are a few lines of a documented and frozen interface, so no library is needed for them. Twisted's own C{ListenFDs} is not used: it
-takes sockets that have no names for none at all.
+Both are a few lines of a documented and frozen interface, so no library is needed for them. Twisted's own C{ListenFDs} is not used, because
+it ignores sockets without names.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ FIRST_DESCRIPTOR = 3
 
 
 class BadSocket(OSError):
-    """A socket that was handed over is not one to listen on; the text says why."""
+    """A socket that was handed over cannot be listened on; the text says why."""
 
 
 class Notifier:
     """
-    Tells the service manager how the daemon is; where there is none, nobody.
+    Tells the service manager, if there is one, how the daemon is.
 
     @param environment: read, and cleared, so that no child process speaks for us.
 
@@ -39,7 +39,7 @@ class Notifier:
         if address[:1] in ("/", "@"):
             self._address = "\0" + address[1:] if address[0] == "@" else address
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            # Who does not listen must not make us stand still.
+            # A service manager that does not listen must not block us.
             self._socket.setblocking(False)
         if microseconds.isdecimal() and int(microseconds) and pid in ("", str(os.getpid())):
             self.watchdog_seconds = int(microseconds) / 1_000_000

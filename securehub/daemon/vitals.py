@@ -13,7 +13,7 @@ from math import ceil
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 BEAT_SECONDS = 0.25
-"""How often it is looked at. A look takes some ten microseconds."""
+"""How often the process is looked at. A look takes some ten microseconds."""
 
 BEATS = 240
 """How many looks are remembered: those of the last minute."""
@@ -23,7 +23,7 @@ class Vitals:
     """
     Looks at the process at every beat, and remembers the last minute.
 
-    How late a beat comes is how long the reactor was busy with something else: so long had everybody to wait who asked for something then.
+    A beat is late by the time that the reactor was busy with something else: everybody who asked for something then had to wait as long.
 
     @param commits: gives the number of the newest commit.
     """
@@ -48,7 +48,7 @@ class Vitals:
 
     @property
     def commits_per_second(self) -> float:
-        """Over the last minute, or since the start if that was less long ago."""
+        """Over the last minute, or since the start if that was later."""
         if not self._counts:
             return 0.0
         began, count = self._counts[0]
@@ -60,7 +60,7 @@ class Vitals:
         """
         How late beats were, in milliseconds.
 
-        @param share: of the beats that were no later than the answer; 1 for the latest of all.
+        @param share: of the beats that were at most as late as the answer; 1 for the latest of all.
         """
         if not self._late:
             return 0.0
@@ -79,7 +79,7 @@ class Vitals:
 
 
 def memory_bytes() -> int:
-    """What the process has in memory now (resident); where the system does not say, the most that it ever had."""
+    """What the process has in memory now (resident); if the system does not say, the most that it ever had."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * resource.getpagesize()

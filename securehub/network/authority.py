@@ -1,9 +1,9 @@
 """
 The hub's own certificate authority: a CA in the state directory, which signs the certificate that the daemon shows.
 
-Clients trust the CA, once. So the certificate may be short-lived, be renewed and get other names, and no client need hear of it. The CA's
-key lies beside the certificate's, readable by the same user: whoever takes one has both, so a renewal keeps the certificate's key. That
-makes each renewal one file, which is replaced at once (docs/decisions/0042-own-authority.md).
+Clients trust the CA, once. So the certificate may be short-lived, be renewed and get other names, and clients need not notice. The CA's key
+lies beside the certificate's, readable by the same user: a thief of one has both, so a renewal keeps the certificate's key. So each renewal
+is one file, which is replaced at once (docs/decisions/0042-own-authority.md).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CA, CA_KEY = "ca.pem", "ca-key.pem"
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-"""Names which every certificate is good for: whoever is on this machine can connect, whatever else it is called."""
+"""Names for which every certificate is good, so that clients on this machine can connect, whatever else it is called."""
 
 CA_DAYS = 3650
-"""Every client has to be given a new CA when one ends, so it is made to stay."""
+"""Every client has to be given a new CA when the old one ends, so a CA lasts long."""
 
 DAYS = 90
 RENEW_DAYS = 30
@@ -43,7 +43,7 @@ PrivateKey = ec.EllipticCurvePrivateKey
 
 
 class CannotIssue(Exception):
-    """No certificate can be made of what is in the state directory; the text says why."""
+    """No certificate can be made from what is in the state directory; the text says why."""
 
 
 class Files(Protocol):
@@ -91,7 +91,7 @@ class Authority:
             ca = make_ca(ca_key, now)
             self._files.write(CA, [ca.public_bytes(_PEM)])
         issued = issue(ca, ca_key, key.public_key(), self._names, now)
-        # Without the CA: whoever trusts it has it, and to the others it would be a stranger's word for itself.
+        # Without the CA: clients that trust it have it, and to others it would prove nothing.
         self._files.write(CERTIFICATE, [issued.public_bytes(_PEM)])
         return True
 
@@ -130,7 +130,7 @@ class Authority:
 def make_ca(key: PrivateKey, now: datetime) -> x509.Certificate:
     """A CA that may sign certificates of servers, but no further CA."""
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    # Two hubs' CAs must not have one name: a client that trusts both would look up the wrong one.
+    # The CAs of two hubs must not have the same name: a client that trusts both would look up the wrong one.
     name = _name(f"SecureHub CA {identifier.digest[:4].hex().upper()}")
     return (
         _builder(name, name, key.public_key(), now, now + timedelta(days=CA_DAYS))

@@ -20,13 +20,13 @@ from securehub.network.tls import ALPN, BadCertificate, Identity, ServerTLS, fin
 _log = Logger()
 
 LOOK_SECONDS = 12 * 3600.0
-"""How often to see whether the certificate has to be renewed: many times within the month in which it can be."""
+"""How often to see whether the certificate has to be renewed: many times within the month in which that is possible."""
 
 WARN_DAYS = 14
-"""With so few days left something has gone wrong: our own is renewed with a month left, and ACME's are, too."""
+"""With this few days left something has gone wrong: our own certificate is renewed with a month left, and so are ACME's."""
 
 WARN_CA = timedelta(days=365)
-"""Every client has to be given a new CA, and that takes its time."""
+"""Every client has to be given a new CA, and that takes time."""
 
 
 class Certificates:
@@ -37,7 +37,7 @@ class Certificates:
     @param now: the time on the wall.
     @param protocols: those that are spoken behind it, the best first.
 
-    @ivar tls: what shows it to those who connect.
+    @ivar tls: the factory that shows it to clients.
     @ivar ca: our own CA, which clients may trust; None if the certificate is another's.
     @ivar ca_path: its file.
 
@@ -106,7 +106,7 @@ class Certificates:
         return use
 
     def tell(self) -> None:
-        """Log what those who connect are shown, and how to know it."""
+        """Log what clients are shown, and how to recognize it."""
         shown = self.tls.identity
         _log.info(
             "Certificate for {names}, good until {ends}.",
@@ -124,12 +124,12 @@ class Certificates:
         except (BadCertificate, OSError) as error:
             if not certificate.exists():
                 raise
-            # A full disk, or a CA whose key is kept elsewhere, does not keep a hub from starting that has a certificate.
+            # If it has a certificate, the hub starts despite a full disk, or a CA whose key is kept elsewhere.
             _log.error("certificate-renewal-failed: {error}; the old one is used on.", error=str(error))
         return ServerTLS(certificate, key, self._protocols)
 
     def _changed(self) -> None:
-        """See whether the certificate is of our own CA. One that cannot be read is nothing to tell clients of."""
+        """See whether the certificate is of our own CA. If the CA cannot be read, clients are not told of it."""
         self.ca = None
         with suppress(CannotIssue, OSError):
             ca = authority.read(self.ca_path)

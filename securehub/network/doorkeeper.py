@@ -1,10 +1,11 @@
 """
 Who may come in, and how much a stranger may ask for.
 
-A stranger is a connection that nobody has logged in on. Strangers at one address have one allowance, which connections and requests take
-from, and which a login gives back: so it counts what came to nothing. Whoever has used it up is slowed down, not refused, and no new
-connections come in from there. Only few handshakes of an address may be unfinished, and the oldest makes room for the next: so those who
-are silent keep nobody out. It is the same when the hub is full: the stranger who has been here longest makes room for whoever comes.
+A stranger is a connection that nobody has logged in on. All strangers at one address share an allowance. Connections and requests take from
+it, and a login gives back what its connection took: so it counts what came to nothing. When it is used up, strangers there are slowed down,
+not refused, and no new connections come in from there. Only a few handshakes of an address may be unfinished, and the oldest makes room for
+the next, so silent connections keep nobody out. It is the same when the hub is full: the stranger who has been here longest makes room for
+the newcomer.
 
 Nothing here knows the network; connections are told what to do (docs/decisions/0030-strangers.md has the reasons).
 """
@@ -29,10 +30,10 @@ COMPLAINT_SECONDS = 60.0
 """How often the log is told that connections are turned away."""
 
 ONE = 1 - 1e-6
-"""As much as one, for numbers that were added up."""
+"""One, less what rounding may take from added numbers."""
 
 SWEEP_AT = 1_000
-"""Allowances that may be kept before those which are whole again are forgotten."""
+"""How many allowances are kept before those that are whole again are forgotten."""
 
 FULL = "the hub has as many connections as it takes; try again later."
 NEEDED = "your place is needed; log in to keep one."
@@ -56,7 +57,7 @@ class Guest(Protocol):
 
 
 class Answer(Enum):
-    """What becomes of somebody who comes."""
+    """What happens to a new connection."""
 
     WELCOME = "may come in"
     GOODBYE = "is told why not, after the handshake"
@@ -67,7 +68,7 @@ class _Visit:
     """
     What is known of a guest.
 
-    @ivar place: whose allowance they use, see L{securehub.networks.Origin}; None for those who are trusted.
+    @ivar place: whose allowance they use, see L{securehub.networks.Origin}; None for trusted ones.
     @ivar spent: what they took from it.
     @ivar unfinished: whether the handshake is.
     """
@@ -84,7 +85,7 @@ class Allowance:
     """
     What strangers at one address may still ask for.
 
-    @param most: what may be saved up, and be owed.
+    @param most: how much may be saved up, and how much owed.
     @param each_second: what comes back in a second.
     """
 
@@ -105,8 +106,7 @@ class Allowance:
         """
         Seconds to wait before asking again, 0 if there is enough for one more.
 
-        Each who waits is promised a time of its own. If all came back for the same one, a thousand of them would come back a thousand
-        times.
+        Each one that waits gets a time of its own. If all came back at the same time, a thousand of them would come back a thousand times.
         """
         if self.some_left(now):
             return 0.0
@@ -114,7 +114,7 @@ class Allowance:
         return self._promised - now
 
     def take(self, units: int) -> None:
-        # A debt is bounded, as one who asks for too much must not shut out all others at that address for long.
+        # The debt is bounded, so that a client that asks for too much does not shut out all others at that address for long.
         self._left = max(self._left - units, -self._most)
 
     def give_back(self, units: int) -> None:
@@ -211,7 +211,7 @@ class Doorkeeper:
             self._allowance(visit.place).take(units)
 
     def logged_in(self, guest: Guest) -> None:
-        """A stranger is one no more, and has not been one for nothing."""
+        """A stranger has logged in, and gets back what their connection took."""
         self._strangers.pop(guest, None)
         visit = self._inside.get(guest)
         if visit is not None and visit.place is not None:
@@ -224,7 +224,7 @@ class Doorkeeper:
             self._strangers[guest] = None
 
     def lost(self, guest: Guest) -> None:
-        """A connection is gone, be it one that was let in or not."""
+        """A connection is gone, whether it was let in or not."""
         self._leaving.pop(guest, None)
         if guest in self._inside:
             self._forget(guest)

@@ -1,9 +1,9 @@
 """
 Writes that go to the socket at once.
 
-Twisted's TCP transport takes what is written, asks the reactor to say when the socket can take it, and writes it then: two system calls
-and a turn of the reactor for what could nearly always be written at once. This stands between the TCP transport and TLS and tries that
-first; only what the socket does not take waits in the way of Twisted (docs/decisions/0004-eager-writes.md).
+Twisted's TCP transport takes what is written, asks the reactor to say when the socket can take it, and writes it then: two system calls and
+a turn of the reactor for what could nearly always be written at once. This stands between the TCP transport and TLS, and tries the socket
+first; only what the socket does not take goes Twisted's way (docs/decisions/0004-eager-writes.md).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class EagerTransport(ProtocolWrapper):
     """
     A transport that writes at once, around one that has a C{socket}; around any other, it just passes everything on.
 
-    While something waits, the producer above is paused: so that one knows the moment at which the socket is full, and not only the one
-    at which 64 KiB more are waiting.
+    While something waits, the producer above is paused. So it learns at once that the socket is full, and not only when 64 KiB more are
+    waiting.
     """
 
     transport: Any
@@ -31,7 +31,7 @@ class EagerTransport(ProtocolWrapper):
         self._producer: Any = None
         self._send = getattr(getattr(transport, "socket", None), "send", None)
         super().makeConnection(transport)
-        # What comes in is nothing to us.
+        # What comes in does not concern us.
         self.dataReceived = self.wrappedProtocol.dataReceived  # type: ignore[method-assign]
 
     def write(self, data: bytes) -> None:
@@ -45,7 +45,7 @@ class EagerTransport(ProtocolWrapper):
         try:
             written = self._send(data)
         except OSError:
-            # The socket is full, or the connection is lost; which of both Twisted's own write finds out in its own way.
+            # The socket is full, or the connection is lost; Twisted's own write finds out which.
             written = 0
         if written < len(data):
             self._wait(data[written:])
@@ -76,7 +76,7 @@ class EagerTransport(ProtocolWrapper):
         self._send = None
         self.forget()
         super().connectionLost(reason)
-        # These lead back to us; without them all that there was of the connection is gone at once.
+        # These refer back to us; without them everything of the connection is freed at once.
         del self.dataReceived
         self._rest = self._producer = None
 

@@ -21,10 +21,10 @@ CLOSING_SECONDS = 5.0
 @implementer(IPushProducer)
 class TransportOutlet:
     """
-    Writes to a transport while that takes it, and queues while it does not.
+    Writes to a transport while it accepts more, and queues while it does not.
 
-    Events that pile up in front of a peer who does not read are what the limit is for. Replies are not counted: while the peer does
-    not read, neither do we, so no more than were asked for can be there, however long they are.
+    The limit is for events that pile up before a peer that does not read. Replies are not counted: while the peer does not read, neither do
+    we, so there can be no more of them than were asked for, however long they are.
 
     @param limit: bytes of events that may wait.
     @param ready: called when the transport takes more again.
@@ -38,7 +38,7 @@ class TransportOutlet:
         self._limit = limit
         self._ready: Callable[[], None] | None = ready
         self._peer = peer
-        # With how many bytes of events are in each.
+        # Each with the number of its bytes that are events.
         self._queue: deque[tuple[bytes, int]] = deque()
         self._event_bytes = 0
         self._closing: IDelayedCall | None = None
@@ -81,10 +81,10 @@ class TransportOutlet:
 
     def lost(self) -> None:
         """
-        The connection is gone; whatever still comes goes nowhere.
+        The connection is gone; whatever still comes is dropped.
 
-        The transport keeps this as its producer, and this must not keep the transport: cycles are left to the collector, which looks at
-        what is old hardly ever.
+        The transport refers to this as its producer, so this must not refer to the transport: only the collector frees cycles, and it
+        hardly ever looks at old objects.
         """
         self._lost = self.paused = True
         self._queue.clear()

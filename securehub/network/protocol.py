@@ -43,13 +43,13 @@ TURN = 32
 """Requests of one connection in one turn; 400 fit into one packet, and others want their turn."""
 
 HELD_BYTES = 64 * 1024
-"""With so much at the gate, a connection is read no further."""
+"""With this much at the gate, a connection is read no further."""
 
 HTTP = b"http/1.1"
-"""What a browser offers by ALPN; the page and its WebSocket are spoken to in it."""
+"""What a browser offers by ALPN; the page and its WebSocket speak it."""
 
 UNIT_BYTES = 1024
-"""So much that a stranger says or is answered counts as one request more; a request of many bytes is one of much work."""
+"""This many bytes that a stranger sends or is answered count as one request more, because many bytes mean much work."""
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
@@ -92,7 +92,7 @@ class HubProtocol(LineReceiver):
             return
         self._welcome = answer is Answer.WELCOME
         if self.factory.secure:
-            # Whatever is written before the handshake is over is kept without bound; so nothing is, and it must be over soon.
+            # Before the handshake is over, TLS would keep what is written without bound. So nothing is written, and it must be over soon.
             self._expire_in(self.factory.settings["handshake_seconds"])
         else:
             self._begin()
@@ -132,7 +132,7 @@ class HubProtocol(LineReceiver):
 
     def readConnectionLost(self) -> None:
         """
-        The peer will send no more, but still listens: C{echo HELP | socat ...} does so. What it has asked for is answered, then we close.
+        The peer will send no more, but still listens: C{echo HELP | socat ...} does so. Its requests are answered, then we close.
 
         Only on the admin door; TLS ends both directions at once.
         """
@@ -157,12 +157,12 @@ class HubProtocol(LineReceiver):
         self._work()
 
     def take(self, messages: list[bytes | None]) -> None:
-        """Take what is in place of lines on a WebSocket: each without an end, None for one that was too long."""
+        """Take the messages that replace lines on a WebSocket: each without an end, None for one that was too long."""
         self._lines += messages
         self._work()
 
     def lineReceived(self, line: bytes) -> None:
-        """Take one request. Whoever calls this has seen that it may be handled now."""
+        """Take one request; the caller has checked that it may be handled now."""
         assert self.session is not None
         waited = self._request(self.session, line)
         if waited is not None:
@@ -172,7 +172,7 @@ class HubProtocol(LineReceiver):
             self._stop_timer()
 
     def release(self, content: bytes, event_bytes: int) -> None:
-        """Write what the gate has let out; now that it is answered, more may be asked."""
+        """Write what the gate has let out. Now that requests are answered, more may be taken."""
         assert self.outlet is not None and self.session is not None
         if self._stranger:
             self.factory.doorkeeper.charge(self, len(content) // UNIT_BYTES)
@@ -183,7 +183,7 @@ class HubProtocol(LineReceiver):
             self._close_when_released()
 
     def tell(self, events: bytes) -> None:
-        """Write events, for which nobody here has waited."""
+        """Write events, which answer no request of this connection."""
         assert self.outlet is not None
         self.outlet.tell(events)
 
@@ -198,7 +198,7 @@ class HubProtocol(LineReceiver):
         return certificate_of(self.transport)
 
     def abort(self) -> None:
-        """Close at once, whatever has been said."""
+        """Close at once, whatever is still to be sent."""
         self.transport.abortConnection()
 
     @property
@@ -220,7 +220,7 @@ class HubProtocol(LineReceiver):
             self.session.say_bye(reason)
 
     def expect_request(self) -> None:
-        """A request over HTTP is waited for, from now on."""
+        """From now on, wait for a request over HTTP."""
         self._stop_timer()
         self._expire_in(self.factory.settings["first_request_seconds"])
 
@@ -240,7 +240,7 @@ class HubProtocol(LineReceiver):
         return wait
 
     def answer_request(self, answer: bytes) -> None:
-        """Answer a request over HTTP. It says nothing of what is stored, so it does not wait at the gate."""
+        """Answer a request over HTTP. It reveals nothing of what is stored, so it does not wait at the gate."""
         assert self.outlet is not None
         if self._stranger:
             self.factory.doorkeeper.charge(self, len(answer) // UNIT_BYTES)
@@ -267,7 +267,7 @@ class HubProtocol(LineReceiver):
         """
         The connection is ready to be spoken on.
 
-        @param greets: in text, as the line protocol does; otherwise all is JSON.
+        @param greets: greet in text, as the line protocol does; otherwise everything is JSON.
         """
         factory = self.factory
         self.outlet = self._make_outlet()
@@ -288,7 +288,7 @@ class HubProtocol(LineReceiver):
         # The admin door has no such option; some versions of Twisted offer it there, too, and fail.
         set_no_delay = None if factory.operator else getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
-            # What leaves is already one write a turn; Nagle would only make it wait for the peer's ACK.
+            # Output is already one write a turn; Nagle's algorithm would only make it wait for the peer's ACK.
             set_no_delay(True)
         self.session.speaks_json = not greets
         if greets:
@@ -370,7 +370,7 @@ class HubProtocol(LineReceiver):
             Deferred.fromCoroutine(session.send_page()).addErrback(self._cannot_page).addBoth(self._paged)
 
     def _paged(self, _: object) -> None:
-        # Not with the last of the answers that wait: a program that always asks for something more always has one that does.
+        # Not only after the last waiting answer: a program that always asks for more always has one waiting.
         self.factory.gate.then(settled=self._page_left, lost=self._page_left)
 
     def _page_left(self) -> None:
@@ -387,7 +387,7 @@ class HubProtocol(LineReceiver):
         if self.session.user is not None:
             self._change_standing()
             return True
-        # Of a line that was too long nothing is known any more, and nothing was done with it.
+        # Nothing is known of a line that was too long, and nothing was done with it.
         wait = self.charge_request(len(line or b""))
         if wait:
             self._continue_in(wait)
@@ -456,7 +456,7 @@ class HubProtocol(LineReceiver):
         if self.session is None:
             self.transport.abortConnection()
         elif not self.busy:
-            # What was asked in time may take longer: a login waits for its turn to be hashed.
+            # A request that came in time may take longer: a login waits for its turn to be hashed.
             self.say_bye("nothing was asked in time.")
 
     def _stop_timer(self) -> None:
@@ -472,10 +472,10 @@ def _log_unless_gone(failure: Failure) -> None:
 
 class HubFactory(ServerFactory):
     """
-    Makes the protocols of one way in: the TLS port, or the admin door.
+    Makes the protocols of one door: the TLS port, or the admin door.
 
     @ivar secure: whether a TLS handshake comes before the first line.
-    @ivar operator: whether whoever connects is the operator, whom the doorkeeper does not look at.
+    @ivar operator: whether all who connect are the operator, whom the doorkeeper ignores.
     @ivar sessions: those of all doors, by number.
     @ivar numbers: where the next one's number comes from.
     @ivar stopping: whether no new commands are taken.

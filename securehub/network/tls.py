@@ -24,7 +24,7 @@ from securehub.network.eager import EagerFactory
 
 ALPN = b"securehub/1"
 
-# Forward secrecy and authenticated encryption only; the defaults would offer CBC and CCM besides. TLS 1.3 has none but good ones.
+# Forward secrecy and authenticated encryption only; the defaults would offer CBC and CCM besides. TLS 1.3 has only good ones.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 # Best first, as in Mozilla's "intermediate" recommendation. OpenSSL before 3.5 has no ML-KEM, and takes the second line.
@@ -35,12 +35,12 @@ _RELEASE_BUFFERS = 0x10  # SSL_MODE_RELEASE_BUFFERS of openssl/ssl.h: an idle co
 MAX_RSA_BITS = 8192
 MAX_EXPONENT_BITS = 32
 """
-Of the public exponent of a client's RSA key, which has 17 bits nearly everywhere. To check a signature takes a step for each, and OpenSSL
-takes an exponent of as many bits as the key has: that is the time of twenty handshakes.
+The most bits of the public exponent of a client's RSA key, which nearly always has 17. Checking a signature takes a step for each bit, and
+OpenSSL accepts as many bits as the key has: that takes as long as twenty handshakes.
 """
 
 MAX_DSA_BITS = 3072
-"""The most that the standard has (FIPS 186-4). OpenSSL takes 10,000, with which checking a signature takes 15 ms."""
+"""The most that the standard allows (FIPS 186-4). OpenSSL accepts 10,000, with which checking a signature takes 15 ms."""
 
 _RSA = (TYPE_RSA, 912)  # and EVP_PKEY_RSA_PSS, for which pyOpenSSL has no name
 
@@ -77,7 +77,7 @@ class Identity(NamedTuple):
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise BadCertificate(f"the certificate cannot be read: {_why(certificate, error)}") from None
         try:
-            # With a passphrase OpenSSL would ask for it on the terminal, and stand still; this does not.
+            # For a passphrase OpenSSL would ask on the terminal, and wait; this does not.
             private = serialization.load_pem_private_key(key.read_bytes(), None)
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise BadCertificate(f"the key cannot be read: {_why(key, error)}") from None
@@ -117,8 +117,8 @@ class ForgetfulTLS(TLSMemoryBIOProtocol):
     """
     Twisted's TLS, of which nothing is left when it ends.
 
-    Twisted takes the reason why TLS has ended, which most clients' is (few say goodbye properly), with its traceback, and that keeps
-    itself, the protocol, and the OpenSSL connection with its buffers, until the collector comes. Nobody reads it.
+    Twisted keeps the reason for the end with its traceback. There mostly is one, because few clients say goodbye properly. It refers to
+    itself, the protocol, and the OpenSSL connection with its buffers, and would keep them until the collector comes. Nobody reads it.
     """
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
@@ -167,10 +167,9 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     """
     TLS 1.2 or newer, with a certificate chain and its key.
 
-    The keys of session tickets are the context's own, made at random and never stored. A ticket spares a client that comes back a
-    part of the handshake, and is no login: who somebody is, is asked and looked up anew on every connection. It stands for the client
-    certificate of its first handshake, which is looked up as any. Early data, which could be replayed, is not taken: OpenSSL has it off
-    unless told otherwise.
+    The keys of session tickets are the context's own, made at random and never stored. A ticket saves a returning client a part of the
+    handshake. It is not a login: every connection begins logged out. It stands for the client certificate of its first handshake, which is
+    looked up like any other. Early data, which could be replayed, is refused: OpenSSL has it off by default.
 
     @raise BadCertificate: OpenSSL does not take them: a key that is too small, say.
     """
@@ -180,13 +179,13 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     _set_groups(context)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
-    # A client certificate is asked for and not required. Who signed it is nobody's business, as members log in with those that they have
-    # registered: so of a chain that comes with it as little as possible is looked at (100 signatures took 40 ms), and keys that make even
-    # that little take long end the handshake.
+    # A client certificate is asked for and not required. Who signed it does not matter, because members log in with certificates that they
+    # have registered. So as little as possible of a chain is checked (100 signatures took 40 ms), and keys that make even that take long
+    # end the handshake.
     context.set_verify(SSL.VERIFY_PEER, _accept)
     context.set_verify_depth(0)
     # Without an id every resumed session with VERIFY_PEER would end as an internal error. Sessions are resumed by tickets, which clients
-    # keep: OpenSSL's own cache would keep 20,480 sessions here, each with all that a stranger has shown as a chain (0.8 MB).
+    # keep: OpenSSL's own cache would keep 20,480 sessions here, each with the whole chain that a stranger has sent (0.8 MB).
     context.set_session_id(b"securehub")
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     try:
@@ -205,7 +204,7 @@ def wrap(tls: ServerTLS, factory: IProtocolFactory) -> EagerFactory:
     """
     A factory that speaks TLS in front of another.
 
-    Twisted's own gathering of small writes is left out: the gate writes once a turn, and gathering would only put it off.
+    Twisted's own gathering of small writes is left out: the gate writes once a turn, and gathering would only delay that.
     """
     wrapped = TLSMemoryBIOFactory(tls, False, factory)
     wrapped.protocol = ForgetfulTLS
@@ -218,8 +217,8 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def _set_groups(context: SSL.Context) -> None:
-    """Leave out what OpenSSL would offer besides: P-521 and X448 cost six times as much as P-256."""
-    # pyOpenSSL can only set a single curve, which would lose X25519; so this reaches below it. Where it cannot, the defaults do.
+    """Leave out the other curves that OpenSSL would offer: P-521 and X448 cost six times as much as P-256."""
+    # pyOpenSSL can only set a single curve, which would lose X25519; so this reaches below it. If it cannot, the defaults are used.
     library: Any = getattr(SSL, "_lib", None)
     set_list = getattr(library, "SSL_CTX_set1_curves_list", None)
     if set_list is None:
@@ -244,9 +243,9 @@ def _why(path: Path, error: Exception) -> str:
 
 def _accept(_: SSL.Connection, certificate: X509, *__: int) -> bool:
     """
-    Called with each of a client's certificates that is looked at, before anything is checked that was signed under its key.
+    Called with each of a client's certificates that is checked, before any signature of its key is.
 
-    @return: whether to go on; not if that would take long, or nobody can tell.
+    @return: whether to go on: not if checking would take long, or nobody can tell how long.
     """
     try:
         key = certificate.get_pubkey()

@@ -1,9 +1,9 @@
 """
 HTTP: the web page, and the way to its WebSocket.
 
-A browser says by ALPN that it speaks HTTP, and so comes here after the handshake. It finds some files that never change while the hub
-runs, and C{/ws}, behind which the connection is a WebSocket (L{securehub.network.websocket}) and speaks JSON-RPC as any other does. HTTP
-itself is h11's; this says what there is, and how much of it one may ask for (docs/decisions/0115-web-page.md).
+A browser says by ALPN that it speaks HTTP, and so comes here after the handshake. It finds some files that never change while the hub runs,
+and C{/ws}, behind which the connection is a WebSocket (L{securehub.network.websocket}) and speaks JSON-RPC as any other does. HTTP itself
+is left to h11; this decides what there is, and how much one may ask for (docs/decisions/0115-web-page.md).
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ Headers = list[tuple[str, str]]
 WEBSOCKET = "/ws"
 
 MAX_HEAD = 16 * 1024
-"""Bytes of a request's line and headers. A browser sends 1 KiB, and the cookies of all that runs on the same host on other ports."""
+"""
+Bytes of a request's line and headers. A browser sends 1 KiB, plus the cookies of everything that runs on other ports of the same host.
+"""
 
 _END = re.compile(rb"\n\r?\n")
 
-# Many blanks in a row, or lines that begin with one and go on with the header before, which makes many: no browser sends either. h11 looks
-# for where the blanks before a value end, and for where those behind it begin, in as many ways as there are pairs of places: a head of
-# nothing else took a second.
+# Many blanks in a row, or folded lines (which begin with a blank and continue the header before), of which h11 makes many blanks: no
+# browser sends either. h11's search for where the blanks before a value end, and those after it begin, tries every pair of places: a head
+# of nothing but blanks took a second.
 _BLANKS = re.compile(rb"[ \t]{64}|\n[ \t]")
 
 SAFE: Headers = [
@@ -54,10 +56,12 @@ SAFE: Headers = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-"""With every answer: the page runs its own script alone, which makes no markup; it talks to its hub alone, and stands in no other page."""
+"""
+Sent with every answer: the page runs only its own script, which makes no markup; it talks only to its hub, and is shown in no other page.
+"""
 
 FRESH: Headers = [("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding")]
-"""A browser may keep a file, and asks each time whether it is still the one: no script meets the page of another version."""
+"""A browser may keep a file, but asks each time whether it is still current, so no script meets the page of another version."""
 
 TEXT: Headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
 
@@ -73,7 +77,7 @@ class _Form:
 
 class Site:
     """
-    What there is to be had over HTTP.
+    What HTTP serves.
 
     @param files: those of the page.
     """
@@ -85,11 +89,11 @@ class Site:
             self.files[path] = _Form(kind, content), _Form(kind, gzip.compress(content, mtime=0), "gzip")
 
     def visit(self, guest: HubProtocol) -> Visit:
-        """Somebody has come by HTTP."""
+        """A client has come over HTTP."""
         return Visit(self, guest)
 
     def full(self, reason: str) -> bytes:
-        """What is answered, whatever was asked, where there is no room."""
+        """The answer to any request when there is no room."""
         body = f"{reason}\n".encode()
         head = [f"{name}: {value}" for name, value in (*SAFE, *TEXT, ("Content-Length", str(len(body))), ("Connection", "close"))]
         return "\r\n".join(["HTTP/1.1 503 Service Unavailable", *head, "", ""]).encode() + body
@@ -106,7 +110,7 @@ class Visit:
         self._site = site
         self._guest: Any = guest
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
-        # What has come and is not read yet, and how much of it is known to have no end of a head.
+        # Bytes that were received but not yet read, and how many of them are known not to contain the end of a head.
         self._came = bytearray()
         self._searched = 0
         self._head_alone = False
@@ -121,7 +125,7 @@ class Visit:
             self.go_on()
 
     def lost(self) -> None:
-        """The connection is gone, and nothing here leads back to it."""
+        """The connection is gone, and nothing here refers to it any more."""
         self._guest = None
 
     def go_on(self) -> None:
@@ -130,7 +134,7 @@ class Visit:
         if guest is None or self._continuing or self._closing or guest.session is not None:
             return
         if guest.outlet.paused:
-            # Whoever does not read is not read. The outlet calls this when they do.
+            # A peer that does not read is not read. The outlet calls this when it reads again.
             self._read(False)
             return
         end = self._find_end()
@@ -169,7 +173,7 @@ class Visit:
         """
         The next request.
 
-        @raise h11.RemoteProtocolError: what is there is none.
+        @raise h11.RemoteProtocolError: it is not a request.
         """
         head = bytes(self._came[:end])
         del self._came[:end]
@@ -212,7 +216,7 @@ class Visit:
             self._refuse(403, "Only the page of this hub may speak to it.")
             return
         handshake = H11Handshake(ConnectionType.SERVER)
-        # Not for whom it is: that is nothing to the handshake, which would decode it as a name, at length.
+        # Without the Host: the handshake does not need it, and would slowly decode it as a name.
         named = [(b"Host", b"hub"), *(each for each in request.headers if each[0] != b"host")]
         try:
             if request.http_version < b"1.1":
@@ -262,7 +266,7 @@ class Visit:
             (transport.resumeProducing if reading else transport.pauseProducing)()
 
     def _go_on_in(self, seconds: float) -> None:
-        # What comes meanwhile stays where it is; no more is kept than came at once.
+        # Further bytes stay unread; only what arrived together is kept.
         self._read(False)
         if not self._continuing:
             self._continuing = True
@@ -274,7 +278,7 @@ class Visit:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether a browser says that it does, and not that it does at no price."""
+    """Whether a browser says that it accepts it, with a weight above zero."""
     for each in accepted.split(","):
         name, _, weight = each.partition(";")
         if name.strip().lower() == "gzip":

@@ -1,5 +1,5 @@
 """
-A WebSocket in place of lines: what is a line elsewhere is a text message here, in either direction.
+A WebSocket in place of lines: each line is a text message here, in either direction.
 
 To the connection (L{securehub.network.protocol}) it is the transport, so limits, order, back-pressure and slow readers are the same. The
 frames are wsproto's.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FRAMES = 32
 """Frames of one connection in one turn, as with lines; thousands fit into one packet, and others want their turn."""
 
-# Each string as a whole, even one that does not end; and between the strings the line ends, which are blanks in JSON.
+# Matches each string as a whole, even an unfinished one, and line ends between the strings, which are blanks in JSON.
 _STRINGS_AND_ENDS = re.compile(rb'"(?:[^"\\]|\\.?)*+"?|[\r\n]', re.DOTALL)
 
 
@@ -31,17 +31,17 @@ class WebSocket:
     The transport of a connection that speaks over a WebSocket.
 
     @param protocol: the connection.
-    @param transport: what is below, on which the handshake is done.
+    @param transport: the transport below, which has completed its handshake.
     """
 
     def __init__(self, protocol: HubProtocol, transport: Any, connection: Connection, reactor: IReactorTime) -> None:
-        # Not by its type, which leads back here.
+        # Not by its type, which would refer back here.
         self._protocol: Any = protocol
         self._transport = transport
         self._connection = connection
         self._reactor = reactor
         self._most = protocol.MAX_LENGTH
-        # A message that is not whole; None once it is too long. Not its parts: there is no end of those that are empty.
+        # A message that is not whole yet; None once it is too long. Not a list of its parts, which could be empty and without end.
         self._partial: bytearray | None = bytearray()
         self._code: int = CloseReason.NORMAL_CLOSURE
         self._over = False
@@ -91,7 +91,7 @@ class WebSocket:
         self._transport.loseConnection()
 
     def lost(self) -> None:
-        """The connection is gone, and nothing here leads back to it."""
+        """The connection is gone, and nothing here refers to it any more."""
         self._over = True
         self._protocol = None
 
@@ -117,8 +117,8 @@ class WebSocket:
 
     def _message(self, event: object) -> bytes | None:
         """
-        A whole message, or None in place of one that was too long. What is no message counts as an empty one: it is ignored in its turn,
-        and a stranger's allowance pays for it.
+        A whole message, or None in place of one that was too long. Other frames count as an empty message: that is ignored in its turn, and
+        a stranger's allowance pays for it.
         """
         if isinstance(event, TextMessage):
             return self._text(event)
@@ -127,7 +127,7 @@ class WebSocket:
         elif isinstance(event, BytesMessage):
             self._end(CloseReason.UNSUPPORTED_DATA)
         elif isinstance(event, CloseConnection):
-            # The peer's goodbye is answered with its own code; of what is no WebSocket wsproto says why.
+            # The peer's goodbye is answered with its own code; for a fault, wsproto has the code.
             self._end(event.code)
         return b""
 
@@ -146,7 +146,7 @@ class WebSocket:
     def _answer(self, ping: Ping) -> None:
         outlet = self._protocol.outlet if self._protocol is not None else None
         if outlet is not None and not outlet.paused and self._connection.state is ConnectionState.OPEN:
-            # To a peer that does not read nothing more is said; the standard wants no more than the answer to the last ping.
+            # A peer that does not read is sent no pong; the standard requires an answer only to the last ping.
             self._transport.write(bytes(self._connection.send(ping.response())))
 
     def _end(self, code: int) -> None:
@@ -159,7 +159,7 @@ class WebSocket:
             self._reactor.callLater(0, self.go_on)
 
     def _read_or_not(self) -> None:
-        # With frames waiting here nothing more is read, or they would become more and more.
+        # While frames wait here nothing more is read, or they would pile up.
         reading = not (self._held or self._more)
         if reading is not self._reading and self._protocol is not None:
             self._reading = reading

@@ -1,9 +1,9 @@
 """
-How old records get that vanish by themselves.
+The age of records that vanish by themselves.
 
-The times of commits alone say so, and no pause between two of them counts for more than an hour. For whether a clock was set forward, or
-nothing happened for so long, nobody can tell from the journal; so neither makes anything old that a client may still ask for. A start that
-replays the journal comes to the same age as the hub that wrote it.
+Only the times of commits decide it, and no pause between two of them counts for more than an hour. The journal cannot tell a clock that was
+set forward from a long time in which nothing happened; so neither makes anything old that a client may still ask for. A start that replays
+the journal comes to the same age as the hub that wrote it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 60 * 60
 """Seconds that a pause counts for at most."""
 
 _LOOK = 10 * 60
-"""Seconds after which time is counted, if not before: what lies between two looks is one pause."""
+"""Seconds after which time is counted at the latest; the time between two counts is one pause."""
 
 
 def generation(lifetime: int) -> int:

@@ -1,5 +1,6 @@
 """
-What becomes of old files: the newest snapshots stay, what they cover is put away, and what was put away ends after its days.
+What becomes of old files: the newest snapshots stay, the segments that they cover are put away, and what was put away is removed after its
+days.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from securehub.store.line import Damaged
 from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
 
 KEPT_SNAPSHOTS = 2
-"""The newest, and the one to go back to should it be damaged. The segments behind that one stay where a start looks for them."""
+"""The newest, and the one to go back to if that is damaged. The segments after the older one stay where a start looks for them."""
 
 DAY = timedelta(days=1)
 
 
 def put_away(directory: Directory) -> None:
     """
-    Remove snapshots that are no longer of use, and move the segments that are covered by all others into the archive.
+    Remove snapshots that are no longer of use, and move the segments that all remaining ones cover into the archive.
 
     To be called when the newest snapshot has been found whole, and not before.
 
@@ -49,14 +50,14 @@ def sweep(directory: Directory) -> None:
 
 def prune(directory: Directory, now: datetime, days: int) -> list[str]:
     """
-    Remove segments from the archive whose days are over. They count from the beginning of the segment, as nothing in it is older. One that
-    does not say when it began goes with the next that does.
+    Remove segments from the archive whose days are over. The days count from the beginning of the segment, because nothing in it is older.
+    A segment that does not say when it began goes with the next one that does.
 
     @return: the names of those that were removed.
     """
     removed: list[str] = []
     undated: list[str] = []
-    # One that a crash has left outside goes in first, with the next snapshot: else there would be a gap in the chain behind it.
+    # A segment that a crash has left outside is moved in first, with the next snapshot; otherwise the chain would have a gap after it.
     outside = min(map(serial_of, segment_names(directory.names())), default=0)
     for name in segment_names(directory.names(ARCHIVE)):
         if serial_of(name) > outside:
@@ -68,7 +69,7 @@ def prune(directory: Directory, now: datetime, days: int) -> list[str]:
         if now - begun < days * DAY:
             break
         for each in (*undated, name):
-            # One after the other, so that no crash leaves a gap in the chain: what was moved or removed before is so on the disk by now.
+            # One after the other, so that no crash leaves a gap in the chain: earlier moves and removals are on the disk by now.
             directory.sync_names(ARCHIVE)
             directory.remove(f"{ARCHIVE}/{each}")
             removed.append(each)
@@ -77,7 +78,7 @@ def prune(directory: Directory, now: datetime, days: int) -> list[str]:
 
 
 def _begun(directory: Directory, name: str) -> datetime | None:
-    """When a segment began; None for one that does not say: whose first line a power cut has torn, or something has damaged."""
+    """When a segment began; None if it does not say, because a power cut has torn its first line, or something has damaged it."""
     try:
         return lines.header(next(directory.lines(name), b"")).at
     except Damaged:

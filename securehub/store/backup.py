@@ -33,7 +33,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(_PREFIX + r"([0-9]{8}T[0-9]{6}Z)-[0-9]+")
 
 _TRIES = 3
-"""How often a copy begins again when the daemon has put files away meanwhile."""
+"""How often a copy is tried, if the daemon puts files away meanwhile."""
 
 
 class CannotRestore(Exception):
@@ -92,7 +92,7 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
     at = at or datetime.now(UTC)
     with _alone(target):
         for left in target.glob(f"{_PREFIX}*{TEMPORARY}"):
-            # What cannot be removed is not in the way of a new one; L{prune} tells of it.
+            # What cannot be removed does not hinder a new backup; L{prune} tells of it.
             shutil.rmtree(left, ignore_errors=True)
         name = _PREFIX + _time_of_name(target, at)
         unfinished = target / (name + TEMPORARY)
@@ -111,8 +111,8 @@ def back_up(directory: RealDirectory, target: Path, made_by: str, *, until: int 
 
 def _time_of_name(target: Path, at: datetime) -> str:
     """
-    What tells a new backup from those that are there: when it was begun. But where the clock was ahead when the newest of them was made,
-    the moment after that one: what is newest has to be the last by its name, as all but the last are removed.
+    What tells a new backup from those that are there: when it was begun. But if the clock was ahead when the newest of them was made, a
+    moment after that one: the newest has to be the last by its name, because all but the last are removed.
     """
     for newest in backups(target)[-1:]:
         begun = _begun(newest.name)
@@ -125,7 +125,7 @@ def read_list(path: Path) -> Backup:
     """
     What a backup says of itself.
 
-    @raise Broken: it is no backup, or a newer version made it.
+    @raise Broken: it is not a backup, or a newer version made it.
     """
     try:
         found = _decode((path / LIST).read_bytes())
@@ -139,12 +139,12 @@ def read_list(path: Path) -> Backup:
 
 
 def backups(target: Path) -> list[Path]:
-    """The whole backups in a directory, the newest last. What else somebody keeps there (a packed one, say) is none."""
+    """The whole backups in a directory, the newest last. Other things there (a packed backup, say) do not count."""
     return sorted(path for path in target.glob(f"{_PREFIX}*") if _begun(path.name) and path.is_dir())
 
 
 def _begun(name: str) -> datetime | None:
-    """When the backup of that name was begun; None if no backup is called so."""
+    """When the backup of that name was begun; None if it cannot be the name of a backup."""
     found = _NAME.fullmatch(name)
     try:
         return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC) if found else None
@@ -163,7 +163,7 @@ def prune(target: Path, kept: int) -> None:
     faults = []
     for path in old:
         try:
-            # Not under its name any more, should this be interrupted.
+            # Under another name first, in case this is interrupted.
             left = path.rename(path.with_suffix(TEMPORARY))
             shutil.rmtree(left)
         except OSError as fault:
@@ -197,13 +197,13 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
     """
     Put a backup in place, in a state directory that has no journal. What else is there (keys, say) stays.
 
-    Files come under their names in such an order that a start finds all of it, or refuses.
+    Files get their names in such an order that a start finds everything, or refuses.
 
     @param until: the last commit that is to be there again; None for all.
 
     @return: the journal that was restored.
 
-    @raise CannotRestore: there is a journal, which would be lost; or the backup does not go so far, or back so far.
+    @raise CannotRestore: there is a journal, which would be lost; or the backup does not reach that commit, or begins after it.
     @raise Broken: the backup is not whole.
     """
     refuse_used(directory)
@@ -226,7 +226,8 @@ def restore(backup: Path, directory: RealDirectory, *, until: int | None = None)
         for left in directory.path.glob(f"*{TEMPORARY}"):
             left.unlink()
         raise
-    # A journal whose beginning is missing does not start. So the beginning comes last, and after it what could stand for it.
+    # A hub does not start on a journal without its beginning. So the beginning comes last, and after it the snapshots that could replace
+    # it.
     for name in [*sorted(files, key=serial_of, reverse=True), *snapshots]:
         directory.rename(name + TEMPORARY, name)
     return journal
@@ -295,7 +296,7 @@ def _copy_journal(journal: Journal, target: Path, ending: str = "") -> dict[str,
 
 
 def _copy_snapshots(directory: RealDirectory, target: Path, number: int, ending: str = "") -> dict[str, Kept]:
-    """Those that are of use with the journal up to a commit."""
+    """The snapshots that are of use with the journal up to a commit."""
     copied = {}
     for name in snapshot_names(directory.names()):
         if number_of(name) <= number:

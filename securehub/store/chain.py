@@ -1,8 +1,8 @@
 """
 The chain from end to end: every line of the journal that counts, in order, each checked against the one before.
 
-What counts is what a start would take for true (L{securehub.store.recovery}); but a start begins at the newest snapshot, and this at the
-oldest line that there is, the archive included. It only looks: a daemon may go on writing meanwhile.
+What counts is what a start would believe (L{securehub.store.recovery}); but a start begins at the newest snapshot, and this at the oldest
+line, the archive included. It only looks: a daemon may go on writing meanwhile.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ class Journal:
     """
     The journal of a directory, as it is found now.
 
-    @param until: the number of the commit with which it ends for the time being, where a daemon goes on writing; None for all.
+    @param until: the number of the last commit to look at, if a daemon goes on writing; None for all.
 
     @ivar number: of the last commit that was walked over.
     @ivar begins: the number of the commit before the oldest line; what was before has been removed.
     @ivar head: the hash of the last line.
     @ivar heads: all hashes that the next header may hang on: those of the last commit and of all headers since.
     @ivar segments: how many were walked over.
-    @ivar notes: what is no fault, but should be known.
-    @ivar trusted: whether the lines from the first one on can be checked, as nothing before it is missing without a snapshot.
+    @ivar notes: what is not a fault, but should be known.
+    @ivar trusted: whether the lines can be checked from the first one on, because it is the beginning, or a snapshot says what came before.
     """
 
     def __init__(self, directory: Directory, until: int | None = None) -> None:
@@ -127,7 +127,7 @@ class Journal:
                 yield _Segment(name, places[name], header)
 
     def _lines(self, name: str, path: str) -> Iterator[bytes]:
-        """A segment's lines, though the daemon may have put it away meanwhile."""
+        """A segment's lines, even if the daemon has put it away meanwhile."""
         try:
             return self._directory.lines(path)
         except FileNotFoundError:
@@ -171,7 +171,7 @@ class Journal:
             self.heads = {self.head}
 
     def _find_beginning(self, segment: _Segment, line: bytes) -> None:
-        """Where what came before the first segment has been removed, a snapshot says on what it hangs, or it is taken on trust."""
+        """If what came before the first segment has been removed, a snapshot says on what that hangs, or it is taken on trust."""
         self.number = self.begins = segment.header.after
         if not self.number and lines.below(line, self.heads):
             return
@@ -188,7 +188,7 @@ class Journal:
 
     def _head_of(self, segment: _Segment, line: bytes) -> bytes:
         """The hash of a segment's first line, if that hangs on what came before."""
-        # What has been removed may have had several lines on which a segment of that number can hang, as long as there is no commit.
+        # What has been removed may have had several lines on which a segment of that number can hang: headers that no commit followed.
         if lines.below(line, self.heads) is None and (self.trusted or self.number != self.begins):
             raise Broken(segment.file, 1, "it does not hang on the journal before it")
         return line[lines.HASH]
@@ -203,8 +203,8 @@ class Journal:
 
 def _compare(before: lines.Counting, link: Link) -> None:
     """
-    Compare a segment with what the first line of the next one states. That may be of another segment, if there was one in between that
-    whoever began the next one did not know to be there.
+    Compare a segment with what the first line of the next one states. It may state another segment, if there is one in between that the
+    daemon did not know of when it began the next.
 
     @raise Broken: it states something else.
     """

@@ -3,8 +3,8 @@ The child process that folds: how the daemon starts it, and what runs in it.
 
     python -P -m securehub.store.child DIR ORDER [KEY_SOURCE]
 
-It reads closed files, leaves a prepared one, and says on its standard output what came of it. It ends with the daemon: when its standard
-input does.
+It reads closed files, leaves a prepared one, and prints the result on its standard output. When the daemon ends, so does its standard
+input, and it ends, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _decode: Callable[[bytes], Folded | None] = msgspec.json.Decoder(Folded | None).
 
 
 class FoldFailed(Exception):
-    """The child did not do what it should; the text says why, as far as it told."""
+    """The child did not do what it should; the text says why, as far as the child has said."""
 
 
 class ChildFolder:

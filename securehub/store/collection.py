@@ -1,7 +1,7 @@
 """
 Records in memory: encoded, by key, in the order of their keys.
 
-A read decodes, a write replaces; nothing is shared that a caller could spoil, and undoing is putting the old bytes back.
+A read decodes, a write replaces. Nothing is shared that a caller could spoil, and undoing means putting the old bytes back.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
-# A dict of over a million entries stops everything for 50 ms when it grows; so a collection is parted, and each part grows by itself.
+# A dict of over a million entries stops everything for 50 ms when it grows; so a collection has parts, each of which grows by itself.
 PARTS = 64
 SHIFT = sys.hash_info.width - 6
 """
 C{hash(key) >> SHIFT} is the part that a key is in: -32 to 31, of which a list takes the negative ones from its end.
 
-The upper bits, as a dict begins its search with the lower ones: keys that share those would all begin at the same few places.
+It takes the upper bits because a dict begins its search with the lower ones: keys that share those would all begin at the same few places.
 """
 
 # New keys are put in order a few thousand at a time, which takes some milliseconds.
 _UNORDERED = 4096
 
-# To put one key into the middle of a million moves half of the others, which takes 0.2 ms; to sort them anew, as nearly all are in order,
-# takes 15 ms. So more than a few are sorted in: else whoever has said much held up everybody for a second every few thousand messages.
+# Putting one key into the middle of a million moves half of the others, which takes 0.2 ms; sorting them anew takes 15 ms, because nearly
+# all are in order. So more than a few are sorted in. Otherwise a member with many messages would hold everybody up for a second every few
+# thousand messages.
 _FEW = 64
 
 
@@ -34,14 +35,14 @@ class Collection:
     """
     The records of one class.
 
-    Keys may have a parent: what stands before the first slash. Keys of one parent are kept together in one sorted list, so that a new
-    one is mostly an append, and a scan beneath a parent touches nothing else. All keys of a collection have a parent, or none has.
-    Or else the records say what their parents are, of which each may have several.
+    Keys may have a parent: what stands before the first slash. Keys of one parent are kept together in one sorted list, so that a new one
+    is mostly an append, and a scan beneath a parent touches nothing else. All keys of a collection have a parent, or none has.
+    Alternatively the records say what their parents are; then each may have several.
 
     New keys wait to be put in order until somebody scans, or many have gathered; most are written far more often than scanned.
 
     @param scanned: whether an order is kept at all.
-    @param parents: gives the parents of a record, where its key does not say it.
+    @param parents: gives the parents of a record, if its key does not.
 
     @ivar parts: the records. A start puts them here directly, and then calls L{put_in_order}.
     """
@@ -62,7 +63,7 @@ class Collection:
 
     def loader(self, decode: Callable[[bytes], Any]) -> Callable[[str], Any]:
         """
-        @return: the function from a key to what its record decodes to, or None: L{get} in one step, for what every command does.
+        @return: the function from a key to its decoded record, or None. It does L{get} in one step, because every command needs it.
         """
         parts = self.parts
 
@@ -101,7 +102,7 @@ class Collection:
         self.parts[hash(key) >> SHIFT].pop(key, None)
 
     def put_in_order(self) -> None:
-        """Order all keys at once, which after a start is far cheaper than one by one."""
+        """Order all keys at once; after a start that is far cheaper than one by one."""
         if not self._scanned:
             return
         families: defaultdict[str, list[str]] = defaultdict(list)
@@ -118,7 +119,7 @@ class Collection:
         self._families = dict(families)
 
     def tidy(self) -> None:
-        """Put new keys in order if many have gathered; called now and then, outside of anybody's request."""
+        """Put new keys in order if many have gathered; called now and then, outside of requests."""
         if len(self._unordered) >= _UNORDERED:
             self._order()
 
@@ -131,9 +132,7 @@ class Collection:
         return self._records(self._keys(start, end, reverse), limit)
 
     def beneath(self, parent: str, start: str, end: str | None, limit: int | None, reverse: bool) -> Iterator[tuple[str, bytes]]:
-        """
-        Keys and records of a parent, where the records say what their parents are; otherwise as L{scan}.
-        """
+        """Keys and records of a parent, if the records say what their parents are; otherwise as L{scan}."""
         assert self._parents is not None, f"the parents of {self.name} records are in their keys"
         self._order()
         return self._records(_between(self._families.get(parent, ()), start, end, reverse), limit)
@@ -149,7 +148,7 @@ class Collection:
         if slash and end is not None and end <= f"{parent}0":  # "0" is the character after "/"
             yield from _between(self._families.get(parent, ()), start, end, reverse)
             return
-        # A parent has no slash in it, so families follow each other as wholes, in the order of the parents with their slashes.
+        # A parent has no slash in it, so families follow each other whole, in the order of the parents with their slashes.
         for name in sorted(self._families, key=lambda parent: parent and f"{parent}/", reverse=reverse):
             yield from _between(self._families[name], start, end, reverse)
 
@@ -243,7 +242,7 @@ class ExpiringCollection:
         return load
 
     def replace(self, key: str, raw: bytes | None) -> bytes | None:
-        """As L{Collection.replace}. What was there before may lie in the previous generation."""
+        """As L{Collection.replace}. The old record may be in the previous generation."""
         part = hash(key) >> SHIFT
         old = self.parts[part].get(key) or self._previous[part].get(key)
         if raw is None:
@@ -254,7 +253,7 @@ class ExpiringCollection:
         return old
 
     def beginning(self, start: str, part: int) -> list[str]:
-        """The keys of one part that begin so. There is no order, so each of them is looked at."""
+        """The keys of one part that begin with a text. There is no order, so each of them is looked at."""
         return [key for generation in (self.parts, self._previous) for key in generation[part] if key.startswith(start)]
 
     def tidy(self) -> None:
@@ -268,9 +267,9 @@ class ExpiringCollection:
 
     def expire(self, seconds: float) -> float:
         """
-        Tell how old the records are by now (L{securehub.store.age}).
+        Tell it how old the records are by now (L{securehub.store.age}).
 
-        The parts of a generation that has passed are let go one at a time, as freeing a million records at once would be a pause that
+        The parts of a generation that has passed are let go one at a time, because freeing a million records at once would be a pause that
         everybody feels.
 
         @param seconds: which only grow; a smaller number changes nothing.

@@ -1,8 +1,8 @@
 """
 The disk: all that the store asks of the operating system.
 
-Each call is one call of the system, or nearly so, and each may fail. How they make something that survives is written in
-L{securehub.store.files}, on top of this; tests have a disk that loses, tears and reorders what was not synced.
+Each call is one call of the system, or nearly so, and each may fail. L{securehub.store.files}, on top of this, has the recipes for making
+something that survives; tests have a disk that loses, tears and reorders what was not synced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class File(Protocol):
         """
         Wait until all that was written is on the disk; its name need not be.
 
-        @raise OSError: it failed. Whether a later sync would help nobody can tell, so nothing may depend on it.
+        @raise OSError: it failed. Nobody can tell whether a later sync would help, so nothing may depend on one.
         """
 
     def truncate(self, size: int) -> None: ...
@@ -66,8 +66,8 @@ class Disk(Protocol):
 
     def rename(self, name: str, new_name: str) -> None:
         """
-        Give a file another name, taking that from whatever has it: at every moment, and after a crash, one of both has it. The folder
-        of the new one is made if it is not there.
+        Give a file another name, replacing the file that has it: at every moment, and after a crash, one of the two has that name. The
+        folder of the new name is made if it is not there.
         """
 
     def remove(self, name: str) -> None:
@@ -80,7 +80,7 @@ class Disk(Protocol):
 
     def hold(self) -> None:
         """
-        Keep all other daemons out, until this one ends in whatever way.
+        Keep all other daemons out, until this one ends, however it ends.
 
         @raise InUse: another one is there.
         """
@@ -89,7 +89,7 @@ class Disk(Protocol):
 
     def refuse_moved(self) -> None:
         """
-        @raise OSError: it is held, and what is in its place now is another one, or nothing.
+        @raise OSError: it is held, but another one is in its place now, or nothing.
         """
 
 
@@ -119,9 +119,9 @@ class RealFile:
 
 class RealDisk:
     """
-    A directory of the file system, made (mode 0700) if it is not there. What is made in it is its owner's alone.
+    A directory of the file system, made (mode 0700) if it is not there. What is made in it is readable only by its owner.
 
-    While it is held, nothing is made, renamed or removed in another one that somebody has put in its place.
+    While it is held, nothing is made, renamed or removed in another directory that somebody has put in its place.
     """
 
     def __init__(self, path: Path) -> None:

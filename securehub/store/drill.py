@@ -1,6 +1,4 @@
-"""
-Drills: a backup that nobody has ever opened is a hope. A drill opens the newest one as a start would, and says what came of it.
-"""
+"""Drills: a backup that nobody has ever opened is only a hope. A drill opens the newest one as a start would, and reports the result."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ class Drill(msgspec.Struct, frozen=True):
     @ivar passed: whether it can be relied upon.
     @ivar why: if not, why not.
     @ivar number: of the last commit in it.
-    @ivar seconds: how long it took to open it: so long would a restored hub take to start, at least.
+    @ivar seconds: how long it took to open it; a restored hub would take at least as long to start.
     """
 
     at: datetime
@@ -64,12 +62,12 @@ def drill(
             why = str(fault)
         result = Drill(at, found[-1].name, not why, why, number, round(seconds, 3))
     if not target.is_dir():
-        # A place for backups is made with the first of them: what is given here may be a mistake, or a disk that is away.
+        # The directory for backups is made with the first of them; if this one is missing, it may be a mistake, or a disk that is away.
         return result
     try:
         _note(target, result)
     except OSError as fault:
-        # What came of it is told all the same: backups may be looked at where nobody can write.
+        # The result is reported nevertheless: backups may be on a disk that takes no writes.
         if fault.errno != errno.EROFS:
             raise
     return result
@@ -91,7 +89,7 @@ def _open(path: Path, keys: Keys, records: list[type[Record]], invariants: Itera
     seconds = time.monotonic() - begun
     if (state.number, state.head.decode()) != (backup.number, backup.head):
         raise Broken(path.name, 0, f"it opens at commit {state.number}, and was made at {backup.number}")
-    del state  # There is room in memory for all records once, as verifying needs it again.
+    del state  # Verifying needs as much memory again, and there may be room for all records only once.
     verify(directory, records, invariants)
     return backup.number, seconds
 

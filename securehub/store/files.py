@@ -1,8 +1,7 @@
 """
 The files of a store: how a name and a content get onto the disk so that they survive.
 
-Few recipes are all that the journal store needs: make a file that grows, append to it, put a whole file in place of another, and put a
-file away.
+The journal store needs only a few recipes: make a file that grows, append to it, put a whole file in place of another, and put a file away.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ TEMPORARY = ".new"
 
 _PIECE = 1024 * 1024
 GENTLE_BYTES = 8 * _PIECE
-"""What is written at most before it is synced, where others wait for the same disk: their syncs may have to wait for all of it."""
+"""The most that is written before a sync, if others wait for the same disk: their syncs may have to wait for all of it."""
 
 
 class Appender:
@@ -44,7 +43,7 @@ class Appender:
             self._file.write(content)
             self._file.sync()
         except OSError:
-            # What is undone in memory must not be there at the next start. Shorter, a file can be made on a full disk, too.
+            # What is undone in memory must not be there at the next start. A file can be made shorter even on a full disk.
             with suppress(OSError):
                 self._file.truncate(self._size)
                 self._file.sync()
@@ -68,7 +67,7 @@ class Directory:
 
     def hold(self) -> None:
         """
-        Keep all other daemons out, until this one ends in whatever way. What a killed one had begun to write as a whole is taken away.
+        Keep all other daemons out, until this one ends, however it ends. Unfinished files of a killed one are removed.
 
         @raise InUse: another one is there.
         """
@@ -82,7 +81,7 @@ class Directory:
 
     def refuse_moved(self) -> None:
         """
-        @raise OSError: it is held, and what is in its place now is another one, or nothing.
+        @raise OSError: it is held, but another one is in its place now, or nothing.
         """
         self._disk.refuse_moved()
 
@@ -101,7 +100,7 @@ class Directory:
         return self._disk.lines(name)
 
     def sync(self, name: str) -> None:
-        """Sync a file that somebody else may have written; on a file system that takes no writes none waits to be synced."""
+        """Sync a file that somebody else may have written; on a read-only file system there is nothing to sync."""
         try:
             file = self._disk.open(name)
         except OSError as fault:
@@ -172,13 +171,13 @@ class Directory:
         self._disk.sync_names()
 
     def put_away(self, names: Iterable[str], folder: str) -> None:
-        """Move files into a folder. After a crash each is in one of both places."""
+        """Move files into a folder. After a crash each is in one of the two places."""
         moved = False
         for name in names:
             self._disk.rename(name, f"{folder}/{name}")
             moved = True
         if moved:
-            # The new place first: of a file system that writes the two apart, one copy too many is better than none.
+            # The new place first: if the file system writes the two separately, one copy too many is better than none.
             self._disk.sync_names(folder)
             self._disk.sync_names()
 
@@ -188,7 +187,7 @@ class Directory:
             self._disk.remove(name)
 
     def sync_names(self, folder: str = "") -> None:
-        """Wait until what was moved and removed there is so on the disk."""
+        """Wait until moves and removals there are on the disk."""
         self._disk.sync_names(folder)
 
 

@@ -4,7 +4,7 @@ Folding: closed segments of the journal and the snapshot before them become a ne
 It reads only what nobody writes to any more, and changes nothing that is there: what it leaves is a file under a temporary name, read
 back and found whole. So it can run beside the daemon, and end at any point.
 
-Only what has changed is held in memory. The rest of the old snapshot passes through, line by line.
+Only what has changed is held in memory; the rest of the old snapshot passes through, line by line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from securehub.store.line import Damaged
 from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
 
 Spans = dict[str, int]
-"""Seconds that a generation lasts (L{ExpiringCollection}), by collection; of those alone that expire."""
+"""Seconds that a generation lasts (L{ExpiringCollection}), by collection, for those that expire."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -32,8 +32,8 @@ class Order(msgspec.Struct, frozen=True):
     What is to be folded.
 
     @ivar serial: of a segment that has begun; those before it are folded.
-    @ivar key: the name of the key under which the daemon seals new files, empty if it leaves them plain. Where the keys are there may be
-        another one in front, to which the daemon has not changed yet.
+    @ivar key: the name of the key under which the daemon seals new files, empty if it leaves them plain. The place of the keys may already
+        have another one in front, to which the daemon has not changed yet.
     """
 
     serial: int
@@ -55,7 +55,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 class NotWritten(Exception):
-    """What was written cannot be read back: the disk does not do what it says."""
+    """What was written cannot be read back: the disk does not do what it claims."""
 
 
 def fold(directory: Directory, order: Order) -> Folded | None:
@@ -64,7 +64,7 @@ def fold(directory: Directory, order: Order) -> Folded | None:
 
     @return: None if there was nothing to fold.
 
-    @raise CannotStart: the journal is damaged: a start would not go beyond that either.
+    @raise CannotStart: the journal is damaged in a way that stops a start, too.
     @raise NoKey: the newest snapshot is sealed under a key that is not there, or the new one is to be.
     @raise NotWritten: see there.
     @raise OSError: the disk failed.
@@ -119,7 +119,7 @@ class _Changed:
         self.parts[hash(key) >> SHIFT][key] = None
 
     def hides(self, old: snapshot.Row) -> bool:
-        """Whether an old record is no longer there, or another one is in its place."""
+        """Whether an old record has been deleted or replaced."""
         return old.key in self.parts[hash(old.key) >> SHIFT]
 
     def rows(self, name: bytes) -> Iterator[bytes]:
@@ -140,7 +140,7 @@ class _ChangedExpiring(ExpiringCollection):
         self._dropped.add(key)
 
     def hides(self, old: snapshot.Row) -> bool:
-        """As L{_Changed.hides}; or else it has lived long enough."""
+        """As L{_Changed.hides}, or because it has lived long enough."""
         return old.began < (self._generation - 1) * self.span or old.key in self._dropped or self.get(old.key) is not None
 
     def rows(self, name: bytes) -> Iterator[bytes]:

@@ -1,12 +1,12 @@
 """
 The journal store: all records in memory, every commit a line of a chained journal, synced in groups.
 
-A rule is applied in memory at once, so that the next can go on; what it made visible leaves the hub only when its position is settled
-(see L{securehub.gate}). While one sync runs in the worker, the commits that happen meanwhile gather for the next one. So the number of
-commits a second is not bound by the latency of the disk.
+A rule is applied in memory at once, so that the next can go on; its outputs leave the hub only when its position is settled (see
+L{securehub.gate}). While one sync runs in the worker, the commits that happen meanwhile gather for the next one. So the latency of the disk
+does not bound the number of commits a second.
 
-When a write or a sync fails, all that was not synced is undone, newest first, and what waited for it is told that it is lost. Nothing
-about that file is believed any more: the store goes on in a new segment from the last synced number, as soon as the disk lets it.
+When a write or a sync fails, everything that was not synced is undone, newest first, and whatever waited for it is told that it is lost.
+Nothing about that file is believed any more: the store goes on in a new segment from the last synced number, as soon as the disk lets it.
 """
 
 from __future__ import annotations
@@ -46,10 +46,13 @@ RETRY_SECONDS = 1.0
 """How often a store that cannot write tries to begin a new segment."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What says that there is no room, or not for whom the hub runs as; it may come back by itself."""
+"""Errors that mean that there is no room, or none for the hub's user; they may pass by themselves."""
 
 UNTIDY = 1_024
-"""Changes after which the collections are asked to put new keys in order; there are many of them, and few have any."""
+"""
+Changes after which the collections are asked to put new keys in order; not at each, because there are many collections, and few have new
+keys.
+"""
 
 SNAPSHOT_AFTER = 1_000
 """Commits since the last snapshot that make a new one worth its time at a clean stop; replaying fewer takes milliseconds."""
@@ -57,10 +60,10 @@ SNAPSHOT_AFTER = 1_000
 
 class Position:
     """
-    A point in the journal. Opaque: that it can be waited for is all that is known about it.
+    A point in the journal. Opaque: one can wait for it, and nothing else.
 
     @ivar waiting: what the gate keeps back until it is settled.
-    @ivar told: likewise, of what those who listen are told.
+    @ivar told: likewise, the events for listeners.
     """
 
     __slots__ = ("told", "waiting")
@@ -76,8 +79,8 @@ class _Batch:
 
     @ivar position: where the journal is when that is done.
     @ivar group: its lines.
-    @ivar undo: place, key and what was there before, of one change after the other. Not a tuple for each: hundreds of thousands would
-        keep the garbage collector busy.
+    @ivar undo: place, key and old record of one change after the other, flat. A tuple for each would keep the garbage collector busy with
+        hundreds of thousands.
     @ivar size: bytes of its lines.
     """
 
@@ -99,7 +102,7 @@ class _Batch:
 
 class Gate(Protocol):
     """
-    What keeps outputs back until they may be seen.
+    Keeps outputs back until they may be seen.
 
     @ivar position: what outputs made now have to wait for, None if everything is settled; kept up to date by the store.
     """
@@ -111,10 +114,10 @@ class Gate(Protocol):
 
 
 class Announcer(Protocol):
-    """What takes the events of commits to those who listen."""
+    """Takes the events of commits to listeners."""
 
     def prepare(self, announced: Sequence[tuple[str, Event]]) -> Any:
-        """Encode events. All that can go wrong with them goes wrong here, before the commit."""
+        """Encode events. If anything is wrong with them, this fails, before the commit."""
 
     def deliver(self, prepared: Any) -> None: ...
 
@@ -127,7 +130,7 @@ class JournalStore:
     @param reactor: for timers.
     @param segment_bytes: of the journal, before another segment begins.
 
-    @ivar writer: where its commits go; for jobs of the worker alone.
+    @ivar writer: where its commits go; only jobs of the worker may use it.
     """
 
     def __init__(
@@ -199,7 +202,7 @@ class JournalStore:
 
     @property
     def number(self) -> int:
-        """The number of the newest commit, be it synced or not."""
+        """The number of the newest commit, synced or not."""
         return self._number
 
     @property
@@ -209,7 +212,7 @@ class JournalStore:
 
     @property
     def keys(self) -> Keys:
-        """Those under which it is sealed."""
+        """The keys under which it is sealed."""
         return self._directory.keys
 
     @property
@@ -219,7 +222,7 @@ class JournalStore:
 
     @property
     def spans(self) -> dict[str, int]:
-        """Seconds that a generation of records lasts, by collection; of those alone that expire."""
+        """Seconds that a generation of records lasts, by collection, for those that expire."""
         return {cls.collection: generation(cls.lifetime) for cls in self._records if cls.lifetime is not None}
 
     @property
@@ -243,8 +246,8 @@ class JournalStore:
 
     def vanishing(self, record: type[Record], start: str) -> Iterator[list[str]]:
         """
-        The keys that begin so, of records that vanish by themselves, for whoever has to be rid of them before: a part at a time, each to
-        be taken in a turn of its own, as to look at all at once would be a pause that everybody feels.
+        The keys that begin with a text, of records that vanish by themselves, so that they can be deleted before that. They come a part at
+        a time; take each part in a turn of its own, because looking at all at once would be a pause that everybody feels.
         """
         collection = self._collections[record.collection]
         assert isinstance(collection, ExpiringCollection), record
@@ -275,7 +278,7 @@ class JournalStore:
 
     def change_keys(self, keys: Keys) -> Deferred[None]:
         """
-        From now on, seal under the first of these keys; the others may be needed to read what is there. Nobody has to wait for it.
+        From now on, seal under the first of these keys; the others may be needed to read older files. Commits need not wait for it.
 
         @return: fires when the journal goes on in a new segment; fails with OSError if that cannot be written. Then the next commits
             try again.
@@ -322,7 +325,7 @@ class JournalStore:
         """
         Make a transaction part of the journal and of the records.
 
-        Whatever can fail is done before the first record is touched.
+        Everything that can fail is done before the first record is touched.
         """
         staged = tx.staged
         size = sum(map(len, filter(None, staged.values())))
@@ -347,7 +350,7 @@ class JournalStore:
         self._gathering = batch = _Batch(at, self._synced, self._number)
         self._gate.position = batch.position
         if self._in_flight is None:
-            # Not at once: whoever else has something to commit in this turn of the reactor shares the sync.
+            # Not at once: other commits in this turn of the reactor share the sync.
             self._reactor.callLater(0, self._submit)
         return batch
 
@@ -376,7 +379,7 @@ class JournalStore:
         self._check_drained()
 
     def _roll_back(self, fault: BaseException) -> None:
-        """Take back all that was not synced, newest first, and tell who waited for it."""
+        """Undo everything that was not synced, newest first, and tell those who waited for it."""
         lost = [batch for batch in (self._in_flight, self._gathering) if batch is not None]
         for batch in reversed(lost):
             batch.take_back()
@@ -397,7 +400,7 @@ class JournalStore:
             self._reactor.callLater(RETRY_SECONDS, self._begin_again)
 
     def _begin_again(self) -> None:
-        """Try to go on in a new segment; what became of the tail of the old one is no longer of interest."""
+        """Try to go on in a new segment; what became of the tail of the old one no longer matters."""
         if self._closed:
             return
         self._worker.run(partial(self.writer.begin, self._clock.now()), self._begun)

@@ -1,11 +1,11 @@
 """
 Encryption at rest: the keys, and what is sealed under them.
 
-Journal lines and snapshots can be sealed with AES-256-GCM. What is needed to find one's way without the key stays readable: numbers,
-hashes, and the name of the key. The chain is over what is stored, so whoever has no key can check it all the same.
+Journal lines and snapshots can be sealed with AES-256-GCM. Numbers, hashes, and the name of the key stay readable, as they are needed
+without the key. The chain covers what is stored, so it can be checked without the key.
 
-No key is used twice in one way: each file has a key of its own, which comes from the hub's key and a random salt in the file's first
-line; and within a file each thing that is sealed has a number of its own, which is its nonce.
+No key is used twice with the same nonce. Each file has a key of its own, made from the hub's key and a random salt in the file's first
+line; and within a file each sealed thing has a number of its own, which is its nonce.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SEALED_FORMAT = 2
-"""The version of files that are sealed; plain ones are the same as they were in version 1."""
+"""The version of sealed files; plain ones still have version 1."""
 
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _SALT_BYTES = 16
@@ -41,7 +41,7 @@ class Damaged(Exception):
 
 
 class Changed(Damaged):
-    """What was sealed has been changed, or stands in another place."""
+    """What was sealed has been changed, or is in another place."""
 
 
 class FileKey:
@@ -58,8 +58,8 @@ class FileKey:
 
     def seal(self, number: int, content: bytes, beside: bytes = b"") -> bytes:
         """
-        @param number: greater than all that this file has had; else two things would share a nonce, and give themselves away.
-        @param beside: what stands beside it readably, and may not be changed either.
+        @param number: greater than all before in this file; otherwise two things would share a nonce, which would reveal both.
+        @param beside: readable text beside it, which must not be changed either.
 
         @return: base64.
         """
@@ -69,7 +69,7 @@ class FileKey:
 
     def open(self, number: int, sealed: str | bytes, beside: bytes = b"") -> bytes:
         """
-        @raise Changed: it is not what was sealed under that number.
+        @raise Changed: this was not sealed under that number.
         """
         try:
             return self._cipher.decrypt(number.to_bytes(_NONCE_BYTES, "big"), b64decode(sealed, validate=True), beside)
@@ -83,7 +83,7 @@ class Keys(NamedTuple):
 
     @ivar current: that under which new files are sealed; empty to leave them plain.
     @ivar older: those that may be needed to read older files.
-    @ivar source: where they come from, for whoever has to look for a missing one.
+    @ivar source: where they come from, to be told when one is missing.
     @ivar randbytes: where salts come from.
     """
 
@@ -94,7 +94,7 @@ class Keys(NamedTuple):
 
     def for_new_file(self) -> tuple[str, str, FileKey]:
         """
-        @return: the name of the current key and a fresh salt, which the file's first line has to tell, and the file's key.
+        @return: the name of the current key and a fresh salt, which belong in the file's first line, and the file's key.
         """
         salt = self.randbytes(_SALT_BYTES)
         return name_of(self.current), salt.hex(), FileKey(self.current, salt)
@@ -109,7 +109,7 @@ class Keys(NamedTuple):
 
     def under(self, name: str) -> Keys:
         """
-        These keys, with that of a name as the current one; with an empty name none is.
+        These keys, with the named one as the current one; with an empty name there is no current key.
 
         @raise NoKey: it is not among these.
         """
@@ -129,7 +129,7 @@ PLAIN = Keys()
 
 
 def name_of(key: bytes) -> str:
-    """What a key is called; it tells nothing of the key."""
+    """The name of a key, which reveals nothing of the key."""
     return sha256(b"securehub store key" + key).hexdigest()[:16]
 
 
@@ -137,11 +137,11 @@ def find(source: str = "", *, beside: Path | None = None) -> Keys:
     """
     Fetch the keys from where a setting says that they are.
 
-    @param source: C{file:PATH}, C{env:NAME}, or C{credential:NAME} of a systemd unit; empty for no key. What is there are keys of 64
-        hexadecimal digits between blanks or lines: first the current one, then older ones.
-    @param beside: the state directory, in which a key is of no use: whoever takes the one takes the other.
+    @param source: C{file:PATH}, C{env:NAME}, or C{credential:NAME} of a systemd unit; empty for no key. That place has keys of 64
+        hexadecimal digits, separated by blanks or line ends: first the current one, then older ones.
+    @param beside: the state directory, in which a key would be useless: a thief would take both.
 
-    @raise NoKey: there is none, or what is there is no key.
+    @raise NoKey: there is none, or what is there is not a key.
     """
     if not source:
         return PLAIN
@@ -198,7 +198,7 @@ _decode_last = msgspec.json.Decoder(_Last).decode
 
 def wrapped(chunks: Iterable[bytes], keys: Keys) -> Iterator[bytes]:
     """
-    A file as it is stored: sealed in pieces, or as it is where there is no key.
+    A file as it is stored: sealed in pieces, or, if there is no key, plain.
 
     @param chunks: its content, each chunk of whole lines.
     """
@@ -221,7 +221,7 @@ def wrapped(chunks: Iterable[bytes], keys: Keys) -> Iterator[bytes]:
 
 def unwrapped(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
     """
-    The lines of a file's content, be it sealed or not.
+    The lines of a file's content, sealed or not.
 
     @raise NoKey: it is sealed under a key that is not there.
     @raise Changed: it is not whole.
@@ -259,7 +259,7 @@ def unwrapped(lines: Iterator[bytes], keys: Keys) -> Iterator[bytes]:
 
 def check_sealed(lines: Iterator[bytes]) -> None:
     """
-    Check the bytes of a sealed file, for which no key is needed.
+    Check the bytes of a sealed file, which needs no key.
 
     @raise Changed: it is not whole.
     """

@@ -38,7 +38,7 @@ HASH = slice(-64 - len(_END), -len(_END))
 
 class Extent(msgspec.Struct, frozen=True):
     """
-    What counts of a segment that is closed.
+    The part of a closed segment that counts.
 
     @ivar bytes: how many, from its beginning.
     @ivar sha256: of these, in hexadecimal.
@@ -50,7 +50,7 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class Counting:
-    """What counts of a segment, as it is written or read."""
+    """The part of a segment that counts, computed while it is written or read."""
 
     def __init__(self, serial: int) -> None:
         self._serial = serial
@@ -63,7 +63,7 @@ class Counting:
 
     @property
     def extent(self) -> Extent:
-        """All that was added up to now."""
+        """Everything that was added until now."""
         return Extent(self._serial, self._bytes, self._digest.hexdigest())
 
 
@@ -78,8 +78,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     @ivar snapshot: the digest of the snapshot from which the daemon started, if from one.
     @ivar key: the name of the key under which the commits are sealed, if they are.
     @ivar salt: from which the file's own key is made, together with that.
-    @ivar previous: the segment before, if whoever began this one has read or written that; an L{Extent}. Of any shape where it is read, so
-        that a damaged one is found by its hash, and not taken for a segment that was never begun. L{stated} is what it says.
+    @ivar previous: the segment before, an L{Extent}, if the daemon that began this one has read or written that. Reading accepts any shape,
+        so that a damaged header is found by its hash, and not taken for a segment that was never begun. L{stated} is what it says.
     """
 
     format: int
@@ -102,11 +102,11 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Commit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """
-    One commit. A line that says anything else is not read: to pass over what it says would be to lose it.
+    One commit. A line that says anything else is refused: ignoring it would lose what it says.
 
-    @ivar n: its number; they count up by one.
+    @ivar n: its number; numbers count up by one.
     @ivar synced: the number up to which the journal was known to be on the disk when this line was written.
-    @ivar changes: collection, key and record of what was put, in order; null in place of the record where it was deleted.
+    @ivar changes: collection, key and record of what was put, in order; null for a record that was deleted.
     @ivar drawn: the highest number drawn for each name.
     @ivar hash: that of its line; empty until there is one.
     """
@@ -139,7 +139,7 @@ class Group:
 
     def add(self, changes: list[tuple[str, str, Raw]], drawn: dict[str, int], number: int, at: datetime) -> int:
         """
-        Take in one more commit, which is made into bytes at once: what those take lies together, and what they were made of is free again.
+        Take in one more commit, which is encoded at once: its bytes lie together in memory, and the objects that it was made of are freed.
 
         @return: how many bytes they are.
         """
@@ -150,9 +150,7 @@ class Group:
 
 
 class _Sealed(msgspec.Struct, frozen=True, gc=False):
-    """
-    A commit as it is stored where it is sealed. What recovery has to know of a damaged line can be read without the key.
-    """
+    """A sealed commit, as it is stored. What recovery has to know of a damaged line can be read without the key."""
 
     n: int
     synced: int
@@ -167,10 +165,10 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 
 
 DELETED = Raw(b"null")
-"""Stands in C{changes} for a record that is no more."""
+"""Stands in C{changes} for a deleted record."""
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What bytes are that are not the JSON that they should be."""
+"""What msgspec raises for bytes that are not the expected JSON."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
@@ -225,7 +223,7 @@ def check(line: bytes, before: bytes) -> bytes:
 
 
 def below(line: bytes, heads: Iterable[bytes]) -> bytes | None:
-    """On which of some lines, given by their hashes, this one hangs; None if on none of them."""
+    """The hash of the line on which this one hangs, out of some; None if it hangs on none of them."""
     for head in heads:
         try:
             check(line, head)
@@ -238,9 +236,9 @@ def below(line: bytes, heads: Iterable[bytes]) -> bytes | None:
 def begun(content: Iterator[bytes]) -> tuple[bytes, Header] | None:
     """
     The first line of a segment, and what it says; None for a segment that was never begun. A header is synced before anything else is
-    written: so where it is damaged and nothing follows it, nothing ever did.
+    written. So if it is damaged and nothing follows it, nothing ever did.
 
-    @raise Damaged: something follows what is no header.
+    @raise Damaged: something follows, but the first line is not a header.
     """
     first = next(content, b"")
     try:
@@ -255,7 +253,7 @@ def begun(content: Iterator[bytes]) -> tuple[bytes, Header] | None:
 
 def header(line: bytes) -> Header:
     """
-    @raise Damaged: it is no header.
+    @raise Damaged: it is not a header.
     """
     try:
         return _decode_header(line)
@@ -277,14 +275,14 @@ def commit(line: bytes, key: FileKey | None = None) -> Commit:
 
 def reader(key: FileKey | None) -> Callable[[bytes], Commit]:
     """
-    @return: L{commit} in one step, for a start, which reads a million of them. What is no commit makes it raise anything.
+    @return: L{commit} in one step, for a start, which reads a million of them. If it is not a commit, it may raise anything.
     """
     return _decode_commit if key is None else partial(commit, key=key)
 
 
 def number_of(line: bytes) -> int:
     """
-    The number of a commit, be it sealed or not.
+    The number of a commit, sealed or not.
 
     @raise Damaged: it is no commit.
     """
@@ -295,7 +293,7 @@ def number_of(line: bytes) -> int:
 
 
 def stated(line: bytes) -> int:
-    """Up to which number a line states the journal to have been synced, be it sealed or not; 0 if it is no commit."""
+    """Up to which number a line, sealed or not, states the journal to have been synced; 0 if it is not a commit."""
     try:
         return _decode_stated(line).synced
     except UNREADABLE:

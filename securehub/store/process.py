@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NICENESS = 10
 
 _MOST = 64 * 1024
-"""Bytes of what a process says, and of what it complains of, that are kept."""
+"""How many bytes of a process's output and of its complaints are kept."""
 
 
 class Ended(NamedTuple):
@@ -28,7 +28,7 @@ class Ended(NamedTuple):
 
     @ivar status: its exit status; None if a signal has ended it.
     @ivar output: what it said.
-    @ivar complaint: the last line of what it complained of.
+    @ivar complaint: the last line of its complaints.
     @ivar how: in words.
     """
 
@@ -84,14 +84,14 @@ def begin(reactor: Any, module: str, *arguments: str) -> Process:
     """
     process = Process()
     command = [sys.executable, "-P", "-m", module, *arguments]
-    # With the daemon's environment, in which the key may be, and what it has imported from. In its own directory: then Twisted need not
-    # fork, which would copy the tables of all its memory.
+    # With the daemon's environment, in which the key may be, and its import path. In the daemon's directory: then Twisted need not fork,
+    # which would copy the tables of all its memory.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     reactor.spawnProcess(process, sys.executable, command, env=environment)
     return process
 
 
 def give_way() -> None:
-    """In such a process: whoever waits for the daemon goes first."""
+    """In such a process: give way to those who wait for the daemon."""
     with suppress(OSError):  # A service manager may forbid it.
         os.nice(NICENESS)

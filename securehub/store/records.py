@@ -23,7 +23,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     @cvar version: the version of the form. From version 2 on it is written in front of the fields.
     @cvar upgrades: for each older version, a function from its fields to those of the next.
     @cvar lifetime: seconds for which a record is surely kept; after it, it may vanish by itself. Such records cannot be scanned.
-    @cvar scanned: whether they are ever scanned. Those which are only got by their keys need no order, which saves time and memory.
+    @cvar scanned: whether they are ever scanned. Records that are only got by their keys need no order, which saves time and memory.
     """
 
     collection: ClassVar[str]
@@ -34,9 +34,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     def beneath(self) -> Sequence[str]:
         """
-        The parents beneath which the record is found besides its key; a class that overrides this is scanned by C{tx.beneath}.
+        The parents beneath which the record is found, besides by its key; a class that overrides this is scanned by C{tx.beneath}.
 
-        So a record that belongs to several (a transfer to two accounts) is kept once, and not once more for each of them.
+        So a record that belongs to several (a transfer to two accounts) is kept only once.
         """
         return ()
 
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 @cache
 def refuse_unfit(cls: type[Record]) -> None:
     """
-    A class whose records could not be kept is found before any is.
+    Find a class whose records could not be kept, before any is.
 
     @raise TypeError: saying what is wrong with it.
     """
@@ -64,17 +64,17 @@ def refuse_unfit(cls: type[Record]) -> None:
 
 
 def number_key(number: int) -> str:
-    """Under which key a record is kept that has a number of up to 15 digits: such keys are in the order of the numbers."""
+    """The key of a record with a number of up to 15 digits: such keys are in the order of the numbers."""
     return f"{number:015d}"
 
 
 def behind(key: str) -> str:
-    """Where the keys behind one start, or all of them if it is empty; no key has a character that comes before the blank."""
+    """Where the keys after this one start; if it is empty, all of them. No key has a character that comes before the blank."""
     return f"{key} " if key else ""
 
 
 def further(found: Sequence[tuple[str, Any]], limit: int) -> str | None:
-    """The key behind which to go on, if so many were asked for and found that there may be more."""
+    """The key after which to go on; None if fewer were found than were asked for, so that there are no more."""
     return found[-1][0] if len(found) == limit else None
 
 
@@ -82,8 +82,8 @@ def forms(records: Iterable[type[Record]]) -> dict[str, int]:
     """
     What files say of the forms of records, by collection: a number that grows with the version, and with each field that is added.
 
-    A record with a field that it does not know cannot be read by an older SecureHub, though the version is the same. So it has to refuse
-    the file, at its start, and not this and that which members ask for later. Files from before this was so have the version alone.
+    An older SecureHub cannot read a record with a field that it does not know, although the version is the same. So it has to refuse the
+    file at its start, and not single requests later. Older files have only the version.
     """
     return {cls.collection: cls.version * _VERSION_STEP + _fields(cls) for cls in records}
 
@@ -120,7 +120,7 @@ def encoder(cls: type[Record]) -> Encoder:
 
 
 def parents(cls: type[Record]) -> Callable[[bytes], Sequence[str]] | None:
-    """The function from an encoded record of a class to its parents; None where the keys say it."""
+    """The function from an encoded record of a class to its parents; None if the keys say what they are."""
     if cls.beneath is Record.beneath:
         return None
     decode = decoder(cls)

@@ -1,12 +1,12 @@
 """
-The start: what the state directory says becomes the records in memory.
+The start: from the state directory to the records in memory.
 
 The newest good snapshot is loaded and the journal's segments replayed after it. What may be cut, and what stops the start, is the
 whole point of this module:
 
- - The lines of one group reach the disk in any order, so after a power cut one may be missing in front of one that is there. Each line
-   states up to which number the journal was synced when it was written. Damage after the highest number so stated was never
-   acknowledged to anybody: it is cut off there, and logged.
+ - The lines of one group reach the disk in any order, so after a power cut a line may be missing before one that is there. Each line states
+   up to which number the journal was synced when it was written. Damage after the highest number so stated was never acknowledged to
+   anybody: it is cut off there, and logged.
  - Damage at or before that number means that acknowledged commits are lost, and stops the start.
  - A segment begins where the daemon that wrote it found the journal to end. What an earlier segment holds beyond that is dead.
 """
@@ -44,7 +44,7 @@ AnyCollection = Collection | ExpiringCollection
 
 
 class Collections(dict[str, AnyCollection]):
-    """Collections by name. One that no service declares now is kept as it is: its service may be there again tomorrow."""
+    """Collections by name. A collection that no service declares now is kept as it is: its service may be back tomorrow."""
 
     def __missing__(self, name: str) -> AnyCollection:
         found = self[name] = Collection(name)
@@ -52,7 +52,7 @@ class Collections(dict[str, AnyCollection]):
 
 
 class CannotStart(Exception):
-    """The state directory holds something that must not be passed over; the text says what, where and what to do."""
+    """The state directory holds something that must not be ignored; the text says what, where and what to do."""
 
 
 def segment_name(after: int, serial: int) -> str:
@@ -107,11 +107,11 @@ class Recovered:
     @ivar head: the hash of the last line, which the next one hangs on.
     @ivar drawn: the highest number drawn for each name.
     @ivar serial: of the newest segment that is there.
-    @ivar extent: what counts of the newest segment that was replayed; None if none was.
+    @ivar extent: the part that counts of the newest segment that was replayed; None if none was.
     @ivar snapshot: the digest of the snapshot that was loaded.
     @ivar replayed: how many commits were replayed after it.
     @ivar at: the time of the last line; no later record may have an earlier one.
-    @ivar forms: collections and their records' forms (L{securehub.store.records.forms}), those included that no service declares now.
+    @ivar forms: collections and their records' forms (L{securehub.store.records.forms}), including those that no service declares now.
     @ivar age: of the records that vanish by themselves.
     @ivar next_expiry: when that has to be looked at.
     """
@@ -144,25 +144,27 @@ def recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[
         return _recover(directory, fresh, forms, trusting=True)
     except _NotAsStated as difference:
         _log.warn("{difference}. Starting over; this time each line is checked.", difference=str(difference))
-    # Not while that exception is handled: it would keep all that was replayed in memory.
+    # Not in the exception's handler: the exception would keep everything that was replayed in memory.
     return _recover(directory, fresh, forms, trusting=False)
 
 
 class _NotAsStated(Exception):
-    """A closed segment is not what the header after it states. Which line it is, and what that means, only each line's own hash tells."""
+    """
+    A closed segment is not what the header after it states. Only the hash of each line tells which line is wrong, and what that means.
+    """
 
 
 def _recover(directory: Directory, fresh: Callable[[], Collections], forms: dict[str, int], *, trusting: bool) -> Recovered:
     """
     See L{recover}.
 
-    @param trusting: whether closed segments are compared as wholes with what the headers after them state, which takes a third of the time
-        that it takes to check each line.
+    @param trusting: whether closed segments are compared whole with what the headers after them state, in a third of the time of checking
+        each line.
     """
     names = directory.names()
     state = _load_snapshot(directory, names, fresh, forms)
     segments = _segments(directory, state.serial, forms)
-    # Not below the snapshot's, which may have counted segments that could not be begun: what it covers is never replayed.
+    # Not below the snapshot's serial, which may count segments that could not be begun: what a snapshot covers is never replayed.
     state.serial = max([state.serial, *map(serial_of, segment_names(names))])
     # The journal may hang on the last line, or on any header that followed it: all of them stand for the same state.
     heads = {state.head}
@@ -170,7 +172,7 @@ def _recover(directory: Directory, fresh: Callable[[], Collections], forms: dict
         assert segment is not None
         _replay(directory, segment, following.header if following else None, state, heads, trusting=trusting)
     if segments:
-        # Its last lines may never have been synced. Nobody may be shown what a power cut could still take.
+        # Its last lines may never have been synced, and nobody may see what a power cut could still take back.
         directory.sync(segments[-1].name)
     for collection in state.collections.values():
         collection.put_in_order()
@@ -187,10 +189,10 @@ def recovered(head: snapshot.Head, collections: Collections) -> Recovered:
 
 def replay_closed(directory: Directory, serial: int, state: Recovered) -> None:
     """
-    Apply the commits of closed segments, as far as they count, to what a snapshot says.
+    Apply the commits of closed segments that count to the state of a snapshot.
 
     @param serial: of a segment that has begun; those before it are closed for ever.
-    @param state: what the snapshot says; changed.
+    @param state: the state of the snapshot; changed.
 
     @raise CannotStart: something before that segment is damaged.
     """
@@ -209,7 +211,7 @@ def replay_closed(directory: Directory, serial: int, state: Recovered) -> None:
 
 
 def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], Collections], forms: dict[str, int]) -> Recovered:
-    """The newest good snapshot; a damaged one is passed over, as the journal behind it is still there."""
+    """The newest good snapshot; a damaged one is skipped, because the journal after the one before it is still there."""
     for name in reversed(snapshot_names(names)):
         collections = fresh()
         try:
@@ -228,14 +230,14 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
 
 
 def journal_bytes(directory: Directory) -> int:
-    """The size of all segments, but for those in the archive."""
+    """The size of all segments outside of the archive."""
     return sum(map(directory.size, segment_names(directory.names())))
 
 
 def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list[_Segment]:
     """
-    The segments after those that the snapshot covers, in the order in which they were written. Those in the archive are covered by two
-    snapshots, so they are of use only when both are damaged.
+    The segments after those that the snapshot covers, in the order in which they were written. Two snapshots cover those in the archive, so
+    they are of use only if both are damaged.
     """
     paths = {name: f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))}
     paths.update((name, name) for name in segment_names(directory.names()))
@@ -270,7 +272,7 @@ def _replay(
     @param heads: the hashes that the next segment may hang on; changed.
     @param trusting: see L{_recover}.
 
-    @raise _NotAsStated: what was trusted should not have been. What has been made of it is of no use.
+    @raise _NotAsStated: the segment should not have been trusted. What has been made from it is useless.
     """
     if segment.header.after != state.number:
         raise CannotStart(
@@ -308,7 +310,7 @@ def _key_of(directory: Directory, segment: _Segment) -> FileKey | None:
 
 
 def _apply(commits: Iterator[lines.Commit], state: Recovered) -> None:
-    """Make the changes of commits, without order. Its loop runs a million times at a start."""
+    """Make the changes of commits, without ordering keys. Its loop runs a million times at a start."""
     collections, shift = state.collections, SHIFT
     places: dict[str, list[dict[str, bytes]]] = {}
     for commit in commits:
@@ -333,7 +335,7 @@ def _commits(
     directory: Directory, segment: _Segment, following: lines.Header | None, state: Recovered, *, trusting: bool
 ) -> Iterator[lines.Commit]:
     """
-    The commits of a segment that count. When all are taken, the state says where they end; its records are the caller's.
+    The commits of a segment that count. When all are taken, the state says where they end; the caller changes its records.
 
     @raise _NotAsStated: they were not checked, and are not what the next segment states.
     """
@@ -345,7 +347,7 @@ def _commits(
     number, head, at = state.number, state.head, state.at
     rest = directory.lines(segment.name)
     last = next(rest)
-    size, digest = len(last), sha256(last)  # As L{lines.Counting} does it, with a call less for each of a million lines.
+    size, digest = len(last), sha256(last)  # As in L{lines.Counting}, with one call less for each of a million lines.
     for raw in rest:
         if number == until:
             break
@@ -412,7 +414,7 @@ def _cut(segment: _Segment, place: int, damage: Damaged, raw: bytes, rest: Itera
 
 
 def newer_form(written: dict[str, int], known: dict[str, int]) -> str:
-    """Which records are of a newer form than this SecureHub knows, in words; empty if none are."""
+    """In words, which records have a newer form than this SecureHub knows; empty if none have."""
     for collection, form in written.items():
         if form > known.get(collection, form):
             return f"{collection} records of form {form}; this SecureHub knows up to {known[collection]}"

@@ -1,5 +1,5 @@
 """
-Which keys are still needed: under which of them lies what a start reads, what the archive keeps, and what is in the backups.
+Which keys are still needed: for what a start reads, for the archive, and for the backups.
 
 A file keeps its key for life. So a key that was changed can be thrown away when the last file under it has gone.
 """
@@ -33,7 +33,7 @@ class Use(msgspec.Struct):
     @ivar snapshots: how many snapshots are sealed under it.
     @ivar journal: how many segments outside of the archive.
     @ivar archive: how many segments in the archive.
-    @ivar gone_at: when the last of these segments will have been in the archive for its days; None if there are none, or new ones come.
+    @ivar gone_at: when the last of these segments leaves the archive; None if there are none, or new ones come.
     @ivar backups: how many backups have a file under it.
     """
 
@@ -48,7 +48,7 @@ class Use(msgspec.Struct):
 
 
 class _First(msgspec.Struct, frozen=True):
-    """What the first lines of journal and snapshots have in common."""
+    """What the first lines of segments and snapshots have in common."""
 
     key: str = PLAIN_NAME
 
@@ -68,7 +68,7 @@ def key_of(directory: Directory, name: str) -> str | None:
 
 
 def current_name(keys: Keys) -> str:
-    """What new files have for their key."""
+    """The name of the key of new files."""
     return name_of(keys.current) if keys.current else PLAIN_NAME
 
 

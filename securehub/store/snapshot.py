@@ -110,7 +110,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
 
     @return: its head, and its digest.
 
-    @raise Damaged: it is not whole. What has been loaded by then is of no use.
+    @raise Damaged: it is not whole. What has been loaded by then is useless.
     """
     digest = sha256()
     head = None
@@ -142,7 +142,7 @@ def load(lines: Iterator[bytes], collection_of: Callable[[str], Collection | Exp
 
 def stored(directory: Directory, name: str) -> Iterator[bytes]:
     """
-    The lines of a snapshot, be it sealed or not.
+    The lines of a snapshot, sealed or not.
 
     @raise NoKey: it is sealed under a key that is not there.
     @raise Damaged: it is not whole.
@@ -152,8 +152,8 @@ def stored(directory: Directory, name: str) -> Iterator[bytes]:
 
 def damage(directory: Directory, name: str, fault: NoKey | Damaged) -> Damaged | None:
     """
-    What is damaged in a snapshot that cannot be read; None if it is whole, and a key is missing. All of it is read to tell that, as it may
-    be the key's name that is damaged.
+    What is damaged in a snapshot that cannot be read; None if it is whole, and only a key is missing. To tell this, all of it is read: the
+    name of the key may be damaged.
     """
     if isinstance(fault, Damaged):
         return fault
@@ -168,7 +168,7 @@ def read_head(line: bytes) -> Head:
     """
     The first line.
 
-    @raise Damaged: it is no head, or that of a newer format.
+    @raise Damaged: it is not a head, or has a newer format.
     """
     try:
         head = _decode_head(line)
@@ -181,8 +181,8 @@ def read_head(line: bytes) -> Head:
 
 def rows(head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[Row, bytes]]:
     """
-    The records behind the first line, one after the other, each with its own line. Whoever takes all of them knows in the end that they
-    are what was written.
+    The records after the first line, one after the other, each with its own line. When all are taken, they are known to be what was
+    written.
 
     @raise Damaged: it is not whole.
     """

@@ -1,9 +1,9 @@
 """
 A journal store that distrusts its rules, for tests.
 
-What a rule may do is more narrow than what the journal store would let it do, so that the same rules can run on an SQL engine with
-several daemons: again after a conflict, in a thread, with all their keys locked in one trip. This store runs each rule more often than
-needed, once of these in a thread, and raises L{BrokenRule} where one breaks what design, section 2, asks of it.
+Rules may do less than the journal store would allow, so that the same rules can run on an SQL engine with several daemons: again after a
+conflict, in a thread, with all their keys locked in one trip. This store runs each rule more often than needed, once in a thread, and
+raises L{BrokenRule} if it breaks one of these restrictions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 class BrokenRule(AssertionError):
-    """A rule does what a rule must not do; the text says which one, and what."""
+    """A rule does something that rules must not do; the text says which rule, and what."""
 
 
 class SuspiciousStore(JournalStore):
@@ -65,7 +65,7 @@ class SuspiciousStore(JournalStore):
 
 
 class Later(dict[str, int]):
-    """Numbers as they would be later, for a run that shows which records a rule looks at because of them."""
+    """Numbers as they would be later, to show which records a rule looks at because of its numbers."""
 
     def get(self, name: str, default: int = 0) -> int:  # type: ignore[override]
         return super().get(name, default) + 1_000
@@ -73,11 +73,11 @@ class Later(dict[str, int]):
 
 class Outcome(NamedTuple):
     """
-    What came out of one run of a rule.
+    The outcome of one run of a rule.
 
     @ivar writes: what it put and deleted, as far as that was watched.
     @ivar said: its events and numbers.
-    @ivar looked: the places of records that it looked at after it drew a number, but for those that it had put itself.
+    @ivar looked: the places of records that it looked at after it drew a number, except those that it had put itself.
     """
 
     result: object
@@ -92,7 +92,7 @@ class Outcome(NamedTuple):
         return self.result
 
     def compared(self) -> tuple[object, ...]:
-        """Equal for runs that came to the same."""
+        """Equal for runs with the same outcome."""
         fault = self.fault
         told = (type(fault), str(fault), fault.data if isinstance(fault, Refusal) else None)
         return self.result, told, self.writes, self.said
@@ -143,7 +143,7 @@ def _name(rule: Callable[..., object]) -> str:
 
 
 def _refuse_untold(event: Event) -> None:
-    """A fault with an event is found only where somebody listens, in that form."""
+    """Try both forms of an event: otherwise a fault would show only if somebody listened in that form."""
     name = event.__class__.__name__
     if not isinstance(getattr(event, "method", None), str):
         raise BrokenRule(f"announces {name}, which has no method")
@@ -161,7 +161,7 @@ def _refuse_change(tx: object, *args: object, **kwargs: object) -> NoReturn:
 
 
 class Looking(ReadTransaction):
-    """A transaction for looking that says so when it is asked for more."""
+    """A transaction that only reads, and says so when it is asked to write."""
 
     __slots__ = ()
 
@@ -172,7 +172,7 @@ class Watched(Transaction):
     """
     A transaction, never to be committed, that watches what a rule does.
 
-    @param has_parents: says of a collection whether its keys have parents; None if that is open.
+    @param has_parents: says of a collection whether its keys have parents; None if that is undecided.
 
     @ivar written: what it put (encoded) and deleted (None), by collection and key, in order.
     @ivar looked: see L{Outcome}.

@@ -117,17 +117,17 @@ UNTOUCHED: Any = object()
 
 
 def _past(prefix: str) -> str | None:
-    """The first key that is behind all that start with a prefix; None if there is no such key."""
+    """The first key after all keys that start with a prefix; None if there is no such key."""
     prefix = prefix.rstrip("\U0010ffff")
     return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None
 
 
 class Transaction(ReadTransaction):
     """
-    Looks and changes. Its own changes are seen by its own gets; scans see what is committed only.
+    Looks and changes. Its gets see its own changes; its scans see only what is committed.
 
     @ivar staged: what it puts and deletes: encoded records, or None for what is deleted, by place and key, in the order in which they were
-        touched first.
+        first touched.
     @ivar announced: events with their channels, in order.
     @ivar drawn: the numbers that it drew, by name.
     """
@@ -152,7 +152,7 @@ class Transaction(ReadTransaction):
 
     def put(self, key: str, record: Record) -> None:
         """Put a record in place of whatever its key has."""
-        # Anything else would be another key after a restart, or a line that no start can read.
+        # Anything else would become another key after a restart, or a line that no start can read.
         assert key.__class__ is str, f"a key is a text, not {key!r}"
         place = self._places[record.__class__]
         self.staged[place, key] = place.encode(record)
@@ -163,7 +163,7 @@ class Transaction(ReadTransaction):
         self.staged[self._places[record], key] = None
 
     def changes(self) -> list[tuple[str, str, Raw]]:
-        """The same as the journal has it."""
+        """The staged changes, as the journal has them."""
         return [(place.name, key, DELETED if raw is None else Raw(raw)) for (place, key), raw in self.staged.items()]
 
     def number(self, name: str) -> int:

@@ -1,7 +1,7 @@
 """
 Export and import: all records in one file of plain JSON lines, to be read, filtered or taken elsewhere.
 
-An export is a snapshot, neither sealed nor tied to a directory. What is imported goes on with the chain of what was exported.
+An export is a snapshot, neither sealed nor tied to a directory. The chain of what was exported goes on in what is imported.
 """
 
 from __future__ import annotations

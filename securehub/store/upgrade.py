@@ -1,8 +1,8 @@
 """
 The upgrade path: records of older forms are read as they are, and become new ones when they are put again.
 
-Nobody has to do anything for that. But whoever wants to know beforehand whether this version can read all that is there, or wants all of
-it in the newest form at once, can have that.
+Nobody has to do anything for that. But this tool tells beforehand whether this version can read everything, or brings everything into the
+newest form at once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def upgrade(directory: Directory, records: Iterable[type[Record]], *, dry_run: b
 
 
 def _changes(collection: object, cls: type[Record]) -> Iterator[tuple[str, str, Raw]]:
-    """The records that are not of the newest form, in that; those which vanish by themselves are left to do so."""
+    """The records of older forms, in the newest form; records that vanish by themselves are left to do so."""
     assert isinstance(collection, Collection)
     decode, encode = decoder(cls), encoder(cls)
     for key, raw in collection.items():

@@ -1,8 +1,8 @@
 """
 Upkeep: the daemon's part in keeping its files few.
 
-Now and then it looks what there is. When much has gathered in closed segments, it lets a child process fold them (L{securehub.store.fold}),
-puts the new snapshot in place, and puts away what that makes old (L{securehub.store.archive}). All that touches files runs in the store's
+Now and then it looks at the files. When much has gathered in closed segments, it lets a child process fold them (L{securehub.store.fold}),
+puts the new snapshot in place, and puts away what that replaces (L{securehub.store.archive}). All that touches files runs in the store's
 worker, between two groups of commits.
 """
 
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 _log = Logger()
 
 LOOK_SECONDS = 10.0
-"""How often it looks. Several segments may have become full meanwhile; they are folded together."""
+"""How often it looks. Several segments may have filled up meanwhile; they are folded together."""
 
 FOLD_AGE = timedelta(days=1)
 """How old a closed segment may become before it is folded, however small it is: so what was erased leaves the snapshots, too."""
 
 AGAIN_SECONDS = 3600.0
-"""After a fold that failed. What made it fail is seldom over at once, and another one costs as much again."""
+"""After a fold that failed. The cause seldom passes at once, and another fold costs as much again."""
 
 
 MOST_BYTES = 256 * 1024 * 1024
-"""What is folded at once: what it changes is held in the child's memory. Where more has gathered, further folds follow."""
+"""The most that is folded at once, because the child holds all changes in memory. If more has gathered, further folds follow."""
 
 
 class NoRoom(Exception):
@@ -85,7 +85,7 @@ class Upkeep:
     @param percent: and how much that is, of the newest snapshot, before it is folded.
     @param archive_days: gives for how long segments are kept, which may change.
 
-    @ivar trouble: why what should be folded is not; empty if all is well.
+    @ivar trouble: why nothing is folded although it is time; empty if all is well.
     """
 
     def __init__(
@@ -141,9 +141,9 @@ class Upkeep:
 
     def _tidy(self, now: datetime, wall: datetime, may_fold: bool) -> int | None:
         """
-        In the worker: what is to be done without a child.
+        In the worker: everything that needs no child.
 
-        @param wall: the time as it is. Nothing is removed because a commit has a time that is still to come.
+        @param wall: the time as it is. So nothing is removed early because a commit has a time in the future.
 
         @return: see L{fold_until}.
         """
@@ -175,8 +175,8 @@ class Upkeep:
 
     def _keys_of(self) -> dict[str, str | None]:
         """
-        In the worker: the names of the keys of files that a start may read; None for what has no whole first line, and so never began.
-        First lines never change, so each is read once.
+        In the worker: the names of the keys of files that a start may read; None for a file without a whole first line, which so never
+        began. First lines never change, so each is read once.
         """
         known = self._keys
         self._keys = {name: known[name] if name in known else key_of(self._directory, name) for name in files_of_a_start(self._directory)}
@@ -231,7 +231,7 @@ class Upkeep:
     def _failed(self, fault: BaseException) -> None:
         self._works = False
         if self._stopped or self._reactor.seconds() < self._not_before:
-            # Of what goes wrong before the next try somebody has been told, and when that is.
+            # The operator has been told already what is wrong, and when the next try is.
             return
         self._not_before = self._reactor.seconds() + AGAIN_SECONDS
         self.trouble = str(fault).rstrip(".") or type(fault).__name__
@@ -257,7 +257,7 @@ def fold_until(
     """
     Whether folding closed segments is worth what it costs: reading the newest snapshot, and writing it anew.
 
-    @param names: of snapshots and segments; of those alone that were ever begun.
+    @param names: of snapshots and segments that were ever begun.
     @param serial: of the segment that is written to.
     @param least: bytes that have to be there at least.
     @param percent: bytes that have to be there, in percent of the newest snapshot's.
@@ -281,7 +281,9 @@ def fold_until(
 
 
 def _newest(directory: Directory, names: list[str]) -> tuple[int, int, int]:
-    """Serial, number and bytes of the newest snapshot, all 0 if there is none; one that cannot be read the fold will pass over, too."""
+    """
+    Serial, number and bytes of the newest snapshot, all 0 if there is none. One that cannot be read is skipped, as the fold will skip it.
+    """
     for name in reversed(snapshot_names(names)):
         with suppress(Damaged, NoKey):
             head = snapshot.read_head(next(snapshot.stored(directory, name), b""))

@@ -1,8 +1,8 @@
 """
-Verification: does a state directory, or a backup, hold what was once written, and does what it says make sense?
+Verification: does a state directory, or a backup, hold what was once written, and does that make sense?
 
-Checked are every line of the journal, every snapshot, the snapshots against the journal, that every record can be read, and what the
-services state about their records at every commit (that the books balance, say). The first fault is told by file and line.
+It checks every line of the journal, every snapshot, the snapshots against the journal, that every record can be read, and what the services
+state about their records at every commit (that the books balance, say). It reports the first fault by file and line.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Verified(NamedTuple):
     @ivar segments: how many there are.
     @ivar snapshots: how many there are.
     @ivar records: how many there are; None if they were not looked at.
-    @ivar notes: what is no fault, but should be known.
+    @ivar notes: what is not a fault, but should be known.
     """
 
     commits: int
@@ -77,10 +77,10 @@ def verify(
 
 class _Verification:
     """
-    @ivar _known: whether it is known what the records are at this point of the journal; not so as long as what came before is missing, or
-        sealed under a key that is not there any more.
+    @ivar _known: whether the records at this point of the journal are known: not while what came before is missing, or sealed under a key
+        that is gone.
     @ivar _lack: why the last such file could not be read.
-    @ivar _unread: the files of which bytes and chain alone could be checked.
+    @ivar _unread: the files of which only bytes and chain could be checked.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class _Verification:
         for number, name in sorted(waiting.items()):
             if journal.segments and number > journal.number:
                 raise Broken(name, 0, f"it is of commit {number}, and the journal ends at {journal.number}")
-            # It is from before the oldest line; or there is no journal, and the newest snapshot is all.
+            # It is older than the oldest line; or there is no journal, but only the newest snapshot.
             self._snapshot(name, number, alone=self._known or number != max(waiting))
         if self._lack is not None and not self._known:
             raise NoKey(f"{self._unread[-1]}: {self._lack}")
@@ -135,13 +135,13 @@ class _Verification:
         return Verified(journal.number, journal.head.decode(), journal.segments, len(snapshots), found, journal.notes)
 
     def _forget(self) -> None:
-        """Begin anew: what the records are is not known."""
+        """Begin anew: the records are not known."""
         self._known = False
         self._invariants = [make() for make in self._makers]
         self._records = {}
 
     def _key_of(self, link: Link) -> FileKey | None:
-        """The key of a segment; None where it is plain, or where the key is not there: then it is not read, and its chain says enough."""
+        """The key of a segment; None if it is plain, or if the key is gone: then only its bytes and chain are checked."""
         if not link.header.key:
             return None
         try:
@@ -186,9 +186,9 @@ class _Verification:
 
     def _snapshot(self, name: str, number: int, *, alone: bool = False) -> None:
         """
-        Check a snapshot at the point of the journal of which it is; where nothing is known yet, begin with what it says.
+        Check a snapshot at its point of the journal; if nothing is known yet, begin with its records.
 
-        @param alone: in itself only, as there is nothing to compare it with.
+        @param alone: only in itself, because there is nothing to compare it with.
         """
         begins = not self._known and not alone
         found: dict[str, dict[str, bytes]] = {}
@@ -207,7 +207,7 @@ class _Verification:
             self._check_unread(name, lack)
             return
         except FileNotFoundError:
-            # The daemon has a newer one meanwhile. If this one was to begin with, there is nothing to go on with.
+            # The daemon has a newer one meanwhile. If this one was the first, there is nothing to go on with.
             if begins:
                 raise
             return

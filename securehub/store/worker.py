@@ -25,7 +25,7 @@ class ThreadWorker:
     """
     A thread with a queue.
 
-    Less than half as dear as a thread pool for each round trip, which matters because every sync is one.
+    A round trip costs less than half of a thread pool's, which matters because every sync is one.
 
     @param call_from_thread: the reactor's C{callFromThread}.
 

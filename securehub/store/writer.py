@@ -1,7 +1,7 @@
 """
 The end of the journal: where commits become lines.
 
-It runs in the worker. So what chaining costs is paid once for a group, and the reactor need not know about files or hashes.
+It runs in the worker, so the reactor pays nothing for chaining, and need not know about files or hashes.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from securehub.store.keys import FileKey, Keys
 from securehub.store.recovery import Recovered, segment_name
 
 SEGMENT_BYTES = 64 * 1024 * 1024
-"""What a segment holds before the next one begins, unless a setting says otherwise."""
+"""Bytes of a segment before the next one begins, unless a setting says otherwise."""
 
 SEGMENT_AGE = timedelta(days=1)
-"""For how long it is written to. Only closed segments can be folded and put away, and what was erased goes with them."""
+"""For how long a segment is written to. Only closed segments can be folded and put away, and erased texts go with them."""
 
 
 class Writer:
     """
     Appends commits to the newest segment, each line hanging on the one before; begins another one when it is full or old.
 
-    @param found: what is there: it is gone on from its last commit and line, in a segment of its own.
+    @param found: what is there. The writer goes on from its last commit and line, in a new segment.
     @param forms: collections and their records' forms, see L{securehub.store.records.forms}.
     @param full: bytes of a segment after which the next one begins.
 
@@ -52,7 +52,7 @@ class Writer:
 
     def begin(self, at: datetime) -> None:
         """
-        Begin a new segment, and let go of the old one, of which nothing counts but what was synced.
+        Begin a new segment, and let go of the old one, of which only what was synced counts.
 
         @raise OSError: it cannot be written. Nothing more is written to the old one either: the new one may be there after all.
         """
@@ -133,10 +133,10 @@ class Writer:
 
     def end(self, at: datetime) -> None:
         """
-        Write no more. A last segment without commits states that what is before it was synced: so damage at the very end, too, is known for
-        what it is, and not taken for a line that a crash cut short.
+        Write no more. A last segment without commits states that everything before it was synced. So even damage at the very end is
+        recognized, and not taken for a line that a crash cut short.
 
-        @raise OSError: it cannot be written, and the end stays as open as after a crash.
+        @raise OSError: it cannot be written; the end then looks as after a crash.
         """
         if self._filled:
             self.begin(at)

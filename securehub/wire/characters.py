@@ -1,8 +1,8 @@
 """
 Which characters a line and a text may have.
 
-Whatever one member writes, others see on their terminals. So no string of either form may hold characters that move the cursor,
-start a line, or turn the direction of what follows (section 4 of the protocol).
+Others see on their terminals what a member writes. So no string of either form may hold characters that move the cursor, start a line, or
+turn the direction of what follows (section 4 of the protocol).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BAD_IN_LINE = re.compile(f"[{_CONTROLS_BUT_TAB_AND_LF}\n]")
 
 def decode(line: bytes) -> tuple[str, bool]:
     """
-    The text of a line, and whether it is plain: ASCII without any control character, so that nobody need look at its characters again.
+    The text of a line, and whether it is plain: ASCII without any control character, so that its characters need no second look.
 
     @raise BadLine: it is not UTF-8, or holds a control character other than tab.
     """

@@ -1,8 +1,8 @@
 """
 The JSON form: strict JSON-RPC 2.0, one message a line (section 4 of the protocol).
 
-msgspec reads what is plainly right. Whatever it refuses, or might have read too kindly (a name given twice), is read again by the
-standard library with hooks that know the reason; so strictness costs the honest client next to nothing.
+msgspec reads what is plainly right. Whatever it refuses, or might have read too leniently (a name given twice), the standard library reads
+again, with hooks that know the reason. So strictness costs honest clients next to nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read(text: str, plain: bool) -> Request:
 
 def read_batch(text: str) -> list[Request | Refusal]:
     """
-    The requests of a line that starts with C{[}, each by itself, or why it is none.
+    The requests of a line that starts with C{[}: for each, the request, or why it is none.
 
     @raise BadJSON: the line is not strict JSON.
     @raise BadRequest: an empty batch, or one of over C{MAX_BATCH}.
@@ -104,10 +104,10 @@ def notification(method: str, params: object) -> bytes:
 
 def _surely_strict(request: Request, text: str) -> bool:
     """
-    Whether nothing in the line can have been read too kindly.
+    Whether nothing in the line can have been read too leniently.
 
-    Every name is followed by a colon of its own. So if there are no more colons in the line than names came out, no name was given
-    twice. A colon within a string only means a second, slower look.
+    Every name is followed by a colon of its own. So if the line has no more colons than the names that were read, no name was given twice.
+    A colon within a string only means a second, slower look.
     """
     names = 2 + (request.id is not UNSET)
     if request.id.__class__ is int and not -_TOO_LARGE < request.id < _TOO_LARGE:

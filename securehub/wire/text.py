@@ -1,8 +1,7 @@
 """
 The text form: replies, refusals and events as lines for people (section 3 of the protocol).
 
-Data lines are indented by two spaces, status lines and events start in the first column; so nothing that a member wrote can be taken
-for either.
+Data lines are indented by two spaces, status lines and events start in the first column; so a member's text can never be taken for either.
 """
 
 from __future__ import annotations

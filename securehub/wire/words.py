@@ -13,7 +13,7 @@ from securehub.refusals import BadArgument
 _BLANKS = " \t"
 _BLANK = re.compile(r"[ \t]+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"(?=[ \t]|$)')
-# A backslash stands for itself here; so a text with no quote in it may end in one.
+# A backslash stands for itself here, so a text without quotes may end with one.
 _SURROUNDED = re.compile(r'"((?:[^"\\]|\\.)*|[^"]*)"[ \t]*')
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -53,7 +53,7 @@ def unquote(rest: str) -> tuple[str, str]:
 
 
 def without_quotes(rest: str) -> str:
-    """The rest of a line as a text: as it stands, but for one pair of quotes around all of it."""
+    """The rest of a line as a text: as it stands, except for one pair of quotes around all of it."""
     if rest.startswith('"'):
         found = _SURROUNDED.fullmatch(rest)
         if found:
