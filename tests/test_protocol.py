@@ -227,6 +227,24 @@ class OrderTests(ProtocolCase):
         self.assertEqual(answers, [f"OK {number}" for number in range(3 * TURN)])
         self.assertEqual(self.client.transport.writes - before, 3)
 
+    def test_a_turn_of_many_pieces(self) -> None:
+        """However many pieces TLS makes of what it has read, as it does of small records: it does not stop for a pause."""
+        before = self.client.transport.writes
+        for number in range(3 * TURN):
+            self.client.protocol.dataReceived(f"PING {number}\n".encode())
+        self.world.settle()
+        self.assertEqual(self.client.received(), [f"OK {number}" for number in range(3 * TURN)])
+        self.assertEqual(self.client.transport.writes - before, 3)
+
+    def test_a_turn_without_answers(self) -> None:
+        """What is not answered counts as well."""
+        for request in (b'{"jsonrpc":"2.0","method":"hub.ping"}\n', b"\n"):
+            for _ in range(TURN + 1):
+                self.client.protocol.dataReceived(request)
+            self.assertEqual(self.client.transport.producerState, "paused")
+            self.world.settle()
+            self.assertEqual(self.client.transport.producerState, "producing")
+
     def test_a_batch_gives_others_their_turn(self) -> None:
         """A batch whose answers are long is not answered in one turn, but in one line all the same."""
         request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hub.ping", "params": {"text": "x" * 150}})

@@ -73,6 +73,8 @@ class HubProtocol(LineReceiver):
         self._lines: deque[bytes | None] = deque()
         self._partial = b""
         self._skipping = False
+        # Requests that may still be carried out in this turn. TLS makes a piece of each record of a packet, and stops for no pause.
+        self._room = TURN
         self._waiting = False
         self._reading = True
         self._continuing = False
@@ -177,6 +179,7 @@ class HubProtocol(LineReceiver):
         if self._stranger:
             self.factory.doorkeeper.charge(self, len(content) // UNIT_BYTES)
         self.outlet.release(content, event_bytes)
+        self._room = TURN
         if (self._lines or self.session.catching_up) and not self._continuing:
             self._continue_soon()
         elif self.session.leaving:
@@ -321,7 +324,7 @@ class HubProtocol(LineReceiver):
         """Handle the lines that are there, as far as this connection may go in one turn."""
         session, outbox, lines, outlet = self.session, self.outbox, self._lines, self.outlet
         assert session is not None and outlet is not None
-        room = TURN
+        room = self._room
         while lines and room and outbox.waiting < self._most_waiting and outbox.waiting_bytes < HELD_BYTES:
             if self._waiting or session.leaving or outlet.paused or self.factory.stopping:
                 if session.asking is None or not self._waiting:
@@ -339,11 +342,7 @@ class HubProtocol(LineReceiver):
                 line = line[:-1]
             if line:
                 self.lineReceived(line)
-        if self._ended and session.asking is not None:
-            # Nobody is there who could answer.
-            self._answer(session, b"")
-        if self._ended and not lines and not self._waiting:
-            session.leave()
+        self._room = room
         if self._watched and (session.user is None) is not self._stranger:
             self._change_standing()
         if session.leaving:
@@ -411,10 +410,22 @@ class HubProtocol(LineReceiver):
 
     def _continue(self) -> None:
         self._continuing = False
+        self._room = TURN
         if self.session is not None:
             self._work()
+            if self._ended:
+                self._end(self.session)
         elif self.web is not None:
             self.web.go_on()
+
+    def _end(self, session: Session) -> None:
+        """The peer sends no more: close, once it has its answers."""
+        if session.asking is not None:
+            # Nobody is there who could answer.
+            self._answer(session, b"")
+        if not self._lines and not self._waiting:
+            session.leave()
+            self._close_when_released()
 
     def _answer(self, session: Session, line: bytes | None) -> None:
         """Give a line to the command that asked for it. Whatever it looks like, it is not a request."""
