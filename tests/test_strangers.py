@@ -186,6 +186,17 @@ class WorkTests(StrangerCase):
         self.assertEqual(answers + stranger.received(), [f"OK {number}" for number in range(300)])
         self.assertEqual(stranger.transport.told[-1], "resume")
 
+    def test_in_pieces(self) -> None:
+        """Whoever waits has one time at which they go on, however many pieces come meanwhile."""
+        stranger = self.stranger()
+        stranger.ask(*["PING"] * 99)
+        for _ in range(50):
+            stranger.protocol.dataReceived(b"PING\nPI")
+            stranger.protocol.dataReceived(b"NG\n")
+        for _ in range(20):
+            self.world.elapse(0.05)
+        self.assertAlmostEqual(len(stranger.received()), 20, delta=1)
+
     def test_others(self) -> None:
         """Members, those elsewhere and those on this machine are not slowed down."""
         member = self.stranger()

@@ -386,6 +386,9 @@ class HubProtocol(LineReceiver):
         if self.session.user is not None:
             self._change_standing()
             return True
+        if self._continuing:
+            # A time has been promised already. Asking again would promise another one, and with each the next is later.
+            return False
         # Of a line that was too long nothing is known any more, and nothing was done with it.
         wait = self.charge_request(len(line or b""))
         if wait:
