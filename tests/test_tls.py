@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network import tls
+from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import HTTP
 from tests.certificates import make_certificate
 from tests.world import World, site
@@ -306,7 +307,18 @@ class HandshakeTests(SynchronousTestCase):
 
         With its buffers it takes tens of KiB, and the collector, which would find a cycle, looks at what is old hardly ever.
         """
-        ways = (self._lose, self._shut_down, self._hear_of_a_commit, self._let_wait, self._end_in_the_handshake)
+        ways = (
+            self._lose,
+            self._shut_down,
+            self._hear_of_a_commit,
+            self._let_wait,
+            self._end_in_the_handshake,
+            self._be_refused,
+            self._be_asked,
+            self._answer_badly,
+            self._be_verified,
+            self._be_cut,
+        )
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
@@ -342,6 +354,42 @@ class HandshakeTests(SynchronousTestCase):
         handshake = self.shake()
         handshake.transport.room = 10
         handshake.send(b"HELP\n" * 20)
+        return self._lost(handshake)
+
+    def _be_refused(self) -> list[weakref.ref[Any]]:
+        """What the client has asked for is refused, in either form."""
+        handshake = self.shake()
+        handshake.send(b'BALANCE\n{"jsonrpc":"2.0","id":1,"method":"ledger.balance"}\n[1,{"jsonrpc":"2.0","method":"x"}]\n')
+        return self._lost(handshake)
+
+    def _be_asked(self) -> list[weakref.ref[Any]]:
+        """The client is asked for a password."""
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice\n")
+        return self._lost(handshake)
+
+    def _answer_badly(self) -> list[weakref.ref[Any]]:
+        """The client has said something that no line may be when it was asked."""
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice\n\xff\n")
+        return self._lost(handshake)
+
+    def _be_verified(self) -> list[weakref.ref[Any]]:
+        """The client's password waits to be hashed."""
+        self.world.hashing_waits = True
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice correct-horse-battery\n")
+        kept = self._lost(handshake)
+        self.world.hashing_waits = False
+        return kept
+
+    def _be_cut(self) -> list[weakref.ref[Any]]:
+        """The client has said goodbye and does not read what it is answered."""
+        handshake = self.shake()
+        handshake.transport.room = 10
+        handshake.send(b"HELP\nQUIT\n")
+        self.world.elapse(CLOSING_SECONDS)
+        self.assertTrue(handshake.failed)
         return self._lost(handshake)
 
     def _end_in_the_handshake(self) -> list[weakref.ref[Any]]:

@@ -482,6 +482,8 @@ class HubProtocol(LineReceiver):
 def _log_unless_gone(failure: Failure) -> None:
     if not failure.check(Gone):
         _log.failure("A request ended in a fault", failure)
+    # The way that it came leads back to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
+    failure.cleanFailure()
 
 
 class HubFactory(ServerFactory):
