@@ -126,6 +126,12 @@ class LineTests(ProtocolCase):
             self.assertTrue(answers[1].startswith(f"ERR {code}"), answers[1])
             self.assertEqual(answers[2:], ["OK here"])
 
+    def test_endless_password(self) -> None:
+        """What still comes of a line that was too long answers nothing, neither this prompt nor the next."""
+        answers = self.feed("LOGIN alice\n", *["x" * 20_000] * 3, "\nLOGIN alice\n", "\nPING here\n")
+        self.assertEqual([answer[:17] for answer in answers[:3]], ["* Password:", "ERR line-too-long", "* Password:"])
+        self.assertEqual(answers[3:], ["ERR bad-credentials cancelled", "OK here"])
+
     def test_batches_of_a_hundred(self) -> None:
         ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
         self.assertEqual(len(json.loads(self.client.ask(f"[{','.join([ping] * 100)}]")[0])), 100)

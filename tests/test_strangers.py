@@ -242,6 +242,19 @@ class WorkTests(StrangerCase):
         answers = self.stranger().ask(*["PING " + "x" * 10_000] * 100)
         self.assertLess(len(answers), 10)
 
+    def test_an_endless_line(self) -> None:
+        """It is dropped as it comes, and each piece of it counts: nobody is read for nothing."""
+        stranger = self.stranger()
+        for _ in range(200):
+            stranger.feed(b"x" * 20_000)
+        self.world.settle()
+        self.assertEqual(stranger.transport.told[-1], "pause")
+        for _ in range(3):
+            self.world.elapse(5)
+        self.assertEqual(stranger.transport.told[-1], "resume")
+        answers = stranger.ask("", "PING")
+        self.assertEqual((answers[0][:17], answers[1:]), ("ERR line-too-long", ["OK"]))
+
     def test_pings_now_and_then(self) -> None:
         """Whoever has asked something may stay a stranger as long as there is room."""
         stranger = self.stranger()

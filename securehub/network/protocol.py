@@ -304,6 +304,8 @@ class HubProtocol(LineReceiver):
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
+                # It counts as an empty line does, so a stranger's allowance pays for it. It cannot answer a prompt: what was too long has.
+                self._lines.append(b"")
                 return
             self._skipping = False
             data = data[end + 1 :]
