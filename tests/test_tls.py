@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hmac
 import weakref
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
@@ -294,6 +296,18 @@ class HandshakeTests(SynchronousTestCase):
             self.assertFalse(_was_resumed(again.client))
             self.assertTrue(again.received.startswith(b"* SecureHub "))
 
+    def test_another_handshake(self) -> None:
+        """
+        A client of TLS 1.2 that wants one is as good as gone. OpenSSL would only warn it, as often as it asks, and keep the warnings that
+        it does not read.
+        """
+        handshake = self.shake(SSL.TLS1_2_VERSION, ciphers=b"ECDHE-ECDSA-AES128-GCM-SHA256")
+        # Of the client's records the one with the number 0 ended its handshake.
+        wishes = [_record(handshake.client, number, b"\x01\x00\x00\x00" * 100) for number in range(1, 100)]
+        handshake.protocol.dataReceived(b"".join(wishes))
+        self.assertTrue(handshake.failed)
+        self.assertLess(len(handshake.transport.value()), 100)
+
     def test_goodbye(self) -> None:
         """After QUIT the client is told properly that no more will come."""
         handshake = self.shake()
@@ -431,3 +445,16 @@ class HandshakeTests(SynchronousTestCase):
 def _was_resumed(connection: SSL.Connection) -> bool:
     # pyOpenSSL has no name for it.
     return bool(SSL._lib.SSL_session_reused(connection._ssl))
+
+
+def _record(client: SSL.Connection, number: int, handshake: bytes) -> bytes:
+    """A record of TLS 1.2 with a part of a handshake, as a client sends it that speaks AES128-GCM-SHA256; OpenSSL sends no such."""
+    secret, seed = client.master_key(), b"key expansion" + (client.server_random() or b"") + (client.client_random() or b"")
+    block, last = b"", seed
+    while len(block) < 40:
+        last = hmac.digest(secret, last, "sha256")
+        block += hmac.digest(secret, last + seed, "sha256")
+    nonce = number.to_bytes(8, "big")
+    about = nonce + b"\x16\x03\x03" + len(handshake).to_bytes(2, "big")
+    sealed = nonce + AESGCM(block[:16]).encrypt(block[32:36] + nonce, handshake, about)
+    return b"\x16\x03\x03" + len(sealed).to_bytes(2, "big") + sealed

@@ -42,6 +42,8 @@ takes an exponent of as many bits as the key has: that is the time of twenty han
 MAX_DSA_BITS = 3072
 """The most that the standard has (FIPS 186-4). OpenSSL takes 10,000, with which checking a signature takes 15 ms."""
 
+_NO_RENEGOTIATION = 100  # the alert no_renegotiation of RFC 5246
+
 _RSA = (TYPE_RSA, 912)  # and EVP_PKEY_RSA_PSS, for which pyOpenSSL has no name
 
 
@@ -180,6 +182,7 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     _set_groups(context)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
+    context.set_info_callback(_end_if_asked_anew)
     # A client certificate is asked for and not required. Who signed it is nobody's business, as members log in with those that they have
     # registered: so of a chain that comes with it as little as possible is looked at (100 signatures took 40 ms), and keys that make even
     # that little take long end the handshake.
@@ -240,6 +243,18 @@ def _why(path: Path, error: Exception) -> str:
     if isinstance(error, UnsupportedAlgorithm):
         return f"{path} is of a kind that cannot be used"
     return f"{path} is not PEM, or is damaged"
+
+
+def _end_if_asked_anew(connection: SSL.Connection, where: int, alert: int) -> None:
+    """
+    Called at each step of a handshake, and with each alert: a client of TLS 1.2 that wants another handshake counts as one that has said
+    goodbye.
+
+    OpenSSL would warn it and go on, for every four bytes that it asks with; and as nothing above would notice, nobody would stop reading it
+    or bound the warnings that it does not read.
+    """
+    if where == SSL.SSL_CB_WRITE_ALERT and alert & 0xFF == _NO_RENEGOTIATION:
+        connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 
 def _accept(_: SSL.Connection, certificate: X509, *__: int) -> bool:
