@@ -42,7 +42,8 @@ takes an exponent of as many bits as the key has: that is the time of twenty han
 MAX_DSA_BITS = 3072
 """The most that the standard has (FIPS 186-4). OpenSSL takes 10,000, with which checking a signature takes 15 ms."""
 
-_NO_RENEGOTIATION = 100  # the alert no_renegotiation of RFC 5246
+MOST_STEPS = 1000
+"""Of handshakes on one connection: one takes some thirty, and new keys take seven, which are due after millions of requests."""
 
 _RSA = (TYPE_RSA, 912)  # and EVP_PKEY_RSA_PSS, for which pyOpenSSL has no name
 
@@ -121,7 +122,11 @@ class ForgetfulTLS(TLSMemoryBIOProtocol):
 
     Twisted takes the reason why TLS has ended, which most clients' is (few say goodbye properly), with its traceback, and that keeps
     itself, the protocol, and the OpenSSL connection with its buffers, until the collector comes. Nobody reads it.
+
+    @ivar steps: of its handshakes, alerts included.
     """
+
+    steps = 0
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         if reason is not None:
@@ -162,7 +167,9 @@ class ServerTLS:
         return make_context(identity, self._protocols)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self.context)
+        connection = SSL.Connection(self.context)
+        connection.set_app_data(protocol)
+        return connection
 
 
 def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
@@ -182,7 +189,7 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     _set_groups(context)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
-    context.set_info_callback(_end_if_asked_anew)
+    context.set_info_callback(_count_step)
     # A client certificate is asked for and not required. Who signed it is nobody's business, as members log in with those that they have
     # registered: so of a chain that comes with it as little as possible is looked at (100 signatures took 40 ms), and keys that make even
     # that little take long end the handshake.
@@ -245,15 +252,16 @@ def _why(path: Path, error: Exception) -> str:
     return f"{path} is not PEM, or is damaged"
 
 
-def _end_if_asked_anew(connection: SSL.Connection, where: int, alert: int) -> None:
+def _count_step(connection: SSL.Connection, *_: int) -> None:
     """
-    Called at each step of a handshake, and with each alert: a client of TLS 1.2 that wants another handshake counts as one that has said
-    goodbye.
+    Called at each step of a handshake, and with each alert. A client that takes too many counts as one that has said goodbye.
 
-    OpenSSL would warn it and go on, for every four bytes that it asks with; and as nothing above would notice, nobody would stop reading it
-    or bound the warnings that it does not read.
+    In TLS 1.2 it may ask for another handshake, and is warned that there is none; in 1.3 it may ask for new keys, and gets them. OpenSSL
+    answers as often as it is asked, and nothing above it notices: nobody would stop reading, or bound the answers that are not read.
     """
-    if where == SSL.SSL_CB_WRITE_ALERT and alert & 0xFF == _NO_RENEGOTIATION:
+    protocol: ForgetfulTLS = connection.get_app_data()
+    protocol.steps += 1
+    if protocol.steps > MOST_STEPS:
         connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 
