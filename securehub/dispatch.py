@@ -273,7 +273,8 @@ class Dispatch:
         if isinstance(error, Refusal):
             if isinstance(error, BadCredentials):
                 self._failed_logins.note(session, error)
-            return error
+            # The way that it came leads back to whoever keeps it, and to the connection: a cycle.
+            return error.with_traceback(None)
         if isinstance(error, Gone):
             raise error
         self._incidents += 1

@@ -192,6 +192,16 @@ class EagerTests(SynchronousTestCase):
         socket.drain()
         self.assertEqual((socket.sent, socket.producer), (b"abcd", None))
 
+    def test_lose_while_it_is_full(self) -> None:
+        """From then on nothing is read, as with any transport; TLS, which has ended, would keep all that comes."""
+        socket = MemorySocket(room=1)
+        eager, _ = self.connect(socket)
+        eager.write(b"ab")
+        eager.loseConnection()
+        self.assertFalse(socket.reading)
+        eager.resumeProducing()
+        self.assertFalse(socket.reading)
+
     def test_lose(self) -> None:
         """After all is written."""
         socket = MemorySocket(room=1)

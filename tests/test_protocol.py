@@ -126,6 +126,12 @@ class LineTests(ProtocolCase):
             self.assertTrue(answers[1].startswith(f"ERR {code}"), answers[1])
             self.assertEqual(answers[2:], ["OK here"])
 
+    def test_endless_password(self) -> None:
+        """What still comes of a line that was too long answers nothing, neither this prompt nor the next."""
+        answers = self.feed("LOGIN alice\n", *["x" * 20_000] * 3, "\nLOGIN alice\n", "\nPING here\n")
+        self.assertEqual([answer[:17] for answer in answers[:3]], ["* Password:", "ERR line-too-long", "* Password:"])
+        self.assertEqual(answers[3:], ["ERR bad-credentials cancelled", "OK here"])
+
     def test_batches_of_a_hundred(self) -> None:
         ping = '{"jsonrpc":"2.0","id":1,"method":"hub.ping"}'
         self.assertEqual(len(json.loads(self.client.ask(f"[{','.join([ping] * 100)}]")[0])), 100)
@@ -226,6 +232,24 @@ class OrderTests(ProtocolCase):
         answers = self.client.ask(*(f"PING {number}" for number in range(3 * TURN)))
         self.assertEqual(answers, [f"OK {number}" for number in range(3 * TURN)])
         self.assertEqual(self.client.transport.writes - before, 3)
+
+    def test_a_turn_of_many_pieces(self) -> None:
+        """However many pieces TLS makes of what it has read, as it does of small records: it does not stop for a pause."""
+        before = self.client.transport.writes
+        for number in range(3 * TURN):
+            self.client.protocol.dataReceived(f"PING {number}\n".encode())
+        self.world.settle()
+        self.assertEqual(self.client.received(), [f"OK {number}" for number in range(3 * TURN)])
+        self.assertEqual(self.client.transport.writes - before, 3)
+
+    def test_a_turn_without_answers(self) -> None:
+        """What is not answered counts as well."""
+        for request in (b'{"jsonrpc":"2.0","method":"hub.ping"}\n', b"\n"):
+            for _ in range(TURN + 1):
+                self.client.protocol.dataReceived(request)
+            self.assertEqual(self.client.transport.producerState, "paused")
+            self.world.settle()
+            self.assertEqual(self.client.transport.producerState, "producing")
 
     def test_a_batch_gives_others_their_turn(self) -> None:
         """A batch whose answers are long is not answered in one turn, but in one line all the same."""

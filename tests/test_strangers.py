@@ -186,6 +186,17 @@ class WorkTests(StrangerCase):
         self.assertEqual(answers + stranger.received(), [f"OK {number}" for number in range(300)])
         self.assertEqual(stranger.transport.told[-1], "resume")
 
+    def test_in_pieces(self) -> None:
+        """Whoever waits has one time at which they go on, however many pieces come meanwhile."""
+        stranger = self.stranger()
+        stranger.ask(*["PING"] * 99)
+        for _ in range(50):
+            stranger.protocol.dataReceived(b"PING\nPI")
+            stranger.protocol.dataReceived(b"NG\n")
+        for _ in range(20):
+            self.world.elapse(0.05)
+        self.assertAlmostEqual(len(stranger.received()), 20, delta=1)
+
     def test_others(self) -> None:
         """Members, those elsewhere and those on this machine are not slowed down."""
         member = self.stranger()
@@ -230,6 +241,19 @@ class WorkTests(StrangerCase):
     def test_large_requests(self) -> None:
         answers = self.stranger().ask(*["PING " + "x" * 10_000] * 100)
         self.assertLess(len(answers), 10)
+
+    def test_an_endless_line(self) -> None:
+        """It is dropped as it comes, and each piece of it counts: nobody is read for nothing."""
+        stranger = self.stranger()
+        for _ in range(200):
+            stranger.feed(b"x" * 20_000)
+        self.world.settle()
+        self.assertEqual(stranger.transport.told[-1], "pause")
+        for _ in range(3):
+            self.world.elapse(5)
+        self.assertEqual(stranger.transport.told[-1], "resume")
+        answers = stranger.ask("", "PING")
+        self.assertEqual((answers[0][:17], answers[1:]), ("ERR line-too-long", ["OK"]))
 
     def test_pings_now_and_then(self) -> None:
         """Whoever has asked something may stay a stranger as long as there is room."""

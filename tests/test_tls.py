@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hmac
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
@@ -19,6 +22,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network import tls
+from securehub.network.outlet import CLOSING_SECONDS
 from securehub.network.protocol import HTTP
 from tests.certificates import make_certificate
 from tests.world import World, site
@@ -144,6 +148,7 @@ class HandshakeTests(SynchronousTestCase):
         ciphers: bytes | None = None,
         after: Handshake | None = None,
         curve: ec.EllipticCurve | None = None,
+        secrets: list[bytes] | None = None,
     ) -> Handshake:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD) if after is None else after.client.get_context()
         if after is None:
@@ -156,6 +161,8 @@ class HandshakeTests(SynchronousTestCase):
                 context.set_tmp_ecdh(curve)
             if alpn is not None:
                 context.set_alpn_protos(alpn)
+            if secrets is not None:
+                context.set_keylog_callback(lambda _, line: secrets.append(line))
         handshake = Handshake(self.world, self.server, context, after and after.client.get_session()).run()
         # A hub's own timers must not outlive the test.
         self.addCleanup(lambda: [call.cancel() for call in self.world.time.getDelayedCalls()])
@@ -293,6 +300,26 @@ class HandshakeTests(SynchronousTestCase):
             self.assertFalse(_was_resumed(again.client))
             self.assertTrue(again.received.startswith(b"* SecureHub "))
 
+    def test_handshakes_without_end(self) -> None:
+        """
+        A client of TLS 1.2 that wants one after the other is as good as gone. OpenSSL would warn it as often as it asks, and keep the
+        warnings that it does not read.
+        """
+        handshake = self.shake(SSL.TLS1_2_VERSION, ciphers=b"ECDHE-ECDSA-AES128-GCM-SHA256")
+        self._ask_in_vain(handshake, b"".join(_wishes(handshake.client)))
+
+    def test_keys_without_end(self) -> None:
+        """So is one of TLS 1.3 that wants new keys all the time, which it would get."""
+        secrets: list[bytes] = []
+        handshake = self.shake(SSL.TLS1_3_VERSION, secrets=secrets)
+        (secret,) = [bytes.fromhex(each.split()[2].decode()) for each in secrets if each.startswith(b"CLIENT_TRAFFIC_SECRET_0 ")]
+        self._ask_in_vain(handshake, b"".join(_key_updates(secret)))
+
+    def _ask_in_vain(self, handshake: Handshake, asked: bytes) -> None:
+        handshake.protocol.dataReceived(asked)
+        self.assertTrue(handshake.failed)
+        self.assertLess(len(handshake.transport.value()), 10_000)
+
     def test_goodbye(self) -> None:
         """After QUIT the client is told properly that no more will come."""
         handshake = self.shake()
@@ -306,7 +333,18 @@ class HandshakeTests(SynchronousTestCase):
 
         With its buffers it takes tens of KiB, and the collector, which would find a cycle, looks at what is old hardly ever.
         """
-        ways = (self._lose, self._shut_down, self._hear_of_a_commit, self._let_wait, self._end_in_the_handshake)
+        ways = (
+            self._lose,
+            self._shut_down,
+            self._hear_of_a_commit,
+            self._let_wait,
+            self._end_in_the_handshake,
+            self._be_refused,
+            self._be_asked,
+            self._answer_badly,
+            self._be_verified,
+            self._be_cut,
+        )
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
@@ -342,6 +380,42 @@ class HandshakeTests(SynchronousTestCase):
         handshake = self.shake()
         handshake.transport.room = 10
         handshake.send(b"HELP\n" * 20)
+        return self._lost(handshake)
+
+    def _be_refused(self) -> list[weakref.ref[Any]]:
+        """What the client has asked for is refused, in either form."""
+        handshake = self.shake()
+        handshake.send(b'BALANCE\n{"jsonrpc":"2.0","id":1,"method":"ledger.balance"}\n[1,{"jsonrpc":"2.0","method":"x"}]\n')
+        return self._lost(handshake)
+
+    def _be_asked(self) -> list[weakref.ref[Any]]:
+        """The client is asked for a password."""
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice\n")
+        return self._lost(handshake)
+
+    def _answer_badly(self) -> list[weakref.ref[Any]]:
+        """The client has said something that no line may be when it was asked."""
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice\n\xff\n")
+        return self._lost(handshake)
+
+    def _be_verified(self) -> list[weakref.ref[Any]]:
+        """The client's password waits to be hashed."""
+        self.world.hashing_waits = True
+        handshake = self.shake()
+        handshake.send(b"LOGIN alice correct-horse-battery\n")
+        kept = self._lost(handshake)
+        self.world.hashing_waits = False
+        return kept
+
+    def _be_cut(self) -> list[weakref.ref[Any]]:
+        """The client has said goodbye and does not read what it is answered."""
+        handshake = self.shake()
+        handshake.transport.room = 10
+        handshake.send(b"HELP\nQUIT\n")
+        self.world.elapse(CLOSING_SECONDS)
+        self.assertTrue(handshake.failed)
         return self._lost(handshake)
 
     def _end_in_the_handshake(self) -> list[weakref.ref[Any]]:
@@ -383,3 +457,32 @@ class HandshakeTests(SynchronousTestCase):
 def _was_resumed(connection: SSL.Connection) -> bool:
     # pyOpenSSL has no name for it.
     return bool(SSL._lib.SSL_session_reused(connection._ssl))
+
+
+def _wishes(client: SSL.Connection) -> Iterator[bytes]:
+    """Records of TLS 1.2 in which a client that speaks AES128-GCM-SHA256 begins other handshakes; OpenSSL itself sends no such."""
+    secret, seed = client.master_key() or b"", b"key expansion" + (client.server_random() or b"") + (client.client_random() or b"")
+    block, last = b"", seed
+    while len(block) < 40:
+        last = hmac.digest(secret, last, "sha256")
+        block += hmac.digest(secret, last + seed, "sha256")
+    hello = b"\x01\x00\x00\x00" * 10
+    # The one with the number 0 has ended the handshake.
+    for number in range(1, 1_000):
+        nonce = number.to_bytes(8, "big")
+        sealed = nonce + AESGCM(block[:16]).encrypt(block[32:36] + nonce, hello, nonce + b"\x16\x03\x03" + len(hello).to_bytes(2, "big"))
+        yield b"\x16\x03\x03" + len(sealed).to_bytes(2, "big") + sealed
+
+
+def _key_updates(secret: bytes) -> Iterator[bytes]:
+    """Records of TLS 1.3 in which a client that speaks AES-256-GCM wants new keys, each under those of the one before."""
+
+    def derived(label: bytes, length: int) -> bytes:
+        about = length.to_bytes(2, "big") + bytes([6 + len(label)]) + b"tls13 " + label + b"\x00"
+        return hmac.digest(secret, about + b"\x01", "sha384")[:length]
+
+    for _ in range(1_000):
+        update = b"\x18\x00\x00\x01\x01\x16"
+        head = b"\x17\x03\x03" + (len(update) + 16).to_bytes(2, "big")
+        yield head + AESGCM(derived(b"key", 32)).encrypt(derived(b"iv", 12), update, head)
+        secret = derived(b"traffic upd", 48)

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import page, tap
 from securehub.network.outlet import CLOSING_SECONDS
+from securehub.network.protocol import TURN
 from tests.authenticator import identity
 from tests.browser import HANDSHAKE, HOST, MISSING, Browser
 from tests.world import PASSWORD, Client, World
@@ -365,6 +366,19 @@ class MessageTests(WebCase):
         self.world.settle()
         self.assertEqual(len(self.alice.received()), 200)
         self.assertEqual(self.alice.client.transport.producerState, "producing")
+
+    def test_a_turn_of_many_pieces(self) -> None:
+        """However many pieces TLS makes of what it has read; what is no message counts, too."""
+        for frame in (self.alice.frame('{"jsonrpc":"2.0","method":"hub.ping"}'), self.alice.ping(b"")):
+            for _ in range(3 * TURN):
+                self.alice.client.protocol.dataReceived(frame)
+            self.assertEqual(self.alice.client.transport.producerState, "paused")
+            self.assertEqual(self.alice.received(), [])
+            self.assertLess(len(self.alice.pongs), 2 * TURN)
+            self.world.settle()
+            self.assertEqual(self.alice.client.transport.producerState, "producing")
+        self.alice.received()
+        self.assertEqual(len(self.alice.pongs), 3 * TURN)
 
     def test_batches(self) -> None:
         """A long answer that leaves in parts is one message all the same."""

@@ -67,6 +67,13 @@ class EagerTransport(ProtocolWrapper):
         self.disconnecting = True
         if self._rest is None:
             self.transport.loseConnection()
+        else:
+            # As that will do. TLS may have ended, and would keep whatever still comes.
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if not self.disconnecting:
+            self.transport.resumeProducing()
 
     def abortConnection(self) -> None:
         self.forget()

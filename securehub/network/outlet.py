@@ -90,7 +90,7 @@ class TransportOutlet:
         self._queue.clear()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        self._transport = self._ready = None
+        self._transport = self._ready = self._closing = None
 
     def close(self) -> None:
         """Close when all has been written, or the peer has had its time to read it."""

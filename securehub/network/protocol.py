@@ -73,6 +73,8 @@ class HubProtocol(LineReceiver):
         self._lines: deque[bytes | None] = deque()
         self._partial = b""
         self._skipping = False
+        # Requests that may still be carried out in this turn. TLS makes a piece of each record of a packet, and stops for no pause.
+        self._room = TURN
         self._waiting = False
         self._reading = True
         self._continuing = False
@@ -177,6 +179,7 @@ class HubProtocol(LineReceiver):
         if self._stranger:
             self.factory.doorkeeper.charge(self, len(content) // UNIT_BYTES)
         self.outlet.release(content, event_bytes)
+        self._room = TURN
         if (self._lines or self.session.catching_up) and not self._continuing:
             self._continue_soon()
         elif self.session.leaving:
@@ -301,6 +304,8 @@ class HubProtocol(LineReceiver):
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
+                # It counts as an empty line does, so a stranger's allowance pays for it. It cannot answer a prompt: what was too long has.
+                self._lines.append(b"")
                 return
             self._skipping = False
             data = data[end + 1 :]
@@ -321,7 +326,7 @@ class HubProtocol(LineReceiver):
         """Handle the lines that are there, as far as this connection may go in one turn."""
         session, outbox, lines, outlet = self.session, self.outbox, self._lines, self.outlet
         assert session is not None and outlet is not None
-        room = TURN
+        room = self._room
         while lines and room and outbox.waiting < self._most_waiting and outbox.waiting_bytes < HELD_BYTES:
             if self._waiting or session.leaving or outlet.paused or self.factory.stopping:
                 if session.asking is None or not self._waiting:
@@ -339,11 +344,7 @@ class HubProtocol(LineReceiver):
                 line = line[:-1]
             if line:
                 self.lineReceived(line)
-        if self._ended and session.asking is not None:
-            # Nobody is there who could answer.
-            self._answer(session, b"")
-        if self._ended and not lines and not self._waiting:
-            session.leave()
+        self._room = room
         if self._watched and (session.user is None) is not self._stranger:
             self._change_standing()
         if session.leaving:
@@ -387,6 +388,9 @@ class HubProtocol(LineReceiver):
         if self.session.user is not None:
             self._change_standing()
             return True
+        if self._continuing:
+            # A time has been promised already. Asking again would promise another one, and each is later than the one before.
+            return False
         # Nothing is known of a line that was too long, and nothing was done with it.
         wait = self.charge_request(len(line or b""))
         if wait:
@@ -411,10 +415,22 @@ class HubProtocol(LineReceiver):
 
     def _continue(self) -> None:
         self._continuing = False
+        self._room = TURN
         if self.session is not None:
             self._work()
+            if self._ended:
+                self._end(self.session)
         elif self.web is not None:
             self.web.go_on()
+
+    def _end(self, session: Session) -> None:
+        """The peer sends no more: close, once it has its answers."""
+        if session.asking is not None:
+            # Nobody is there who could answer.
+            self._answer(session, b"")
+        if not self._lines and not self._waiting:
+            session.leave()
+            self._close_when_released()
 
     def _answer(self, session: Session, line: bytes | None) -> None:
         """Give a line to the command that asked for it. Whatever it looks like, it is not a request."""
@@ -468,6 +484,8 @@ class HubProtocol(LineReceiver):
 def _log_unless_gone(failure: Failure) -> None:
     if not failure.check(Gone):
         _log.failure("A request ended in a fault", failure)
+    # The way that it came leads back to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
+    failure.cleanFailure()
 
 
 class HubFactory(ServerFactory):

@@ -42,6 +42,9 @@ OpenSSL accepts as many bits as the key has: that takes as long as twenty handsh
 MAX_DSA_BITS = 3072
 """The most that the standard allows (FIPS 186-4). OpenSSL accepts 10,000, with which checking a signature takes 15 ms."""
 
+MOST_STEPS = 1000
+"""Of handshakes on one connection: one takes some thirty, and new keys take seven, which are due after millions of requests."""
+
 _RSA = (TYPE_RSA, 912)  # and EVP_PKEY_RSA_PSS, for which pyOpenSSL has no name
 
 
@@ -119,7 +122,11 @@ class ForgetfulTLS(TLSMemoryBIOProtocol):
 
     Twisted keeps the reason for the end with its traceback. There mostly is one, because few clients say goodbye properly. It refers to
     itself, the protocol, and the OpenSSL connection with its buffers, and would keep them until the collector comes. Nobody reads it.
+
+    @ivar steps: of its handshakes, alerts included.
     """
+
+    steps = 0
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         if reason is not None:
@@ -160,7 +167,9 @@ class ServerTLS:
         return make_context(identity, self._protocols)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self.context)
+        connection = SSL.Connection(self.context)
+        connection.set_app_data(protocol)
+        return connection
 
 
 def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
@@ -179,6 +188,7 @@ def make_context(identity: Identity, protocols: Sequence[bytes]) -> SSL.Context:
     _set_groups(context)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(_RELEASE_BUFFERS)
+    context.set_info_callback(_count_step)
     # A client certificate is asked for and not required. Who signed it does not matter, because members log in with certificates that they
     # have registered. So as little as possible of a chain is checked (100 signatures took 40 ms), and keys that make even that take long
     # end the handshake.
@@ -239,6 +249,19 @@ def _why(path: Path, error: Exception) -> str:
     if isinstance(error, UnsupportedAlgorithm):
         return f"{path} is of a kind that cannot be used"
     return f"{path} is not PEM, or is damaged"
+
+
+def _count_step(connection: SSL.Connection, *_: int) -> None:
+    """
+    Called at each step of a handshake, and with each alert. A client that takes too many counts as one that has said goodbye.
+
+    In TLS 1.2 it may ask for another handshake, and is warned that there is none; in 1.3 it may ask for new keys, and gets them. OpenSSL
+    answers as often as it is asked, and nothing above it notices: nobody would stop reading, or bound the answers that are not read.
+    """
+    protocol: ForgetfulTLS = connection.get_app_data()
+    protocol.steps += 1
+    if protocol.steps > MOST_STEPS:
+        connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)
 
 
 def _accept(_: SSL.Connection, certificate: X509, *__: int) -> bool:

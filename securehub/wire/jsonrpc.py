@@ -82,7 +82,8 @@ def read_batch(text: str) -> list[Request | Refusal]:
         try:
             requests.append(_request(item))
         except Refusal as refusal:
-            requests.append(refusal)
+            # Without the way that it came, which leads back to this list: a cycle.
+            requests.append(refusal.with_traceback(None))
     return requests
 
 
