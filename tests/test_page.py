@@ -133,6 +133,7 @@ def _event_names() -> set[str]:
     while classes:
         each = classes.pop()
         classes += each.__subclasses__()
-        if each.__module__.startswith("securehub.services.") and isinstance(getattr(each, "method", None), str):
+        ours = each.__module__.startswith("securehub.") and not each.__module__.startswith("securehub.plugins.")
+        if ours and isinstance(getattr(each, "method", None), str):
             found.add(each.method)
     return found
