@@ -1,10 +1,9 @@
 // Rooms and direct conversations. A direct one is a room whose name starts with @.
 
 import { actor, drawing, el, form, keep, problemLine, reason, redraw, say, soon, time } from "./dom.js";
-import { memory } from "./hub.js";
 
 const PAGE = 50;
-const MOST_REMEMBERED = 30;
+const MOST_DIRECT = 100; // direct conversations in the list, but for those in which something is unread
 const MOST_KEPT = 1000; // messages of a room; of more than that half are asked for again if somebody wants to see them
 const MOST_SPOKEN = 3; // new messages that a screen reader is given at once; of more it is told how many they are
 const MANY = 20; // rooms; of more than that those with something unread come first
@@ -41,7 +40,6 @@ export function chat(app) {
   const listProblem = problemLine();
   const pane = el("section", { class: "card pane" });
   const element = el("div", { class: "view chat" });
-  const remembered = `talks/${app.username}`;
   let open = null;
   let visible = false;
 
@@ -98,11 +96,15 @@ export function chat(app) {
 
   /** Which rooms there are, and what is unread in them. */
   async function fillList() {
-    const [{ items: mine }, { items: unread }] = await Promise.all([hub.ask("chat.rooms", { mine: true, limit: 1000 }), hub.ask("chat.unread", { limit: 1000 })]);
+    const [{ items: mine }, { items: direct }, { items: unread }] = await Promise.all([
+      hub.ask("chat.rooms", { mine: true, limit: 1000 }),
+      hub.ask("chat.conversations", { limit: MOST_DIRECT }),
+      hub.ask("chat.unread", { limit: 1000 }),
+    ]);
     const kept = new Set(mine.map((each) => each.room));
     for (const name of rooms.keys()) if (!name.startsWith("@") && !kept.has(name)) rooms.delete(name);
     for (const each of mine) room(each.room).topic = each.topic;
-    for (const name of JSON.parse(memory.place.getItem(remembered) ?? "[]")) room(name);
+    for (const each of direct) room(each.room);
     for (const each of rooms.values()) each.unread = 0;
     for (const each of unread) room(each.room).unread = each.unread;
     if (!rooms.size) begin.open = true;
@@ -117,8 +119,6 @@ export function chat(app) {
         unread ? [" ", el("span", { class: "badge" }, String(unread), el("span", { class: "unseen" }, " unread"))] : null)));
     none.hidden = all.length > 0;
     app.badge?.("chat", all.reduce((sum, each) => sum + each.unread, 0));
-    const talks = all.map((each) => each.name).filter((name) => name.startsWith("@"));
-    memory.place.setItem(remembered, JSON.stringify(talks.slice(-MOST_REMEMBERED)));
   }
 
   // What is new is said by `spoken`: of a log a screen reader would say all, whenever a room is opened or older messages are looked at.

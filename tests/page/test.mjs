@@ -180,6 +180,7 @@ const tests = {
     await again();
     await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
     await last().answer("chat.rooms", { items: [{ room: "lobby", topic: "" }] });
+    await last().answer("chat.conversations", { items: [] });
     await last().answer("chat.unread", { items: [] });
     await last().answer("chat.log", { items: [message(5), message(4), message(3, { text: "", removed: "mona" }), message(2, { text: "another text" })], more: true });
     await last().event("chat.message", message(6));
@@ -187,6 +188,18 @@ const tests = {
     const { textContent } = view.element;
     for (const each of ["another text", "removed by mona", "number 4.", "number 5.", "number 6."]) assert.ok(textContent.includes(each), each);
     for (const each of ["number 1.", "number 2.", "number 3."]) assert.ok(!textContent.includes(each), each);
+  },
+
+  async "direct conversations are listed though nothing is unread there, as the hub knows them"() {
+    const hub = await loggedIn("alice");
+    const view = chat({ hub, username: "alice", show() {} });
+    const shown = view.show("");
+    await last().answer("chat.rooms", { items: [] });
+    await last().answer("chat.conversations", { items: [{ room: "@bob", unread: 0 }] });
+    await last().answer("chat.unread", { items: [{ room: "@carol", unread: 2 }] });
+    await shown;
+    const { textContent } = view.element;
+    for (const each of ["@bob", "@carol", "2"]) assert.ok(textContent.includes(each), each);
   },
 
   async "a room that was not looked at is asked for when it is, without gaps"() {
