@@ -4,27 +4,14 @@ The types of arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from twisted.trial.unittest import SynchronousTestCase
-
 from securehub import arguments
 from securehub.arguments import ArgumentType
 from securehub.refusals import BadArgument
+from tests.tools import ParsingTestCase
 
 
-class ArgumentTests(SynchronousTestCase):
+class ArgumentTests(ParsingTestCase):
     """Each looks at its word alone, and says what it expects."""
-
-    def takes(self, parse: Callable[[str], Any], values: dict[str, Any]) -> None:
-        for word, value in values.items():
-            self.assertEqual(parse(word), value, word)
-
-    def refuses(self, parse: Callable[[str], Any], *words: str) -> None:
-        for word in words:
-            refusal = self.assertRaises(BadArgument, parse, word)
-            self.assertTrue(str(refusal))
 
     def test_username(self) -> None:
         self.takes(arguments.username, {"bob": "bob", "BOB": "bob", "b-o_b.1": "b-o_b.1", "a" * 32: "a" * 32})

@@ -4,9 +4,7 @@ Times as commands are given them, and which instant is meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -16,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.refusals import BadArgument
 from securehub.services.times import LAST, LONGEST, When, beginning, expiry, future, meant, moment
 from tests.times import BEGIN
+from tests.tools import ParsingTestCase
 
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 
@@ -26,17 +25,8 @@ Of midnights that there are twice (Havana), or not at all (São Paulo until 2018
 """
 
 
-class WordTests(SynchronousTestCase):
+class WordTests(ParsingTestCase):
     """What words say."""
-
-    def takes(self, parse: Callable[[str], Any], values: dict[str, Any]) -> None:
-        for word, value in values.items():
-            self.assertEqual(parse(word), value, word)
-
-    def refuses(self, parse: Callable[[str], Any], *words: str) -> None:
-        for word in words:
-            refusal = self.assertRaises(BadArgument, parse, word)
-            self.assertTrue(str(refusal))
 
     def test_instants(self) -> None:
         """As RFC 3339 has them, in UTC: a fraction has as many digits as its writer has, and microseconds count."""
