@@ -35,6 +35,9 @@ _log = Logger()
 TURN_BYTES = 64 * 1024
 """Bytes of answers that one batch may make in one turn of the reactor."""
 
+_UNANSWERED = TURN_BYTES // 32
+"""What a request that wants no answer counts as: it may be as much work."""
+
 MOST_ANSWERED = 8 * 1024 * 1024
 """
 Once the answers of a batch have this many bytes, further requests that want an answer are not carried out. Answers are kept until the peer
@@ -184,6 +187,7 @@ class Dispatch:
             # At once, not joined at the end: each answer has to wait at the gate for the position at which it was made.
             if answer is None:
                 session.answer_in_part(b"")
+                unbroken += _UNANSWERED
             else:
                 end = b"]\n"
                 session.answer_in_part(opening + answer, end)

@@ -687,6 +687,15 @@ class AskingTests(SynchronousTestCase):
         operator.ask("admin.ungrant alice treasurer")
         self.assertEqual(alice.ask("a secret"), ["ERR forbidden this needs the role treasurer"])
 
+    def test_a_batch_without_answers(self) -> None:
+        """What wants no answer may be much work all the same: others have their turn in between."""
+        read = '{"jsonrpc":"2.0","method":"asking.read"}'
+        client = self.world.connect()
+        client.send(f"[{','.join([read] * 100)}]")
+        self.assertLess(len(ASKED), 50)
+        self.world.settle()
+        self.assertEqual(len(ASKED), 100)
+
     def test_gone_in_the_middle_of_a_batch(self) -> None:
         """What is left when the others have had their turn is not carried out."""
         read = '{"jsonrpc":"2.0","id":1,"method":"asking.read"}'
