@@ -96,6 +96,26 @@ const tests = {
     assert.equal((await paid).transfer, 1);
   },
 
+  async "what may have been done longer ago than the hub knows its key is not asked again, and what was never asked is"() {
+    const hub = await loggedIn("alice");
+    const paid = hub.write("ledger.transfer", { to: "bob", amount: "1" });
+    await last().drop();
+    const said = hub.write("chat.say", { room: "lobby", text: "Hello." });
+    const { now } = Date;
+    Date.now = () => now() + 24 * 3_600_000;
+    try {
+      await elapse();
+      await last().open();
+      await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    } finally {
+      Date.now = now;
+    }
+    await assert.rejects(paid, /whether it was done/);
+    assert.equal(last().asked("ledger.transfer"), undefined);
+    await last().answer("chat.say", { seq: 1 });
+    assert.equal((await said).seq, 1);
+  },
+
   async "nobody goes on as somebody else who has logged in in another tab"() {
     const hub = await loggedIn("alice", { stay: true });
     const paid = hub.write("ledger.transfer", { to: "carol", amount: "1" });
