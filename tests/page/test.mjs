@@ -353,6 +353,26 @@ const tests = {
     assert.equal(written(), "three");
   },
 
+  async "what was refused stands in the order in which it was written"() {
+    const { view, open, write, written } = await chatting();
+    await open("lobby");
+    await write("one");
+    await write("two");
+    view.element.querySelector("textarea").value = "three";
+    for (const { id } of last().said.filter((each) => each.method === "chat.say")) {
+      await last().tell({ jsonrpc: "2.0", id, error: { code: -32000, message: "you are muted", data: { code: "forbidden" } } });
+    }
+    assert.equal(written(), "one\ntwo\nthree");
+    await write("one, two, three");
+    await write("four");
+    await open("@carol");
+    for (const { id } of last().said.filter((each) => each.method === "chat.say").slice(2)) {
+      await last().tell({ jsonrpc: "2.0", id, error: { code: -32000, message: "you are muted", data: { code: "forbidden" } } });
+    }
+    await open("lobby");
+    assert.equal(written(), "one, two, three\nfour");
+  },
+
   async "what was on its way when somebody logged out is told to nobody"() {
     const { hub, view, open, write, notices } = await chatting();
     await open("lobby");
