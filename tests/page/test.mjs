@@ -656,6 +656,55 @@ const tests = {
     assert.ok(view.element.textContent.includes("there is no ticket 999"));
   },
 
+  async "what was begun in a case is there when one comes back to it"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    const field = () => view.element.querySelector("textarea");
+    const fill = () => answerAll({ "support.show": { customer: "alice", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": { items: [] }, "support.read": {}, "support.tickets": { items: [] } });
+    view.show("1");
+    await fill();
+    field().value = "half a thought";
+    view.show("2");
+    assert.equal(field().value, "");
+    await fill();
+    view.show("");
+    await fill();
+    view.show("1");
+    await fill();
+    assert.equal(field().value, "half a thought");
+    view.element.querySelector("form").requestSubmit();
+    await turn();
+    view.show("2");
+    await fill();
+    const read = () => last().said.filter((each) => each.method === "support.read" && each.params.ticket === 1).length;
+    const before = read();
+    await last().answer("support.ask", {});
+    await elapse();
+    await fill();
+    assert.equal(read(), before);
+    view.show("1");
+    assert.equal(field().value, "");
+  },
+
+  async "what was said in a case is not there to be said again because it could not be shown"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    const shown = { customer: "alice", status: "open", position: null, agent: "otto", stars: 0 };
+    view.show("1");
+    await answerAll({ "support.show": shown, "support.log": { items: [] }, "support.read": {} });
+    const field = view.element.querySelector("textarea");
+    field.value = "Thank you.";
+    view.element.querySelector("form").requestSubmit();
+    await turn();
+    await last().answer("support.ask", {});
+    await elapse();
+    await last().answer("support.show", shown);
+    await last().answer("support.log", { items: [] });
+    await last().tell({ jsonrpc: "2.0", id: last().asked("support.read").id, error: { code: -32000, message: "the disk is full", data: { code: "unavailable" } } });
+    assert.equal(field.value, "");
+    assert.ok(view.element.textContent.includes("the disk is full"));
+  },
+
   async "another version of the hub offers its page, and what happened to one is nothing for whoever comes next"() {
     await import(`${pathToFileURL(`${process.argv[2]}/app.js`)}?anew`);
     const [main, notices] = ["main", "notices"].map((id) => document.getElementById(id));
