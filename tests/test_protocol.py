@@ -475,6 +475,18 @@ class HalfClosedTests(ProtocolCase):
         self.assertEqual(client.received(), ["* Password:", "ERR bad-credentials cancelled"])
         self.assertTrue(client.closed)
 
+    def test_a_password_behind_as_much_as_a_turn_takes(self) -> None:
+        """What was asked for is there, and only waits for the next turn."""
+        self.world.member("alice")
+        client = self.greeted()
+        client.send(*["PING"] * (2 * TURN - 1), "LOGIN alice", PASSWORD)
+        client.protocol.readConnectionLost()
+        self.world.settle()
+        answers = client.received()
+        self.assertEqual(answers[2 * TURN - 1], "* Password:")
+        self.assertTrue(answers[2 * TURN].startswith("OK Welcome back"), answers[2 * TURN])
+        self.assertEqual(len(answers), 2 * TURN + 1)
+
     def test_nothing_was_asked(self) -> None:
         operator, answers = self.half_closed()
         self.assertEqual(answers, [])

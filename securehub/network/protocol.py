@@ -425,10 +425,13 @@ class HubProtocol(LineReceiver):
 
     def _end(self, session: Session) -> None:
         """The peer sends no more: close, once it has its answers."""
+        if self._lines:
+            # They have their turn, and one of them may answer what was asked for.
+            return
         if session.asking is not None:
             # Nobody is there who could answer.
             self._answer(session, b"")
-        if not self._lines and not self._waiting:
+        if not self._waiting:
             session.leave()
             self._close_when_released()
 

@@ -10,7 +10,7 @@ const MANY = 20; // rooms; of more than that those with something unread come fi
 
 /**
  * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was heard of;
- * `draft` is what somebody has begun to write there, and `sending` what is on its way.
+ * `draft` is what somebody has begun to write there, `sending` what is on its way, and `refused` how the draft begins: with what came back.
  */
 class Room {
   constructor(name) {
@@ -18,6 +18,7 @@ class Room {
     this.messages = new Map();
     this.sending = [];
     this.draft = "";
+    this.refused = "";
     this.last = 0;
     this.unread = 0;
     this.loaded = false;
@@ -150,7 +151,7 @@ export function chat(app) {
   /** Say something where it was written, whatever is looked at when the answer comes. */
   async function post(to, text) {
     const sent = { text };
-    to.draft = "";
+    to.draft = to.refused = "";
     to.sending.push(sent);
     showMessages("end");
     const direct = to.name.startsWith("@");
@@ -160,9 +161,12 @@ export function chat(app) {
     } catch (error) {
       // Nobody is there any more, or somebody else.
       if (!hub.loggedIn) return;
-      // What is refused can be mended, and said again.
+      // What is refused can be mended, and said again: behind what was refused before it, in front of what was written since.
       const written = to === open ? compose.inputs.text.value : to.draft;
-      to.draft = written ? `${text}\n${written}` : text;
+      const before = written.startsWith(to.refused) ? to.refused : "";
+      const since = written.slice(before.length).replace(/^\n/, "");
+      to.refused = before ? `${before}\n${text}` : text;
+      to.draft = since ? `${to.refused}\n${since}` : to.refused;
       if (to === open) {
         compose.inputs.text.value = to.draft;
         say(compose.problem, reason(error).replace(/^text: /, ""));

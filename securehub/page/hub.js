@@ -5,6 +5,7 @@ const QUIET = 45_000; // after so long without a word, it is seen whether the co
 const DUE = 5_000; // the same where an answer is waited for
 const RELOADED = 2_000; // in which a tab that is reloaded is gone
 const SLOWEST = 30_000; // between two tries to connect
+const KNOWN = 23 * 3_600_000; // the hub knows a key for a day; what was asked with it longer ago would be done once more
 
 /** The hub says no. */
 export class Refusal extends Error {
@@ -98,19 +99,26 @@ export class Hub {
 
   /**
    * Ask the hub. What has a key, or only looks, is asked again when the connection is lost before an answer came; with the key it happens once
-   * all the same. `once` is for what may not be asked again.
+   * all the same, as long as the hub knows that. `once` is for what may not be asked again.
    */
   async ask(method, params = {}, { once = false } = {}) {
     if (!this.loggedIn) await this.connect();
     return new Promise((resolve, reject) => {
       const id = ++this.number;
       const message = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-      this.waiting.set(id, { method, message, once, writes: "key" in params, resolve, reject });
+      const asked = { method, message, once, writes: "key" in params, since: null, resolve, reject };
+      this.waiting.set(id, asked);
       if (this.ready) {
-        this.socket.send(message);
+        this.send(asked);
         if (this.waiting.size === 1) this.listen();
       } else if (once) this.waiting.delete(id) && reject(new Lost());
     });
+  }
+
+  /** @param asked: what waits for its answer; `since` is when it was asked first. */
+  send(asked) {
+    asked.since ??= Date.now();
+    this.socket.send(asked.message);
   }
 
   /** Ask for something that changes something, under a key of its own. */
@@ -184,7 +192,12 @@ export class Hub {
     this.ready = true;
     this.wait = 1000;
     this.tell("");
-    for (const { message } of this.waiting.values()) socket.send(message);
+    for (const [id, asked] of this.waiting) {
+      if (asked.writes && asked.since !== null && Date.now() - asked.since > KNOWN) {
+        this.waiting.delete(id);
+        asked.reject(new Lost("The connection was lost for a day. Look whether it was done before you ask again."));
+      } else this.send(asked);
+    }
     this.listen();
     this.whenBack?.();
   }

@@ -8,6 +8,7 @@ export function support(app) {
   const problem = problemLine();
   const helps = app.roles.includes("agent");
   const unread = new Map(); // answers, by case
+  const begun = new Map(); // the cases in which something is written that was not sent, and the one that is looked at
   let open = null;
 
   const ask = form({
@@ -69,7 +70,7 @@ export function support(app) {
   const lists = helps ? [cases, waiting, taken] : [cases];
 
   function list() {
-    open = null;
+    leave();
     say(problem, "");
     element.replaceChildren(
       el("h1", {}, "Support"),
@@ -82,11 +83,33 @@ export function support(app) {
     return Promise.all(lists.map((each) => each.first()));
   }
 
+  /** What was begun in a case stays there. */
+  function leave() {
+    if (open && !open.text.value) begun.delete(open.ticket);
+    open = null;
+  }
+
   async function show(ticket) {
-    open = { ticket };
+    leave();
+    open = begun.get(ticket) ?? make(ticket);
+    begun.set(ticket, open);
     say(problem, "");
+    const { parts, title, said, fill } = open;
+    element.replaceChildren(...parts);
+    title.focus({ preventScroll: true });
+    said.setAttribute("aria-live", "off");
+    try {
+      await fill();
+    } catch (error) {
+      say(problem, reason(error));
+    }
+    // From here on a screen reader says what is new.
+    setTimeout(() => said.setAttribute("aria-live", "polite"), 1000);
+  }
+
+  function make(ticket) {
     const status = el("p", { class: "hint", role: "status" });
-    const said = el("ol", { class: "messages", "aria-label": "Messages", "aria-live": "off" });
+    const said = el("ol", { class: "messages", "aria-label": "Messages" });
     const log = new Pages({
       load: (more) => hub.ask("support.log", { ticket, limit: 50, ...more }),
       id: (last) => ({ before: last.seq }),
@@ -102,7 +125,8 @@ export function support(app) {
       fields: [{ name: "text", label: "Reply", kind: "lines", required: true }],
       async submit({ text }) {
         await hub.write(isOwn ? "support.ask" : "support.reply", { ticket, text });
-        await fill();
+        // It is said, whatever becomes of showing it.
+        again();
       },
     });
     const act = (label, method, values = {}, properties = {}) => actor(label, async () => {
@@ -137,20 +161,12 @@ export function support(app) {
       await hub.write("support.read", { ticket });
       count(ticket, 0);
     }
-    open.fill = fill;
-    element.replaceChildren(
+    const parts = [
       el("p", {}, el("a", { href: "#support" }, "← All cases")),
       el("section", { class: "card" },
         el("div", { class: "head" }, title, el("span", { class: "buttons" }, take, close)),
-        status, log.element, reply.element, rating, problem));
-    title.focus({ preventScroll: true });
-    try {
-      await fill();
-    } catch (error) {
-      say(problem, reason(error));
-    }
-    // From here on a screen reader says what is new.
-    setTimeout(() => said.setAttribute("aria-live", "polite"), 1000);
+        status, log.element, reply.element, rating, problem)];
+    return { ticket, parts, title, said, fill, text: reply.inputs.text };
   }
 
   const again = soon(async () => {

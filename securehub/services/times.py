@@ -53,7 +53,7 @@ def expiry(word: str) -> When:
 
 @argument(accepts=(str, int))
 def expiry_or_none(word: str) -> When | str:
-    """a time such as 2026-11-19T18:02:00Z, the beginning of a day, how long from now: seconds, or such as 90s, 15m, 2h, 7d, or none"""
+    """a time such as 2026-11-19T18:02:00Z, the beginning of a day, how long from now, such as 90 (seconds), 15m, 2h or 7d, or none"""
     try:
         found: When | str = NONE if word.lower() == NONE else expiry(word)
     except BadArgument as refusal:

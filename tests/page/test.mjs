@@ -96,6 +96,26 @@ const tests = {
     assert.equal((await paid).transfer, 1);
   },
 
+  async "what may have been done longer ago than the hub knows its key is not asked again, and what was never asked is"() {
+    const hub = await loggedIn("alice");
+    const paid = hub.write("ledger.transfer", { to: "bob", amount: "1" });
+    await last().drop();
+    const said = hub.write("chat.say", { room: "lobby", text: "Hello." });
+    const { now } = Date;
+    Date.now = () => now() + 24 * 3_600_000;
+    try {
+      await elapse();
+      await last().open();
+      await last().answer("auth.resume", { username: "alice", resume: "alice-2" });
+    } finally {
+      Date.now = now;
+    }
+    await assert.rejects(paid, /whether it was done/);
+    assert.equal(last().asked("ledger.transfer"), undefined);
+    await last().answer("chat.say", { seq: 1 });
+    assert.equal((await said).seq, 1);
+  },
+
   async "nobody goes on as somebody else who has logged in in another tab"() {
     const hub = await loggedIn("alice", { stay: true });
     const paid = hub.write("ledger.transfer", { to: "carol", amount: "1" });
@@ -331,6 +351,26 @@ const tests = {
     assert.deepEqual(notices, ["lobby: you are muted"]);
     await open("lobby");
     assert.equal(written(), "three");
+  },
+
+  async "what was refused stands in the order in which it was written"() {
+    const { view, open, write, written } = await chatting();
+    await open("lobby");
+    await write("one");
+    await write("two");
+    view.element.querySelector("textarea").value = "three";
+    for (const { id } of last().said.filter((each) => each.method === "chat.say")) {
+      await last().tell({ jsonrpc: "2.0", id, error: { code: -32000, message: "you are muted", data: { code: "forbidden" } } });
+    }
+    assert.equal(written(), "one\ntwo\nthree");
+    await write("one, two, three");
+    await write("four");
+    await open("@carol");
+    for (const { id } of last().said.filter((each) => each.method === "chat.say").slice(2)) {
+      await last().tell({ jsonrpc: "2.0", id, error: { code: -32000, message: "you are muted", data: { code: "forbidden" } } });
+    }
+    await open("lobby");
+    assert.equal(written(), "one, two, three\nfour");
   },
 
   async "what was on its way when somebody logged out is told to nobody"() {
@@ -614,6 +654,55 @@ const tests = {
     view.show("999");
     await last().tell({ jsonrpc: "2.0", id: last().asked("support.show").id, error: { code: -32000, message: "there is no ticket 999", data: { code: "not-found" } } });
     assert.ok(view.element.textContent.includes("there is no ticket 999"));
+  },
+
+  async "what was begun in a case is there when one comes back to it"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    const field = () => view.element.querySelector("textarea");
+    const fill = () => answerAll({ "support.show": { customer: "alice", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": { items: [] }, "support.read": {}, "support.tickets": { items: [] } });
+    view.show("1");
+    await fill();
+    field().value = "half a thought";
+    view.show("2");
+    assert.equal(field().value, "");
+    await fill();
+    view.show("");
+    await fill();
+    view.show("1");
+    await fill();
+    assert.equal(field().value, "half a thought");
+    view.element.querySelector("form").requestSubmit();
+    await turn();
+    view.show("2");
+    await fill();
+    const read = () => last().said.filter((each) => each.method === "support.read" && each.params.ticket === 1).length;
+    const before = read();
+    await last().answer("support.ask", {});
+    await elapse();
+    await fill();
+    assert.equal(read(), before);
+    view.show("1");
+    assert.equal(field().value, "");
+  },
+
+  async "what was said in a case is not there to be said again because it could not be shown"() {
+    const hub = await loggedIn("alice");
+    const view = support({ hub, username: "alice", roles: ["member"] });
+    const shown = { customer: "alice", status: "open", position: null, agent: "otto", stars: 0 };
+    view.show("1");
+    await answerAll({ "support.show": shown, "support.log": { items: [] }, "support.read": {} });
+    const field = view.element.querySelector("textarea");
+    field.value = "Thank you.";
+    view.element.querySelector("form").requestSubmit();
+    await turn();
+    await last().answer("support.ask", {});
+    await elapse();
+    await last().answer("support.show", shown);
+    await last().answer("support.log", { items: [] });
+    await last().tell({ jsonrpc: "2.0", id: last().asked("support.read").id, error: { code: -32000, message: "the disk is full", data: { code: "unavailable" } } });
+    assert.equal(field.value, "");
+    assert.ok(view.element.textContent.includes("the disk is full"));
   },
 
   async "another version of the hub offers its page, and what happened to one is nothing for whoever comes next"() {

@@ -18,8 +18,11 @@ MOST_LINES = 40
 
 MOST_TAGS = 10
 
+MOST_STOCK = 1_000_000_000
+
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}")
 _QUANTITY = re.compile(r"[0-9]{1,15}")
+_CHANGE = re.compile(r"-?[0-9]{1,15}")
 
 
 class Wanted(NamedTuple):
@@ -77,12 +80,14 @@ def _quantity(word: str, hint: str = "") -> int:
 
 def stock(word: str) -> int:
     """how many there are, up to 1000000000"""
-    return arguments.between(word, 0, 1_000_000_000)
+    return arguments.between(word, 0, MOST_STOCK)
 
 
 def more(word: str) -> int:
     """how many more there are, or with a minus how many fewer, up to 1000000000"""
-    return -stock(word[1:]) if word.startswith("-") else stock(word)
+    if not _CHANGE.fullmatch(word) or abs(int(word)) > MOST_STOCK:
+        raise BadArgument(f"{shown(word)} is not a whole number from {-MOST_STOCK} to {MOST_STOCK}")
+    return int(word)
 
 
 def status(word: str) -> str:
