@@ -8,7 +8,8 @@ import asyncio
 import io
 import json
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -26,7 +27,7 @@ except ModuleNotFoundError:
 else:
     installed = True
 
-UP, CTRL_C, CTRL_D, TAB = "\x1b[A", "\x03", "\x04", "\t"
+UP, CTRL_C, CTRL_D, CTRL_R, CTRL_W, CTRL_Y, TAB = "\x1b[A", "\x03", "\x04", "\x12", "\x17", "\x19", "\t"
 COMMANDS = [
     {"name": "auth.login", "verb": "LOGIN", "usage": "LOGIN username [password] [otp=...]", "summary": "Log in."},
     {"name": "ledger.transfer", "verb": "TRANSFER", "usage": "TRANSFER to amount [key=...] [memo...]", "summary": "Pay."},
@@ -165,6 +166,78 @@ class AtTheTerminal(SynchronousTestCase):
             self.type(CTRL_D)
 
         self.assertTrue(self.play(script))
+
+    def test_nothing_left_of_a_secret(self) -> None:
+        """What was cut off a secret cannot be pasted into a line, nor is it completed or searched for, which would show it."""
+
+        async def script(hub: Hub) -> None:
+            await self.until(lambda: self.terminal.commands.of("LOGIN"))
+            for keys, secret in ((f"one two{CTRL_W}", "one "), (f"TR{TAB}", "TR"), (f"{CTRL_R}three", "three")):
+                self.type("LOGIN alice\r")
+                self.assertEqual(await hub.hears(), "LOGIN alice")
+                hub.says("* Password:")
+                await self.until(lambda: self.terminal._prompt)
+                self.type(f"{keys}\r")
+                self.assertEqual(await hub.hears(), secret)
+                hub.says("OK")
+                await hub.is_asked_for_commands()
+                await self.until(lambda: self.terminal._session is self.terminal._lines)
+                self.type(f"{CTRL_Y}PING\r")
+                self.assertEqual(await hub.hears(), "PING")
+                hub.says("OK")
+            self.type(CTRL_D)
+
+        self.assertTrue(self.play(script))
+        for shown in ("two", "TRANSFER", "three"):
+            self.assertNotIn(shown, self.screen.getvalue())
+
+    def test_asked_while_searching(self) -> None:
+        """A question that comes in while somebody searches the history is answered, and not searched for."""
+
+        async def script(hub: Hub) -> None:
+            self.type(f"LOGIN alice\r{CTRL_R}gin")
+            self.assertEqual(await hub.hears(), "LOGIN alice")
+            await self.until(lambda: self.terminal._lines.search_buffer.text == "gin")
+            hub.says("* Password:")
+            await self.until(lambda: self.terminal._prompt)
+            self.type("horse\r")
+            self.assertEqual(await hub.hears(), "horse")
+            hub.says("OK")
+            await hub.is_asked_for_commands()
+            await self.until(lambda: self.terminal._session is self.terminal._lines)
+            self.type("PING\r")
+            self.assertEqual(await hub.hears(), "PING")
+            hub.says("OK")
+            self.type(CTRL_D)
+
+        self.assertTrue(self.play(script))
+        self.assertNotIn("horse", self.screen.getvalue())
+
+    def test_raw(self) -> None:
+        """The terminal never shows by itself what is typed, neither between two lines nor while something is printed."""
+        modes = []
+
+        async def script(hub: Hub) -> None:
+            @contextmanager
+            def cooked() -> Iterator[None]:
+                modes.append("cooked")
+                yield
+
+            self.patch(type(self.keyboard), "cooked_mode", lambda _: cooked())
+            self.type("LOGIN alice\r")
+            self.assertEqual(await hub.hears(), "LOGIN alice")
+            hub.says("* Password:")
+            await self.until(lambda: self.terminal._prompt)
+            hub.says("* an event")
+            await self.until(lambda: "an event" in self.screen.getvalue())
+            self.type("horse\r")
+            self.assertEqual(await hub.hears(), "horse")
+            hub.says("OK")
+            await hub.is_asked_for_commands()
+            self.type(CTRL_D)
+
+        self.assertTrue(self.play(script))
+        self.assertEqual(modes, [])
 
     def test_cancelled(self) -> None:
         """Ctrl-C and Ctrl-D in place of a secret cancel; elsewhere the one drops the line, and the other ends."""

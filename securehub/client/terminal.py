@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from prompt_toolkit import PromptSession, print_formatted_text
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.history import DummyHistory
+from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from securehub.client.commands import QUESTION, Commands, is_ours
@@ -34,9 +34,10 @@ class Terminal:
     One conversation with a hub.
 
     Lines that are typed while an answer is awaited wait for their turn. When the hub asks for a secret, what has been typed of a line is
-    put aside, and comes back behind it.
+    put aside, and comes back behind it. Each secret is typed into a session of its own, so that nothing of it is left for later lines: in
+    the history, among what was cut off, or to undo.
 
-    @param session: more for the C{PromptSession}: another C{input} and C{output}.
+    @param session: more for each C{PromptSession}: another C{input} and C{output}.
 
     @ivar commands: those that the hub has told of.
     """
@@ -52,23 +53,20 @@ class Terminal:
         self._aside = Document()
         self._ended = False
         self._news = asyncio.Event()
-        self._said: list[tuple[str, str]] = []
-        self._printing: Awaitable[None] | None = None
-        asked = Condition(lambda: self._prompt is not None)
-        self._session: PromptSession[str] = PromptSession(
-            lambda: self._prompt or "> ",
-            is_password=asked,
+        self._more = session | {
+            "style": _STYLE,
+            "color_depth": ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
+        }
+        self._lines: PromptSession[str] = PromptSession(
+            "> ",
             bottom_toolbar=self._usage,
             completer=_Completer(self),
             complete_while_typing=False,
-            history=_History(lambda: self._prompt is None),
             enable_history_search=True,
-            # A shell that resumes a stopped job makes the terminal show what is typed.
-            enable_suspend=~asked,
-            style=_STYLE,
-            color_depth=ColorDepth.MONOCHROME if os.environ.get("NO_COLOR") else None,
-            **session,
+            enable_suspend=True,
+            **self._more,
         )
+        self._session = self._lines
 
     def talk(self) -> bool:
         """See L{securehub.client.Face}."""
@@ -80,22 +78,27 @@ class Terminal:
         loop.add_reader(self._connection, self._hear)
         try:
             self._send_next()
-            while not self._connection.broken and not self._ended:
-                await self._read_typed()
+            # Between two lines, too: what is typed there is no more to be seen, if it is a secret, and no less an end, if it is Ctrl-D.
+            with self._lines.input.raw_mode():
+                while not self._connection.broken and not self._ended:
+                    await self._read_typed()
             while not self._connection.broken and (self.conversation.waiting or self._typed):
                 self._news.clear()
                 await self._news.wait()
         finally:
             loop.remove_reader(self._connection)
-            if self._printing is not None:
-                await self._printing
         return (self._ended or self.conversation.goodbye) and not self.conversation.waiting and not self._typed
 
     async def _read_typed(self) -> None:
         """Take the next line that is typed."""
-        default = Document()
         if self._prompt is None:
-            default, self._aside = self._aside, default
+            self._session = self._lines
+            default, self._aside = self._aside, Document()
+            self._lines.layout.focus(self._lines.default_buffer)  # A search may have been interrupted.
+        else:
+            self._session = self._for_secret(self._prompt)
+            default = Document()
+        self._session.app.erase_when_done = False
         try:
             lines = (await self._session.prompt_async(default=default)).split("\n")
         except EOFError:
@@ -103,13 +106,21 @@ class Terminal:
             lines = [""]
         except KeyboardInterrupt:
             lines = [""]
-        except _Broken:
+        except _Interrupted:
             return
         # What is pasted may be several lines.
         self._typed += lines
         if self._prompt is not None:
             self._answer_prompt()
         self._send_next()
+
+    def _for_secret(self, prompt: str) -> PromptSession[str]:
+        """A session for one secret, which is shown by stars and cannot be searched for."""
+        keys = KeyBindings()
+        # A search shows what is typed; so does the terminal, if a shell resumes a stopped job.
+        for key in ("c-r", "c-s", "c-z"):
+            keys.add(key)(lambda event: None)
+        return PromptSession(prompt, is_password=True, history=DummyHistory(), key_bindings=keys, **self._more)
 
     def _answer_prompt(self) -> None:
         self._prompt = None
@@ -136,6 +147,7 @@ class Terminal:
 
     def _hear(self) -> None:
         """Something has come."""
+        said = []
         for heard in self.conversation.hear(self._connection.receive()):
             if heard.kind is Kind.PROMPT:
                 self._be_asked(heard.line)
@@ -143,63 +155,57 @@ class Terminal:
                 self._looking = False
                 self.commands = Commands.read(heard.line)
             else:
-                self._show(heard)
+                said.append(_styled(heard))
+        if said:
+            self._print(FormattedText(said))
         self._send_next()
         self._news.set()
-        app = self._session.app
-        if self._connection.broken and app.is_running and not app.is_done:
-            app.erase_when_done = True
-            app.exit(exception=_Broken)
+        if self._connection.broken:
+            self._interrupt()
 
     def _be_asked(self, line: bytes) -> None:
         self._prompt = line.decode(errors="replace").removeprefix("* ") + " "
         if self._typed or self._ended:
             self._typed = self._typed or deque([""])
             self._answer_prompt()
-        elif self._session.app.is_running:
-            buffer = self._session.default_buffer
-            self._aside = buffer.document
-            buffer.reset()
-            self._session.app.invalidate()
+        elif self._interrupt():
+            self._aside = self._session.default_buffer.document
 
-    def _show(self, heard: Heard) -> None:
-        """Print a line above the one that is being edited."""
-        line = heard.line.decode(errors="replace")
-        style = "class:refusal" if heard.kind is Kind.REFUSAL else "class:event" if line.startswith("* ") else ""
-        self._said.append((style, f"{line}\n"))
-        if self._printing is None:
-            self._printing = run_in_terminal(self._print)
+    def _interrupt(self) -> bool:
+        """
+        Let nobody type any longer, and take the line that is being edited from the screen.
 
-    def _print(self) -> None:
-        said, self._said, self._printing = self._said, [], None
+        @return: whether one was.
+        """
         app = self._session.app
-        print_formatted_text(FormattedText(said), end="", style=_STYLE, output=app.output, color_depth=app.color_depth)
+        if not app.is_running or app.is_done:
+            return False
+        app.erase_when_done = True
+        app.exit(exception=_Interrupted)
+        return True
+
+    def _print(self, text: FormattedText) -> None:
+        """Print lines above the one that is being edited."""
+        # Not with run_in_terminal, which for that instant leaves it to the terminal to show what is typed: a part of a secret, say.
+        app = self._session.app
+        if app.is_running:
+            app.renderer.erase()
+        print_formatted_text(app.output, text, _STYLE, color_depth=app.color_depth)
+        if app.is_running and not app.is_done:
+            app.renderer.request_absolute_cursor_position()
+            app.invalidate()
 
     def _usage(self) -> str:
         """What stands beneath the line."""
-        found = None if self._prompt is not None else self.commands.of(self._session.default_buffer.text)
+        found = self.commands.of(self._lines.default_buffer.text)
         if found is None:
             return ""
         both = f"{found.usage}   {found.summary}"
-        return both if len(both) < self._session.app.output.get_size().columns else found.usage
+        return both if len(both) < self._lines.app.output.get_size().columns else found.usage
 
 
-class _Broken(Exception):
-    """The connection has ended while a line was being edited."""
-
-
-class _History(InMemoryHistory):
-    """
-    What was typed in this conversation, but for secrets that were asked for. Nothing of it is kept beyond, as others may be among the rest.
-    """
-
-    def __init__(self, is_open: Callable[[], bool]) -> None:
-        super().__init__()
-        self._is_open = is_open
-
-    def append_string(self, string: str) -> None:
-        if self._is_open():
-            super().append_string(string)
+class _Interrupted(Exception):
+    """The hub has asked for something or is gone, while a line was being edited."""
 
 
 class _Completer(Completer):
@@ -213,6 +219,11 @@ class _Completer(Completer):
         typed = len(line.lstrip().rpartition(" ")[2])
         for word, about in self._terminal.commands.offers(line):
             yield Completion(word, start_position=-typed, display_meta=about)
+
+
+def _styled(heard: Heard) -> tuple[str, str]:
+    line = heard.line.decode(errors="replace")
+    return "class:refusal" if heard.kind is Kind.REFUSAL else "class:event" if line.startswith("* ") else "", f"{line}\n"
 
 
 def _encoded(line: str) -> bytes:

@@ -270,7 +270,7 @@ class ExpiringCollection:
         Tell it how old the records are by now (L{securehub.store.age}).
 
         The parts of a generation that has passed are let go one at a time, because freeing a million records at once would be a pause that
-        everybody feels.
+        everybody feels. Empty ones are left out: on a hub with little to do, a generation has fewer calls of this than parts.
 
         @param seconds: which only grow; a smaller number changes nothing.
 
@@ -278,11 +278,11 @@ class ExpiringCollection:
         """
         generation = int(seconds // self.span)
         if generation > self._generation:
-            self._expired += self._previous
+            self._expired += filter(None, self._previous)
             if generation == self._generation + 1:
                 self._previous = self.parts
             else:
-                self._expired += self.parts
+                self._expired += filter(None, self.parts)
                 self._previous = [{} for _ in range(PARTS)]
             self.parts = [{} for _ in range(PARTS)]
             self._generation = generation

@@ -184,6 +184,14 @@ class Expiring(SynchronousTestCase):
         self.assertIsNone(self.receipts.get("b"))
         self.assertEqual(len(self.receipts), 0)
 
+    def test_seldom(self) -> None:
+        """Where little is put, and this is seldom called, nothing heaps up of the generations that have passed."""
+        for begin in range(1000, 2000, 10):
+            self.receipts.expire(begin)
+            self.receipts.replace(f"{begin}", b"1")
+        self.assertEqual(self.receipts.expire(2000), 0.01)
+        self.assertEqual(self.receipts.expire(2001), 9)
+
     def test_beginning(self) -> None:
         """Keys that begin so are found in both generations, whichever part they lie in."""
         self.receipts.expire(1000)
@@ -227,7 +235,8 @@ class Expiring(SynchronousTestCase):
     def test_let_go_in_pieces(self) -> None:
         """What has expired is let go a piece at a time, and the collection says when it wants to go on."""
         self.assertEqual(self.pieces(1003.0)[1], 1010)
-        self.receipts.replace("a", b"1")
+        for number in range(2000):
+            self.receipts.replace(f"{number}", b"1")
         calls, then = self.pieces(1020.0)
         self.assertGreater(calls, 60)
         self.assertEqual(then, 1030)
