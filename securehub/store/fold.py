@@ -15,13 +15,12 @@ from typing import Any
 
 import msgspec
 
-from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.collection import PARTS, SHIFT, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import NoKey, wrapped
 from securehub.store.line import Damaged
-from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_name, snapshot_names
+from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_head, snapshot_name, snapshot_names
 
 Spans = dict[str, int]
 """Seconds that a generation lasts (L{ExpiringCollection}), by collection, for those that expire."""
@@ -92,7 +91,7 @@ def _fold(
     replay_closed(directory, order.serial, state)
     if not state.replayed:
         return None
-    head = snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn, state.age)
+    head = snapshot_head(state)
     name = snapshot_name(state.number)
     directory.prepare(name, wrapped(snapshot.sealed(head, changes.over(rows)), directory.keys.under(order.key)))
     return Folded(state.number, _read_back(directory, name, head), damaged)

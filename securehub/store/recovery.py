@@ -187,6 +187,11 @@ def recovered(head: snapshot.Head, collections: Collections) -> Recovered:
     )
 
 
+def snapshot_head(state: Recovered) -> snapshot.Head:
+    """What a snapshot of a state states; L{recovered} is the way back."""
+    return snapshot.Head(lines.FORMAT, state.number, state.serial, state.head.decode(), state.at, state.forms, state.drawn, state.age)
+
+
 def replay_closed(directory: Directory, serial: int, state: Recovered) -> None:
     """
     Apply the commits of closed segments that count to the state of a snapshot.

@@ -11,7 +11,6 @@ from functools import partial
 
 import msgspec
 
-from securehub.store import line as lines
 from securehub.store import snapshot
 from securehub.store.backup import refuse_used
 from securehub.store.chain import Broken
@@ -20,7 +19,7 @@ from securehub.store.journal import collections_for
 from securehub.store.keys import wrapped
 from securehub.store.line import Damaged
 from securehub.store.records import Record, decoder, forms
-from securehub.store.recovery import newer_form, recover, snapshot_name
+from securehub.store.recovery import newer_form, recover, snapshot_head, snapshot_name
 from securehub.store.verification import Invariant
 
 
@@ -32,10 +31,8 @@ def export(directory: RealDirectory, records: Sequence[type[Record]]) -> Iterato
     """
     known = forms(records)
     found = recover(directory, partial(collections_for, records), known)
-    head = snapshot.Head(
-        lines.FORMAT, found.number, found.serial, found.head.decode(), found.at, found.forms | known, found.drawn, found.age
-    )
-    return snapshot.chunks(head, found.collections.values())
+    found.forms |= known
+    return snapshot.chunks(snapshot_head(found), found.collections.values())
 
 
 def take_in(

@@ -4,7 +4,7 @@ Orders as their customers and sellers see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
@@ -195,16 +195,9 @@ def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int
     @param status: only orders in that state.
     """
     start = "" if after is None else order_key(after + 1)
-    rows: list[QueueRow] = []
-    last = after
-    for count, (key, order) in enumerate(tx.beneath(Order, of_seller(seller, True), start=start)):
-        wanted = status in (None, order.status)
-        if count == MOST_LOOKED_AT or (wanted and len(rows) == limit):
-            return Queue(rows, more=True, next=last)
-        last = int(key)
-        if wanted:
-            rows.append(_queue_row(last, order))
-    return Queue(rows)
+    found = tx.beneath(Order, of_seller(seller, True), start=start)
+    orders, more, last = _look_through(found, lambda order: status in (None, order.status), limit, after)
+    return Queue([_queue_row(*each) for each in orders], more, last)
 
 
 def sold_by(tx: ReadTransaction, seller: str, customer: str | None, status: str | None, *, limit: int, before: int | None) -> Sold:
@@ -218,16 +211,29 @@ def sold_by(tx: ReadTransaction, seller: str, customer: str | None, status: str 
     parents = [of_seller(seller, True), of_seller(seller, False)] if customer is None else [of_customer(customer)]
     end = None if before is None else order_key(before)
     found = merge(*(tx.beneath(Order, each, end=end, reverse=True) for each in parents), key=itemgetter(0), reverse=True)
-    rows: list[SoldRow] = []
-    last = before
+    orders, more, last = _look_through(found, lambda order: order.seller == seller and status in (None, order.status), limit, before)
+    return Sold([_sold_row(*each) for each in orders], more, last)
+
+
+def _look_through(
+    found: Iterable[tuple[str, Order]], wanted: Callable[[Order], bool], limit: int, last: int | None
+) -> tuple[list[tuple[int, Order]], bool, int | None]:
+    """
+    The first orders that are wanted, of at most L{MOST_LOOKED_AT}.
+
+    @param last: the order behind which these are.
+
+    @return: the orders with their numbers; whether there are more; and then the last one that was looked at.
+    """
+    orders: list[tuple[int, Order]] = []
     for count, (key, order) in enumerate(found):
-        wanted = order.seller == seller and status in (None, order.status)
-        if count == MOST_LOOKED_AT or (wanted and len(rows) == limit):
-            return Sold(rows, more=True, next=last)
+        fits = wanted(order)
+        if count == MOST_LOOKED_AT or (fits and len(orders) == limit):
+            return orders, True, last
         last = int(key)
-        if wanted:
-            rows.append(_sold_row(last, order))
-    return Sold(rows)
+        if fits:
+            orders.append((last, order))
+    return orders, False, None
 
 
 def show(tx: ReadTransaction, number: int, by: str) -> Shown:
