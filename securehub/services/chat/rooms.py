@@ -127,6 +127,7 @@ class RoomRow(Row, frozen=True):
     A room.
 
     @ivar joined: whether you are a member.
+    @ivar operator: whether you operate it.
     @ivar unread: messages that you have not read.
     @ivar access: C{open} or C{invite}.
     """
@@ -134,6 +135,7 @@ class RoomRow(Row, frozen=True):
     room: str
     members: int
     joined: bool
+    operator: bool
     unread: int
     access: str
     topic: str
@@ -331,8 +333,9 @@ def _open_or_own(tx: ReadTransaction, own: Set[str], after: str) -> Iterator[tup
 def _row(tx: ReadTransaction, name: str, username: str) -> RoomRow:
     found = tx.fetch(Room, name)
     seat = tx.get(Seat, seat_key(name, username))
-    unread = 0 if seat is None else unread_in(found, seat)
-    return RoomRow(name, found.members, seat is not None, unread, "invite" if found.invite else "open", tx.fetch(Charter, name).topic)
+    joined, operator, unread = (False, False, 0) if seat is None else (True, seat.operator, unread_in(found, seat))
+    access = "invite" if found.invite else "open"
+    return RoomRow(name, found.members, joined, operator, unread, access, tx.fetch(Charter, name).topic)
 
 
 def unread_in(found: Room, seat: Seat) -> int:
