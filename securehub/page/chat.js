@@ -97,20 +97,27 @@ export function chat(app) {
 
   /** Which rooms there are, and what is unread in them. */
   async function fillList() {
-    const [{ items: mine }, { items: direct }, { items: unread }] = await Promise.all([
+    const [{ items: mine }, { items: direct }] = await Promise.all([
       hub.ask("chat.rooms", { mine: true, limit: 1000 }),
       hub.ask("chat.conversations", { limit: MOST_DIRECT }),
-      hub.ask("chat.unread", { limit: 1000 }),
+      fillUnread(),
     ]);
     const kept = new Set(mine.map((each) => each.room));
     for (const name of rooms.keys()) if (!name.startsWith("@") && !kept.has(name)) rooms.delete(name);
     for (const each of mine) room(each.room).topic = each.topic;
     for (const each of direct) room(each.room);
-    for (const each of rooms.values()) each.unread = 0;
-    for (const each of unread) room(each.room).unread = each.unread;
     if (!rooms.size) begin.open = true;
     showList();
   }
+
+  async function fillUnread() {
+    const { items } = await hub.ask("chat.unread", { limit: 1000 });
+    for (const each of rooms.values()) each.unread = 0;
+    for (const each of items) room(each.room).unread = each.unread;
+  }
+
+  // Whoever reads in another tab marks many as read, one after the other.
+  const countSoon = soon(() => fillUnread().then(showList).catch(reason));
 
   function showList() {
     const all = [...rooms.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -351,7 +358,7 @@ export function chat(app) {
       showList();
     },
     "chat.joined": (of) => of.username === app.username && (room(of.room), showList()),
-    "chat.marked": (of) => (room(of.room), fillList().catch(reason)),
+    "chat.marked": (of) => (room(of.room), countSoon()),
   };
 
   function change(of, values) {
@@ -369,7 +376,7 @@ export function chat(app) {
     async show(rest) {
       if (!visible) fillList().catch((error) => say(listProblem, reason(error)));
       visible = true;
-      if (rest) return openRoom(rest);
+      if (rest) return openRoom(rest.toLowerCase());
       close();
       element.classList.remove("open");
       pane.replaceChildren(el("p", { class: "none" }, "Choose a room, or write to somebody."));

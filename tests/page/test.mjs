@@ -305,6 +305,25 @@ const tests = {
     assert.equal(document.activeElement, pages.place);
   },
 
+  async "a room is the same one whatever capitals its address has"() {
+    const { view, open } = await chatting();
+    await open("lobby", [message(1)]);
+    view.show("Lobby");
+    assert.equal(view.element.querySelector(".rooms").children.length, 1);
+    assert.ok(view.element.textContent.includes("number 1."));
+  },
+
+  async "what was read elsewhere is asked for once, however much it was"() {
+    const { view } = await chatting();
+    for (let seq = 1; seq <= 3; seq += 1) await last().event("chat.message", message(seq));
+    const before = last().said.length;
+    for (let seq = 1; seq <= 3; seq += 1) await last().event("chat.marked", { room: "lobby", seq });
+    await elapse();
+    assert.deepEqual(last().said.slice(before).map(({ method }) => method).filter((each) => each.startsWith("chat.")), ["chat.unread"]);
+    await last().answer("chat.unread", { items: [] });
+    assert.ok(!view.element.textContent.includes("unread"));
+  },
+
   async "what was begun in one room is not said in another"() {
     const { view, open, written } = await chatting();
     await open("lobby");
