@@ -48,6 +48,8 @@ app.hub = new Hub(`wss://${location.host}/ws`, {
 
 /** Say something that happened; with a link to where there is more of it, or with a button that does something about it and stays. */
 function notice(text, hash, act) {
+  // What was asked for by somebody who has logged out is refused to nobody.
+  if (!app.hub.loggedIn) return;
   const list = at("notices");
   const close = button("×", () => {
     item.remove();
@@ -176,7 +178,7 @@ function route() {
   }
   // A way back that was taken is gone, and the focus with it.
   const found = () => document.activeElement === document.body && at("main").focus({ preventScroll: true });
-  Promise.resolve(view.show(rest.join("/"))).catch((error) => views && notice(reason(error))).finally(found);
+  Promise.resolve(view.show(rest.join("/"))).catch((error) => notice(reason(error))).finally(found);
 }
 
 addEventListener("hashchange", route);

@@ -86,9 +86,10 @@ function field({ name, label, kind = "text", hint, options, required, stays, ...
 /**
  * A form that asks the hub. What it refuses is said beside the field that it is about, or else beside the button.
  *
- * `submit` gets the values by name, without those left empty, and may return a text that says what came of it.
+ * `submit` gets the values by name, without those left empty, and may return a text that says what came of it. `missed` is told of a refusal that
+ * comes when the form is not looked at any more.
  */
-export function form({ fields, label, submit, keeps = false, ...properties }) {
+export function form({ fields, label, submit, missed, keeps = false, ...properties }) {
   const made = fields.map(field);
   const problem = problemLine();
   const done = el("p", { class: "done", role: "status", hidden: true });
@@ -133,6 +134,7 @@ export function form({ fields, label, submit, keeps = false, ...properties }) {
       const meant = made.find((each) => !each.row.hidden && text.startsWith(`${each.name}: `));
       if (meant) refuse(meant, text.slice(meant.name.length + 2));
       else say(problem, text);
+      if (!element.isConnected) missed?.(text);
     } finally {
       clearTimeout(slow);
     }

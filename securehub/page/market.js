@@ -58,6 +58,7 @@ export function market(app) {
       fillSoon();
       return `Order ${done.order} is ${done.status}: ${done.total} ${done.currency}, ${done.earned} points. Balance ${done.balance} ${done.currency}.`;
     },
+    missed: (text) => app.notice(`Your order: ${text}`, "market"),
   });
   const basketTitle = el("h2", { tabindex: "-1" }, "Basket");
   const basketCard = el("section", { class: "card" }, basketTitle, lines, price, problem, order.element);

@@ -24,6 +24,7 @@ export function money(app) {
       fill();
       return `Transfer ${done.transfer}: ${done.amount} ${done.currency} to ${done.to_name ?? values.to}. Balance ${done.balance} ${done.currency}.`;
     },
+    missed: (text) => app.notice(`Your payment: ${text}`, "money"),
   });
   const ask = form({
     label: "Ask for it",
@@ -33,6 +34,7 @@ export function money(app) {
       fill();
       return `${done.from} is asked for ${done.amount} ${done.currency}.`;
     },
+    missed: (text) => app.notice(`Your request for money: ${text}`, "money"),
   });
 
   const history = new Pages({

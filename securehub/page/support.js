@@ -22,6 +22,7 @@ export function support(app) {
       const { ticket } = await hub.write("support.ask", { text, ...(order && { order: Number(order) }) });
       app.show(`support/${ticket}`);
     },
+    missed: (text) => app.notice(`Your question: ${text}`, "support"),
   });
   const count = (ticket, number) => {
     unread.set(ticket, number);
@@ -128,6 +129,7 @@ export function support(app) {
         // It is said, whatever becomes of showing it.
         again();
       },
+      missed: (text) => app.notice(`Case ${ticket}: ${text}`, `support/${ticket}`),
     });
     const act = (label, method, values = {}, properties = {}) => actor(label, async () => {
       await hub.write(method, { ticket, ...values });

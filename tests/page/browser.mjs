@@ -108,8 +108,8 @@ export class Element extends EventTarget {
     this.attributes = new Map();
     this.children = [];
     this.parent = null;
+    this.isTaken = false;
     this.classList = { add() {}, remove() {}, toggle() {} };
-    this.hidden = false;
     this.value = "";
     this.scrollHeight = this.scrollTop = this.clientHeight = 0;
   }
@@ -131,12 +131,12 @@ export class Element extends EventTarget {
   insertBefore(child, next) {
     child.remove?.();
     this.children.splice(next === null ? this.children.length : this.children.indexOf(next), 0, child);
-    if (child instanceof Element) child.parent = this;
+    if (child instanceof Element) Object.assign(child, { parent: this, isTaken: false });
   }
   remove() {
     if (this.contains(document.activeElement)) document.activeElement = document.body;
     if (this.parent) this.parent.children.splice(this.parent.children.indexOf(this), 1);
-    this.parent = null;
+    Object.assign(this, { parent: null, isTaken: true });
   }
   replaceChildren(...children) {
     for (const each of [...this.children]) each.remove?.();
@@ -152,8 +152,16 @@ export class Element extends EventTarget {
   get nextSibling() {
     return this.parent?.children[this.parent.children.indexOf(this) + 1] ?? null;
   }
+  /** What nobody has put anywhere is what a test looks at. */
   get isConnected() {
-    return true;
+    return this.parent?.isConnected ?? !this.isTaken;
+  }
+  get hidden() {
+    return this.hasAttribute("hidden");
+  }
+  set hidden(hidden) {
+    if (hidden) this.setAttribute("hidden", "");
+    else this.removeAttribute("hidden");
   }
   get type() {
     return this.getAttribute("type");

@@ -68,6 +68,9 @@ async function answerAll(results) {
   }
 }
 
+/** The hub says no to what was asked last for a method. */
+const refuse = (method, text, code = "conflict") => last().tell({ jsonrpc: "2.0", id: last().asked(method).id, error: { code: -32000, message: text, data: { code } } });
+
 const named = (element, text) => element.querySelectorAll("button").find((each) => each.textContent === text);
 
 const tests = {
@@ -722,6 +725,30 @@ const tests = {
     await last().tell({ jsonrpc: "2.0", id: last().asked("support.read").id, error: { code: -32000, message: "the disk is full", data: { code: "unavailable" } } });
     assert.equal(field.value, "");
     assert.ok(view.element.textContent.includes("the disk is full"));
+  },
+
+  async "what is refused is told of where one is meanwhile, and stands where it was written"() {
+    const hub = await loggedIn("alice");
+    const notices = [];
+    const view = support({ hub, username: "alice", roles: ["member"], notice: (...said) => notices.push(said) });
+    const shown = { "support.show": { customer: "alice", status: "open", position: null, agent: "otto", stars: 0 }, "support.log": { items: [] }, "support.read": {} };
+    const reply = async () => {
+      view.element.querySelector("textarea").value = "Thank you.";
+      view.element.querySelector("form").requestSubmit();
+      await turn();
+    };
+    view.show("1");
+    await answerAll(shown);
+    await reply();
+    await refuse("support.ask", "case 1 is closed");
+    assert.deepEqual(notices, []);
+    await reply();
+    view.show("2");
+    await refuse("support.ask", "case 1 is closed");
+    assert.deepEqual(notices, [["Case 1: case 1 is closed", "support/1"]]);
+    view.show("1");
+    assert.equal(view.element.querySelector("textarea").value, "Thank you.");
+    assert.ok(view.element.textContent.includes("case 1 is closed"));
   },
 
   async "another version of the hub offers its page, and what happened to one is nothing for whoever comes next"() {
