@@ -198,6 +198,9 @@ export class Element extends EventTarget {
     document.activeElement = this;
   }
   scrollIntoView() {}
+  getBoundingClientRect() {
+    return { top: 0 };
+  }
   reset() {
     for (const each of this.querySelectorAll("input, textarea, select")) each.value = "";
   }
@@ -213,6 +216,7 @@ Object.assign(globalThis, {
   addEventListener: (event, listener) => listeners.set(event, listener),
   matchMedia: () => ({ matches: document.byTouch }),
   scrollTo() {},
+  innerHeight: 900,
   location: { host: "hub.example", hash: "" },
   document: {
     createElement: (tag) => new Element(tag),

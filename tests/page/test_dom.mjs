@@ -1,0 +1,117 @@
+// What the views are made of.
+
+import assert from "node:assert";
+import { Element, elapse, turn } from "./browser.mjs";
+import { chatting, last, message, named, play, script } from "./world.mjs";
+
+const { Pages, actor, form, keep, problemLine, redraw, soon } = await script("dom");
+
+await play({
+  async "a button that was needed no more does not take the focus with it"() {
+    const { view } = await chatting();
+    const shown = view.show("lobby");
+    await last().answer("chat.log", { items: [message(3)], more: true });
+    await shown;
+    const older = named(view.element, "Older");
+    older.focus();
+    older.dispatchEvent(new Event("click"));
+    await last().answer("chat.log", { items: [message(2), message(1)], more: false });
+    assert.ok(older.hidden);
+    assert.equal(document.activeElement, view.element.querySelector("ol"));
+    const pages = new Pages({ load: async ({ before }) => ({ items: [before ? 1 : 2], more: !before }), id: (before) => ({ before }), show: (items) => items.join(" ") });
+    await pages.first();
+    pages.more.focus();
+    await pages.next();
+    assert.equal(pages.place.textContent, "2 1");
+    assert.equal(document.activeElement, pages.place);
+  },
+
+  async "a button that waits keeps the focus, and is not pressed twice"() {
+    let release = null;
+    let pressed = 0;
+    const pay = actor("Pay", () => new Promise((resolve) => (pressed += 1, release = resolve)), problemLine());
+    const press = () => pay.dispatchEvent(new Event("click"));
+    press();
+    press();
+    assert.equal(pressed, 1);
+    assert.ok(!pay.hasAttribute("disabled") && pay.hasAttribute("aria-disabled"));
+    release();
+    await turn();
+    press();
+    assert.equal(pressed, 2);
+  },
+
+  async "a form says that it waits, and keeps what is written meanwhile"() {
+    let answer = null;
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }], submit: () => new Promise((resolve, reject) => (answer = { resolve, reject })) });
+    const send = async (to) => {
+      made.inputs.to.value = to;
+      made.element.requestSubmit();
+      await turn();
+      await elapse();
+      assert.ok(made.element.textContent.includes("Waiting for the hub"));
+    };
+    await send("bob");
+    made.inputs.to.value = "carol";
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "carol");
+    await send("dave");
+    answer.resolve("Paid.");
+    await turn();
+    assert.equal(made.inputs.to.value, "");
+    await send("erin");
+    answer.reject(Object.assign(new Error("to: there is no member erin"), { told: true }));
+    await turn();
+    assert.ok(!made.element.textContent.includes("Waiting") && made.element.textContent.includes("there is no member erin"));
+    assert.equal(document.activeElement, made.inputs.to);
+  },
+
+  async "the next payment is from the same account"() {
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }, { name: "from", label: "From", kind: "choice", options: [], stays: true }], submit: () => "Paid." });
+    made.inputs.to.value = "bob";
+    made.inputs.from.value = "999000000000000027";
+    made.element.requestSubmit();
+    await turn();
+    assert.deepEqual([made.inputs.to.value, made.inputs.from.value], ["", "999000000000000027"]);
+  },
+
+  async "what is drawn anew keeps the focus on what is called the same"() {
+    const place = new Element("div");
+    const made = (text) => {
+      const element = new Element("a");
+      element.append(text);
+      return element;
+    };
+    redraw(place, made("one"), made("two"));
+    place.children[1].focus();
+    redraw(place, made("two"), made("three"));
+    assert.equal(document.activeElement, place.children[0]);
+    redraw(place, made("four"));
+    assert.equal(document.activeElement, place);
+    const list = new Element("ul");
+    const show = ({ name, unread }) => {
+      const item = new Element("li");
+      item.append(made(`${name} ${unread}`));
+      return item;
+    };
+    keep(list, [{ name: "a", unread: 0 }, { name: "b", unread: 0 }], ({ name }) => name, show);
+    const [, kept] = list.children;
+    list.children[0].children[0].focus();
+    keep(list, [{ name: "c", unread: 0 }, { name: "b", unread: 0 }, { name: "a", unread: 1 }], ({ name }) => name, show);
+    assert.deepEqual(list.children.map((each) => each.textContent), ["c 0", "b 0", "a 1"]);
+    assert.equal(list.children[1], kept);
+    assert.equal(document.activeElement, list.children[2].children[0]);
+  },
+
+  async "what happens all the time is told of all the same"() {
+    let told = 0;
+    const tell = soon(() => (told += 1));
+    for (let each = 0; each < 3; each += 1) tell();
+    await elapse();
+    assert.equal(told, 1);
+    tell();
+    await elapse();
+    assert.equal(told, 2);
+  },
+});
