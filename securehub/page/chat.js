@@ -1,6 +1,7 @@
 // Rooms and direct conversations. A direct one is a room whose name starts with @.
 
-import { actor, drawing, el, form, keep, problemLine, reason, redraw, say, soon, time } from "./dom.js";
+import { actor, byTouch, drawing, el, form, keep, problemLine, reason, redraw, say, sendsByEnter, soon } from "./dom.js";
+import { messages } from "./messages.js";
 
 const PAGE = 50;
 const MOST_DIRECT = 100; // direct conversations in the list, but for those in which something is unread
@@ -11,11 +12,15 @@ const MANY = 20; // rooms; of more than that those with something unread come fi
 /**
  * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was heard of;
  * `draft` is what somebody has begun to write there, `sending` what is on its way, and `refused` how the draft begins: with what came back.
+ * `begun` is what they do with its messages, by number.
  */
 class Room {
   constructor(name) {
     this.name = name;
+    this.isDirect = name.startsWith("@");
+    this.operator = false;
     this.messages = new Map();
+    this.begun = new Map();
     this.sending = [];
     this.draft = "";
     this.refused = "";
@@ -77,9 +82,11 @@ export function chat(app) {
   const side = el("section", { class: "card side" }, el("h1", {}, "Chat"), begin, listProblem, list, none);
   element.append(side, pane);
 
+  const learn = ({ room: name, topic, operator }) => Object.assign(room(name), { topic, operator });
+
   async function enterRoom(name) {
     const joined = await hub.write("chat.join", { room: name });
-    room(joined.room).topic = joined.topic;
+    learn(joined);
     app.show(`chat/${joined.room}`);
     if (more.open) fillOthers();
   }
@@ -103,11 +110,12 @@ export function chat(app) {
       fillUnread(),
     ]);
     const kept = new Set(mine.map((each) => each.room));
-    for (const name of rooms.keys()) if (!name.startsWith("@") && !kept.has(name)) rooms.delete(name);
-    for (const each of mine) room(each.room).topic = each.topic;
+    for (const each of rooms.values()) if (!each.isDirect && !kept.has(each.name)) rooms.delete(each.name);
+    for (const each of mine) learn(each);
     for (const each of direct) room(each.room);
     if (!rooms.size) begin.open = true;
     showList();
+    if (open) showMessages();
   }
 
   async function fillUnread() {
@@ -116,6 +124,7 @@ export function chat(app) {
     for (const each of items) room(each.room).unread = each.unread;
   }
 
+  const listSoon = soon(() => fillList().catch(reason));
   // Whoever reads in another tab marks many as read, one after the other.
   const countSoon = soon(() => fillUnread().then(showList).catch(reason));
 
@@ -130,7 +139,10 @@ export function chat(app) {
   }
 
   // What is new is said by `spoken`: of a log a screen reader would say all, whenever a room is opened or older messages are looked at.
-  const log = el("ol", { class: "messages", "aria-label": "Messages", tabindex: "0" });
+  const log = messages(app, (of, values, told) => {
+    change(of, values);
+    spoken.replaceChildren(el("p", {}, told));
+  });
   const spoken = el("div", { class: "unseen", "aria-live": "polite" });
   const quiet = el("p", { class: "none" }, "Nothing was said here yet.");
   let unspoken = [];
@@ -161,9 +173,8 @@ export function chat(app) {
     to.draft = to.refused = "";
     to.sending.push(sent);
     showMessages("end");
-    const direct = to.name.startsWith("@");
     try {
-      const said = await (direct ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
+      const said = await (to.isDirect ? hub.write("chat.direct", { to: to.name.slice(1), text }) : hub.write("chat.say", { room: to.name, text }));
       put(to, { ...said, from: app.username, text });
     } catch (error) {
       // Nobody is there any more, or somebody else.
@@ -186,15 +197,11 @@ export function chat(app) {
   }
 
   const text = compose.inputs.text;
-  // On the keyboard of a phone there is no other way to begin a line.
-  const byTouch = matchMedia("(pointer: coarse)").matches;
+  sendsByEnter(compose.element, text);
   text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !byTouch && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
-      compose.element.requestSubmit();
-    }
+    if (event.key === "ArrowUp" && !text.value && log.editLast(text)) event.preventDefault();
   });
-  if (!byTouch) text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
+  if (!byTouch()) text.setAttribute("placeholder", "Enter sends, Shift and Enter begin a line");
 
   async function openRoom(name) {
     if (open?.name === name) return;
@@ -204,16 +211,16 @@ export function chat(app) {
     showList();
     element.classList.add("open");
     title.textContent = open.name;
-    leave.hidden = open.name.startsWith("@");
+    leave.hidden = open.isDirect;
     compose.clear();
     say(paneProblem, "");
     pane.replaceChildren(
       el("div", { class: "head" }, el("a", { href: "#chat", class: "back" }, "← Rooms"), title, leave), topic,
-      el("div", { class: "buttons" }, older), quiet, log, spoken, paneProblem, compose.element);
+      el("div", { class: "buttons" }, older), quiet, log.element, spoken, paneProblem, compose.element);
     showMessages("end");
     const asked = open;
     // On a phone its keyboard would come, and hide what was said.
-    (byTouch ? title : text).focus({ preventScroll: true });
+    (byTouch() ? title : text).focus({ preventScroll: true });
     try {
       if (!asked.loaded) await load(asked);
       if (asked !== open) return;
@@ -266,7 +273,7 @@ export function chat(app) {
     take(from, page);
     if (from !== open) return;
     showMessages("before");
-    if (older.hidden) log.focus({ preventScroll: true });
+    if (older.hidden) log.element.focus({ preventScroll: true });
   }
 
   function put(target, message) {
@@ -274,14 +281,12 @@ export function chat(app) {
     // Of a room that nobody has looked at yet the newest are asked for then; what was heard of it before might have gaps.
     if (!target.loaded && target !== open) return;
     target.messages.set(message.seq, { ...target.messages.get(message.seq), ...message });
-    if (target.messages.size > MOST_KEPT && (target !== open || isAtEnd())) {
+    if (target.messages.size > MOST_KEPT && (target !== open || log.isAtEnd())) {
       const kept = [...target.messages].sort(([a], [b]) => a - b).slice(-MOST_KEPT / 2);
       target.messages = new Map(kept);
       target.older = true;
     }
   }
-
-  const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 60;
 
   // Once for many: thousands may come at once, and drawing them all for each would take minutes.
   const draw = drawing(() => {
@@ -294,28 +299,12 @@ export function chat(app) {
     unspoken = [];
   });
 
-  /** @param where: whether to show what is at the "end", even if somebody has scrolled up to read, or to stay where one was now that there is something "before". */
-  function showMessages(where = "") {
-    const toEnd = where === "end" || isAtEnd();
-    const fromEnd = log.scrollHeight - log.scrollTop;
+  function showMessages(where) {
     topic.textContent = open.topic;
     topic.hidden = !open.topic;
     older.hidden = !open.older || !open.messages.size;
-    const all = [...open.messages.values()].sort((a, b) => a.seq - b.seq);
-    const sending = open.sending.map((each, place) => ({ ...each, id: `being sent ${place}` }));
-    keep(log, [...all, ...sending], (each) => `${open.name} ${each.id ?? each.seq}`, showMessage);
-    quiet.hidden = log.children.length > 0 || !open.loaded;
-    if (toEnd) log.scrollTop = log.scrollHeight;
-    else if (where === "before") log.scrollTop = log.scrollHeight - fromEnd;
-  }
-
-  function showMessage(of) {
-    if (of.id) return el("li", { class: "own" }, el("span", { class: "hint" }, "on its way…"), el("p", { class: "text" }, of.text));
-    const whose = of.from === app.username ? "own" : of.text.includes(`@${app.username}`) ? "mention" : "";
-    return el("li", { class: whose },
-      el("strong", {}, of.from), " ", time(of.at), of.edited ? el("span", { class: "hint" }, " changed") : null,
-      " ", el("span", { class: "hint seq", title: "Its number, for chat.edit, chat.remove and the like" }, el("span", { class: "unseen" }, "message "), String(of.seq)),
-      el("p", { class: of.removed ? "text hint" : "text" }, of.removed ? `removed by ${of.removed}` : of.text));
+    quiet.hidden = open.messages.size + open.sending.length > 0 || !open.loaded;
+    log.show(open, where);
   }
 
   const markRead = soon(async () => {
@@ -346,7 +335,12 @@ export function chat(app) {
     "chat.message": (of) => hear(room(of.room), of),
     "chat.direct": (of) => hear(room(`@${of.from === app.username ? of.to : of.from}`), of),
     "chat.edited": (of) => change(of, { text: of.text, edited: of.at }),
-    "chat.removed": (of) => change(of, { text: "", removed: of.by }),
+    "chat.removed": (of) => change(of, { text: "", removed: of.by, reason: of.reason, receipt: undefined }),
+    "chat.moderated": (of) => {
+      if (of.username !== app.username || !["appoint", "dismiss"].includes(of.act)) return;
+      room(of.room).operator = of.act === "appoint";
+      if (open?.name === of.room) showMessages();
+    },
     "chat.topic": (of) => {
       room(of.room).topic = of.topic;
       if (open?.name === of.room) showMessages();
@@ -357,7 +351,7 @@ export function chat(app) {
       if (open?.name === of.room) app.show("chat");
       showList();
     },
-    "chat.joined": (of) => of.username === app.username && (room(of.room), showList()),
+    "chat.joined": (of) => of.username === app.username && listSoon(),
     "chat.marked": (of) => (room(of.room), countSoon()),
   };
 

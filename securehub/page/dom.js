@@ -87,14 +87,15 @@ function field({ name, label, kind = "text", hint, options, required, stays, ...
  * A form that asks the hub. What it refuses is said beside the field that it is about, or else beside the button.
  *
  * `submit` gets the values by name, without those left empty, and may return a text that says what came of it. `missed` is told of a refusal that
- * comes when the form is not looked at any more.
+ * comes when the form is not looked at any more. `cancel` gives it up: there is a button for that, and Escape.
  */
-export function form({ fields, label, submit, missed, keeps = false, ...properties }) {
+export function form({ fields, label, submit, missed, cancel, keeps = false, ...properties }) {
   const made = fields.map(field);
   const problem = problemLine();
   const done = el("p", { class: "done", role: "status", hidden: true });
   const send = el("button", { type: "submit" }, label);
-  const element = el("form", { novalidate: true, ...properties }, made.map((each) => each.row), el("div", { class: "buttons" }, send), problem, done);
+  const giveUp = cancel && button("Cancel", cancel, { class: "quiet" });
+  const element = el("form", { novalidate: true, ...properties }, made.map((each) => each.row), el("div", { class: "buttons" }, send, giveUp), problem, done);
   const clear = () => {
     say(problem, "");
     say(done, "");
@@ -143,8 +144,22 @@ export function form({ fields, label, submit, missed, keeps = false, ...properti
     event.preventDefault();
     waiting(send, ask);
   });
+  element.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && cancel?.());
   const inputs = Object.fromEntries(made.map((each) => [each.name, each.input]));
-  return { element, inputs, rows: Object.fromEntries(made.map((each) => [each.name, each.row])), clear, problem };
+  return { element, inputs, rows: Object.fromEntries(made.map((each) => [each.name, each.row])), clear, problem, cancel: giveUp };
+}
+
+/** Whether the keyboard is on the screen, where Enter is the only way to begin a line. */
+export const byTouch = () => matchMedia("(pointer: coarse)").matches;
+
+/** Let Enter send what is written in a field of several lines, while Shift and Enter begin a line. */
+export function sendsByEnter(form, input) {
+  if (byTouch()) return;
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
 }
 
 /** A table. A column is [heading, what a row shows in it, whether it is a number]. On a phone its rows are blocks, and so it says its roles. */
@@ -181,10 +196,11 @@ const nameOf = (element) => element.getAttribute("aria-label") ?? element.textCo
 export function keep(place, items, id, show) {
   const before = keptIn.get(place) ?? new Map();
   const now = new Map();
+  const focused = document.activeElement;
   for (const item of items) {
     const [key, says] = [id(item), JSON.stringify(item)];
     const old = before.get(key);
-    now.set(key, old?.says === says ? old : { says, element: show(item), had: old?.element.contains(document.activeElement) });
+    now.set(key, old?.says === says ? old : { says, had: old?.element.contains(focused), element: show(item) });
   }
   keptIn.set(place, now);
   for (const [key, { element }] of before) if (now.get(key)?.element !== element) element.remove();
@@ -192,7 +208,8 @@ export function keep(place, items, id, show) {
   for (const each of now.values()) {
     if (each.element === next) next = next.nextSibling;
     else place.insertBefore(each.element, next);
-    if (each.had) each.element.querySelector("a, button")?.focus({ preventScroll: true });
+    // What had it may stand in the new one, too.
+    if (each.had) (each.element.contains(focused) ? focused : each.element.querySelector("a, button") ?? place).focus({ preventScroll: true });
     each.had = false;
   }
 }

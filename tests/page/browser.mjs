@@ -223,6 +223,7 @@ Object.assign(globalThis, {
     // What the page is made of stands in index.html.
     getElementById: (id) => parts.get(id) ?? parts.set(id, new Element("div")).get(id),
     addEventListener() {},
+    removeEventListener() {},
     hidden: false,
     byTouch: false,
     body: new Element("body"),
