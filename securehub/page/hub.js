@@ -121,9 +121,9 @@ export class Hub {
     this.socket.send(asked.message);
   }
 
-  /** Ask for something that changes something, under a key of its own. */
+  /** Ask for something that changes something, under a key of its own if it has none. */
   write(method, params = {}) {
-    return this.ask(method, { ...params, key: crypto.randomUUID() });
+    return this.ask(method, { key: crypto.randomUUID(), ...params });
   }
 
   /** Log in, or become a member, and stay so whatever happens to the connection. */

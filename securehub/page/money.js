@@ -1,6 +1,7 @@
 // Accounts, payments, requests for money.
 
 import { Pages, actor, el, form, problemLine, reason, redraw, say, soon, table, time } from "./dom.js";
+import { treasury } from "./treasury.js";
 
 export function money(app) {
   const { hub } = app;
@@ -89,17 +90,19 @@ export function money(app) {
     say(problem, "");
     try {
       await fillAccounts();
-      await Promise.all([history.again(), fillRequests()]);
+      await Promise.all([history.again(), fillRequests(), desk?.fill()]);
     } catch (error) {
       say(problem, reason(error));
     }
   }
 
+  const desk = app.roles.includes("treasurer") ? treasury(app) : null;
   const fillSoon = soon(fill);
   let filled = false;
   const element = el("div", { class: "view" },
     el("h1", {}, "Money"),
     problem,
+    desk?.element,
     el("section", { class: "card" }, el("h2", {}, "Accounts"), accounts),
     el("div", { class: "columns" },
       el("section", { class: "card" }, el("h2", {}, "Pay somebody"), pay.element),
