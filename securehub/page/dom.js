@@ -133,9 +133,11 @@ export function form({ fields, label, submit, missed, cancel, keeps = false, ...
       say(done, "");
       const text = reason(error);
       const meant = made.find((each) => !each.row.hidden && text.startsWith(`${each.name}: `));
-      if (meant) refuse(meant, text.slice(meant.name.length + 2));
-      else say(problem, text);
-      if (!element.isConnected) missed?.(text);
+      const told = meant ? text.slice(meant.name.length + 2) : text;
+      if (meant) refuse(meant, told);
+      else say(problem, told);
+      if (!element.isConnected) missed?.(told);
+      else if (element.contains(document.activeElement)) (meant?.more ?? problem).scrollIntoView({ block: "nearest" });
     } finally {
       clearTimeout(slow);
     }

@@ -41,7 +41,7 @@ export function messages(app, changed) {
         el("span", {}, el("strong", {}, of.from), " ", time(of.at), of.edited ? el("span", { class: "hint" }, " changed") : null),
         el("span", { class: "hint", title: "Its number, for chat.trace and the like" }, el("span", { class: "unseen" }, "message "), String(of.seq)),
         of.acts.length && !begun ? menu(`Actions on message ${of.seq} of ${of.from}`, of.acts.map((act) => [ACTS[act][0], () => ACTS[act][1](of)]), { tabindex: "-1" }) : null),
-      begun?.act === "edit" ? null : el("p", { class: of.removed ? "text hint" : "text" }, of.removed ? removed : of.text),
+      begun?.act === "edit" && !of.removed ? null : el("p", { class: of.removed ? "text hint" : "text" }, of.removed ? removed : of.text),
       begun?.element);
   }
 

@@ -112,6 +112,17 @@ await play({
     assert.ok(view.element.textContent.includes("number 1."));
   },
 
+  async "a room that was joined in another tab is in the list"() {
+    const { view } = await chatting();
+    await last().event("chat.joined", { room: "garden", username: "bob" });
+    await last().event("chat.joined", { room: "lobby", username: "alice" });
+    await elapse();
+    await last().answer("chat.rooms", { items: [{ room: "lobby", topic: "", operator: false }] });
+    await last().answer("chat.conversations", { items: [] });
+    await last().answer("chat.unread", { items: [] });
+    assert.deepEqual(view.element.querySelector(".rooms").children.map((each) => each.textContent), ["lobby"]);
+  },
+
   async "what was read elsewhere is asked for once, however much it was"() {
     const { view } = await chatting();
     for (let seq = 1; seq <= 3; seq += 1) await last().event("chat.message", message(seq));

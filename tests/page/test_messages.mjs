@@ -106,6 +106,7 @@ await play({
     view.hide();
     await open("lobby", [own(1, { text: "", removed: "mona", reason: "too loud" })]);
     assert.equal(item(view, 1).querySelector("textarea").value, "another text");
+    assert.ok(item(view, 1).textContent.includes("removed by mona: too loud"));
     press(form, "Escape");
     assert.ok(item(view, 1).textContent.includes("removed by mona: too loud"));
   },
