@@ -1,42 +1,13 @@
-// Rooms and direct conversations. A direct one is a room whose name starts with @.
+// Rooms and direct conversations: which there are, and the one that is looked at.
 
 import { actor, byTouch, drawing, el, form, keep, problemLine, reason, redraw, say, sendsByEnter, soon } from "./dom.js";
 import { messages } from "./messages.js";
+import { MOST_KEPT, Room } from "./room.js";
 
 const PAGE = 50;
 const MOST_DIRECT = 100; // direct conversations in the list, but for those in which something is unread
-const MOST_KEPT = 1000; // messages of a room; of more than that half are asked for again if somebody wants to see them
 const MOST_SPOKEN = 3; // new messages that a screen reader is given at once; of more it is told how many they are
 const MANY = 20; // rooms; of more than that those with something unread come first
-
-/**
- * What is known of a room: its messages by number, once they were looked at, and how many are unread. `last` is the newest that was heard of;
- * `draft` is what somebody has begun to write there, `sending` what is on its way, and `refused` how the draft begins: with what came back.
- * `begun` is what they do with its messages, by number.
- */
-class Room {
-  constructor(name) {
-    this.name = name;
-    this.isDirect = name.startsWith("@");
-    this.operator = false;
-    this.messages = new Map();
-    this.begun = new Map();
-    this.sending = [];
-    this.draft = "";
-    this.refused = "";
-    this.last = 0;
-    this.unread = 0;
-    this.loaded = false;
-    this.older = true;
-    this.topic = "";
-  }
-
-  get first() {
-    let first = this.last;
-    for (const seq of this.messages.keys()) if (seq < first) first = seq;
-    return first;
-  }
-}
 
 export function chat(app) {
   const { hub } = app;
@@ -179,12 +150,7 @@ export function chat(app) {
     } catch (error) {
       // Nobody is there any more, or somebody else.
       if (!hub.loggedIn) return;
-      // What is refused can be mended, and said again: behind what was refused before it, in front of what was written since.
-      const written = to === open ? compose.inputs.text.value : to.draft;
-      const before = written.startsWith(to.refused) ? to.refused : "";
-      const since = written.slice(before.length).replace(/^\n/, "");
-      to.refused = before ? `${before}\n${text}` : text;
-      to.draft = since ? `${to.refused}\n${since}` : to.refused;
+      to.refuse(text, to === open ? compose.inputs.text.value : to.draft);
       if (to === open) {
         compose.inputs.text.value = to.draft;
         say(compose.problem, reason(error).replace(/^text: /, ""));
@@ -250,18 +216,7 @@ export function chat(app) {
   async function load(target) {
     const { last } = target;
     const page = await hub.ask("chat.log", { room: target.name, limit: Math.min(Math.max(PAGE, target.messages.size), MOST_KEPT) });
-    const newest = page.items[0]?.seq ?? last;
-    target.messages = new Map([...target.messages].filter(([seq]) => seq > newest));
-    take(target, page);
-    target.loaded = true;
-  }
-
-  function take(target, page) {
-    for (const each of page.items) {
-      target.messages.set(each.seq, each);
-      target.last = Math.max(target.last, each.seq);
-    }
-    target.older = Boolean(page.more);
+    target.renew(page, last);
   }
 
   async function loadOlder() {
@@ -270,7 +225,7 @@ export function chat(app) {
     const page = await hub.ask("chat.log", { room: from.name, limit: PAGE, before: first });
     // What is there may have been loaded anew meanwhile, and begin elsewhere.
     if (from.first !== first) return;
-    take(from, page);
+    from.take(page);
     if (from !== open) return;
     showMessages("before");
     if (older.hidden) log.element.focus({ preventScroll: true });
@@ -280,12 +235,8 @@ export function chat(app) {
     target.last = Math.max(target.last, message.seq);
     // Of a room that nobody has looked at yet the newest are asked for then; what was heard of it before might have gaps.
     if (!target.loaded && target !== open) return;
-    target.messages.set(message.seq, { ...target.messages.get(message.seq), ...message });
-    if (target.messages.size > MOST_KEPT && (target !== open || log.isAtEnd())) {
-      const kept = [...target.messages].sort(([a], [b]) => a - b).slice(-MOST_KEPT / 2);
-      target.messages = new Map(kept);
-      target.older = true;
-    }
+    target.put(message);
+    if (target !== open || log.isAtEnd()) target.trim();
   }
 
   // Once for many: thousands may come at once, and drawing them all for each would take minutes.
