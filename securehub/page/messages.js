@@ -76,7 +76,7 @@ export function messages(app, changed) {
    *
    * @param back: what gets the focus again, if that is not the menu of the message.
    */
-  function ask(of, act, { submit, question, title, back, ...asked }) {
+  function ask(of, act, { submit, question, back, ...asked }) {
     const where = room;
     const close = () => {
       const had = panel.contains(document.activeElement);
@@ -91,7 +91,7 @@ export function messages(app, changed) {
       missed: (text) => app.notice(`${where.name}: ${text}`, `chat/${where.name}`),
       cancel: close,
     });
-    const panel = el("div", { class: "act", role: "group", "aria-label": title }, question && el("p", {}, question), made.element);
+    const panel = el("div", { class: "act", role: question && "group", "aria-label": question }, question && el("p", {}, question), made.element);
     const begun = { act, element: panel, first: Object.values(made.inputs)[0] ?? made.cancel };
     where.begun.set(of.seq, begun);
     show(room);
@@ -106,7 +106,6 @@ export function messages(app, changed) {
     const { element: asks, inputs } = ask(of, "edit", {
       back,
       label: "Save",
-      title: `Edit message ${of.seq}`,
       fields: [{ name: "text", label: `Edit message ${of.seq}`, kind: "lines", required: true, rows: Math.min(lines + 1, MOST_LINES), hint: byTouch() ? "" : "Enter saves, Escape gives up." }],
       async submit({ text }, which, close) {
         if (text !== where.messages.get(of.seq)?.text) {
@@ -134,8 +133,7 @@ export function messages(app, changed) {
     const isOwn = of.from === app.username;
     ask(of, "remove", {
       label: "Remove",
-      title: `Remove message ${of.seq}`,
-      question: isOwn ? "Remove this message?" : `Remove this message of ${of.from}?`,
+      question: isOwn ? `Remove message ${of.seq}?` : `Remove message ${of.seq} of ${of.from}?`,
       fields: isOwn ? [] : [{ name: "reason", label: "Why", hint: "Everybody in the room sees it." }],
       async submit({ reason }, which, close) {
         await hub.write("chat.remove", { ...which, reason });
@@ -148,8 +146,7 @@ export function messages(app, changed) {
   function report(of) {
     ask(of, "report", {
       label: "Report",
-      title: `Report message ${of.seq}`,
-      question: "Show this message and those around it to the moderators of the hub? They see who reported it.",
+      question: `Show message ${of.seq} and those around it to the moderators of the hub? They see who reported it.`,
       fields: [{ name: "reason", label: "Why" }],
       async submit({ reason }, which, close) {
         await hub.write("chat.report", { ...which, reason });

@@ -40,7 +40,8 @@ export function treasury(app) {
         missed,
         cancel: back,
       });
-      place.replaceChildren(question, sure.element);
+      sure.element.insertBefore(question, sure.element.firstChild);
+      place.replaceChildren(sure.element);
       // Not a button: whoever holds the Enter key would confirm unread.
       question.focus();
     }
