@@ -22,7 +22,7 @@ export function button(label, act, properties = {}) {
 
 /** A button that asks the hub, shows in `problem` what it refuses, and cannot be pressed twice meanwhile. */
 export function actor(label, act, problem, properties = {}) {
-  const made = button(label, () => waiting(made, async () => {
+  const made = button(label, () => waiting([made], async () => {
     say(problem, "");
     try {
       await act();
@@ -33,16 +33,18 @@ export function actor(label, act, problem, properties = {}) {
   return made;
 }
 
-/** Do something, unless the button is waiting for it already. It is not disabled meanwhile: it would lose the focus, and whoever has no mouse their place. */
-async function waiting(pressed, act) {
-  if (pressed.hasAttribute("aria-disabled")) return;
-  pressed.setAttribute("aria-disabled", "true");
+/** Do something, unless its buttons wait for it already. They are not disabled meanwhile: one would lose the focus, and whoever has no mouse their place. */
+async function waiting(buttons, act) {
+  if (isWaiting(buttons[0])) return;
+  for (const each of buttons) each.setAttribute("aria-disabled", "true");
   try {
     await act();
   } finally {
-    pressed.removeAttribute("aria-disabled");
+    for (const each of buttons) each.removeAttribute("aria-disabled");
   }
 }
+
+const isWaiting = (pressed) => pressed.hasAttribute("aria-disabled");
 
 /** Where a refusal is said, for screen readers, too. */
 export function problemLine() {
@@ -87,15 +89,17 @@ function field({ name, label, kind = "text", hint, options, required, stays, ...
  * A form that asks the hub. What it refuses is said beside the field that it is about, or else beside the button.
  *
  * `submit` gets the values by name, without those left empty, and may return a text that says what came of it. `missed` is told of a refusal that
- * comes when the form is not looked at any more. `cancel` gives it up: there is a button for that, and Escape.
+ * comes when the form is not looked at any more. `cancel` gives it up, as long as nothing is on its way: there is a button for that, and Escape.
  */
 export function form({ fields, label, submit, missed, cancel, keeps = false, ...properties }) {
   const made = fields.map(field);
   const problem = problemLine();
   const done = el("p", { class: "done", role: "status", hidden: true });
   const send = el("button", { type: "submit" }, label);
-  const giveUp = cancel && button("Cancel", cancel, { class: "quiet" });
-  const element = el("form", { novalidate: true, ...properties }, made.map((each) => each.row), el("div", { class: "buttons" }, send, giveUp), problem, done);
+  // What is on its way will be done, whatever is shown.
+  const giveUp = () => isWaiting(send) || cancel?.();
+  const buttons = cancel ? [send, button("Cancel", giveUp, { class: "quiet" })] : [send];
+  const element = el("form", { novalidate: true, ...properties }, made.map((each) => each.row), el("div", { class: "buttons" }, buttons), problem, done);
   const clear = () => {
     say(problem, "");
     say(done, "");
@@ -144,11 +148,11 @@ export function form({ fields, label, submit, missed, cancel, keeps = false, ...
   };
   element.addEventListener("submit", (event) => {
     event.preventDefault();
-    waiting(send, ask);
+    waiting(buttons, ask);
   });
-  element.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && cancel?.());
+  element.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && giveUp());
   const inputs = Object.fromEntries(made.map((each) => [each.name, each.input]));
-  return { element, inputs, rows: Object.fromEntries(made.map((each) => [each.name, each.row])), clear, problem, cancel: giveUp };
+  return { element, inputs, rows: Object.fromEntries(made.map((each) => [each.name, each.row])), clear, problem, cancel: buttons[1] };
 }
 
 /** Whether the keyboard is on the screen, where Enter is the only way to begin a line. */

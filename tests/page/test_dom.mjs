@@ -67,6 +67,24 @@ await play({
     assert.equal(document.activeElement, made.inputs.to);
   },
 
+  async "what is on its way cannot be given up any more, as it would be done all the same"() {
+    let release = null;
+    let given = 0;
+    const made = form({ label: "Deposit", fields: [], submit: () => new Promise((resolve) => (release = resolve)), cancel: () => (given += 1) });
+    const giveUp = () => {
+      named(made.element, "Cancel").dispatchEvent(new Event("click"));
+      made.element.dispatchEvent(Object.assign(new Event("keydown"), { key: "Escape" }));
+    };
+    made.element.requestSubmit();
+    giveUp();
+    assert.equal(given, 0);
+    assert.ok(named(made.element, "Cancel").hasAttribute("aria-disabled"));
+    release();
+    await turn();
+    giveUp();
+    assert.equal(given, 2);
+  },
+
   async "the next payment is from the same account"() {
     const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }, { name: "from", label: "From", kind: "choice", options: [], stays: true }], submit: () => "Paid." });
     made.inputs.to.value = "bob";
