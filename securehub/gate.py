@@ -76,10 +76,10 @@ class Told(Protocol):
     """Events for listeners that wait for one position."""
 
     def release(self) -> None:
-        """Give it to their outboxes, by L{Outbox.deliver}."""
+        """Give them to the listeners, who pass them on by L{Outbox.deliver}."""
 
     def lose(self) -> None:
-        """It is undone."""
+        """They are undone."""
 
 
 class _Then:

@@ -299,7 +299,7 @@ def forget(tx: Transaction, conversation: str, oldest: int, newest: int, before:
 
     @param limit: at most so many.
 
-    @return: how many it were.
+    @return: how many there were.
     """
     count = 0
     for seq, message in _found(tx, conversation, range(oldest, min(newest, oldest + limit - 1) + 1)):

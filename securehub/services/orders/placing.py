@@ -52,7 +52,7 @@ class Basket(NamedTuple):
 
     @property
     def price(self) -> int:
-        return sum([line.units * line.quantity for line in self.lines])
+        return sum(line.price for line in self.lines)
 
 
 class Choice(NamedTuple):
