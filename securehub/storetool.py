@@ -29,8 +29,9 @@ from securehub.store.disk import InUse
 from securehub.store.drill import drill
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, find
+from securehub.store.layout import segment_names, snapshot_names
 from securehub.store.process import give_way
-from securehub.store.recovery import CannotStart, segment_names, snapshot_names
+from securehub.store.recovery import CannotStart
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
 

@@ -26,9 +26,9 @@ from securehub.store import line as lines
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Order, Spans
 from securehub.store.keys import NoKey
+from securehub.store.layout import files_of_a_start, journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
 from securehub.store.line import Damaged
-from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.rotation import current_name, files_of_a_start, key_of
+from securehub.store.rotation import current_name, key_of
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
 

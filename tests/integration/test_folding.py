@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from securehub.store.child import ChildFolder, FoldFailed
 from securehub.store.files import RealDirectory
 from securehub.store.fold import Order
-from securehub.store.recovery import segment_names
+from securehub.store.layout import segment_names
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
 from tests.store.setting import SPAN, Room, Setting

@@ -17,9 +17,10 @@ from securehub.store import archive, journal, snapshot, upkeep
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Folded, NotWritten, Order, fold
 from securehub.store.keys import Keys, name_of
+from securehub.store.layout import files_of_a_start, segment_names, serial_of, snapshot_name, snapshot_names
 from securehub.store.line import header
-from securehub.store.recovery import CannotStart, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.rotation import PLAIN_NAME, current_name, files_of_a_start, key_of
+from securehub.store.recovery import CannotStart
+from securehub.store.rotation import PLAIN_NAME, current_name, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, ONE, SPAN, TWO, Message, Receipt, Room, Setting, say
