@@ -305,7 +305,7 @@ class Session:
         """Whether a command is running whose answer is still to come, perhaps followed by goodbye."""
         return self._running and not self._said_bye
 
-    def part(self, bye: bytes) -> None:
+    def end(self, bye: bytes) -> None:
         """
         A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye and
         closes. Goodbye is held like an answer, not like an event: if the commit is lost, the connection is cut, and the client may come
@@ -479,10 +479,10 @@ class Session:
         more.
         """
         self._running = False
-        self.part(self._end_of_parts + encode(Bye(reason), self.speaks_json))
+        self.end(self._end_of_parts + encode(Bye(reason), self.speaks_json))
 
-    def end(self) -> None:
-        """The connection is lost."""
+    def lost(self) -> None:
+        """The connection is gone."""
         self.log_out()
         self._switchboard.leave(connection(self.number), self)
         self.gone = True

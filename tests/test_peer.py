@@ -150,7 +150,7 @@ class CertificateTests(SynchronousTestCase):
         session = handshake.protocol.wrappedProtocol.wrappedProtocol.session
         self.assertEqual(session.certificate().fingerprint, self.alice.fingerprint)
         self.ask(handshake, "QUIT")
-        session.end()
+        session.lost()
         self.assertIsNone(session.certificate())
 
     def test_chain(self) -> None:

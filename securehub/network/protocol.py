@@ -129,7 +129,7 @@ class HubProtocol(LineReceiver):
             self.web.lost()
             self.__dict__.pop("dataReceived", None)
         if self.session is not None:
-            self.session.end()
+            self.session.lost()
             self.outbox.close()
 
     def readConnectionLost(self) -> None:
