@@ -142,7 +142,7 @@ def _settings() -> Iterator[str]:
     yield "Give a file in the form of `etc/securehub.ini` with `--config`; options on the command line win over it.\n"
     rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
     yield from _table(("section", "setting", "default", "meaning"), rows)
-    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.name in config.LIVE)
+    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.live)
     yield f"A reload (SIGHUP or `admin.reload`) reads these anew: {live}. The others take effect at the next start.\n"
 
 

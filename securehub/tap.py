@@ -159,7 +159,7 @@ class HubService(Service):
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
-        self._live = config.LIVE | {setting.name for setting in service.settings_of(factories) if setting.live}
+        self._live = {setting.name for setting in (*config.SETTINGS, *service.settings_of(factories)) if setting.live}
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
