@@ -117,6 +117,8 @@ def _result(reply: Any) -> Iterator[str]:
         (row,) = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
         yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
         yield from _fields(row)
+        for name, kind, meaning in _told(reply)[len(Listing.__struct_fields__) :]:
+            yield f"Besides {name}, {kind}: {meaning}\n"
     else:
         yield f"Result: {_about(reply)}\n"
         yield from _fields(reply)
@@ -147,11 +149,17 @@ def _settings() -> Iterator[str]:
 
 
 def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:
-    """A struct's fields, with what its docstring says about each."""
-    told = {name: _prose(" ".join(meaning.split())) for name, meaning in _IVAR.findall(inspect.getdoc(struct) or "")}
-    rows = [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
+    rows = _told(struct)
     if rows:
+        told = any(meaning for _, _, meaning in rows)
         yield from _table(("field", "type", "") if told else ("field", "type"), rows if told else [row[:2] for row in rows])
+
+
+def _told(struct: Any) -> list[tuple[str, str, str]]:
+    """A struct's fields, each with its type and what its class says about it, or that from which it inherits it."""
+    docstrings = [inspect.cleandoc(each.__doc__ or "") for each in reversed((typing.get_origin(struct) or struct).__mro__)]
+    told = {name: _prose(" ".join(meaning.split())) for text in docstrings for name, meaning in _IVAR.findall(text)}
+    return [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
 
 
 def _type(hint: Any) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import get_origin
 
+from msgspec.structs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, reference
@@ -29,7 +30,7 @@ class ReferenceTests(SynchronousTestCase):
             self.assertEqual((ROOT / path).read_text(), content, f"{path}: run python -m securehub.reference")
 
     def test_complete(self) -> None:
-        """Every command, and each of its parameters, is told."""
+        """Every command is told, with each of its parameters, and each field of its replies."""
         text = reference.reference()
         for command in self._commands():
             _, _, part = text.partition(f"\n#### {command.name}\n")
@@ -38,6 +39,15 @@ class ReferenceTests(SynchronousTestCase):
             self.assertIn(command.summary, part)
             for parameter in command.wire_parameters:
                 self.assertIn(f"| `{parameter.name}` |", part)
+            for reply in filter(None, command.replies):
+                for field in fields(reply):
+                    self.assertIn(f"`{field.encode_name}`", part, command.name)
+
+    def test_of_bases(self) -> None:
+        """What a field is, is told wherever it is inherited."""
+        told = "| `warnings` | array of strings | what the payer should know, such as a budget that is overspent. |"
+        payments = [command for command in self._commands() if command.moves]
+        self.assertEqual(reference.reference().count(told), len(payments))
 
     def test_summaries(self) -> None:
         """The first line of a command's text is a whole sentence, as lists show it alone."""
