@@ -114,7 +114,7 @@ def _result(reply: Any) -> Iterator[str]:
     if reply is None:
         yield "Result: an empty object.\n"
     elif issubclass(typing.get_origin(reply) or reply, Listing):
-        (row,) = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
+        row, *_ = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
         yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
         yield from _fields(row)
         for name, kind, meaning in _told(reply)[len(Listing.__struct_fields__) :]:

@@ -586,14 +586,14 @@ class Keeping(Talking):
             self.join("carol", room)
             self.do(moderation.set_access, room, "carol", "open" if room == "open" else "invite", at=self.at)
 
-        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str | None]:
             found = self.ask(rooms.rooms, "alice", mine=False, limit=limit, after=after)
             return [row.room for row in found.items], found.more, found.next
 
         self.assertEqual(listed(""), ([], True, "c"))
-        self.assertEqual(listed("c"), (["lobby", "open"], False, ""))
+        self.assertEqual(listed("c"), (["lobby", "open"], False, None))
         self.assertEqual(listed("c", limit=1), (["lobby"], True, "lobby"))
-        self.assertEqual(listed("open"), ([], False, ""))
+        self.assertEqual(listed("open"), ([], False, None))
         self.assertEqual(self.ask(rooms.rooms, "alice", mine=False, limit=5, after="").status(), "there is more; ask with after=c")
 
     def test_rooms_of_others_are_not_named(self) -> None:
@@ -609,19 +609,19 @@ class Keeping(Talking):
 
     def test_many_sanctions_that_have_ended(self) -> None:
         """Likewise of those that were banned or muted once."""
-        self.patch(rooms, "MOST_LOOKED_AT", 3)
+        self.patch(moderation, "MOST_LOOKED_AT", 3)
         for number, username in enumerate(("dave", "erin", "frank", "grace", "heidi"), start=4):
             self.put(username, Member(number))
             self.do(moderation.mute, "lobby", "alice", username, timedelta(days=9 if username > "grace" else 1), "", at=self.at)
         self.pass_(days=2)
 
-        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str | None]:
             found = self.ask(moderation.sanctions, "lobby", "alice", limit=limit, after=after, at=self.at)
             return [row.username for row in found.items], found.more, found.next
 
         self.assertEqual(listed(""), ([], True, "frank"))
-        self.assertEqual(listed("frank"), (["heidi"], False, ""))
-        self.assertEqual(listed("frank", limit=1), (["heidi"], False, ""))
+        self.assertEqual(listed("frank"), (["heidi"], False, None))
+        self.assertEqual(listed("frank", limit=1), (["heidi"], False, None))
 
     def test_so_many_reports_wait(self) -> None:
         """At a login few of them are looked at, as each may have eleven long messages in it."""

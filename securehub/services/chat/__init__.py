@@ -17,14 +17,14 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, named, optional
 from securehub.remembering import IRemembers
-from securehub.reply import Listing, Roster, Top
+from securehub.reply import Listing, Roster, Sought, Top
 from securehub.service import IServiceFactory
 from securehub.services import blocks, messages
 from securehub.services.chat import memory, presence, reading, records, reports, retention, rooms, saying, words
 from securehub.services.chat.keeping import Keeping
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Sought, TopicReply
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -58,7 +58,7 @@ class Chat:
         self.chores.hourly(self.forget_old)
 
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.room))
-    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow]:
+    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow, str]:
         """
         List the open rooms, and those that you are in.
 

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Row, shown, table
+from securehub.reply import Reply, Row, Sought, shown, table
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Sought, counted, is_moderator, put_out, sanction_on
+from securehub.services.chat.rooms import MOST_LOOKED_AT, counted, is_moderator, put_out, sanction_on
 from securehub.services.times import When, meant
 from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -53,7 +53,7 @@ class SanctionRow(Row, frozen=True):
     reason: str
 
 
-class Sanctions(Sought[SanctionRow], frozen=True):
+class Sanctions(Sought[SanctionRow, str], frozen=True):
     """Who may not do all that others may."""
 
     def lines(self) -> Iterable[str]:
@@ -211,7 +211,7 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
 def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sanctions:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    return Sanctions.among(limit, _sanctioned(tx, room, after, at))
+    return Sanctions.among(MOST_LOOKED_AT, limit, _sanctioned(tx, room, after, at))
 
 
 def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[tuple[str, SanctionRow | None]]:
