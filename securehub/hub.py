@@ -27,7 +27,7 @@ from securehub.daemon.operations import Operations
 from securehub.daemon.safekeeping import Safekeeping
 from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
-from securehub.gate import Gate
+from securehub.gate import Gate, Outbox
 from securehub.hashing import Hashing
 from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
@@ -249,17 +249,27 @@ class Hub:
         return HubFactory(
             self.dispatch,
             self.gate,
-            self.store,
-            self.switchboard,
             self.settings,
             self.reactor,
             clock=self.clock,
             doorkeeper=self.doorkeeper,
+            make_session=self._make_session,
             sessions=self.sessions,
-            numbers=self._numbers,
             secure=secure,
             operator=operator,
             site=site,
+        )
+
+    def _make_session(self, outbox: Outbox, address: str, operator: bool) -> Session:
+        return Session(
+            self.store,
+            self.switchboard,
+            outbox,
+            self.dispatch.turns,
+            number=next(self._numbers),
+            address=address,
+            since=self.clock.now(),
+            operator=operator,
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from securehub.once import Key, once
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, NotFound, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
-from securehub.store.transaction import ReadTransaction
+from securehub.store.transaction import ReadTransaction, Store
 from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
 from securehub.turns import Turns
@@ -31,13 +31,6 @@ from securehub.wire import text
 T = TypeVar("T")
 
 _log = Logger()
-
-
-class Store(Protocol):
-    """The store, as far as a session uses it."""
-
-    async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
-    async def read(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
 
 
 class Gone(Exception):

@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "reply", "store.records", "store.transaction"},
     "audit": {"command", "members", "store.records", "store.transaction"},
-    "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
+    "agenda": {"chores", "refusals", "clock", "store.records", "store.transaction"},
     "trying": {"store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
@@ -92,7 +92,7 @@ ALLOWED: dict[str, set[str]] = {
     "network.authority": set(),
     "network.certificates": {"network.authority", "config", "network.tls"},
     "network.doorkeeper": {"config", "networks"},
-    "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch", "switchboard"}
+    "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch"}
     | {"network.doorkeeper", "network.outlet", "network.web", "network.websocket"},
     "network.web": {"page", "network.protocol", "network.websocket"},
     "network.websocket": {"network.protocol"},
@@ -161,7 +161,6 @@ FOR_TYPES_ALONE = {
     ("service", "hub"),
     ("network.protocol", "config"),
     ("network.protocol", "dispatch"),
-    ("network.protocol", "switchboard"),
     ("network.web", "network.protocol"),
     ("network.protocol", "network.web"),
     ("network.protocol", "network.websocket"),

@@ -7,7 +7,7 @@ The one place that knows the network. What a line means is the dispatch's busine
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from securehub.dispatch import Dispatch
     from securehub.network.web import Site, Visit
     from securehub.network.websocket import WebSocket
-    from securehub.session import Store
-    from securehub.switchboard import Switchboard
 
 _log = Logger()
 
@@ -277,16 +275,7 @@ class HubProtocol(LineReceiver):
         # In a room of a thousand it is a thousand steps less for each message.
         self.tell = self.outlet.tell  # type: ignore[method-assign]
         self.outbox = Outbox(factory.gate, self)
-        self.session = Session(
-            factory.store,
-            factory.switchboard,
-            self.outbox,
-            factory.dispatch.turns,
-            number=next(factory.numbers),
-            address=self.address,
-            since=factory.clock.now(),
-            operator=factory.operator,
-        )
+        self.session = factory.make_session(self.outbox, self.address, factory.operator)
         factory.sessions[self.session.number] = self.session
         # The admin door has no such option; some versions of Twisted offer it there, too, and fail.
         set_no_delay = None if factory.operator else getattr(self.transport, "setTcpNoDelay", None)
@@ -497,8 +486,8 @@ class HubFactory(ServerFactory):
 
     @ivar secure: whether a TLS handshake comes before the first line.
     @ivar operator: whether all who connect are the operator, whom the doorkeeper ignores.
+    @ivar make_session: makes that of a connection which is ready, with the outbox, the peer's address, and whether it is the operator's.
     @ivar sessions: those of all doors, by number.
-    @ivar numbers: where the next one's number comes from.
     @ivar stopping: whether no new commands are taken.
     @ivar site: the web page; None where there is none.
     """
@@ -510,15 +499,13 @@ class HubFactory(ServerFactory):
         self,
         dispatch: Dispatch,
         gate: Gate,
-        store: Store,
-        switchboard: Switchboard,
         settings: Settings,
         reactor: IReactorTime,
         *,
         clock: Clock,
         doorkeeper: Doorkeeper,
+        make_session: Callable[[Outbox, str, bool], Session],
         sessions: dict[int, Session],
-        numbers: Iterator[int],
         secure: bool,
         operator: bool,
         site: Site | None = None,
@@ -526,14 +513,12 @@ class HubFactory(ServerFactory):
         self.site = site
         self.dispatch = dispatch
         self.gate = gate
-        self.store = store
-        self.switchboard = switchboard
         self.settings = settings
         self.reactor = reactor
         self.clock = clock
         self.doorkeeper = doorkeeper
+        self.make_session = make_session
         self.sessions = sessions
-        self.numbers = numbers
         self.secure = secure
         self.operator = operator
         self.stopping = False

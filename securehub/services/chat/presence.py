@@ -21,8 +21,7 @@ from securehub.reply import Reply, Roster, Row
 from securehub.services.chat import events
 from securehub.services.chat.events import room_channel
 from securehub.services.chat.records import Room, Rooms, Status
-from securehub.session import Store
-from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.store.transaction import ReadTransaction, Store, Transaction
 from securehub.switchboard import Switchboard, member
 
 _log = Logger()
