@@ -29,7 +29,6 @@ from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
 from securehub.gate import Gate, Outbox
 from securehub.hashing import Hashing
-from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.mistakes import Mistakes
 from securehub.money import Currencies
@@ -107,7 +106,7 @@ class Hub:
     @ivar mistakes: suggests a command to somebody who has mistyped one.
     """
 
-    core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
+    core_records = (Member, Visits, Joined, Once, Audit, Due)
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
         "help",
         "members",
     }
-    | {"audit", "chores", "imports.records", "networks", "openrpc", "remembering"}
+    | {"audit", "chores", "networks", "openrpc", "remembering"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -117,7 +117,6 @@ ALLOWED: dict[str, set[str]] = {
         "agenda",
         "gate",
         "hashing",
-        "imports.records",
         "members",
         "mistakes",
         "money",
@@ -144,7 +143,6 @@ ALLOWED: dict[str, set[str]] = {
     "client.commands": set(),
     "client.plain": {"client.connection", "client.conversation"},
     "client.terminal": {"client.commands", "client.connection", "client.conversation"},
-    "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
     "imports.offline": {"clock", "event", "store", "trying"},

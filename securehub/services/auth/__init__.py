@@ -57,6 +57,7 @@ class Auth:
         records.Credential,
         records.Family,
         records.Logins,
+        records.Brought,
         certificates.Certificate,
         certificates.Certificates,
         otp.OneTime,
