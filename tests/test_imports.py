@@ -18,7 +18,7 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks", "folding"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "origins", "casefolding"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -26,12 +26,12 @@ ALLOWED: dict[str, set[str]] = {
     "refusals": set(),
     "clabe": set(),
     "clock": set(),
-    "networks": set(),
-    "folding": set(),
+    "origins": set(),
+    "casefolding": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
-    "outside": {"refusals", "folding", "money", "outside"},
+    "outside": {"refusals", "casefolding", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments", "reply"},
@@ -69,7 +69,7 @@ ALLOWED: dict[str, set[str]] = {
         "",
         "refusals",
         "arguments",
-        "folding",
+        "casefolding",
         "clabe",
         "money",
         "event",
@@ -80,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
         "help",
         "members",
     }
-    | {"audit", "chores", "networks", "openrpc", "remembering"}
+    | {"audit", "chores", "origins", "openrpc", "remembering"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -91,7 +91,7 @@ ALLOWED: dict[str, set[str]] = {
     "network.tls": {"network.eager"},
     "network.authority": set(),
     "network.certificates": {"network.authority", "config", "network.tls"},
-    "network.doorkeeper": {"config", "networks"},
+    "network.doorkeeper": {"config", "origins"},
     "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch"}
     | {"network.doorkeeper", "network.outlet", "network.web", "network.websocket"},
     "network.web": {"page", "network.protocol", "network.websocket"},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from securehub.folding import fold
+from securehub.casefolding import fold
 from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, Refusal
