@@ -42,7 +42,7 @@ from securehub.services.support.facts import OrderFacts, OrderRefund
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
-from securehub.store.upkeep import Folder, Upkeep
+from securehub.store.upkeep import Folding, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Random, Vault
@@ -120,7 +120,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
-        folder: Folder | None = None,
+        folding: Folding | None = None,
         operations: Operations | None = None,
         beside: Beside | None = None,
         site: Site | None = None,
@@ -138,14 +138,14 @@ class Hub:
         segment_bytes = settings["segment_mib"] * MIB
         self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
         self.upkeep: Upkeep | None = None
-        if folder is not None:
+        if folding is not None:
             self.upkeep = Upkeep(
                 self.store,
                 directory,
                 worker,
                 reactor,
                 clock,
-                folder,
+                folding,
                 segment_bytes=segment_bytes,
                 percent=settings["fold_percent"],
                 archive_days=lambda: settings["archive_days"],

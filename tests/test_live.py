@@ -31,7 +31,7 @@ class LiveTests(SynchronousTestCase):
 
     def test_looked_up_each_time(self) -> None:
         """Whoever kept one from the start would not hear of a change."""
-        world = World(make_folder=lambda directory: object())
+        world = World(make_folding=lambda directory: object())
         world.settings = watched = Watched(world.settings)
         world.restart()
         self.assertIn("time_zone", watched.seen)

@@ -55,7 +55,7 @@ class NoRoom(Exception):
     """A fold would fill the disk; the text says how much is missing."""
 
 
-class Folder(Protocol):
+class Folding(Protocol):
     """Folds beside the daemon."""
 
     def fold(self, order: Order) -> Deferred[Folded | None]: ...
@@ -95,7 +95,7 @@ class Upkeep:
         worker: Worker,
         reactor: IReactorTime,
         clock: Clock,
-        folder: Folder,
+        folding: Folding,
         *,
         segment_bytes: int,
         percent: int,
@@ -106,7 +106,7 @@ class Upkeep:
         self._worker = worker
         self._reactor = reactor
         self._clock = clock
-        self._folder = folder
+        self._folding = folding
         self._least = segment_bytes
         self._percent = percent
         self._days = archive_days
@@ -130,7 +130,7 @@ class Upkeep:
         self._stopped = True
         if self._loop.running:
             self._loop.stop()
-        return self._folder.stop() if self._works else succeed(None)
+        return self._folding.stop() if self._works else succeed(None)
 
     def _look(self) -> None:
         if self._works:
@@ -197,7 +197,7 @@ class Upkeep:
         if serial is None or self._stopped:
             self._works = False
             return
-        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.spans, current_name(self._directory.keys)))
+        folded = maybeDeferred(self._folding.fold, Order(serial, self._store.spans, current_name(self._directory.keys)))
         folded.addCallbacks(self._folded, self._not_folded)
 
     def _folded(self, folded: Folded | None) -> None:
