@@ -18,7 +18,8 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "origins", "casefolding"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE |= {"origins", "casefolding", "peer"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -88,12 +89,13 @@ ALLOWED: dict[str, set[str]] = {
     "network.outlet": set(),
     "network.eager": set(),
     "network.keepalive": set(),
+    "network.shown": {"peer"},
     "network.tls": {"network.eager"},
     "network.authority": set(),
     "network.certificates": {"network.authority", "config", "network.tls"},
     "network.doorkeeper": {"config", "origins"},
     "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch"}
-    | {"network.doorkeeper", "network.outlet", "network.web", "network.websocket"},
+    | {"network.doorkeeper", "network.outlet", "network.shown", "network.web", "network.websocket"},
     "network.web": {"page", "network.protocol", "network.websocket"},
     "network.websocket": {"network.protocol"},
     # the process
@@ -167,7 +169,7 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"network.tls", "peer"},
+    "OpenSSL": {"network.tls", "network.shown"},
     "cryptography": {"network.tls", "network.authority", "network.certificates", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client.connection", "daemon.systemd", "network.keepalive"},

@@ -17,7 +17,8 @@ from OpenSSL.crypto import X509, PKey
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network import tls
-from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of
+from securehub.network.shown import MAX_SHOWN, certificate_of
+from securehub.peer import PeerCertificate
 from tests.authenticator import Identity, identity
 from tests.certificates import make_certificate
 from tests.test_tls import Handshake

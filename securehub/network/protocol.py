@@ -23,7 +23,8 @@ from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.network.doorkeeper import FULL, Answer, Doorkeeper
 from securehub.network.outlet import TransportOutlet
-from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
+from securehub.network.shown import MAX_SHOWN, certificate_of, shows_too_much
+from securehub.peer import PeerCertificate
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
 from securehub.wire import characters, text
