@@ -175,8 +175,8 @@ class Upkeep:
 
     def _keys_of(self) -> dict[str, str | None]:
         """
-        In the worker: the names of the keys of files that a start may read; None for a file without a whole first line, which so never
-        began. First lines never change, so each is read once.
+        In the worker: the names of the keys of files that a start may read; None for a file without a whole first line, which was
+        never begun. First lines never change, so each is read once.
         """
         known = self._keys
         self._keys = {name: known[name] if name in known else key_of(self._directory, name) for name in files_of_a_start(self._directory)}

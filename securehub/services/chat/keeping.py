@@ -1,8 +1,8 @@
 """
 The commands of those who have power over a room, and of the moderators.
 
-They check that power in their rules, as who operates a room has no role of the hub's. So they are open to whoever is logged in, the
-operator of the hub among them.
+Their rules check that power, because whoever operates a room has no role of the hub's. So they are open to whoever is logged in, the operator
+of the hub among them.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
 
 
 def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
-    """In all conversations, be it that those who keep the others do so themselves."""
+    """In all conversations, even in those that other services keep, and blank themselves."""
     return messages.blank_some(tx, username, place, MESSAGES_AT_ONCE)
 
 

@@ -262,7 +262,7 @@ def _put_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction
 
 def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> None:
     """
-    What a moderator has imposed, the operators of the room neither end nor shorten, be it on themselves.
+    What a moderator has imposed, the operators of the room neither end nor shorten, not even for themselves.
 
     @raise Forbidden: a moderator has imposed it, and the caller is none.
     """
