@@ -21,7 +21,7 @@ from securehub.reply import Listing, Roster, Sought, Top
 from securehub.service import IServiceFactory
 from securehub.services import blocks, messages
 from securehub.services.chat import memory, presence, reading, records, reports, retention, rooms, saying, words
-from securehub.services.chat.keeping import Keeping
+from securehub.services.chat.moderating import Moderating
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
 from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, TopicReply
@@ -39,7 +39,7 @@ class Chat:
 
     name = "chat"
     records = (*messages.RECORDS, *records.RECORDS, blocks.Blocks)
-    parts = (Keeping, Paying)
+    parts = (Moderating, Paying)
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)

@@ -1,8 +1,8 @@
 """
 The commands of those who have power over a room, and of the moderators.
 
-Their rules check that power, because whoever operates a room has no role of the hub's. So they are open to whoever is logged in, the operator
-of the hub among them.
+Their rules check that power, because whoever operates a room has no role of the hub's. So they are open to whoever is logged in, and to the
+operator of the hub.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MODERATOR = role("moderator")
 
 
-class Keeping:
+class Moderating:
     """The part of the chat that keeps order."""
 
     def __init__(self, hub: Hub) -> None:
