@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Row, Sought, shown, table
+from securehub.reply import Reply, Row, Sought, shown, table, when
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
@@ -33,7 +33,7 @@ class Ending(Reply, frozen=True):
     until: datetime | None
 
     def status(self) -> str:
-        return f"{self.username} in {self.room}: until {self.until:%Y-%m-%d %H:%M} UTC." if self.until else ""
+        return f"{self.username} in {self.room}: until {when(self.until)}." if self.until else ""
 
 
 class SanctionRow(Row, frozen=True):

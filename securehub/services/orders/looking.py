@@ -11,6 +11,7 @@ from operator import itemgetter
 
 import msgspec
 
+from securehub.money import is_zero
 from securehub.reply import Listing, Reply, Row, Sought, shown, table, when
 from securehub.services.orders.records import Order, of_customer, of_seller, order_key
 from securehub.services.orders.stepping import find
@@ -154,7 +155,7 @@ class Shown(Reply, frozen=True):
         for each in self.reductions:
             yield f"{each.kind}{f' {each.name}' if each.name else ''}: -{each.amount}"
         yield f"Total {self.total} {self.currency}{', held until it is delivered' if self.held else ''}"
-        if self.refunded.strip("0."):
+        if not is_zero(self.refunded):
             yield f"Refunded {self.refunded} {self.currency}"
         if self.deliver_to:
             yield f"To {shown(self.deliver_to)}"
