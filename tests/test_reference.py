@@ -8,14 +8,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_origin
+from typing import Any, get_origin
 
 from msgspec.structs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, reference
 from securehub.command import Command
-from securehub.reply import Listing
+from securehub.event import Event
+from securehub.reply import Listing, Reply, Row
 from tests.tools import called
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +49,15 @@ class ReferenceTests(SynchronousTestCase):
         told = "| `warnings` | array of strings | what the payer should know, such as a budget that is overspent. |"
         payments = [command for command in self._commands() if command.moves]
         self.assertEqual(reference.reference().count(told), len(payments))
+
+    def test_names(self) -> None:
+        """What a docstring says of a field, it says of one that is there."""
+        self._commands()  # Loads all services.
+        structs: list[Any] = [Reply, Row, Event]
+        for struct in structs:
+            structs += struct.__subclasses__()
+            for name in re.findall(r"@ivar (\w+):", struct.__doc__ or ""):
+                self.assertIn(name, struct.__struct_fields__, struct)
 
     def test_summaries(self) -> None:
         """The first line of a command's text is a whole sentence, as lists show it alone."""

@@ -99,7 +99,7 @@ class Booking(Row, frozen=True):
     Money that a treasurer has booked against C{@cash}, or booked back.
 
     @ivar amount: signed: what was paid in is positive, as in the member's history.
-    @ivar with: the member.
+    @ivar with_: the member.
     @ivar by: the treasurer.
     """
 
