@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.files import Directory
 from securehub.store.keys import NoKey
 from securehub.store.layout import ARCHIVE, number_of, segment_paths, serial_of, snapshot_names
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 from securehub.store.snapshot import Head, read_head, stored
 
 

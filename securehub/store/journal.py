@@ -24,8 +24,7 @@ from twisted.logger import Logger
 from securehub.clock import Clock
 from securehub.event import Event
 from securehub.refusals import Unavailable
-from securehub.store import archive, snapshot
-from securehub.store import line as lines
+from securehub.store import archive, lines, snapshot
 from securehub.store.age import LONG_AGO, Age, generation
 from securehub.store.collection import PARTS, Collection, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory

@@ -23,14 +23,13 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from securehub.store import line as lines
-from securehub.store import snapshot
+from securehub.store import lines, snapshot
 from securehub.store.age import LONG_AGO, Age, age_of_older
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey
 from securehub.store.layout import segment_names, segment_paths, serial_of, snapshot_names
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 
 _log = Logger()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.backup import backups
 from securehub.store.files import Directory, RealDirectory
 from securehub.store.keys import Keys, name_of
 from securehub.store.layout import ARCHIVE, files_of_a_start, segment_names, snapshot_names
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 
 PLAIN_NAME = ""
 """In place of a key's name, for files that are not sealed."""

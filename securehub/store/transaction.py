@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from msgspec import Raw
 
 from securehub.refusals import NotFound
-from securehub.store.line import DELETED
+from securehub.store.lines import DELETED
 
 if TYPE_CHECKING:
     from securehub.event import Event

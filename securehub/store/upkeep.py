@@ -21,13 +21,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from securehub.clock import Clock
-from securehub.store import archive, snapshot
-from securehub.store import line as lines
+from securehub.store import archive, lines, snapshot
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Order, Spans
 from securehub.store.keys import NoKey
 from securehub.store.layout import files_of_a_start, journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 from securehub.store.rotation import current_name, key_of
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.files import Appender, Directory
 from securehub.store.keys import FileKey, Keys
 from securehub.store.layout import segment_name

@@ -33,7 +33,7 @@ from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
 from securehub.store.layout import ARCHIVE, segment_names, snapshot_names
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 from securehub.store.recovery import CannotStart
 from securehub.store.upkeep import Upkeep
 from securehub.store.verification import verify as verify_whole

@@ -18,7 +18,7 @@ from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Folded, NotWritten, Order, fold
 from securehub.store.keys import Keys, name_of
 from securehub.store.layout import files_of_a_start, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.line import header
+from securehub.store.lines import header
 from securehub.store.recovery import CannotStart
 from securehub.store.rotation import PLAIN_NAME, current_name, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep

@@ -17,7 +17,7 @@ from securehub.store.age import generation
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Order, fold
 from securehub.store.layout import segment_names, snapshot_name
-from securehub.store.line import Damaged
+from securehub.store.lines import Damaged
 from securehub.store.records import Record
 from securehub.store.recovery import CannotStart
 from securehub.store.snapshot import Head
