@@ -487,7 +487,8 @@ class HubFactory(ServerFactory):
 
     @ivar secure: whether a TLS handshake comes before the first line.
     @ivar operator: whether all who connect are the operator, whom the doorkeeper ignores.
-    @ivar make_session: makes that of a connection which is ready, with the outbox, the peer's address, and whether it is the operator's.
+    @ivar make_session: makes the session of a connection that is ready, with its outbox, its peer's address, and whether that is the
+        operator.
     @ivar sessions: those of all doors, by number.
     @ivar stopping: whether no new commands are taken.
     @ivar site: the web page; None where there is none.
