@@ -153,7 +153,7 @@ class Outbox:
         self.waiting_bytes += len(chunk)
 
     def deliver(self, events: bytes) -> None:
-        """Send what those who listen are told, while the gate lets that out."""
+        """Send events that have settled. Only while the gate lets something out: it then writes all that leaves."""
         leaving = self._leaving
         if not leaving:
             self._gate.leaving.append(self)

@@ -88,8 +88,8 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Blank names and memos, end what is open, and at last forget which accounts they had; L{accounts.unname} has seen to it that nobody pays
-    into them.
+    Blank names and memos, end what is open, and at last forget which accounts they had; nobody pays into them any more,
+    see L{securehub.services.ledger.accounts.unname}.
 
     @param after: the place and key up to which it is done.
     """
