@@ -42,7 +42,7 @@ from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
 from tests.store.setting import everything
 
-LIMITS = Limits(rooms=30, told=100)
+LIMITS = Limits(rooms=30, told_members=100)
 SESSION = 7
 
 
@@ -341,15 +341,15 @@ class Memberships(Talking):
 
     def test_large_rooms(self) -> None:
         """Nobody is told who comes and goes, but the member's own sessions."""
-        few = replace(LIMITS, told=2)
+        few = replace(LIMITS, told_members=2)
         self.do(rooms.join, "lobby", "carol", SESSION, few, at=self.at)
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         self.put("dave", Member(4))
-        self.do(rooms.join, "lobby", "dave", SESSION, replace(LIMITS, told=4), at=self.at)
+        self.do(rooms.join, "lobby", "dave", SESSION, replace(LIMITS, told_members=4), at=self.at)
         self.assertEqual({channel for channel, _ in self.heard()}, {member("dave"), room_channel("lobby")})
         self.part("dave")
         self.heard()
-        self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
+        self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told_members=1))
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         for told, few in ((1, []), (2, [room_channel("lobby")])):
             self.assertEqual(self.ask(presence.state_and_rooms, "alice", True, told)[1], few)
@@ -409,7 +409,7 @@ class Keeping(Talking):
     """What those do who have power."""
 
     def test_bans_end(self) -> None:
-        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "spam", LIMITS.told, at=self.at)
+        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "spam", LIMITS.told_members, at=self.at)
         self.assertIn((member("bob"), Tune(room_channel("lobby"), False)), self.heard())
         self.refused(Forbidden, "you are banned", saying.say, "lobby", "bob", "hello", SESSION, at=self.at)
         self.assertRaises(Forbidden, self.log, "bob")
@@ -777,7 +777,7 @@ class Forgetting(Talking):
         self.do(saying.remove, "room1", 1, "bob", "bob's removal", SESSION, at=self.at)
         self.do(reports.report, "room1", 1, "alice", "alice's reason", at=self.at)
         self.do(moderation.mute, "room1", "bob", "alice", None, "bob's sentence", at=self.at)
-        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told, at=self.at)
+        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told_members, at=self.at)
         self.do(reports.settle, 6, "bob", "bob's note", at=self.at)
 
     def test_export(self) -> None:

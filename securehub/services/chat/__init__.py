@@ -49,7 +49,7 @@ class Chat:
         self.clock = hub.clock
         self.settings = hub.settings
         self.limits = Limits.of(hub.settings)
-        self.forget = partial(memory.forget, told=self.limits.told)
+        self.forget = partial(memory.forget, told_members=self.limits.told_members)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
         hub.switchboard.greetings.append(reports.greeting)

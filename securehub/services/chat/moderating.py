@@ -48,7 +48,7 @@ class Moderating:
 
         They may come back, unless the room is for the invited. Moderators may put anybody out of any room.
         """
-        await session.transact(moderation.kick, room, session.caller, username, reason, self.limits.told, at=self.clock.now())
+        await session.transact(moderation.kick, room, session.caller, username, reason, self.limits.told_members, at=self.clock.now())
 
     @command(
         None,
@@ -67,7 +67,7 @@ class Moderating:
         Without until= it has no end; chat.unban ends it.
         """
         imposing = {"at": self.clock.now(), "zone": self.zone}
-        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, **imposing)
+        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told_members, **imposing)
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unban(self, session: Session, room: str, username: str) -> None:

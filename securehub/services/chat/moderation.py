@@ -82,7 +82,7 @@ def end_of(until: When | None, at: datetime, zone: tzinfo) -> datetime:
     return end
 
 
-def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: int, *, at: datetime) -> None:
+def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told_members: int, *, at: datetime) -> None:
     """
     Put somebody out of a room. They may come back, unless it is for the invited.
 
@@ -90,14 +90,23 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     @raise Conflict: they are not in it.
     """
     found, _ = _check_over_present(tx, room, by, username)
-    put_out(tx, found, Parted(room, username, reason, "kick", by), told)
+    put_out(tx, found, Parted(room, username, reason, "kick", by), told_members)
     # An invitation from before, which was not needed to come in, is none to come back.
     tx.delete(Guest, guest_key(room, username))
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
 def ban(
-    tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, told: int, *, at: datetime, zone: tzinfo = UTC
+    tx: Transaction,
+    room: str,
+    by: str,
+    username: str,
+    until: When | None,
+    reason: str,
+    told_members: int,
+    *,
+    at: datetime,
+    zone: tzinfo = UTC,
 ) -> Ending:
     """
     Put somebody out of a room, if they are in it, and let them neither join nor read.
@@ -115,7 +124,7 @@ def ban(
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
-        put_out(tx, found, Parted(room, username, reason, "ban", by, power.told_end(end)), told)
+        put_out(tx, found, Parted(room, username, reason, "ban", by, power.told_end(end)), told_members)
     power.note(tx, room, by, "ban", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))
 

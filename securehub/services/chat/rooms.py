@@ -31,11 +31,11 @@ class Limits(msgspec.Struct, frozen=True):
     Settings that joining has to know.
 
     @ivar rooms: that a member may be in.
-    @ivar told: in rooms with more members, comings and goings are not told.
+    @ivar told_members: in rooms with more members, comings and goings are not told.
     """
 
     rooms: int
-    told: int
+    told_members: int
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Limits:
@@ -193,7 +193,7 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     tx.put(room, found)
     tx.put(place, seat)
     tx.put(username, Rooms((*mine.rooms, room)))
-    tell(tx, room, found.members, username, Joined(room, username), limits.told, session)
+    tell(tx, room, found.members, username, Joined(room, username), limits.told_members, session)
     tx.announce(member(username), Tune(room_channel(room), True))
     return _joined(room, found, seat, charter)
 
@@ -220,15 +220,15 @@ def part(tx: Transaction, room: str, username: str, session: int, limits: Limits
     found = tx.fetch(Room, room)
     if tx.get(Seat, seat_key(room, username)) is None:
         raise Conflict(f"you are not in {room}")
-    put_out(tx, found, Parted(room, username, ""), limits.told, session)
+    put_out(tx, found, Parted(room, username, ""), limits.told_members, session)
 
 
-def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: int | None = None) -> None:
+def put_out(tx: Transaction, found: Room, parted: Parted, told_members: int, session: int | None = None) -> None:
     """
     End a membership, and with it what the member's sessions hear of the room.
 
     @param parted: who leaves what, and why.
-    @param told: in rooms with more members only the member is told.
+    @param told_members: in rooms with more members only the member is told.
     """
     room, username = parted.room, parted.username
     left = found.members - 1
@@ -246,7 +246,7 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
         tx.delete(Room, room)
         tx.delete(Charter, room)
     tx.announce(member(username), Tune(room_channel(room), False))
-    tell(tx, room, left, username, parted, told, session)
+    tell(tx, room, left, username, parted, told_members, session)
 
 
 def _has_sanctions(tx: ReadTransaction, room: str, place: str) -> bool:
@@ -258,7 +258,7 @@ def _has_sanctions(tx: ReadTransaction, room: str, place: str) -> bool:
     return tx.get(Sanction, place) is not None or any(tx.scan(Sanction, f"{room}/", limit=1))
 
 
-def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:
+def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told_members: int, session: int | None = None) -> None:
     """
     Tell a member's own sessions of their coming or going, and the others in the room if these are not too many.
 
@@ -266,7 +266,7 @@ def tell(tx: Transaction, room: str, count: int, username: str, event: Event, to
     @param session: the one that is not told.
     """
     others = event if session is None else ToOthers(session, event)
-    if count <= told:
+    if count <= told_members:
         tx.announce(room_channel(room), event)
     tx.announce(member(username), others)
 
