@@ -477,7 +477,7 @@ class HubProtocol(LineReceiver):
 def _log_unless_gone(failure: Failure) -> None:
     if not failure.check(Gone):
         _log.failure("A request ended in a fault", failure)
-    # The way that it came leads back to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
+    # Its traceback refers to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
     failure.cleanFailure()
 
 

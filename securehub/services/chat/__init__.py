@@ -77,7 +77,7 @@ class Chat:
         """
         joined = await self._join(session, room)
         if since is not None:
-            # An answer that is given again, for its key, may know of less than was said since: the pages know.
+            # An answer that is repeated for its key does not know what was said since; the pages do.
             after = min(since, joined.seq)
             session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), after)
         return joined

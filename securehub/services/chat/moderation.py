@@ -91,7 +91,7 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told_m
     """
     found, _ = _check_over_present(tx, room, by, username)
     put_out(tx, found, Parted(room, username, reason, "kick", by), told_members)
-    # An invitation from before, which was not needed to come in, is none to come back.
+    # An invitation that they did not need to come in must not let them come back.
     tx.delete(Guest, guest_key(room, username))
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
