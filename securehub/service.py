@@ -22,7 +22,7 @@ from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
 from securehub.arguments import ROLE
-from securehub.command import NOBODY_S, ROLES, Command, declared_by
+from securehub.command import NOBODY_S, ROLES, Command, declared_by, nothing_more
 from securehub.config import SETTINGS, BadSetting, Setting, Settings
 from securehub.remembering import IRemembers
 from securehub.store.records import Record, refuse_unfit
@@ -202,7 +202,7 @@ def commands_of(factory: Any, parts: Iterable[Any], settings: Settings) -> list[
     @param parts: what L{parts_of} has become, called with the hub.
     """
     bound = [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
-    return [command if command.note is str else replace(command, note=partial(_note_of, command)) for command in bound]
+    return [command if command.note is nothing_more else replace(command, note=partial(_note_of, command)) for command in bound]
 
 
 def _note_of(command: Command) -> str:
