@@ -230,6 +230,7 @@ def _whole(text: str) -> int:
     return number
 
 
+# What argparse says that a value is not.
 _whole.__name__ = "whole number"
 
 
