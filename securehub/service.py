@@ -42,7 +42,9 @@ class IServiceFactory(Interface):
 
     # Optional: C{records}, the record classes that the service keeps; C{parts}, for a service that is too large for one class: further
     # classes that are called with the hub, and whose commands are the service's; C{roles}, that members may be granted because of this
-    # service; C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
+    # service; C{own_settings}, the settings (L{securehub.config.Setting}) that it brings; C{invariants}, classes of what is true of its
+    # records after every commit (L{securehub.store.verification.Invariant}). What is made may have C{notes}: by the names of commands, what
+    # gives the text that is added to their manuals.
 
     def __call__(hub: Hub) -> Any:
         """
