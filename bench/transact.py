@@ -26,7 +26,7 @@ from twisted.internet import reactor, task  # noqa: E402
 
 from securehub.clock import Clock  # noqa: E402
 from securehub.daemon.collector import THRESHOLDS  # noqa: E402
-from securehub.store import keys, line  # noqa: E402
+from securehub.store import keys, lines  # noqa: E402
 from securehub.store.files import RealDirectory  # noqa: E402
 from securehub.store.journal import JournalStore  # noqa: E402
 from securehub.store.records import decoder  # noqa: E402
@@ -164,8 +164,8 @@ class Alternating(RealDirectory):
     def commits(self, path: Path) -> None:
         """As a start does: the records in the commits stay as they are."""
         with path.open("rb") as content:
-            header = line.header(next(content))
-            decode = line.reader(self.keys.for_file(header.key, header.salt) if header.key else None)
+            header = lines.header(next(content))
+            decode = lines.reader(self.keys.for_file(header.key, header.salt) if header.key else None)
             for each in content:
                 decode(each)
 
@@ -175,7 +175,7 @@ class Alternating(RealDirectory):
         with path.open("rb") as content:
             next(content)
             for each in content:
-                for collection, _, record in line.commit(each).changes:
+                for collection, _, record in lines.commit(each).changes:
                     decoders[collection](record)
 
     def msgspec(self, path: Path) -> None:

@@ -18,9 +18,8 @@ from twisted.logger import Logger
 from securehub.chores import LOOKED_AT, Chores, Some
 from securehub.clock import Clock
 from securehub.refusals import Unavailable
-from securehub.session import Store
 from securehub.store.records import Record, behind
-from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.store.transaction import ReadTransaction, Store, Transaction
 
 _log = Logger()
 

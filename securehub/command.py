@@ -206,6 +206,11 @@ def prompted(parse: Callable[..., Any], prompt: str, *, unless: Callable[..., Aw
     return Parameter("", ArgumentType.of(parse), required=unless is None, prompt=prompt, unless=unless)
 
 
+def nothing_more() -> str:
+    """The note on a command of which there is nothing else to say."""
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Command:
     """
@@ -238,7 +243,7 @@ class Command:
     description: str
     long: bool = False
     elsewhere: tuple[str, ...] = ()
-    note: Callable[[], str] = str
+    note: Callable[[], str] = nothing_more
 
     @property
     def manual(self) -> str:
@@ -256,7 +261,7 @@ class Command:
             name=f"{name}.{self.name}",
             function=getattr(service, self.function.__name__),
             parameters=tuple(each.bound(service, settings) for each in self.parameters),
-            note=getattr(service, "notes", {}).get(self.name, str),
+            note=getattr(service, "notes", {}).get(self.name, nothing_more),
         )
 
     @property

@@ -36,7 +36,9 @@ class Setting:
     @ivar section: of the configuration file.
     @ivar default: as it would be written there.
     @ivar parse: text to value; raises ValueError with what is expected.
-    @ivar live: for one that a service brings: whether a reload takes it from the file, see L{LIVE}.
+    @ivar live: whether a reload takes it from the file; code that uses it looks it up each time. The others become part of something when
+        the hub starts (the store, the threads, the declarations of commands), or must not change in the middle of a day, like the time
+        zone.
     """
 
     section: str
@@ -166,21 +168,30 @@ SETTINGS = (
         _names,
         "Host names and IP addresses under which clients reach the hub, separated by blanks, for the certificate that it makes; those of "
         "this machine alone (localhost) are always among them.",
+        live=True,
     ),
-    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use instead of one that the hub makes."),
-    Setting("tls", "key", "", _file, "The file with that certificate's key (PEM, without a passphrase)."),
+    Setting("tls", "certificate", "", _file, "A file with a certificate chain (PEM), to use instead of one that the hub makes.", live=True),
+    Setting("tls", "key", "", _file, "The file with that certificate's key (PEM, without a passphrase).", live=True),
     Setting(
-        "members", "registration", "open", _one_of("open", "invitation", "closed"), "Who may become a member: open, invitation, closed."
+        "members",
+        "registration",
+        "open",
+        _one_of("open", "invitation", "closed"),
+        "Who may become a member: open, invitation, closed.",
+        live=True,
     ),
-    Setting("members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good, unless it says otherwise."),
-    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which an unused login ends."),
-    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login ends, used or not."),
+    Setting(
+        "members", "invitation_days", "14", _whole(1, 3650), "Days for which an invitation is good, unless it says otherwise.", live=True
+    ),
+    Setting("members", "session_idle_days", "30", _whole(2, 3650), "Days after which an unused login ends.", live=True),
+    Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login ends, used or not.", live=True),
     Setting(
         "members",
         "archive_days",
         "365",
         _whole(0, 36500),
         "Days for which the journal's archive is kept, with the texts of erased members.",
+        live=True,
     ),
     Setting("store", "segment_mib", "64", _whole(1, 4096), "MiB after which a file of the journal is closed and the next one begins."),
     Setting(
@@ -228,7 +239,14 @@ SETTINGS = (
         "Rooms with more members than this are not told who joins, leaves, comes or goes.",
     ),
     Setting("chat", "presence_seconds", "2", _seconds, "Seconds for which comings and goings are gathered before others are told."),
-    Setting("chat", "report_days", "730", _whole(0, 36500), "Days for which reports are kept that a moderator has seen to; 0 for ever."),
+    Setting(
+        "chat",
+        "report_days",
+        "730",
+        _whole(0, 36500),
+        "Days for which reports are kept that a moderator has seen to; 0 for ever.",
+        live=True,
+    ),
     Setting("support", "case_days", "730", _whole(0, 36500), "Days for which closed cases of the support desk are kept; 0 for ever."),
     Setting(
         "support",
@@ -246,41 +264,60 @@ SETTINGS = (
     ),
     Setting("support", "agent_act_points", "500", _whole(0, 1000000), "Points that an agent may give a customer at once."),
     Setting("support", "agent_day_points", "2000", _whole(0, 1000000), "Points that an agent may give customers in a day."),
-    Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end."),
+    Setting("limits", "line_bytes", "16384", _whole(1024, 1048576), "Bytes of a request with its line end.", live=True),
     # A message that shows a payment has the memo, and what was paid to whom.
     Setting("limits", "memo_characters", "256", _whole(1, 3000), "Characters of a memo."),
     # As an event has at most 16 KiB, and a character up to four bytes.
     Setting("limits", "message_characters", "4000", _whole(1, 4000), "Characters of a message."),
     Setting("limits", "topic_characters", "256", _whole(1, 1000), "Characters of a room's topic."),
     Setting("limits", "name_characters", "64", _whole(1, 256), "Characters of a name."),
-    Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open."),
-    Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register."),
-    Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have."),
+    Setting("limits", "sessions_per_member", "16", _whole(1, 200), "Sessions that a member may have open.", live=True),
+    Setting("limits", "certificates_per_member", "16", _whole(1, 100), "Client certificates that a member may register.", live=True),
+    Setting("limits", "accounts_per_member", "100", _whole(1, 200), "Accounts that a member may have.", live=True),
     Setting("limits", "open_per_member", "100", _whole(1, 1000), "Holds, payment requests and schedules (each) that a member may have."),
     Setting("limits", "items_per_seller", "1000", _whole(1, 100000), "Items that a seller may offer."),
     Setting("limits", "rooms_per_member", "100", _whole(1, 1000), "Rooms that a member may be in."),
     Setting("limits", "cases_per_member", "10", _whole(1, 50), "Cases of the support desk that a member may have open."),
     Setting(
-        "limits", "waiting_requests", "100", _whole(1, 10000), "Requests that may wait on a connection before the hub stops reading it."
+        "limits",
+        "waiting_requests",
+        "100",
+        _whole(1, 10000),
+        "Requests that may wait on a connection before the hub stops reading it.",
+        live=True,
     ),
     Setting(
-        "limits", "outbound_bytes", "1048576", _whole(65536, 1 << 30), "Bytes of events that may wait for a client that does not read."
+        "limits",
+        "outbound_bytes",
+        "1048576",
+        _whole(65536, 1 << 30),
+        "Bytes of events that may wait for a client that does not read.",
+        live=True,
     ),
-    Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open."),
+    Setting("limits", "connections", "10000", _whole(1, 1000000), "Connections that may be open.", live=True),
     Setting(
         "limits",
         "trust_loopback",
         "on",
         _switch,
         "Whether this machine is exempt from limits for addresses and networks; turn it off behind a proxy on it.",
+        live=True,
     ),
-    Setting("limits", "handshakes_per_address", "20", _whole(1, 100000), "Handshakes of one address (or IPv6 /64) that may be unfinished."),
+    Setting(
+        "limits",
+        "handshakes_per_address",
+        "20",
+        _whole(1, 100000),
+        "Handshakes of one address (or IPv6 /64) that may be unfinished.",
+        live=True,
+    ),
     Setting(
         "limits",
         "stranger_requests",
         "100",
         _whole(1, 1000000),
         "Requests that all strangers at one address may make at once; connections and KiB count, too, and a login gives back its share.",
+        live=True,
     ),
     Setting(
         "limits",
@@ -288,64 +325,46 @@ SETTINGS = (
         "20",
         _whole(1, 1000000),
         "How many of these come back in a second.",
+        live=True,
     ),
-    Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake."),
-    Setting("limits", "first_request_seconds", "30", _seconds, "Seconds to send a first request; idle connections are kept after that."),
+    Setting("limits", "handshake_seconds", "10", _seconds, "Seconds to finish the TLS handshake.", live=True),
+    Setting(
+        "limits",
+        "first_request_seconds",
+        "30",
+        _seconds,
+        "Seconds to send a first request; idle connections are kept after that.",
+        live=True,
+    ),
     Setting("limits", "hashing_threads", "2", _whole(1, 64), "Threads that hash passwords; each takes 19 MiB while it works."),
     Setting("limits", "hashing_waiting", "500", _whole(1, 100000), "Passwords that may wait to be hashed."),
-    Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait."),
-    Setting("limits", "account_failure_seconds", "3600", _seconds, "Seconds after which a failure is forgotten; no wait is longer."),
+    Setting("limits", "account_failures", "10", _whole(1, 1000), "Failed logins for one account before the next have to wait.", live=True),
     Setting(
-        "limits", "network_failures", "30", _whole(1, 100000), "Failed logins from one network (/24, /64) before the next have to wait."
+        "limits", "account_failure_seconds", "3600", _seconds, "Seconds after which a failure is forgotten; no wait is longer.", live=True
     ),
-    Setting("limits", "network_failure_seconds", "120", _seconds, "Seconds after which a failure is forgotten; no wait is longer."),
+    Setting(
+        "limits",
+        "network_failures",
+        "30",
+        _whole(1, 100000),
+        "Failed logins from one network (/24, /64) before the next have to wait.",
+        live=True,
+    ),
+    Setting(
+        "limits", "network_failure_seconds", "120", _seconds, "Seconds after which a failure is forgotten; no wait is longer.", live=True
+    ),
     Setting(
         "limits",
         "network_newcomers",
         "200",
         _whole(1, 100000),
         "New members without an invitation from one network (/24, /64) before the next have to wait.",
+        live=True,
     ),
-    Setting("limits", "network_newcomer_seconds", "60", _seconds, "Seconds after which a new member is forgotten; no wait is longer."),
+    Setting(
+        "limits", "network_newcomer_seconds", "60", _seconds, "Seconds after which a new member is forgotten; no wait is longer.", live=True
+    ),
 )
-LIVE = frozenset(
-    [
-        "names",
-        "certificate",
-        "key",
-        # Used where a connection is opened.
-        "line_bytes",
-        "waiting_requests",
-        "outbound_bytes",
-        "connections",
-        "handshake_seconds",
-        "first_request_seconds",
-        # Used where a command needs them.
-        "registration",
-        "invitation_days",
-        "session_idle_days",
-        "session_days",
-        "archive_days",
-        "report_days",
-        "sessions_per_member",
-        "certificates_per_member",
-        "accounts_per_member",
-        "trust_loopback",
-        "handshakes_per_address",
-        "stranger_requests",
-        "stranger_requests_per_second",
-        "account_failures",
-        "account_failure_seconds",
-        "network_failures",
-        "network_failure_seconds",
-        "network_newcomers",
-        "network_newcomer_seconds",
-    ]
-)
-"""
-The settings that a reload takes from the file; code that uses one looks it up each time. The others became part of something when the hub
-started (the store, the threads, the declarations of commands), or must not change in the middle of a day, like the time zone.
-"""
 
 MOST_OF_A_MEMBER = 230
 """

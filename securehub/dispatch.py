@@ -277,7 +277,7 @@ class Dispatch:
         if isinstance(error, Refusal):
             if isinstance(error, BadCredentials):
                 self._failed_logins.note(session, error)
-            # The way that it came leads back to whoever keeps it, and to the connection: a cycle.
+            # Its traceback refers to whoever keeps it, and to the connection: a cycle.
             return error.with_traceback(None)
         if isinstance(error, Gone):
             raise error

@@ -47,7 +47,8 @@ class EventQueue:
         """
         Let events wait.
 
-        @param answering: for the answer that is still to come; otherwise for the last that was given, and something is L{waiting}.
+        @param answering: whether they wait for the answer that is still to come; if not, for the last one that was given, and something is
+            L{waiting} for it already.
         """
         behind = self._to_come if answering else self._given[-1]
         behind.events.append((events, series))

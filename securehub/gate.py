@@ -76,10 +76,10 @@ class Told(Protocol):
     """Events for listeners that wait for one position."""
 
     def release(self) -> None:
-        """Give it to their outboxes, by L{Outbox.deliver}."""
+        """Give them to the listeners, who pass them on by L{Outbox.deliver}."""
 
     def lose(self) -> None:
-        """It is undone."""
+        """They are undone."""
 
 
 class _Then:
@@ -153,7 +153,7 @@ class Outbox:
         self.waiting_bytes += len(chunk)
 
     def deliver(self, events: bytes) -> None:
-        """Send what those who listen are told, while the gate lets that out."""
+        """Send events that have settled. Only while the gate lets something out: it then writes all that leaves."""
         leaving = self._leaving
         if not leaving:
             self._gate.leaving.append(self)

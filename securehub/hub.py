@@ -27,9 +27,8 @@ from securehub.daemon.operations import Operations
 from securehub.daemon.safekeeping import Safekeeping
 from securehub.daemon.vitals import Vitals
 from securehub.dispatch import Clash, Dispatch
-from securehub.gate import Gate
+from securehub.gate import Gate, Outbox
 from securehub.hashing import Hashing
-from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.mistakes import Mistakes
 from securehub.money import Currencies
@@ -43,7 +42,7 @@ from securehub.services.support.facts import OrderFacts, OrderRefund
 from securehub.session import Session
 from securehub.store.files import Directory
 from securehub.store.journal import JournalStore
-from securehub.store.upkeep import Folder, Upkeep
+from securehub.store.upkeep import Folding, Upkeep
 from securehub.store.worker import Worker
 from securehub.switchboard import Switchboard
 from securehub.vault import Random, Vault
@@ -107,7 +106,7 @@ class Hub:
     @ivar mistakes: suggests a command to somebody who has mistyped one.
     """
 
-    core_records = (Member, Visits, Joined, Brought, Once, Audit, Due)
+    core_records = (Member, Visits, Joined, Once, Audit, Due)
 
     def __init__(
         self,
@@ -121,7 +120,7 @@ class Hub:
         random: Random,
         hashing: Hashing,
         make_store: Callable[..., JournalStore] = JournalStore,
-        folder: Folder | None = None,
+        folding: Folding | None = None,
         operations: Operations | None = None,
         beside: Beside | None = None,
         site: Site | None = None,
@@ -139,14 +138,14 @@ class Hub:
         segment_bytes = settings["segment_mib"] * MIB
         self.store = make_store(directory, worker, reactor, clock, records, self.gate, self.switchboard, segment_bytes=segment_bytes)
         self.upkeep: Upkeep | None = None
-        if folder is not None:
+        if folding is not None:
             self.upkeep = Upkeep(
                 self.store,
                 directory,
                 worker,
                 reactor,
                 clock,
-                folder,
+                folding,
                 segment_bytes=segment_bytes,
                 percent=settings["fold_percent"],
                 archive_days=lambda: settings["archive_days"],
@@ -249,17 +248,27 @@ class Hub:
         return HubFactory(
             self.dispatch,
             self.gate,
-            self.store,
-            self.switchboard,
             self.settings,
             self.reactor,
             clock=self.clock,
             doorkeeper=self.doorkeeper,
+            make_session=self._make_session,
             sessions=self.sessions,
-            numbers=self._numbers,
             secure=secure,
             operator=operator,
             site=site,
+        )
+
+    def _make_session(self, outbox: Outbox, address: str, operator: bool) -> Session:
+        return Session(
+            self.store,
+            self.switchboard,
+            outbox,
+            self.dispatch.turns,
+            number=next(self._numbers),
+            address=address,
+            since=self.clock.now(),
+            operator=operator,
         )
 
 

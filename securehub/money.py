@@ -115,6 +115,11 @@ class Currency(msgspec.Struct, frozen=True):
         return f"{self.text(units)} {self.code}"
 
 
+def is_zero(text: str) -> bool:
+    """Whether an amount is nothing, as L{Currency.text} writes it."""
+    return not text.strip("-0.")
+
+
 @cache
 def currency(code: str, digits: int) -> Currency:
     """The one currency of that code and those digits."""

@@ -114,9 +114,11 @@ def _result(reply: Any) -> Iterator[str]:
     if reply is None:
         yield "Result: an empty object.\n"
     elif issubclass(typing.get_origin(reply) or reply, Listing):
-        (row,) = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
+        row, *_ = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
         yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
         yield from _fields(row)
+        for name, kind, meaning in _told(reply)[len(Listing.__struct_fields__) :]:
+            yield f"Besides {name}, {kind}: {meaning}\n"
     else:
         yield f"Result: {_about(reply)}\n"
         yield from _fields(reply)
@@ -142,16 +144,22 @@ def _settings() -> Iterator[str]:
     yield "Give a file in the form of `etc/securehub.ini` with `--config`; options on the command line win over it.\n"
     rows = [(each.section, f"`{each.name}`", f"`{each.default}`" if each.default else "", each.meaning) for each in config.SETTINGS]
     yield from _table(("section", "setting", "default", "meaning"), rows)
-    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.name in config.LIVE)
+    live = ", ".join(f"`{each.name}`" for each in config.SETTINGS if each.live)
     yield f"A reload (SIGHUP or `admin.reload`) reads these anew: {live}. The others take effect at the next start.\n"
 
 
 def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:
-    """A struct's fields, with what its docstring says about each."""
-    told = {name: _prose(" ".join(meaning.split())) for name, meaning in _IVAR.findall(inspect.getdoc(struct) or "")}
-    rows = [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
+    rows = _told(struct)
     if rows:
+        told = any(meaning for _, _, meaning in rows)
         yield from _table(("field", "type", "") if told else ("field", "type"), rows if told else [row[:2] for row in rows])
+
+
+def _told(struct: Any) -> list[tuple[str, str, str]]:
+    """A struct's fields, each with its type and what its class says about it, or that from which it inherits it."""
+    docstrings = [inspect.cleandoc(each.__doc__ or "") for each in reversed((typing.get_origin(struct) or struct).__mro__)]
+    told = {name: _prose(" ".join(meaning.split())) for text in docstrings for name, meaning in _IVAR.findall(text)}
+    return [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
 
 
 def _type(hint: Any) -> str:

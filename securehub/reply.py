@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import islice
-from typing import Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+N = TypeVar("N", str, int)
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +93,41 @@ class Roster(Listing[T], frozen=True):
 
     def status(self) -> str:
         return "there is more; ask with after= the last one shown" if self.more else ""
+
+
+class Sought(Listing[T], Generic[T, N], frozen=True, omit_defaults=True):
+    """
+    What was found by looking through a lot. Only so much is looked at at a time, so the list itself says where to go on.
+
+    @cvar goes_on: the parameter that is given C{next}.
+    @ivar next: where to go on, if there is more: give it as C{after}, or as C{before} where the newest come first. There may be no items,
+        and more all the same.
+    """
+
+    goes_on: ClassVar[str] = "after"
+
+    next: N | None = None
+
+    @classmethod
+    def among(cls, most: int, limit: int, found: Iterable[tuple[N, T | None]]) -> Self:
+        """
+        Up to so many rows of what is found, as far as it is looked at.
+
+        @param most: how much is looked at.
+        @param found: each with what one gives to go on behind it, and its row, or None if it is not to be listed.
+        """
+        rows: list[T] = []
+        last: N | None = None
+        for count, (place, row) in enumerate(found):
+            if count == most or (row is not None and len(rows) == limit):
+                return cls(rows, more=True, next=last)
+            last = place
+            if row is not None:
+                rows.append(row)
+        return cls(rows)
+
+    def status(self) -> str:
+        return f"there is more; ask with {self.goes_on}={self.next}" if self.more else ""
 
 
 class Top(Listing[T], frozen=True):

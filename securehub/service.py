@@ -22,7 +22,7 @@ from twisted.python.modules import getModule
 from zope.interface import Attribute, Interface
 
 from securehub.arguments import ROLE
-from securehub.command import NOBODY_S, ROLES, Command, declared_by
+from securehub.command import NOBODY_S, ROLES, Command, declared_by, nothing_more
 from securehub.config import SETTINGS, BadSetting, Setting, Settings
 from securehub.remembering import IRemembers
 from securehub.store.records import Record, refuse_unfit
@@ -42,7 +42,9 @@ class IServiceFactory(Interface):
 
     # Optional: C{records}, the record classes that the service keeps; C{parts}, for a service that is too large for one class: further
     # classes that are called with the hub, and whose commands are the service's; C{roles}, that members may be granted because of this
-    # service; C{own_settings}, the settings (L{securehub.config.Setting}) that it brings.
+    # service; C{own_settings}, the settings (L{securehub.config.Setting}) that it brings; C{invariants}, classes of what is true of its
+    # records after every commit (L{securehub.store.verification.Invariant}). What is made may have C{notes}: by the names of commands, what
+    # gives the text that is added to their manuals.
 
     def __call__(hub: Hub) -> Any:
         """
@@ -202,7 +204,7 @@ def commands_of(factory: Any, parts: Iterable[Any], settings: Settings) -> list[
     @param parts: what L{parts_of} has become, called with the hub.
     """
     bound = [command.bound(part, factory.name, settings) for part in parts for command in declared_by(part)]
-    return [command if command.note is str else replace(command, note=partial(_note_of, command)) for command in bound]
+    return [command if command.note is nothing_more else replace(command, note=partial(_note_of, command)) for command in bound]
 
 
 def _note_of(command: Command) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from securehub.once import Key, once
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadCredentials, NotFound, NotLoggedIn, Refusal
 from securehub.reply import MoneyReply
-from securehub.store.transaction import ReadTransaction
+from securehub.store.transaction import ReadTransaction, Store
 from securehub.switchboard import EVERYBODY, Switchboard, connection, encode, member, role
 from securehub.trying import Tried, try_out
 from securehub.turns import Turns
@@ -31,13 +31,6 @@ from securehub.wire import text
 T = TypeVar("T")
 
 _log = Logger()
-
-
-class Store(Protocol):
-    """The store, as far as a session uses it."""
-
-    async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
-    async def read(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
 
 
 class Gone(Exception):
@@ -305,7 +298,7 @@ class Session:
         """Whether a command is running whose answer is still to come, perhaps followed by goodbye."""
         return self._running and not self._said_bye
 
-    def part(self, bye: bytes) -> None:
+    def end(self, bye: bytes) -> None:
         """
         A commit has ended this session. From now on it is nobody's and does nothing more; once the commit is settled, it says goodbye and
         closes. Goodbye is held like an answer, not like an event: if the commit is lost, the connection is cut, and the client may come
@@ -479,10 +472,10 @@ class Session:
         more.
         """
         self._running = False
-        self.part(self._end_of_parts + encode(Bye(reason), self.speaks_json))
+        self.end(self._end_of_parts + encode(Bye(reason), self.speaks_json))
 
-    def end(self) -> None:
-        """The connection is lost."""
+    def lost(self) -> None:
+        """The connection is gone."""
         self.log_out()
         self._switchboard.leave(connection(self.number), self)
         self.gone = True

@@ -23,14 +23,16 @@ from securehub import __version__, config, service
 from securehub.hub import Hub
 from securehub.program import CANNOT, NO_MEMORY, WELL, disk_fault
 from securehub.store import backup as backups
-from securehub.store import rotation, transport
+from securehub.store import rotation
 from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse
 from securehub.store.drill import drill
+from securehub.store.export import export, take_in
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, find
+from securehub.store.layout import segment_names, snapshot_names
 from securehub.store.process import give_way
-from securehub.store.recovery import CannotStart, segment_names, snapshot_names
+from securehub.store.recovery import CannotStart
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify
 
@@ -87,7 +89,7 @@ class Tool:
 
     def export(self) -> None:
         with self._directory() as directory:
-            pieces = transport.export(directory, self._records)
+            pieces = export(directory, self._records)
             path = Path(self._given.file)
             if self._given.file == _STREAM:
                 sys.stdout.buffer.writelines(pieces)
@@ -105,7 +107,7 @@ class Tool:
         path = Path(self._given.file)
         with self._directory(make=True) as directory:
             lines = sys.stdin.buffer if self._given.file == _STREAM else RealDirectory(path.absolute().parent).lines(path.name)
-            head = transport.take_in(lines, path.name, directory, self._records, self._invariants)
+            head = take_in(lines, path.name, directory, self._records, self._invariants)
         self.found = {"state": str(self._state), "commits": head.number, "head": head.hash}
 
     def head(self) -> None:
@@ -228,6 +230,7 @@ def _whole(text: str) -> int:
     return number
 
 
+# What argparse says that a value is not.
 _whole.__name__ = "whole number"
 
 

@@ -67,7 +67,7 @@ class Ending(Listener, Protocol):
 
     def is_meant(self, end: End) -> bool: ...
 
-    def part(self, bye: bytes) -> None:
+    def end(self, bye: bytes) -> None:
         """Be ended."""
 
 
@@ -308,7 +308,7 @@ class Switchboard:
                 self._tune(channel, event)
                 continue
             if isinstance(event, End):
-                _part(channel, event)
+                _end(channel, event)
                 continue
             listeners = channel.listeners
             series = event.series
@@ -347,13 +347,13 @@ def _tuned_in_vain(listeners: Iterable[Listener], missed: bool) -> None:
             listener.tune_anew()
 
 
-def _part(channel: Channel, end: End) -> None:
+def _end(channel: Channel, end: End) -> None:
     """End the listeners that are meant, at once, because they may do nothing more. Their goodbye waits at the gate by itself."""
     bye = Bye(end.reason)
     listeners: list[Ending] = list(channel.listeners)  # type: ignore[arg-type]
     for listener in listeners:
         if listener.is_meant(end):
-            listener.part(encode(bye, listener.speaks_json))
+            listener.end(encode(bye, listener.speaks_json))
 
 
 def _forms(event: Event, listeners: Collection[Listener]) -> tuple[bytes | None, bytes | None]:

@@ -38,7 +38,7 @@ from securehub.network.protocol import HTTP
 from securehub.network.tls import BadCertificate
 from securehub.refusals import Conflict
 from securehub.store import keys
-from securehub.store.child import ChildFolder
+from securehub.store.child import ChildFolding
 from securehub.store.disk import InUse
 from securehub.store.files import RealDirectory
 from securehub.store.recovery import CannotStart
@@ -159,7 +159,7 @@ class HubService(Service):
         self._settings = settings
         self._factories = factories
         self._reactor = reactor
-        self._live = config.LIVE | {setting.name for setting in service.settings_of(factories) if setting.live}
+        self._live = {setting.name for setting in (*config.SETTINGS, *service.settings_of(factories)) if setting.live}
         self._read_settings = read_settings or (lambda: settings)
         self._writer = writer
         self._ports: list[IListeningPort] = []
@@ -265,7 +265,7 @@ class HubService(Service):
                 at_once=settings["hashing_threads"],
                 reactor=reactor,
             ),
-            folder=ChildFolder(reactor, settings["state"], settings["seal_key"]),
+            folding=ChildFolding(reactor, settings["state"], settings["seal_key"]),
             operations=Operations(self.prepare_reload, self._certificates.days_left, memory_bytes, self._certificates.trouble),
             beside=Processes(reactor, settings),
             site=site,

@@ -38,7 +38,7 @@ from tests import world as worlds
 from tests.books import TREASURER, Asked, Play, Saying
 from tests.shopping import Shopping
 from tests.store import crashes
-from tests.store.beside import FolderBeside
+from tests.store.beside import FoldingBeside
 from tests.store.setting import at_once
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import verify
@@ -121,7 +121,8 @@ class Simulation(Play):
         chance = Random(seed)
         self._make_disk = make_disk
         directory: Any = SimulatedDirectory(make_disk(chance))
-        world = World(seed=seed, directory=directory, make_store=JournalStore, make_folder=lambda here: FolderBeside(here.disk), **SETTINGS)
+        settings = {"make_store": JournalStore, "make_folding": lambda here: FoldingBeside(here.disk), **SETTINGS}
+        world = World(seed=seed, directory=directory, **settings)
         self.counts: Counter[str] = Counter()
         self._trace = sha256()
         self._seen_entries: dict[tuple[str, int], tuple[int, str]] = {}
@@ -162,7 +163,7 @@ class Simulation(Play):
                     self._come_back()
             self._end_well()
         finally:
-            self.world.folder.kill()
+            self.world.folding.kill()
         return Result(self._trace.hexdigest(), self.counts)
 
     def _somebody(self) -> Person:
@@ -392,7 +393,7 @@ class Simulation(Play):
 
     def _child_steps(self, _: Person) -> None:
         for _step in range(self.chance.randint(1, 20)):
-            self.world.folder.step()
+            self.world.folding.step()
 
     def _time_passes(self, person: Person) -> None:
         self.world.time.advance(self.chance.choice([0.01, 0.3, 1, 3]))
@@ -410,7 +411,7 @@ class Simulation(Play):
     def _rarely(self, _: Person) -> None:
         fate = self.chance.random()
         if fate < 0.1:
-            self.world.folder.kill()
+            self.world.folding.kill()
         elif fate < 0.2:
             self._stop_in_peace()
 
@@ -430,8 +431,8 @@ class Simulation(Play):
     def _come_back(self) -> None:
         """The machine has stopped. What had left it by then arrives, or does not; then it starts again, and may stop in that, too."""
         self.counts["crashes"] += 1
-        self.counts["folds"] += self.world.folder.finished
-        self.world.folder.kill()
+        self.counts["folds"] += self.world.folding.finished
+        self.world.folding.kill()
         for person in self.people.values():
             if self.chance.random() < 0.7:
                 self._read(person)

@@ -216,7 +216,7 @@ class CatchingUpTests(Room):
         self.assertIn('{"jsonrpc":"2.0","id":10,"result":{"text":""}}', lines)
 
     def test_a_batch_in_between(self) -> None:
-        """No page comes between the parts of its answer, be it that the rest takes its time."""
+        """No page comes between the parts of its answer, even if the rest takes its time."""
         self.bob.transport.stop_reading()
         self.join(0)
         self.world.hashing_waits = True

@@ -60,10 +60,6 @@ class ConfigTests(SynchronousTestCase):
         for wrong, told in (("JPY:0.5", "agent_act = JPY:0.5: amount: JPY has 0"), ("USD", "such as USD:50"), ("USD:0", "more than zero")):
             self.assertIn(told, str(self.assertRaises(BadSetting, config.settings, options={"agent_act": wrong})))
 
-    def test_live(self) -> None:
-        """Those that a reload takes are settings."""
-        self.assertLessEqual(config.LIVE, {setting.name for setting in config.SETTINGS})
-
     def test_one_of_several(self) -> None:
         """In any case; another word is told what there is."""
         self.assertEqual(config.settings(self.file("[members]\nregistration = Closed\n"))["registration"], "closed")

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock as Time
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.networks import Origin, origin
+from securehub.origins import Origin, origin
 from securehub.refusals import BadCredentials, NotFound, RateLimited
 from securehub.services.auth.buckets import Rate
 from securehub.services.auth.guessing import Guessing

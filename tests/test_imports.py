@@ -18,7 +18,8 @@ import securehub
 
 ROOT = Path(securehub.__file__).parent
 
-PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command", "networks", "folding"}
+PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command"}
+PURE |= {"origins", "casefolding", "peer"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -26,12 +27,12 @@ ALLOWED: dict[str, set[str]] = {
     "refusals": set(),
     "clabe": set(),
     "clock": set(),
-    "networks": set(),
-    "folding": set(),
+    "origins": set(),
+    "casefolding": set(),
     "event": set(),
     "reply": set(),
     "money": {"refusals"},
-    "outside": {"refusals", "folding", "money", "outside"},
+    "outside": {"refusals", "casefolding", "money", "outside"},
     "wire": {"refusals", "reply", "wire"},
     "arguments": {"refusals", "clabe", "money"},
     "command": {"refusals", "arguments", "reply"},
@@ -49,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "members": {"refusals", "store.records", "store.transaction"},
     "once": {"refusals", "money", "reply", "store.records", "store.transaction"},
     "audit": {"command", "members", "store.records", "store.transaction"},
-    "agenda": {"chores", "refusals", "clock", "session", "store.records", "store.transaction"},
+    "agenda": {"chores", "refusals", "clock", "store.records", "store.transaction"},
     "trying": {"store.transaction"},
     "hashing": {"refusals"},
     "switchboard": {"event", "gate", "store.journal", "store.transaction", "wire"},
@@ -69,7 +70,7 @@ ALLOWED: dict[str, set[str]] = {
         "",
         "refusals",
         "arguments",
-        "folding",
+        "casefolding",
         "clabe",
         "money",
         "event",
@@ -80,7 +81,7 @@ ALLOWED: dict[str, set[str]] = {
         "help",
         "members",
     }
-    | {"audit", "chores", "imports.records", "networks", "openrpc", "remembering"}
+    | {"audit", "chores", "origins", "openrpc", "remembering"}
     | {"outside", "peer", "service", "session", "switchboard", "store.records", "store.transaction", "services", "vault", "hub"},
     "plugins": {"services"},
     # the network
@@ -88,12 +89,13 @@ ALLOWED: dict[str, set[str]] = {
     "network.outlet": set(),
     "network.eager": set(),
     "network.keepalive": set(),
+    "network.shown": {"peer"},
     "network.tls": {"network.eager"},
     "network.authority": set(),
     "network.certificates": {"network.authority", "config", "network.tls"},
-    "network.doorkeeper": {"config", "networks"},
-    "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch", "switchboard"}
-    | {"network.doorkeeper", "network.outlet", "network.web", "network.websocket"},
+    "network.doorkeeper": {"config", "origins"},
+    "network.protocol": {"", "refusals", "clock", "event", "gate", "peer", "session", "wire", "config", "dispatch"}
+    | {"network.doorkeeper", "network.outlet", "network.shown", "network.web", "network.websocket"},
     "network.web": {"page", "network.protocol", "network.websocket"},
     "network.websocket": {"network.protocol"},
     # the process
@@ -117,7 +119,6 @@ ALLOWED: dict[str, set[str]] = {
         "agenda",
         "gate",
         "hashing",
-        "imports.records",
         "members",
         "mistakes",
         "money",
@@ -144,7 +145,6 @@ ALLOWED: dict[str, set[str]] = {
     "client.commands": set(),
     "client.plain": {"client.connection", "client.conversation"},
     "client.terminal": {"client.commands", "client.connection", "client.conversation"},
-    "imports.records": {"store.records"},
     "imports.sources": {"refusals", "arguments", "wire"},
     "imports.rules": {"imports", "members", "money", "refusals", "services", "store.transaction"},
     "imports.offline": {"clock", "event", "store", "trying"},
@@ -161,7 +161,6 @@ FOR_TYPES_ALONE = {
     ("service", "hub"),
     ("network.protocol", "config"),
     ("network.protocol", "dispatch"),
-    ("network.protocol", "switchboard"),
     ("network.web", "network.protocol"),
     ("network.protocol", "network.web"),
     ("network.protocol", "network.websocket"),
@@ -170,7 +169,7 @@ FOR_TYPES_ALONE = {
 """What may be named in annotations, though it is above."""
 
 OTHERS: dict[str, set[str]] = {
-    "OpenSSL": {"network.tls", "peer"},
+    "OpenSSL": {"network.tls", "network.shown"},
     "cryptography": {"network.tls", "network.authority", "network.certificates", "vault", "store", "services.auth.otp"},
     "passlib": {"hashing"},
     "socket": {"client.connection", "daemon.systemd", "network.keepalive"},

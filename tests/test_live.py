@@ -27,15 +27,15 @@ class Watched(dict[str, Any]):
 
 
 class LiveTests(SynchronousTestCase):
-    """Those of L{config.LIVE} hold from the next command or connection on."""
+    """Those that are C{live} hold from the next command or connection on."""
 
     def test_looked_up_each_time(self) -> None:
         """Whoever kept one from the start would not hear of a change."""
-        world = World(make_folder=lambda directory: object())
+        world = World(make_folding=lambda directory: object())
         world.settings = watched = Watched(world.settings)
         world.restart()
         self.assertIn("time_zone", watched.seen)
-        self.assertEqual(watched.seen & config.LIVE, set())
+        self.assertEqual([each.name for each in config.SETTINGS if each.live and each.name in watched.seen], [])
 
     def test_registration(self) -> None:
         """Newcomers are kept out at once, and what describes the hub says so."""

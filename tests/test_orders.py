@@ -174,7 +174,7 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual([event.method for _, event in setting.announcer.heard][-3:], ["ledger.received", *["orders.updated"] * 2])
 
     def test_refused(self) -> None:
-        """Who cannot pay has changed nothing, be it only one line that is lacking."""
+        """Who cannot pay has changed nothing, even if there is too little of one line alone."""
         setting = Setting(records=RECORDS)
         keep_shop(setting)
         before = state(setting)

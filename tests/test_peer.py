@@ -17,7 +17,8 @@ from OpenSSL.crypto import X509, PKey
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.network import tls
-from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of
+from securehub.network.shown import MAX_SHOWN, certificate_of
+from securehub.peer import PeerCertificate
 from tests.authenticator import Identity, identity
 from tests.certificates import make_certificate
 from tests.test_tls import Handshake
@@ -150,7 +151,7 @@ class CertificateTests(SynchronousTestCase):
         session = handshake.protocol.wrappedProtocol.wrappedProtocol.session
         self.assertEqual(session.certificate().fingerprint, self.alice.fingerprint)
         self.ask(handshake, "QUIT")
-        session.end()
+        session.lost()
         self.assertIsNone(session.certificate())
 
     def test_chain(self) -> None:

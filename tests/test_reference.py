@@ -8,13 +8,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_origin
+from typing import Any, get_origin
 
+from msgspec.structs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub import config, reference
 from securehub.command import Command
-from securehub.reply import Listing
+from securehub.event import Event
+from securehub.reply import Listing, Reply, Row
 from tests.tools import called
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +31,7 @@ class ReferenceTests(SynchronousTestCase):
             self.assertEqual((ROOT / path).read_text(), content, f"{path}: run python -m securehub.reference")
 
     def test_complete(self) -> None:
-        """Every command, and each of its parameters, is told."""
+        """Every command is told, with each of its parameters, and each field of its replies."""
         text = reference.reference()
         for command in self._commands():
             _, _, part = text.partition(f"\n#### {command.name}\n")
@@ -38,6 +40,24 @@ class ReferenceTests(SynchronousTestCase):
             self.assertIn(command.summary, part)
             for parameter in command.wire_parameters:
                 self.assertIn(f"| `{parameter.name}` |", part)
+            for reply in filter(None, command.replies):
+                for field in fields(reply):
+                    self.assertIn(f"`{field.encode_name}`", part, command.name)
+
+    def test_of_bases(self) -> None:
+        """What a field is, is told wherever it is inherited."""
+        told = "| `warnings` | array of strings | what the payer should know, such as a budget that is overspent. |"
+        payments = [command for command in self._commands() if command.moves]
+        self.assertEqual(reference.reference().count(told), len(payments))
+
+    def test_names(self) -> None:
+        """What a docstring says of a field, it says of one that is there."""
+        self._commands()  # Loads all services.
+        structs: list[Any] = [Reply, Row, Event]
+        for struct in structs:
+            structs += struct.__subclasses__()
+            for name in re.findall(r"@ivar (\w+):", struct.__doc__ or ""):
+                self.assertIn(name, struct.__struct_fields__, struct)
 
     def test_summaries(self) -> None:
         """The first line of a command's text is a whole sentence, as lists show it alone."""

@@ -23,7 +23,7 @@ from securehub.daemon.beside import Processes
 from securehub.services.admin import safety
 from securehub.services.ledger.records import Account
 from securehub.store import journal
-from securehub.store.child import ChildFolder
+from securehub.store.child import ChildFolding
 from securehub.store.fold import Folded, Order
 from securehub.store.journal import JournalStore
 from securehub.store.keys import Keys, NoKey, name_of
@@ -73,9 +73,9 @@ class ProcessesTests(SynchronousTestCase):
 
     def test_no_child_can_be_begun(self) -> None:
         """Nor is that, of the child that folds."""
-        folder = ChildFolder(Exhausted(), Path(self.mktemp()))
-        self.assertRaises(OSError, folder.fold, Order(1, {}, ""))
-        self.successResultOf(folder.stop())
+        folding = ChildFolding(Exhausted(), Path(self.mktemp()))
+        self.assertRaises(OSError, folding.fold, Order(1, {}, ""))
+        self.successResultOf(folding.stop())
 
 
 class Safekeeping(SynchronousTestCase):
@@ -229,7 +229,7 @@ class Safekeeping(SynchronousTestCase):
 
     def test_not_folded(self) -> None:
         """A journal that cannot be folded is a trouble: what stands in the way of that may stand in the way of a start."""
-        self.start(make_folder=lambda directory: FailingFolder())
+        self.start(make_folding=lambda directory: FailingFolding())
         self.world.member("alice")
         self.assertEqual(self.troubles(), "")
         self.world.elapse(25 * HOUR)
@@ -408,7 +408,7 @@ class Safekeeping(SynchronousTestCase):
         self.assertEqual(self.world.member("alice").ask("OPEN savings")[-1][:2], "OK")
 
 
-class FailingFolder:
+class FailingFolding:
     """Somebody beside the daemon who cannot fold."""
 
     def fold(self, order: Order) -> Deferred[Folded | None]:

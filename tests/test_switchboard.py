@@ -64,8 +64,8 @@ class Ear:
     def is_meant(self, end: End) -> bool:
         return end.family == "family"
 
-    def part(self, bye: bytes) -> None:
-        self.heard += [b"parted", bye]
+    def end(self, bye: bytes) -> None:
+        self.heard += [b"ended", bye]
 
 
 class Numbered(Event, frozen=True):
@@ -154,7 +154,7 @@ class SwitchboardTests(Case):
         """Those whom it means are parted with, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
         people, program = self.ear("member/alice"), self.ear("member/alice", json=True)
         self.announce(("member/alice", Rung("bob")), ("member/alice", End("enough.", "family")), ("member/alice", End("no", "other")))
-        self.assertEqual(people.heard, [b"parted", b"* Bye: enough.\n", b"* bob rings the bell.\n"])
+        self.assertEqual(people.heard, [b"ended", b"* Bye: enough.\n", b"* bob rings the bell.\n"])
         self.assertEqual(json.loads(program.heard[1]), {"jsonrpc": "2.0", "method": "hub.bye", "params": {"reason": "enough."}})
         self.assertEqual(len(program.heard), 3)
 

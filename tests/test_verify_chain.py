@@ -12,9 +12,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken, Journal
+from securehub.store.export import export, take_in
 from securehub.store.files import RealDirectory
 from securehub.store.keys import PLAIN, Keys
-from securehub.store.transport import export, take_in
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put, taken
 

@@ -224,7 +224,7 @@ class World:
 
     @param factories: the services; those that are installed if none are given.
     @param settings: settings that differ from their defaults.
-    @param make_folder: gives what folds in a directory; without it nothing does.
+    @param make_folding: gives what folds in a directory; without it nothing does.
 
     @ivar time: the reactor's; the wall clock follows it.
     @ivar skew: seconds by which somebody has set the wall clock.
@@ -244,7 +244,7 @@ class World:
         directory: MemoryDirectory | None = None,
         factories: Sequence[Any] | None = None,
         make_store: Callable[..., Any] = SuspiciousStore,
-        make_folder: Callable[[Any], Any] | None = None,
+        make_folding: Callable[[Any], Any] | None = None,
         **settings: Any,
     ) -> None:
         self.time = Time()
@@ -258,7 +258,7 @@ class World:
         self.broken = ""
         self.late: tuple[str, ...] = ()
         self._make_store = make_store
-        self._make_folder = make_folder
+        self._make_folding = make_folding
         self.skew = 0.0
         self._start()
 
@@ -269,7 +269,7 @@ class World:
         self.hashing = Hashing(
             CHEAP, self._hash_later, self.settings["hashing_waiting"], at_once=self.settings["hashing_threads"], reactor=self.time
         )
-        self.folder = self._make_folder and self._make_folder(self.directory)
+        self.folding = self._make_folding and self._make_folding(self.directory)
         self.hub = Hub(
             self.settings,
             self._factories,
@@ -281,7 +281,7 @@ class World:
             hashing=self.hashing,
             make_store=self._make_store,
             operations=Operations(self._prepare_reload, lambda: 90),
-            folder=self.folder,
+            folding=self.folding,
             beside=self.beside,
             site=site() if self.settings["page"] else None,
         )

@@ -78,7 +78,7 @@ class Terminal:
         loop.add_reader(self._connection, self._hear)
         try:
             self._send_next()
-            # Between two lines, too: what is typed there is no more to be seen, if it is a secret, and no less an end, if it is Ctrl-D.
+            # Between two lines, too: a secret that is typed there must not be seen, and Ctrl-D must count as the end.
             with self._lines.input.raw_mode():
                 while not self._connection.broken and not self._ended:
                     await self._read_typed()

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from securehub.imports.records import Brought
 from securehub.imports.sources import BUCKETS, Account, Month, Person
 from securehub.members import OPERATOR, Member
 from securehub.money import Currency
 from securehub.refusals import BadArgument, Exists
+from securehub.services.auth.records import Brought
 from securehub.services.auth.rules import enroll
 from securehub.services.budget.entries import Draft, enter
 from securehub.services.budget.records import Book

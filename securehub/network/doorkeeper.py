@@ -19,7 +19,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from securehub.config import Settings
-from securehub.networks import origin
+from securehub.origins import origin
 
 _log = Logger()
 
@@ -68,7 +68,7 @@ class _Visit:
     """
     What is known of a guest.
 
-    @ivar place: whose allowance they use, see L{securehub.networks.Origin}; None for trusted ones.
+    @ivar place: whose allowance they use, see L{securehub.origins.Origin}; None for trusted ones.
     @ivar spent: what they took from it.
     @ivar unfinished: whether the handshake is.
     """

@@ -7,7 +7,7 @@ The one place that knows the network. What a line means is the dispatch's busine
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -23,7 +23,8 @@ from securehub.event import Bye
 from securehub.gate import Gate, Outbox
 from securehub.network.doorkeeper import FULL, Answer, Doorkeeper
 from securehub.network.outlet import TransportOutlet
-from securehub.peer import MAX_SHOWN, PeerCertificate, certificate_of, shows_too_much
+from securehub.network.shown import MAX_SHOWN, certificate_of, shows_too_much
+from securehub.peer import PeerCertificate
 from securehub.refusals import LineTooLong, Refusal
 from securehub.session import Gone, Session
 from securehub.wire import characters, text
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from securehub.dispatch import Dispatch
     from securehub.network.web import Site, Visit
     from securehub.network.websocket import WebSocket
-    from securehub.session import Store
-    from securehub.switchboard import Switchboard
 
 _log = Logger()
 
@@ -129,7 +128,7 @@ class HubProtocol(LineReceiver):
             self.web.lost()
             self.__dict__.pop("dataReceived", None)
         if self.session is not None:
-            self.session.end()
+            self.session.lost()
             self.outbox.close()
 
     def readConnectionLost(self) -> None:
@@ -277,16 +276,7 @@ class HubProtocol(LineReceiver):
         # In a room of a thousand it is a thousand steps less for each message.
         self.tell = self.outlet.tell  # type: ignore[method-assign]
         self.outbox = Outbox(factory.gate, self)
-        self.session = Session(
-            factory.store,
-            factory.switchboard,
-            self.outbox,
-            factory.dispatch.turns,
-            number=next(factory.numbers),
-            address=self.address,
-            since=factory.clock.now(),
-            operator=factory.operator,
-        )
+        self.session = factory.make_session(self.outbox, self.address, factory.operator)
         factory.sessions[self.session.number] = self.session
         # The admin door has no such option; some versions of Twisted offer it there, too, and fail.
         set_no_delay = None if factory.operator else getattr(self.transport, "setTcpNoDelay", None)
@@ -487,7 +477,7 @@ class HubProtocol(LineReceiver):
 def _log_unless_gone(failure: Failure) -> None:
     if not failure.check(Gone):
         _log.failure("A request ended in a fault", failure)
-    # The way that it came leads back to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
+    # Its traceback refers to it, and to the connection: a cycle, and nothing of that would be freed until the collector comes.
     failure.cleanFailure()
 
 
@@ -497,8 +487,9 @@ class HubFactory(ServerFactory):
 
     @ivar secure: whether a TLS handshake comes before the first line.
     @ivar operator: whether all who connect are the operator, whom the doorkeeper ignores.
+    @ivar make_session: makes the session of a connection that is ready, with its outbox, its peer's address, and whether that is the
+        operator.
     @ivar sessions: those of all doors, by number.
-    @ivar numbers: where the next one's number comes from.
     @ivar stopping: whether no new commands are taken.
     @ivar site: the web page; None where there is none.
     """
@@ -510,15 +501,13 @@ class HubFactory(ServerFactory):
         self,
         dispatch: Dispatch,
         gate: Gate,
-        store: Store,
-        switchboard: Switchboard,
         settings: Settings,
         reactor: IReactorTime,
         *,
         clock: Clock,
         doorkeeper: Doorkeeper,
+        make_session: Callable[[Outbox, str, bool], Session],
         sessions: dict[int, Session],
-        numbers: Iterator[int],
         secure: bool,
         operator: bool,
         site: Site | None = None,
@@ -526,14 +515,12 @@ class HubFactory(ServerFactory):
         self.site = site
         self.dispatch = dispatch
         self.gate = gate
-        self.store = store
-        self.switchboard = switchboard
         self.settings = settings
         self.reactor = reactor
         self.clock = clock
         self.doorkeeper = doorkeeper
+        self.make_session = make_session
         self.sessions = sessions
-        self.numbers = numbers
         self.secure = secure
         self.operator = operator
         self.stopping = False

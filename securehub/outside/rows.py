@@ -23,7 +23,7 @@ class Row(NamedTuple):
     @ivar payee: who got it, or from whom it came; may be empty.
     @ivar text: what the bank says about it; may be empty.
     @ivar id: the bank's own, which it never gives twice in an account; empty if there is none.
-    @ivar which: among rows of one day that say the same, the how manyth it is, from 1; 0 if that is not yet known.
+    @ivar which: its place among the rows of one day that say the same, from 1; 0 if that is not yet known.
     @ivar account: of which account; may be empty.
     """
 

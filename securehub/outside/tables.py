@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from securehub.folding import fold
+from securehub.casefolding import fold
 from securehub.money import Currency
 from securehub.outside import figures
 from securehub.outside.rows import Row, cleaned

@@ -170,7 +170,7 @@ class History(Listing[Line], frozen=True):
 def spoken(who: str, text: str, removed: str, edited: bool, receipt: Receipt | None) -> str:
     """A message as people read it. What shows a payment has no colon behind the name, as everything has that somebody only writes."""
     if removed:
-        # There is no text any more, but in a report.
+        # Only a report still has the text.
         return f"{who}: {text} (removed by {removed})" if text else f"{who}: (removed by {removed})"
     if receipt is not None:
         return f"{who} {text}"
@@ -299,7 +299,7 @@ def forget(tx: Transaction, conversation: str, oldest: int, newest: int, before:
 
     @param limit: at most so many.
 
-    @return: how many it were.
+    @return: how many there were.
     """
     count = 0
     for seq, message in _found(tx, conversation, range(oldest, min(newest, oldest + limit - 1) + 1)):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from securehub.store import line as lines
-from securehub.store import snapshot
+from securehub.store import lines, snapshot
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import NoKey
-from securehub.store.line import Damaged
-from securehub.store.recovery import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.layout import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.lines import Damaged
 
 KEPT_SNAPSHOTS = 2
 """The newest, and the one to go back to if that is damaged. The segments after the older one stay where a start looks for them."""

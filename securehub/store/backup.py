@@ -23,7 +23,7 @@ import msgspec
 from securehub.store.chain import Broken, Journal
 from securehub.store.disk import InUse, RealDisk
 from securehub.store.files import GENTLE_BYTES, TEMPORARY, RealDirectory
-from securehub.store.recovery import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
+from securehub.store.layout import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
 
 LIST = "backup.json"
 FORMAT = 1

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.files import Directory
 from securehub.store.keys import NoKey
-from securehub.store.line import Damaged
-from securehub.store.recovery import ARCHIVE, number_of, segment_names, serial_of, snapshot_names
+from securehub.store.layout import ARCHIVE, number_of, segment_paths, serial_of, snapshot_names
+from securehub.store.lines import Damaged
 from securehub.store.snapshot import Head, read_head, stored
 
 
@@ -109,12 +109,9 @@ class Journal:
 
     def _segments(self) -> Iterator[_Segment]:
         """Those that were ever begun, in the order in which they were written."""
-        here = self._directory.names()
-        places = {name: f"{ARCHIVE}/{name}" for name in segment_names(self._directory.names(ARCHIVE))}
-        places.update({name: name for name in segment_names(here)})
-        for name in sorted(places, key=serial_of):
+        for name, path in segment_paths(self._directory).items():
             try:
-                begun = lines.begun(self._lines(name, places[name]))
+                begun = lines.begun(self._lines(name, path))
             except Damaged as damage:
                 raise Broken(name, 1, str(damage)) from None
             if begun is None:
@@ -124,7 +121,7 @@ class Journal:
             if header.format > lines.NEWEST_FORMAT:
                 raise Broken(name, 1, f"it has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}")
             if self._until is None or header.after <= self._until:
-                yield _Segment(name, places[name], header)
+                yield _Segment(name, path, header)
 
     def _lines(self, name: str, path: str) -> Iterator[bytes]:
         """A segment's lines, even if the daemon has put it away meanwhile."""

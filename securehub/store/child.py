@@ -34,7 +34,7 @@ class FoldFailed(Exception):
     """The child did not do what it should; the text says why, as far as the child has said."""
 
 
-class ChildFolder:
+class ChildFolding:
     """
     Folds in a child process.
 
@@ -49,13 +49,13 @@ class ChildFolder:
         self._child: Process | None = None
 
     def fold(self, order: Order) -> Deferred[Folded | None]:
-        """See L{securehub.store.upkeep.Folder}."""
+        """See L{securehub.store.upkeep.Folding}."""
         child = begin(self._reactor, "securehub.store.child", str(self._path), _encode(order).decode(), self._key_source)
         self._child = child
         return child.ended.addCallback(_result)
 
     def stop(self) -> Deferred[None]:
-        """See L{securehub.store.upkeep.Folder}."""
+        """See L{securehub.store.upkeep.Folding}."""
         return self._child.kill() if self._child is not None else succeed(None)
 
 

@@ -19,8 +19,9 @@ from securehub.store import snapshot
 from securehub.store.collection import PARTS, SHIFT, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import NoKey, wrapped
-from securehub.store.line import Damaged
-from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_head, snapshot_name, snapshot_names
+from securehub.store.layout import snapshot_name, snapshot_names
+from securehub.store.lines import Damaged
+from securehub.store.recovery import Recovered, recovered, replay_closed, snapshot_head
 
 Spans = dict[str, int]
 """Seconds that a generation lasts (L{ExpiringCollection}), by collection, for those that expire."""

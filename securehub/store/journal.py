@@ -24,14 +24,14 @@ from twisted.logger import Logger
 from securehub.clock import Clock
 from securehub.event import Event
 from securehub.refusals import Unavailable
-from securehub.store import archive, snapshot
-from securehub.store import line as lines
+from securehub.store import archive, lines, snapshot
 from securehub.store.age import LONG_AGO, Age, generation
 from securehub.store.collection import PARTS, Collection, ExpiringCollection
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import Keys, wrapped
+from securehub.store.layout import journal_bytes, snapshot_name
 from securehub.store.records import Record, decoder, encoder, forms, parents
-from securehub.store.recovery import AnyCollection, Collections, Recovered, journal_bytes, recover, snapshot_name
+from securehub.store.recovery import AnyCollection, Collections, Recovered, recover
 from securehub.store.transaction import MAX_BYTES, MAX_RECORDS, Place, Places, ReadTransaction, Transaction
 from securehub.store.worker import Worker
 from securehub.store.writer import SEGMENT_BYTES, Writer

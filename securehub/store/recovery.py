@@ -13,7 +13,6 @@ whole point of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,21 +23,15 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from securehub.store import line as lines
-from securehub.store import snapshot
+from securehub.store import lines, snapshot
 from securehub.store.age import LONG_AGO, Age, age_of_older
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey
-from securehub.store.line import Damaged
+from securehub.store.layout import segment_names, segment_paths, serial_of, snapshot_names
+from securehub.store.lines import Damaged
 
 _log = Logger()
-
-ARCHIVE = "archive"
-"""The folder of segments that are no longer needed for a start."""
-
-_SEGMENT = re.compile(r"journal-([0-9]{15})-([0-9]{4,})\.jsonl")
-_SNAPSHOT = re.compile(r"snapshot-([0-9]{15})\.jsonl")
 
 AnyCollection = Collection | ExpiringCollection
 
@@ -53,42 +46,6 @@ class Collections(dict[str, AnyCollection]):
 
 class CannotStart(Exception):
     """The state directory holds something that must not be ignored; the text says what, where and what to do."""
-
-
-def segment_name(after: int, serial: int) -> str:
-    """
-    @param after: the number of the last commit before it.
-    @param serial: counts the segments that begin there.
-    """
-    return f"journal-{after:015d}-{serial:04d}.jsonl"
-
-
-def snapshot_name(number: int) -> str:
-    return f"snapshot-{number:015d}.jsonl"
-
-
-def number_of(snapshot: str) -> int:
-    """The number in a snapshot's name: of the last commit that it covers."""
-    found = _SNAPSHOT.fullmatch(snapshot)
-    assert found is not None, snapshot
-    return int(found[1])
-
-
-def snapshot_names(names: list[str]) -> list[str]:
-    """The snapshots among the files, the newest last."""
-    return sorted(filter(_SNAPSHOT.fullmatch, names))
-
-
-def segment_names(names: list[str]) -> list[str]:
-    """The segments among the files, in the order in which they were written."""
-    return sorted(filter(_SEGMENT.fullmatch, names), key=serial_of)
-
-
-def serial_of(segment: str) -> int:
-    """The serial in a segment's name."""
-    found = _SEGMENT.fullmatch(segment)
-    assert found is not None, segment
-    return int(found[2])
 
 
 class _Segment(NamedTuple):
@@ -234,36 +191,30 @@ def _load_snapshot(directory: Directory, names: list[str], fresh: Callable[[], C
     return Recovered(fresh())
 
 
-def journal_bytes(directory: Directory) -> int:
-    """The size of all segments outside of the archive."""
-    return sum(map(directory.size, segment_names(directory.names())))
-
-
 def _segments(directory: Directory, covered: int, forms: dict[str, int]) -> list[_Segment]:
     """
     The segments after those that the snapshot covers, in the order in which they were written. Two snapshots cover those in the archive, so
     they are of use only if both are damaged.
     """
-    paths = {name: f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))}
-    paths.update((name, name) for name in segment_names(directory.names()))
     segments = []
-    for serial, name in sorted((serial_of(name), path) for name, path in paths.items()):
+    for name, path in segment_paths(directory).items():
+        serial = serial_of(name)
         if serial <= covered:
             continue
         try:
-            begun = lines.begun(directory.lines(name))
+            begun = lines.begun(directory.lines(path))
         except Damaged as damage:
-            raise CannotStart(f"{name}, line 1: {damage}. {_RESTORE}") from None
+            raise CannotStart(f"{path}, line 1: {damage}. {_RESTORE}") from None
         if begun is None:
-            _log.warn("Segment {name} was never begun; passed over.", name=name)
+            _log.warn("Segment {name} was never begun; passed over.", name=path)
             continue
         first, header = begun
         if header.format > lines.NEWEST_FORMAT:
             raise CannotStart(
-                f"{name} has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}. Start the newer version again."
+                f"{path} has format {header.format}; this SecureHub reads up to {lines.NEWEST_FORMAT}. Start the newer version again."
             )
-        _refuse_newer(name, header.forms, forms)
-        segments.append(_Segment(name, serial, header, first))
+        _refuse_newer(path, header.forms, forms)
+        segments.append(_Segment(path, serial, header, first))
     return segments
 
 

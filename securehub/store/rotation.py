@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.backup import backups
 from securehub.store.files import Directory, RealDirectory
 from securehub.store.keys import Keys, name_of
-from securehub.store.line import Damaged
-from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
+from securehub.store.layout import ARCHIVE, files_of_a_start, segment_names, snapshot_names
+from securehub.store.lines import Damaged
 
 PLAIN_NAME = ""
 """In place of a key's name, for files that are not sealed."""
@@ -70,12 +70,6 @@ def key_of(directory: Directory, name: str) -> str | None:
 def current_name(keys: Keys) -> str:
     """The name of the key of new files."""
     return name_of(keys.current) if keys.current else PLAIN_NAME
-
-
-def files_of_a_start(directory: Directory) -> list[str]:
-    """Snapshots and segments outside of the archive: what a start reads, or goes back to when something is damaged."""
-    names = directory.names()
-    return snapshot_names(names) + segment_names(names)
 
 
 def uses(directory: Directory, target: Path, archive_days: int) -> list[Use]:

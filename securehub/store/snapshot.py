@@ -19,7 +19,7 @@ from msgspec import Raw
 from securehub.store.age import Age
 from securehub.store.collection import SHIFT, Collection, ExpiringCollection
 from securehub.store.keys import NoKey, before_last, check_sealed, unwrapped
-from securehub.store.line import FORMAT, UNREADABLE, Damaged
+from securehub.store.lines import FORMAT, UNREADABLE, Damaged
 
 if TYPE_CHECKING:
     from securehub.store.files import Directory

@@ -58,8 +58,8 @@ class SuspiciousStore(JournalStore):
     def _has_parents(self, collection: Any) -> bool | None:
         """Whether the keys of a collection have parents, by its first record; None if it has none yet."""
         if collection.name not in self._parented:
-            for row in collection.items():
-                self._parented[collection.name] = "/" in row[-2]
+            for *_, key, _ in collection.items():
+                self._parented[collection.name] = "/" in key
                 break
         return self._parented.get(collection.name)
 

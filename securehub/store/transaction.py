@@ -1,20 +1,22 @@
 """
-What a rule sees of the store.
+What a rule sees of the store, and what those see of it who have rules run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Raw
 
 from securehub.refusals import NotFound
-from securehub.store.line import DELETED
+from securehub.store.lines import DELETED
 
 if TYPE_CHECKING:
     from securehub.event import Event
     from securehub.store.records import Decoder, Encoder, R, Record
+
+T = TypeVar("T")
 
 MAX_RECORDS = 256
 MAX_BYTES = 1024 * 1024
@@ -175,3 +177,19 @@ class Transaction(ReadTransaction):
     def announce(self, channel: str, event: Event) -> None:
         """Tell all who listen to the channel, once this is committed and synced, and not at all if it is not."""
         self.announced.append((channel, event))
+
+
+class Store(Protocol):
+    """Runs rules."""
+
+    async def transact(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """
+        Run C{rule(tx, ...)} in a L{Transaction}, which is serial with all others.
+
+        @raise Unavailable: nothing can be written now; the rule was not run.
+        """
+        raise NotImplementedError
+
+    async def read(self, rule: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Run C{rule(tx, ...)}, which only looks, in a L{ReadTransaction}."""
+        raise NotImplementedError

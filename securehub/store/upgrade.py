@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.chain import Broken, Journal
 from securehub.store.collection import Collection
 from securehub.store.files import Directory

@@ -21,14 +21,13 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from securehub.clock import Clock
-from securehub.store import archive, snapshot
-from securehub.store import line as lines
+from securehub.store import archive, lines, snapshot
 from securehub.store.files import Directory
 from securehub.store.fold import Folded, Order, Spans
 from securehub.store.keys import NoKey
-from securehub.store.line import Damaged
-from securehub.store.recovery import journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.rotation import current_name, files_of_a_start, key_of
+from securehub.store.layout import files_of_a_start, journal_bytes, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.lines import Damaged
+from securehub.store.rotation import current_name, key_of
 from securehub.store.worker import Worker
 from securehub.store.writer import Writer
 
@@ -55,7 +54,7 @@ class NoRoom(Exception):
     """A fold would fill the disk; the text says how much is missing."""
 
 
-class Folder(Protocol):
+class Folding(Protocol):
     """Folds beside the daemon."""
 
     def fold(self, order: Order) -> Deferred[Folded | None]: ...
@@ -95,7 +94,7 @@ class Upkeep:
         worker: Worker,
         reactor: IReactorTime,
         clock: Clock,
-        folder: Folder,
+        folding: Folding,
         *,
         segment_bytes: int,
         percent: int,
@@ -106,7 +105,7 @@ class Upkeep:
         self._worker = worker
         self._reactor = reactor
         self._clock = clock
-        self._folder = folder
+        self._folding = folding
         self._least = segment_bytes
         self._percent = percent
         self._days = archive_days
@@ -130,7 +129,7 @@ class Upkeep:
         self._stopped = True
         if self._loop.running:
             self._loop.stop()
-        return self._folder.stop() if self._works else succeed(None)
+        return self._folding.stop() if self._works else succeed(None)
 
     def _look(self) -> None:
         if self._works:
@@ -175,8 +174,8 @@ class Upkeep:
 
     def _keys_of(self) -> dict[str, str | None]:
         """
-        In the worker: the names of the keys of files that a start may read; None for a file without a whole first line, which so never
-        began. First lines never change, so each is read once.
+        In the worker: the names of the keys of files that a start may read; None for a file without a whole first line, which was
+        never begun. First lines never change, so each is read once.
         """
         known = self._keys
         self._keys = {name: known[name] if name in known else key_of(self._directory, name) for name in files_of_a_start(self._directory)}
@@ -197,7 +196,7 @@ class Upkeep:
         if serial is None or self._stopped:
             self._works = False
             return
-        folded = maybeDeferred(self._folder.fold, Order(serial, self._store.spans, current_name(self._directory.keys)))
+        folded = maybeDeferred(self._folding.fold, Order(serial, self._store.spans, current_name(self._directory.keys)))
         folded.addCallbacks(self._folded, self._not_folded)
 
     def _folded(self, folded: Folded | None) -> None:

@@ -13,14 +13,13 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from securehub.store import line as lines
-from securehub.store import snapshot
+from securehub.store import lines, snapshot
 from securehub.store.chain import Broken, Journal, Link
 from securehub.store.files import Directory
 from securehub.store.keys import FileKey, NoKey
-from securehub.store.line import Damaged
+from securehub.store.layout import number_of, snapshot_names
+from securehub.store.lines import Damaged
 from securehub.store.records import Record, decoder
-from securehub.store.recovery import number_of, snapshot_names
 
 
 class Invariant(Protocol):

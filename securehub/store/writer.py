@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from securehub.store import line as lines
+from securehub.store import lines
 from securehub.store.files import Appender, Directory
 from securehub.store.keys import FileKey, Keys
-from securehub.store.recovery import Recovered, segment_name
+from securehub.store.layout import segment_name
+from securehub.store.recovery import Recovered
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Bytes of a segment before the next one begins, unless a setting says otherwise."""

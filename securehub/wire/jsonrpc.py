@@ -82,7 +82,7 @@ def read_batch(text: str) -> list[Request | Refusal]:
         try:
             requests.append(_request(item))
         except Refusal as refusal:
-            # Without the way that it came, which leads back to this list: a cycle.
+            # Without its traceback, which refers to this list: a cycle.
             requests.append(refusal.with_traceback(None))
     return requests
 

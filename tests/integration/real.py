@@ -220,7 +220,7 @@ class Program:
     """
     A program that speaks JSON-RPC over Python's own TLS.
 
-    @ivar answers: the lines that came, as they came.
+    @ivar greeting: the hub's first line.
     """
 
     def __init__(self, port: int) -> None:

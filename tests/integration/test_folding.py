@@ -14,10 +14,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from securehub.store.child import ChildFolder, FoldFailed
+from securehub.store.child import ChildFolding, FoldFailed
 from securehub.store.files import RealDirectory
 from securehub.store.fold import Order
-from securehub.store.recovery import segment_names
+from securehub.store.layout import segment_names
 from tests.integration.real import SECONDS
 from tests.integration.test_daemon import PASSWORD, VERIFY, DaemonCase
 from tests.store.setting import SPAN, Room, Setting
@@ -33,7 +33,7 @@ class ChildTests(TestCase):
         directory: Any = RealDirectory(self.path)
         self.setting = Setting(disk=directory, segment_bytes=400)
         self.setting.say(8)
-        self.folder = ChildFolder(reactor, self.path)
+        self.folding = ChildFolding(reactor, self.path)
 
     def names(self) -> list[str]:
         return sorted(os.listdir(self.path))
@@ -42,7 +42,7 @@ class ChildTests(TestCase):
         """It prepares a snapshot, from which a start goes on."""
 
         async def fold() -> None:
-            folded = await self.folder.fold(ORDER)
+            folded = await self.folding.fold(ORDER)
             assert folded is not None
             self.setting.disk.put_in_place(f"snapshot-{folded.number:015d}.jsonl")
             directory: Any = RealDirectory(self.path)
@@ -57,7 +57,7 @@ class ChildTests(TestCase):
         """Where there is nothing to fold, it says so."""
 
         async def fold() -> None:
-            self.assertIsNone(await self.folder.fold(Order(1, {}, "")))
+            self.assertIsNone(await self.folding.fold(Order(1, {}, "")))
 
         return ensureDeferred(fold())
 
@@ -68,7 +68,7 @@ class ChildTests(TestCase):
             name = segment_names(self.names())[1]
             (self.path / name).unlink()
             try:
-                await self.folder.fold(ORDER)
+                await self.folding.fold(ORDER)
             except FoldFailed as refusal:
                 self.assertIn("ends at commit 2", str(refusal))
             else:
@@ -81,15 +81,15 @@ class ChildTests(TestCase):
 
         async def fold() -> None:
             before = self.names()
-            folding = self.folder.fold(ORDER)
+            folding = self.folding.fold(ORDER)
             failed: list[Any] = []
             folding.addErrback(failed.append)
-            await self.folder.stop()
+            await self.folding.stop()
             self.assertEqual(len(failed), 1)
             failed[0].trap(FoldFailed)
             self.assertEqual(failed[0].getErrorMessage(), "the child that folds was killed")
             self.assertEqual([name for name in self.names() if not name.endswith(".new")], before)
-            await self.folder.stop()
+            await self.folding.stop()
 
         return ensureDeferred(fold())
 

@@ -76,7 +76,7 @@ class Rules(SynchronousTestCase):
         self.do(put, key, record)
 
     def kept(self, cls: type[R]) -> list[tuple[str, R]]:
-        """All records of a class, by key, be they ever scanned or not."""
+        """All records of a class, by key, whether they are ever scanned or not."""
 
         def find(tx: Any) -> list[tuple[str, R]]:
             place = tx._places[cls]

@@ -74,7 +74,7 @@ class ActTests(Rules):
         self.assertEqual(made, (BEGIN, "alice", "powers.change", "bob", given, whose, False))
 
     def test_how_long(self) -> None:
-        """As it may be typed: in the largest unit of which it is a whole number, be it typed in another."""
+        """As it may be typed: in the largest unit of which it is a whole number, even if it was typed in another."""
         for typed, shown in (("0", "0s"), ("90", "90s"), ("120s", "2m"), ("3600", "1h"), ("48h", "2d"), ("30d", "30d"), ("1441m", "1441m")):
             made = self.of(0, "bob", "a password", "a-token", None, expiry(typed), False)
             self.assertEqual(made.arguments["until"], shown)

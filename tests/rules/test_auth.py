@@ -11,13 +11,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from securehub import members
-from securehub.imports.records import Brought
 from securehub.members import Joined, Member, joined_key
 from securehub.refusals import BadCredentials, Exists, Forbidden, LimitExceeded, Locked, NotFound
 from securehub.services.auth import credentials, export, known, rules, tokens
 from securehub.services.auth.invitations import CLOSED, INVITATION, Code, Vouched, invite
 from securehub.services.auth.lifetimes import Lifetimes
-from securehub.services.auth.records import Credential, Family, Logins
+from securehub.services.auth.records import Brought, Credential, Family, Logins
 from securehub.services.auth.rules import Welcome
 from securehub.services.auth.tokens import MAX_DEAD, MAX_FRESH, Token
 from securehub.services.ledger import books

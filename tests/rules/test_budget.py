@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.refusals import BadArgument, Conflict, LimitExceeded, NotFound
 from securehub.services import times
-from securehub.services.budget import bars, entries, forms, goals, plans, reports, statuses
+from securehub.services.budget import bars, entries, goals, plans, reports, statuses, words
 from securehub.services.budget.entries import MAX_CATEGORIES, Draft
 from securehub.services.budget.plans import Parts
 from securehub.services.budget.records import BUCKETS, Book, Month
@@ -104,18 +104,18 @@ class FormTests(SynchronousTestCase):
 
     def test_percentage(self) -> None:
         for written, hundredths in (("0", 0), ("50", 5_000), ("33.3", 3_330), ("33.34", 3_334), ("100.00", 10_000)):
-            self.assertEqual(forms.percentage(written), hundredths)
-            self.assertEqual(forms.percentage(plans.percent(hundredths)), hundredths)
+            self.assertEqual(words.percentage(written), hundredths)
+            self.assertEqual(words.percentage(plans.percent(hundredths)), hundredths)
         for wrong in ("", "-1", "100.01", "101", "1e1", "33.333", "50%", ".5", "5.", "\u0663"):
-            self.assertRaises(BadArgument, forms.percentage, wrong)
+            self.assertRaises(BadArgument, words.percentage, wrong)
 
     def test_days_and_months(self) -> None:
         self.assertEqual(times.day("2028-02-29"), date(2028, 2, 29))
         for wrong in ("", "2026-02-29", "2026-1-01", "20261119", "2026-11-19T00", "0000-01-01", "2026-11-1\u0669"):
             self.assertRaises(BadArgument, times.day, wrong)
-        self.assertEqual([forms.month(word) for word in ("2026-01", "2026-12")], ["2026-01", "2026-12"])
+        self.assertEqual([words.month(word) for word in ("2026-01", "2026-12")], ["2026-01", "2026-12"])
         for wrong in ("", "2026-13", "2026-00", "2026-11-01", "26-11", "0000-01", "November"):
-            self.assertRaises(BadArgument, forms.month, wrong)
+            self.assertRaises(BadArgument, words.month, wrong)
 
 
 class MonthTests(BudgetRules):

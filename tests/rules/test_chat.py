@@ -42,7 +42,7 @@ from securehub.switchboard import member
 from tests.rules.setting import Rules, amount
 from tests.store.setting import everything
 
-LIMITS = Limits(rooms=30, told=100)
+LIMITS = Limits(rooms=30, told_members=100)
 SESSION = 7
 
 
@@ -341,15 +341,15 @@ class Memberships(Talking):
 
     def test_large_rooms(self) -> None:
         """Nobody is told who comes and goes, but the member's own sessions."""
-        few = replace(LIMITS, told=2)
+        few = replace(LIMITS, told_members=2)
         self.do(rooms.join, "lobby", "carol", SESSION, few, at=self.at)
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         self.put("dave", Member(4))
-        self.do(rooms.join, "lobby", "dave", SESSION, replace(LIMITS, told=4), at=self.at)
+        self.do(rooms.join, "lobby", "dave", SESSION, replace(LIMITS, told_members=4), at=self.at)
         self.assertEqual({channel for channel, _ in self.heard()}, {member("dave"), room_channel("lobby")})
         self.part("dave")
         self.heard()
-        self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told=1))
+        self.do(rooms.part, "lobby", "carol", SESSION, replace(LIMITS, told_members=1))
         self.assertEqual({channel for channel, _ in self.heard()}, {member("carol")})
         for told, few in ((1, []), (2, [room_channel("lobby")])):
             self.assertEqual(self.ask(presence.state_and_rooms, "alice", True, told)[1], few)
@@ -409,7 +409,7 @@ class Keeping(Talking):
     """What those do who have power."""
 
     def test_bans_end(self) -> None:
-        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "spam", LIMITS.told, at=self.at)
+        self.do(moderation.ban, "lobby", "alice", "bob", timedelta(hours=1), "spam", LIMITS.told_members, at=self.at)
         self.assertIn((member("bob"), Tune(room_channel("lobby"), False)), self.heard())
         self.refused(Forbidden, "you are banned", saying.say, "lobby", "bob", "hello", SESSION, at=self.at)
         self.assertRaises(Forbidden, self.log, "bob")
@@ -586,14 +586,14 @@ class Keeping(Talking):
             self.join("carol", room)
             self.do(moderation.set_access, room, "carol", "open" if room == "open" else "invite", at=self.at)
 
-        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str | None]:
             found = self.ask(rooms.rooms, "alice", mine=False, limit=limit, after=after)
             return [row.room for row in found.items], found.more, found.next
 
         self.assertEqual(listed(""), ([], True, "c"))
-        self.assertEqual(listed("c"), (["lobby", "open"], False, ""))
+        self.assertEqual(listed("c"), (["lobby", "open"], False, None))
         self.assertEqual(listed("c", limit=1), (["lobby"], True, "lobby"))
-        self.assertEqual(listed("open"), ([], False, ""))
+        self.assertEqual(listed("open"), ([], False, None))
         self.assertEqual(self.ask(rooms.rooms, "alice", mine=False, limit=5, after="").status(), "there is more; ask with after=c")
 
     def test_rooms_of_others_are_not_named(self) -> None:
@@ -609,19 +609,19 @@ class Keeping(Talking):
 
     def test_many_sanctions_that_have_ended(self) -> None:
         """Likewise of those that were banned or muted once."""
-        self.patch(rooms, "MOST_LOOKED_AT", 3)
+        self.patch(moderation, "MOST_LOOKED_AT", 3)
         for number, username in enumerate(("dave", "erin", "frank", "grace", "heidi"), start=4):
             self.put(username, Member(number))
             self.do(moderation.mute, "lobby", "alice", username, timedelta(days=9 if username > "grace" else 1), "", at=self.at)
         self.pass_(days=2)
 
-        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str]:
+        def listed(after: str, limit: int = 5) -> tuple[list[str], bool, str | None]:
             found = self.ask(moderation.sanctions, "lobby", "alice", limit=limit, after=after, at=self.at)
             return [row.username for row in found.items], found.more, found.next
 
         self.assertEqual(listed(""), ([], True, "frank"))
-        self.assertEqual(listed("frank"), (["heidi"], False, ""))
-        self.assertEqual(listed("frank", limit=1), (["heidi"], False, ""))
+        self.assertEqual(listed("frank"), (["heidi"], False, None))
+        self.assertEqual(listed("frank", limit=1), (["heidi"], False, None))
 
     def test_so_many_reports_wait(self) -> None:
         """At a login few of them are looked at, as each may have eleven long messages in it."""
@@ -777,7 +777,7 @@ class Forgetting(Talking):
         self.do(saying.remove, "room1", 1, "bob", "bob's removal", SESSION, at=self.at)
         self.do(reports.report, "room1", 1, "alice", "alice's reason", at=self.at)
         self.do(moderation.mute, "room1", "bob", "alice", None, "bob's sentence", at=self.at)
-        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told, at=self.at)
+        self.do(moderation.ban, "room1", "bob", "alice", None, "bob's verdict", LIMITS.told_members, at=self.at)
         self.do(reports.settle, 6, "bob", "bob's note", at=self.at)
 
     def test_export(self) -> None:

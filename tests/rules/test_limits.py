@@ -126,7 +126,7 @@ class LimitTests(Money):
         self.pay("alice", "bob", "5")
 
     def test_from_the_first_to_the_last(self) -> None:
-        """Of a day that nobody has counted, what was paid as it began counts, be it an account's first entry, and of one cent."""
+        """Of a day that nobody has counted, what was paid as it began counts, even if it is an account's first entry, and of one cent."""
         self.open("carol")
         self.limit("carol", credit="10")
         self.at = datetime(2026, 11, 21, tzinfo=UTC)

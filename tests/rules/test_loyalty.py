@@ -89,7 +89,7 @@ class GainTests(Shopping):
         self.assertEqual(self.ask(cards.history_of, "alice", limit=9, before=None).items, [])
 
     def test_stamps(self) -> None:
-        """They go back once, with the last of an order, be it cancelled after that."""
+        """They go back once, with the last of an order, even if that is cancelled afterwards."""
         self.set(free_every=9)
         number = self.order("coffee", 2).order
         steps = [self.card().until_free]
@@ -300,7 +300,7 @@ class PromotionTests(Shopping):
         self.assertEqual(self.order("coffee", 2, code="spring").total, "4.50")
 
     def test_another_currency(self) -> None:
-        """A percentage is good for any; an amount, be it the least that an order has to cost, for its own."""
+        """A percentage is good for any; an amount, even of what an order has to cost at least, for its own."""
         self.open("bob", "hours", "HOURS")
         self.deposit(self.open("alice", "hours", "HOURS"), "10")
         self.item("lesson", "5", currency="HOURS", stock=5)

@@ -230,7 +230,7 @@ class Codes(Logging):
     # What happens between looking at a code and using it
 
     def test_another_secret_meanwhile(self) -> None:
-        """A code of a secret that is not the member's any more is worth nothing, be it newer than all that were used of the new one."""
+        """A code of a secret that is not the member's any more is worth nothing, even one newer than all that were used of the new one."""
         secret, recovery = self.turn_on()
         self.later(minutes=1)
         given = [self.given(typed) for typed in (code(secret, self.at + timedelta(seconds=30)), recovery[0])]

@@ -81,7 +81,7 @@ class ReversalTests(Money):
         self.assertEqual((self.balance("bob"), [channel for channel, _ in self.heard()]), ("20.00", ["member/bob"]))
 
     def test_erased(self) -> None:
-        """Nothing goes back to somebody who is erased, nor is it taken from them, be it that they had a credit line."""
+        """Nothing goes back to somebody who is erased, nor is it taken from them, even if they had a credit line."""
         self.do(set_limits, "bob", {"credit": amount("100")}, at=self.at, zone=UTC)
         self.pay("bob", "alice", "20")
         back = self.pay("alice", "bob", "5").transfer

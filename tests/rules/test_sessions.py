@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from securehub.agenda import Due
 from securehub.config import MOST_OF_A_MEMBER
 from securehub.event import End
-from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
@@ -20,7 +19,7 @@ from securehub.services.auth import certificates, codes, credentials, erasure, i
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
-from securehub.services.auth.records import Credential, Family, Logins
+from securehub.services.auth.records import Brought, Credential, Family, Logins
 from securehub.services.auth.tokens import Token
 from securehub.services.ledger import books, holds, limits, memory, movement, requests, schedules
 from securehub.services.ledger.accounts import open_account

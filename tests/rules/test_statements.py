@@ -169,7 +169,7 @@ class StatementTests(Money):
         self.assertEqual(rows, kinds)
 
     def test_from_the_first_year_on(self) -> None:
-        """A year has four digits in all forms, be it one that somebody only wrote to have everything."""
+        """A year has four digits in all forms, even one that somebody only wrote to have everything."""
         first = datetime(1, 1, 1, tzinfo=UTC)
         found = self.statement(first, self.at)
         root = ElementTree.fromstring("".join(exports.as_ofx(found, UTC)))

@@ -89,9 +89,9 @@ class _Waiting:
         return iter(beneath.lines(name))
 
 
-class FolderBeside:
+class FoldingBeside:
     """
-    Folds on the same disk; see L{securehub.store.upkeep.Folder}.
+    Folds on the same disk; see L{securehub.store.upkeep.Folding}.
 
     @param keys: gives those that are needed to read and write what is sealed.
 

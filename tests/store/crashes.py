@@ -32,12 +32,13 @@ from securehub.store.chain import Broken
 from securehub.store.collection import Collection
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys
-from securehub.store.line import Damaged
-from securehub.store.recovery import ARCHIVE, CannotStart, segment_names, snapshot_names
+from securehub.store.layout import ARCHIVE, segment_names, snapshot_names
+from securehub.store.lines import Damaged
+from securehub.store.recovery import CannotStart
 from securehub.store.upkeep import Upkeep
 from securehub.store.verification import verify as verify_whole
 from tests.rules.setting import CURRENCIES, NUMBERING, RECORDS
-from tests.store.beside import FolderBeside
+from tests.store.beside import FoldingBeside
 from tests.store.setting import Setting, everything
 from tests.store.simulated import Crash, SimulatedDirectory, SimulatedDisk
 from tests.store.verifier import verify
@@ -134,10 +135,10 @@ class Community:
                 self._look()
         except Crash:
             pass
-        self._folder.kill()
+        self._folding.kill()
         self._look()
         self.crashes += 1
-        self.folds += self._folder.finished
+        self.folds += self._folding.finished
         self.archived.update(self.archive())
         self._come_back(self._disk().after_crash())
 
@@ -202,14 +203,14 @@ class Community:
             self._crashed_at_start = disk.after_crash()
             raise
         disk.crash_at = None
-        self._folder = FolderBeside(disk, lambda: self._keys_at_rest)
+        self._folding = FoldingBeside(disk, lambda: self._keys_at_rest)
         self._upkeep = Upkeep(
             setting.store,
             setting.disk,  # type: ignore[arg-type]
             setting.worker,
             setting.time,
             setting.clock,
-            self._folder,
+            self._folding,
             segment_bytes=SEGMENT_BYTES,
             percent=self.chance.choice([10, 100]),
             archive_days=lambda: ARCHIVE_DAYS,
@@ -300,11 +301,11 @@ class Community:
 
     def _child_steps(self) -> None:
         for _ in range(self.chance.randint(1, 25)):
-            self._folder.step()
+            self._folding.step()
 
     def _child_dies(self) -> None:
         if self.chance.random() < 0.1:
-            self._folder.kill()
+            self._folding.kill()
 
     def _wait(self) -> None:
         self._setting.time.advance(self.chance.choice([0.1, RETRY_SECONDS]))

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store import fold
 from securehub.store.fold import Folded
-from securehub.store.recovery import segment_names, snapshot_name, snapshot_names
+from securehub.store.layout import segment_names, snapshot_name, snapshot_names
 from securehub.store.upkeep import Upkeep
 from tests.store.crashes import LIVES, Community, hurry, play
 from tests.store.simulated import SimulatedDisk, SimulatedFile

@@ -17,9 +17,10 @@ from securehub.store import archive, journal, snapshot, upkeep
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Folded, NotWritten, Order, fold
 from securehub.store.keys import Keys, name_of
-from securehub.store.line import header
-from securehub.store.recovery import CannotStart, segment_names, serial_of, snapshot_name, snapshot_names
-from securehub.store.rotation import PLAIN_NAME, current_name, files_of_a_start, key_of
+from securehub.store.layout import files_of_a_start, segment_names, serial_of, snapshot_name, snapshot_names
+from securehub.store.lines import header
+from securehub.store.recovery import CannotStart
+from securehub.store.rotation import PLAIN_NAME, current_name, key_of
 from securehub.store.upkeep import AGAIN_SECONDS, LOOK_SECONDS, Upkeep
 from tests.disk import MemoryDirectory
 from tests.store.setting import FULL, ONE, SPAN, TWO, Message, Receipt, Room, Setting, say
@@ -249,8 +250,8 @@ class Rotating(SynchronousTestCase):
         self.assertEqual(stated, [None, "ab" * 32])
 
 
-class StepFolder:
-    """A folder that folds when it is told to."""
+class StepFolding:
+    """Folds when it is told to."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -286,7 +287,7 @@ class Keeping(SynchronousTestCase):
 
     def begin(self, setting: Setting, **options: Any) -> None:
         self.setting = setting
-        self.folder = StepFolder(setting)
+        self.folding = StepFolding(setting)
         self.archive_days = 10
         parameters = {"segment_bytes": 1_000, "percent": 50, "archive_days": lambda: self.archive_days} | options
         self.upkeep = Upkeep(
@@ -295,7 +296,7 @@ class Keeping(SynchronousTestCase):
             setting.worker,
             setting.time,
             setting.clock,
-            self.folder,
+            self.folding,
             **parameters,
         )
         self.upkeep.start()
@@ -306,13 +307,13 @@ class Keeping(SynchronousTestCase):
 
         @return: how many folds were ordered.
         """
-        before = len(self.folder.orders)
+        before = len(self.folding.orders)
         self.setting.time.advance(after)
         self.setting.settle()
-        return len(self.folder.orders) - before
+        return len(self.folding.orders) - before
 
     def finish(self) -> None:
-        self.folder.finish()
+        self.folding.finish()
         self.setting.settle()
 
     def snapshots(self) -> list[int]:
@@ -428,7 +429,7 @@ class Keeping(SynchronousTestCase):
         self.setting.disk.files["vault.key.new"] = b"of somebody else"
         before = dict(self.setting.disk.files)
         self.setting.disk.files["snapshot-000000000000009.jsonl.new"] = b"half of"
-        self.folder.fail()
+        self.folding.fail()
         self.assertEqual(self.upkeep.trouble, "there was no memory")
         self.assertEqual(self.look(AGAIN_SECONDS / 2), 0)
         self.assertEqual(self.setting.disk.files, before)
@@ -539,7 +540,7 @@ class Keeping(SynchronousTestCase):
         self.setting.say(20)
         self.assertEqual(self.look(), 1)
         self.setting.disk.keys = Keys(TWO, (ONE,))
-        self.folder.finish()
+        self.folding.finish()
         self.setting.disk.keys = Keys(ONE)
         self.setting.settle()
         self.assertEqual({key_of(self.setting.disk, name) for name in files_of_a_start(self.setting.disk)}, {name_of(ONE)})  # type: ignore[arg-type]
@@ -575,8 +576,8 @@ class Keeping(SynchronousTestCase):
         self.look()
         stopped: list[object] = []
         self.upkeep.stop().addCallback(stopped.append)
-        self.assertEqual((stopped, self.folder.stopped), ([None], True))
-        self.folder.fail()
+        self.assertEqual((stopped, self.folding.stopped), ([None], True))
+        self.folding.fail()
         self.setting.close()
         self.assertEqual((self.setting.time.getDelayedCalls(), self.upkeep.trouble), ([], ""))
 
@@ -594,14 +595,14 @@ class Keeping(SynchronousTestCase):
         self.setting.time.advance(LOOK_SECONDS)
         self.upkeep.stop()
         self.setting.settle()
-        self.assertEqual((self.folder.orders, self.folder.stopped), ([], True))
+        self.assertEqual((self.folding.orders, self.folding.stopped), ([], True))
 
     def test_nothing_to_fold(self) -> None:
         """A child that finds nothing to do is no trouble, and the next may find something."""
         self.setting.say(10)
         for _ in range(2):
             self.assertEqual(self.look(), 1)
-            self.folder.find_nothing()
+            self.folding.find_nothing()
             self.setting.settle()
             self.assertEqual(self.upkeep.trouble, "")
 

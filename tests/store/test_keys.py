@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from securehub.store import journal, keys
 from securehub.store.fold import Order, fold
 from securehub.store.keys import PLAIN, Changed, FileKey, Keys, NoKey, find, name_of, unwrapped, wrapped
-from securehub.store.recovery import CannotStart, snapshot_names
+from securehub.store.layout import snapshot_names
+from securehub.store.recovery import CannotStart
 from tests.disk import MemoryDirectory
 from tests.store.setting import ONE, SPAN, TWO, Message, Room, Setting
 from tests.store.verifier import linked, verify

@@ -12,8 +12,7 @@ from unittest import mock
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store import journal, recovery
-from securehub.store import line as lines
+from securehub.store import journal, lines, recovery
 from securehub.store.chain import Broken, Journal
 from securehub.store.journal import RETRY_SECONDS
 from securehub.store.keys import PLAIN, Keys

@@ -16,9 +16,10 @@ from securehub.store import journal, snapshot
 from securehub.store.age import generation
 from securehub.store.collection import Collection, ExpiringCollection
 from securehub.store.fold import Order, fold
-from securehub.store.line import Damaged
+from securehub.store.layout import segment_names, snapshot_name
+from securehub.store.lines import Damaged
 from securehub.store.records import Record
-from securehub.store.recovery import CannotStart, segment_names, snapshot_name
+from securehub.store.recovery import CannotStart
 from securehub.store.snapshot import Head
 from tests.disk import MemoryDirectory
 from tests.store.contract import RoomTwo

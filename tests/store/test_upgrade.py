@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.store.chain import Broken
-from securehub.store.line import header
+from securehub.store.lines import header
 from securehub.store.records import Record
 from securehub.store.upgrade import upgrade
 from securehub.store.verification import verify

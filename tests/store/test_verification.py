@@ -16,7 +16,7 @@ from securehub.services.ledger.records import Transfer
 from securehub.store.chain import Broken, Journal
 from securehub.store.files import RealDirectory
 from securehub.store.keys import Keys, NoKey, name_of
-from securehub.store.recovery import ARCHIVE, segment_names, snapshot_names
+from securehub.store.layout import ARCHIVE, segment_names, snapshot_names
 from securehub.store.verification import Verified, verify
 from tests.rules.setting import RECORDS
 from tests.store.books import INVARIANTS, Books, put

@@ -13,7 +13,7 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import ADMIN, command, named, optional, prompted, refuse_unknown_role
-from securehub.networks import origin
+from securehub.origins import origin
 from securehub.remembering import IRemembers
 from securehub.reply import Listing
 from securehub.service import IServiceFactory

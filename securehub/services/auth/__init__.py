@@ -14,7 +14,7 @@ from zope.interface import implementer, provider
 
 from securehub import arguments
 from securehub.command import MEMBER, STRANGER, command, last_seen, named, prompted
-from securehub.networks import origin
+from securehub.origins import origin
 from securehub.refusals import Refusal
 from securehub.remembering import IRemembers
 from securehub.reply import Listing, Roster
@@ -57,6 +57,7 @@ class Auth:
         records.Credential,
         records.Family,
         records.Logins,
+        records.Brought,
         certificates.Certificate,
         certificates.Certificates,
         otp.OneTime,

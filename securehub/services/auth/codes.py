@@ -9,7 +9,7 @@ from base64 import b32encode
 from securehub.vault import Random
 
 BYTES = 10
-"""80 bits, 16 letters: too many to try, be it against a digest that somebody has stolen."""
+"""80 bits, 16 letters: too many to try, even against a digest that somebody has stolen."""
 
 
 def fresh(random: Random) -> str:

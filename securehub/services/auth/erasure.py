@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 
 from securehub import members
-from securehub.imports.records import Brought
 from securehub.members import Joined, Member, Visits, joined_key
 from securehub.refusals import Unavailable
 from securehub.remembering import IRemembers
@@ -27,7 +26,7 @@ from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.invitations import Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
-from securehub.services.auth.records import Credential, Logins
+from securehub.services.auth.records import Brought, Credential, Logins
 from securehub.services.ledger import accounts
 from securehub.session import Session
 from securehub.store.records import Record

@@ -13,7 +13,6 @@ import msgspec
 from msgspec.structs import asdict
 
 from securehub import arguments, members
-from securehub.imports.records import Brought
 from securehub.members import Visits
 from securehub.refusals import BadArgument, shown
 from securehub.remembering import Kept
@@ -23,7 +22,7 @@ from securehub.services.auth.certificates import Certificate, Certificates
 from securehub.services.auth.invitations import Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
-from securehub.services.auth.records import Family, Logins
+from securehub.services.auth.records import Brought, Family, Logins
 from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from types import TracebackType
 
-from securehub.networks import origin
+from securehub.origins import origin
 from securehub.refusals import BadCredentials, RateLimited
 from securehub.services.auth.buckets import Buckets, Rate
 

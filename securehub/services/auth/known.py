@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from securehub.networks import origin
+from securehub.origins import origin
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -15,7 +15,7 @@ MOST_NETWORKS = 16
 
 
 class Known(Record, frozen=True):
-    """The networks from which a member has logged in, by username, the latest first; see L{securehub.networks}."""
+    """The networks from which a member has logged in, by username, the latest first; see L{securehub.origins}."""
 
     collection: ClassVar[str] = "known"
     scanned: ClassVar[bool] = False

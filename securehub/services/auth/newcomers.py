@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from securehub.networks import origin
+from securehub.origins import origin
 from securehub.refusals import RateLimited
 from securehub.services.auth.buckets import Buckets, Rate
 

@@ -1,5 +1,6 @@
 """
-What the auth service keeps: password hashes, and the resume tokens of each login. Never a password, never a token.
+What the auth service keeps: password hashes, and the resume tokens of each login. Never a password, never a token. And with what those came
+who came by an import.
 """
 
 from __future__ import annotations
@@ -53,3 +54,22 @@ class Logins(Record, frozen=True):
     scanned: ClassVar[bool] = False
 
     families: tuple[str, ...]
+
+
+class Brought(Record, frozen=True):
+    """
+    What a member brought along from other programs, by username: so nothing is imported twice. Whoever has this came by an import.
+
+    @ivar first_month: that of the first item of the budget manager's history, such as C{2025-01}; empty if there was none.
+    @ivar months: how many items of it are entered.
+    @ivar orders: how many orders the ordering service had counted.
+    @ivar accounts: the bank's numbers of the accounts whose balances were booked.
+    """
+
+    collection: ClassVar[str] = "brought"
+    scanned: ClassVar[bool] = False
+
+    first_month: str = ""
+    months: int = 0
+    orders: int = 0
+    accounts: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from securehub.remembering import IRemembers
 from securehub.reply import Listing, Top
 from securehub.service import IServiceFactory
 from securehub.services import times
-from securehub.services.budget import entries, feeding, forms, goals, memory, plans, records, reports, sorting, statements
+from securehub.services.budget import entries, feeding, goals, memory, plans, records, reports, sorting, statements, words
 from securehub.services.budget.entries import Draft, Entered, EntryRow, Removed
 from securehub.services.budget.goals import GoalRemoved, GoalSet, Listed
 from securehub.session import Session
@@ -52,9 +52,9 @@ class Budget:
         "SPLIT",
         access=LOGGED_IN,
         income=arguments.amount,
-        needs=named(forms.percentage),
-        wants=named(forms.percentage),
-        savings=named(forms.percentage),
+        needs=named(words.percentage),
+        wants=named(words.percentage),
+        savings=named(words.percentage),
     )
     async def split(
         self, session: Session, income: Amount, needs: int | None = None, wants: int | None = None, savings: int | None = None
@@ -71,7 +71,7 @@ class Budget:
         money = await self.store.read(plans.money_of, session.caller, self.currency)
         return plans.split_shown(money.units(income, "income"), plan, money)
 
-    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(forms.source), date=named(times.day))
+    @command("INCOME", access=MEMBER, writes=True, amount=arguments.amount, memo=optional(words.source), date=named(times.day))
     async def income(self, session: Session, amount: Amount, memo: str = "", date: date | None = None) -> Entered:
         """
         Enter what you have earned.
@@ -85,10 +85,10 @@ class Budget:
         "EXPENSE",
         access=MEMBER,
         writes=True,
-        item=forms.item,
+        item=words.item,
         amount=arguments.amount,
-        bucket=forms.bucket,
-        category=named(forms.category),
+        bucket=words.bucket,
+        category=named(words.category),
         date=named(times.day),
     )
     async def expense(
@@ -103,7 +103,7 @@ class Budget:
         draft = Draft(date or self._today(), "expense", item, bucket, category)
         return await session.transact(entries.add, session.member, draft, amount, self.currency)
 
-    @command("ENTRIES", access=MEMBER, month=named(forms.month), limit=named(arguments.listed), before=named(arguments.whole))
+    @command("ENTRIES", access=MEMBER, month=named(words.month), limit=named(arguments.listed), before=named(arguments.whole))
     async def entries(self, session: Session, month: str | None = None, limit: int = 20, before: int | None = None) -> Listing[EntryRow]:
         """
         List the entries in your budget, newest first.
@@ -117,7 +117,7 @@ class Budget:
         """Take an entry out of your budget."""
         return await session.transact(entries.remove, session.member, entry)
 
-    @command("BUDGET", access=MEMBER, month=optional(forms.month))
+    @command("BUDGET", access=MEMBER, month=optional(words.month))
     async def report(self, session: Session, month: str | None = None) -> reports.Report:
         """
         Compare a month with its plan.
@@ -127,7 +127,7 @@ class Budget:
         """
         return await self.store.read(reports.report_of, session.member, month or self._month(), self.currency)
 
-    @command(None, access=MEMBER, count=named(arguments.listed, also="limit"), before=named(forms.month))
+    @command(None, access=MEMBER, count=named(arguments.listed, also="limit"), before=named(words.month))
     async def months(self, session: Session, count: int = MONTHS, before: str | None = None) -> reports.Months:
         """
         List the latest months that have entries, newest first.
@@ -136,7 +136,7 @@ class Budget:
         """
         return await self.store.read(reports.months_of, session.member, self.currency, count=count, before=before)
 
-    @command(None, access=MEMBER, writes=True, needs=forms.percentage, wants=forms.percentage, savings=forms.percentage)
+    @command(None, access=MEMBER, writes=True, needs=words.percentage, wants=words.percentage, savings=words.percentage)
     async def plan(self, session: Session, needs: int, wants: int, savings: int) -> plans.Planned:
         """
         Divide your income by percentages other than 50, 30 and 20.
@@ -150,7 +150,7 @@ class Budget:
         None,
         access=MEMBER,
         writes=True,
-        name=forms.goal,
+        name=words.goal,
         amount=arguments.amount,
         due=optional(times.day),
         saved=named(arguments.amount_or_none),
@@ -171,7 +171,7 @@ class Budget:
         """List your goals, and what they need each month."""
         return await self.store.read(goals.goals_of, session.member, self.currency, today=self._today())
 
-    @command(None, access=MEMBER, writes=True, name=forms.goal)
+    @command(None, access=MEMBER, writes=True, name=words.goal)
     async def goal_remove(self, session: Session, name: str) -> GoalRemoved:
         """Give a goal up; the entries that counted for it stay."""
         return await session.transact(goals.remove, session.member, name)
@@ -180,10 +180,10 @@ class Budget:
         None,
         access=MEMBER,
         writes=True,
-        bucket=forms.destination,
-        payee=named(forms.payee),
-        text=named(forms.contained),
-        category=named(forms.category),
+        bucket=words.destination,
+        payee=named(words.payee),
+        text=named(words.contained),
+        category=named(words.category),
     )
     async def rule_add(self, session: Session, bucket: str, payee: str = "", text: str = "", category: str = "") -> sorting.RuleAdded:
         """
@@ -204,9 +204,9 @@ class Budget:
         None,
         access=MEMBER,
         long=True,
-        bucket=forms.destination,
-        payee=named(forms.payee),
-        text=named(forms.contained),
+        bucket=words.destination,
+        payee=named(words.payee),
+        text=named(words.contained),
         limit=named(arguments.listed),
     )
     async def rule_preview(self, session: Session, bucket: str, payee: str = "", text: str = "", limit: int = 20) -> Top[sorting.CaughtRow]:
@@ -226,10 +226,10 @@ class Budget:
         None,
         access=MEMBER,
         long=True,
-        statement=forms.statement,
-        account=named(forms.outside_account),
-        bucket=named(forms.leftover),
-        order=named(forms.date_order),
+        statement=words.statement,
+        account=named(words.outside_account),
+        bucket=named(words.leftover),
+        order=named(words.date_order),
     )
     async def import_preview(
         self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None
@@ -245,10 +245,10 @@ class Budget:
         None,
         access=MEMBER,
         writes=True,
-        statement=forms.statement,
-        account=named(forms.outside_account),
-        bucket=named(forms.leftover),
-        order=named(forms.date_order),
+        statement=words.statement,
+        account=named(words.outside_account),
+        bucket=named(words.leftover),
+        order=named(words.date_order),
     )
     async def import_(
         self, session: Session, statement: str, account: str = "", bucket: str = "wants", order: str | None = None

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from securehub.money import Currency
 from securehub.refusals import BadArgument
 from securehub.reply import Reply
-from securehub.services.budget.forms import WHOLE
 from securehub.services.budget.records import Book, PlanFrom
+from securehub.services.budget.words import WHOLE
 from securehub.store.transaction import ReadTransaction, Transaction
 
 

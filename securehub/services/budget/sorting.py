@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from securehub.folding import fold
+from securehub.casefolding import fold
 from securehub.money import Currency
 from securehub.refusals import BadArgument, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, Top

@@ -17,14 +17,14 @@ from zope.interface import implementer, provider
 from securehub import arguments
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, last_seen, named, optional
 from securehub.remembering import IRemembers
-from securehub.reply import Listing, Roster, Top
+from securehub.reply import Listing, Roster, Sought, Top
 from securehub.service import IServiceFactory
 from securehub.services import blocks, messages
 from securehub.services.chat import memory, presence, reading, records, reports, retention, rooms, saying, words
-from securehub.services.chat.keeping import Keeping
+from securehub.services.chat.moderating import Moderating
 from securehub.services.chat.paying import Paying
 from securehub.services.chat.presence import Presence
-from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, Sought, TopicReply
+from securehub.services.chat.rooms import JoinedRoom, Limits, NameRow, RoomRow, TopicReply
 from securehub.services.messages import History, Said
 from securehub.session import Page, Session
 
@@ -39,7 +39,7 @@ class Chat:
 
     name = "chat"
     records = (*messages.RECORDS, *records.RECORDS, blocks.Blocks)
-    parts = (Keeping, Paying)
+    parts = (Moderating, Paying)
 
     remembered = staticmethod(memory.remembered)
     refuse_to_forget = staticmethod(memory.refuse_to_forget)
@@ -49,7 +49,7 @@ class Chat:
         self.clock = hub.clock
         self.settings = hub.settings
         self.limits = Limits.of(hub.settings)
-        self.forget = partial(memory.forget, told=self.limits.told)
+        self.forget = partial(memory.forget, told_members=self.limits.told_members)
         self.presence = Presence(hub.switchboard, hub.store, hub.reactor, hub.settings["presence_seconds"], hub.settings["told_members"])
         hub.switchboard.subscriptions.append(rooms.channels_of)
         hub.switchboard.greetings.append(reports.greeting)
@@ -58,7 +58,7 @@ class Chat:
         self.chores.hourly(self.forget_old)
 
     @command("ROOMS", access=MEMBER, long=True, mine=named(arguments.switch), limit=named(arguments.listed), after=last_seen(words.room))
-    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow]:
+    async def rooms(self, session: Session, mine: bool = False, limit: int = 20, after: str = "") -> Sought[RoomRow, str]:
         """
         List the open rooms, and those that you are in.
 
@@ -77,7 +77,7 @@ class Chat:
         """
         joined = await self._join(session, room)
         if since is not None:
-            # An answer that is given again, for its key, may know of less than was said since: the pages know.
+            # An answer that is repeated for its key does not know what was said since; the pages do.
             after = min(since, joined.seq)
             session.catch_up(*saying.series(room, session.member), partial(self._page, room, session.member), after)
         return joined

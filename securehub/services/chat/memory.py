@@ -59,21 +59,21 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
     """Nothing of the chat's has to be settled first."""
 
 
-def forget(tx: Transaction, username: str, after: str, told: int = 0) -> str | None:
+def forget(tx: Transaction, username: str, after: str, told_members: int = 0) -> str | None:
     """
     Let go of memberships, then blank what was said, then what moderators wrote of it.
 
     @param after: the step, and how far it is.
-    @param told: in rooms with more members nobody is told that they have left.
+    @param told_members: in rooms with more members nobody is told that they have left.
     """
-    return remembering.forget({"rooms": partial(_leave, told=told), **_STEPS}, tx, username, after)
+    return remembering.forget({"rooms": partial(_leave, told_members=told_members), **_STEPS}, tx, username, after)
 
 
-def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
+def _leave(tx: Transaction, username: str, place: str, told_members: int) -> str | None:
     """Leave the rooms."""
     left = (tx.get(Rooms, username) or Rooms(())).rooms
     for room in left[:ROOMS_AT_ONCE]:
-        put_out(tx, tx.fetch(Room, room), Parted(room, username, ""), told)
+        put_out(tx, tx.fetch(Room, room), Parted(room, username, ""), told_members)
     if len(left) > ROOMS_AT_ONCE:
         return "more"
     for record in (Rooms, Status, Blocks):
@@ -82,7 +82,7 @@ def _leave(tx: Transaction, username: str, place: str, told: int) -> str | None:
 
 
 def _blank_messages(tx: Transaction, username: str, place: str) -> str | None:
-    """In all conversations, be it that those who keep the others do so themselves."""
+    """In all conversations, even in those that other services keep, and blank themselves."""
     return messages.blank_some(tx, username, place, MESSAGES_AT_ONCE)
 
 

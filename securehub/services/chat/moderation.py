@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from securehub import members
 from securehub.refusals import BadArgument, Conflict, Forbidden, NotFound
-from securehub.reply import Reply, Row, shown, table
+from securehub.reply import Reply, Row, Sought, shown, table, when
 from securehub.services.chat import power
 from securehub.services.chat.events import Parted
 from securehub.services.chat.records import FOREVER, Charter, Guest, Imposed, Room, Sanction, Seat, guest_key, seat_key
-from securehub.services.chat.rooms import Sought, counted, is_moderator, put_out, sanction_on
+from securehub.services.chat.rooms import MOST_LOOKED_AT, counted, is_moderator, put_out, sanction_on
 from securehub.services.times import When, meant
 from securehub.store.records import behind
 from securehub.store.transaction import ReadTransaction, Transaction
@@ -33,7 +33,7 @@ class Ending(Reply, frozen=True):
     until: datetime | None
 
     def status(self) -> str:
-        return f"{self.username} in {self.room}: until {self.until:%Y-%m-%d %H:%M} UTC." if self.until else ""
+        return f"{self.username} in {self.room}: until {when(self.until)}." if self.until else ""
 
 
 class SanctionRow(Row, frozen=True):
@@ -53,7 +53,7 @@ class SanctionRow(Row, frozen=True):
     reason: str
 
 
-class Sanctions(Sought[SanctionRow], frozen=True):
+class Sanctions(Sought[SanctionRow, str], frozen=True):
     """Who may not do all that others may."""
 
     def lines(self) -> Iterable[str]:
@@ -82,7 +82,7 @@ def end_of(until: When | None, at: datetime, zone: tzinfo) -> datetime:
     return end
 
 
-def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: int, *, at: datetime) -> None:
+def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told_members: int, *, at: datetime) -> None:
     """
     Put somebody out of a room. They may come back, unless it is for the invited.
 
@@ -90,14 +90,23 @@ def kick(tx: Transaction, room: str, by: str, username: str, reason: str, told: 
     @raise Conflict: they are not in it.
     """
     found, _ = _check_over_present(tx, room, by, username)
-    put_out(tx, found, Parted(room, username, reason, "kick", by), told)
-    # An invitation from before, which was not needed to come in, is none to come back.
+    put_out(tx, found, Parted(room, username, reason, "kick", by), told_members)
+    # An invitation that they did not need to come in must not let them come back.
     tx.delete(Guest, guest_key(room, username))
     power.note(tx, room, by, "kick", username, reason=reason, at=at)
 
 
 def ban(
-    tx: Transaction, room: str, by: str, username: str, until: When | None, reason: str, told: int, *, at: datetime, zone: tzinfo = UTC
+    tx: Transaction,
+    room: str,
+    by: str,
+    username: str,
+    until: When | None,
+    reason: str,
+    told_members: int,
+    *,
+    at: datetime,
+    zone: tzinfo = UTC,
 ) -> Ending:
     """
     Put somebody out of a room, if they are in it, and let them neither join nor read.
@@ -115,7 +124,7 @@ def ban(
     tx.delete(Guest, guest_key(room, username))
     power.announce(tx, room, by, "ban", username, until=end, reason=reason)
     if seat is not None:
-        put_out(tx, found, Parted(room, username, reason, "ban", by, power.told_end(end)), told)
+        put_out(tx, found, Parted(room, username, reason, "ban", by, power.told_end(end)), told_members)
     power.note(tx, room, by, "ban", username, until=end, reason=reason, at=at)
     return Ending(room, username, power.told_end(end))
 
@@ -211,7 +220,7 @@ def appoint(tx: Transaction, room: str, by: str, username: str, on: bool, *, at:
 def sanctions(tx: ReadTransaction, room: str, by: str, *, limit: int, after: str, at: datetime) -> Sanctions:
     """Who may not do all that others may, by name; for those who have power over the room."""
     power.check(tx, room, by)
-    return Sanctions.among(limit, _sanctioned(tx, room, after, at))
+    return Sanctions.among(MOST_LOOKED_AT, limit, _sanctioned(tx, room, after, at))
 
 
 def _sanctioned(tx: ReadTransaction, room: str, after: str, at: datetime) -> Iterator[tuple[str, SanctionRow | None]]:
@@ -262,7 +271,7 @@ def _put_mute(tx: Transaction, place: str, seat: Seat | None, sanction: Sanction
 
 def _refuse_lesser(tx: ReadTransaction, imposed: Imposed | None, by: str) -> None:
     """
-    What a moderator has imposed, the operators of the room neither end nor shorten, be it on themselves.
+    What a moderator has imposed, the operators of the room neither end nor shorten, not even for themselves.
 
     @raise Forbidden: a moderator has imposed it, and the caller is none.
     """

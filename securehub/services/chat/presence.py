@@ -21,8 +21,7 @@ from securehub.reply import Reply, Roster, Row
 from securehub.services.chat import events
 from securehub.services.chat.events import room_channel
 from securehub.services.chat.records import Room, Rooms, Status
-from securehub.session import Store
-from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.store.transaction import ReadTransaction, Store, Transaction
 from securehub.switchboard import Switchboard, member
 
 _log = Logger()
@@ -96,15 +95,15 @@ def who(tx: ReadTransaction, online: Sequence[str], *, limit: int, after: str) -
     return Roster.up_to(limit, (WhoRow(each.username, each.away, each.text) for each in found))
 
 
-def state_and_rooms(tx: ReadTransaction, username: str, online: bool, told: int) -> tuple[State, list[str]]:
+def state_and_rooms(tx: ReadTransaction, username: str, online: bool, told_members: int) -> tuple[State, list[str]]:
     """
     How somebody is there, and the channels of the rooms that are told of it.
 
-    @param told: rooms with more members are not.
+    @param told_members: rooms with more members are not.
     """
     found = status_of(tx, username)
     rooms = (tx.get(Rooms, username) or Rooms(())).rooms
-    few = [room_channel(room) for room in rooms if tx.fetch(Room, room).members <= told]
+    few = [room_channel(room) for room in rooms if tx.fetch(Room, room).members <= told_members]
     return State(online, online and found.away, found.text if online else ""), few
 
 
@@ -113,15 +112,15 @@ class Presence:
     Knows who is connected, and tells of changes.
 
     @param seconds: for which changes gather.
-    @param told: rooms with more members are not told.
+    @param told_members: rooms with more members are not told.
     """
 
-    def __init__(self, switchboard: Switchboard, store: Store, reactor: IReactorTime, seconds: float, told: int) -> None:
+    def __init__(self, switchboard: Switchboard, store: Store, reactor: IReactorTime, seconds: float, told_members: int) -> None:
         self._switchboard = switchboard
         self._store = store
         self._reactor = reactor
         self._seconds = seconds
-        self._most = told
+        self._told_members = told_members
         self._online: dict[str, None] = {}
         self._changed: dict[str, None] = {}
         # None where nobody knows what was told last.
@@ -170,7 +169,7 @@ class Presence:
         """
         @return: how many listen to the rooms that were told.
         """
-        state, rooms = await self._store.read(state_and_rooms, username, username in self._online, self._most)
+        state, rooms = await self._store.read(state_and_rooms, username, username in self._online, self._told_members)
         if state == self._told.get(username, State(False, False, "")):
             return 0
         if state.online:

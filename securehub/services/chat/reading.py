@@ -12,8 +12,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from securehub.casefolding import fold
 from securehub.event import ToOthers
-from securehub.folding import fold
 from securehub.refusals import BadArgument, NotFound
 from securehub.reply import Listing, Reply, Row, Top, when
 from securehub.services import messages

@@ -4,9 +4,9 @@ Rooms: joining and leaving them, who is there, what they are about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from securehub import members
 from securehub.event import Event, ToOthers, Tune
 from securehub.refusals import Conflict, Forbidden, LimitExceeded
-from securehub.reply import Listing, Reply, Roster, Row, T, when
+from securehub.reply import Reply, Roster, Row, Sought, when
 from securehub.services.blocks import refuse_blocked
 from securehub.services.chat.events import Invited, Joined, Parted, Topic, room_channel
 from securehub.services.chat.records import FOREVER, Charter, Guest, LastSaid, Room, Rooms, Sanction, Seat, guest_key, seat_key
@@ -31,11 +31,11 @@ class Limits(msgspec.Struct, frozen=True):
     Settings that joining has to know.
 
     @ivar rooms: that a member may be in.
-    @ivar told: in rooms with more members, comings and goings are not told.
+    @ivar told_members: in rooms with more members, comings and goings are not told.
     """
 
     rooms: int
-    told: int
+    told_members: int
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Limits:
@@ -85,41 +85,6 @@ class TopicReply(Reply, frozen=True):
 
     def status(self) -> str:
         return f"Topic of {self.room}: {self.topic}" if self.topic else f"{self.room} has no topic."
-
-
-class Sought(Listing[T], frozen=True, omit_defaults=True):
-    """
-    Some of a list in the order of names.
-
-    @ivar next: with which C{after} to ask for more, if there is more. So many names are looked at at a time, and none of them may be among
-        those that are listed.
-    """
-
-    next: str = ""
-
-    @classmethod
-    def among(cls, limit: int, found: Iterable[tuple[str, T | None]]) -> Self:
-        """
-        So many of what is found, as far as that is looked at.
-
-        @param found: names in their order, each with its row, or None if it is not to be listed.
-        """
-        rows: list[T] = []
-        last = listed = ""
-        for count, (name, row) in enumerate(found):
-            if row is not None and len(rows) == limit:
-                # What was passed over since need not be told.
-                return cls(rows, more=True, next=listed)
-            if count == MOST_LOOKED_AT:
-                return cls(rows, more=True, next=last)
-            last = name
-            if row is not None:
-                rows.append(row)
-                listed = name
-        return cls(rows)
-
-    def status(self) -> str:
-        return f"there is more; ask with after={self.next}" if self.more else ""
 
 
 class RoomRow(Row, frozen=True):
@@ -230,7 +195,7 @@ def join(tx: Transaction, room: str, username: str, session: int, limits: Limits
     tx.put(room, found)
     tx.put(place, seat)
     tx.put(username, Rooms((*mine.rooms, room)))
-    tell(tx, room, found.members, username, Joined(room, username), limits.told, session)
+    tell(tx, room, found.members, username, Joined(room, username), limits.told_members, session)
     tx.announce(member(username), Tune(room_channel(room), True))
     return _joined(room, found, seat, charter)
 
@@ -257,15 +222,15 @@ def part(tx: Transaction, room: str, username: str, session: int, limits: Limits
     found = tx.fetch(Room, room)
     if tx.get(Seat, seat_key(room, username)) is None:
         raise Conflict(f"you are not in {room}")
-    put_out(tx, found, Parted(room, username, ""), limits.told, session)
+    put_out(tx, found, Parted(room, username, ""), limits.told_members, session)
 
 
-def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: int | None = None) -> None:
+def put_out(tx: Transaction, found: Room, parted: Parted, told_members: int, session: int | None = None) -> None:
     """
     End a membership, and with it what the member's sessions hear of the room.
 
     @param parted: who leaves what, and why.
-    @param told: in rooms with more members only the member is told.
+    @param told_members: in rooms with more members only the member is told.
     """
     room, username = parted.room, parted.username
     left = found.members - 1
@@ -283,7 +248,7 @@ def put_out(tx: Transaction, found: Room, parted: Parted, told: int, session: in
         tx.delete(Room, room)
         tx.delete(Charter, room)
     tx.announce(member(username), Tune(room_channel(room), False))
-    tell(tx, room, left, username, parted, told, session)
+    tell(tx, room, left, username, parted, told_members, session)
 
 
 def _has_sanctions(tx: ReadTransaction, room: str, place: str) -> bool:
@@ -295,7 +260,7 @@ def _has_sanctions(tx: ReadTransaction, room: str, place: str) -> bool:
     return tx.get(Sanction, place) is not None or any(tx.scan(Sanction, f"{room}/", limit=1))
 
 
-def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told: int, session: int | None = None) -> None:
+def tell(tx: Transaction, room: str, count: int, username: str, event: Event, told_members: int, session: int | None = None) -> None:
     """
     Tell a member's own sessions of their coming or going, and the others in the room if these are not too many.
 
@@ -303,7 +268,7 @@ def tell(tx: Transaction, room: str, count: int, username: str, event: Event, to
     @param session: the one that is not told.
     """
     others = event if session is None else ToOthers(session, event)
-    if count <= told:
+    if count <= told_members:
         tx.announce(room_channel(room), event)
     tx.announce(member(username), others)
 
@@ -317,11 +282,14 @@ def names(tx: ReadTransaction, room: str, username: str, online: Sequence[str], 
     return Roster.up_to(limit, rows)
 
 
-def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Sought[RoomRow]:
+def rooms(tx: ReadTransaction, username: str, *, mine: bool, limit: int, after: str) -> Sought[RoomRow, str]:
     """The rooms that a member is in, and unless they want no others all that are open, by name."""
     own = sorted((tx.get(Rooms, username) or Rooms(())).rooms)
-    found = ((name, True) for name in own if name > after) if mine else _open_or_own(tx, set(own), after)
-    return Sought.among(limit, ((name, _row(tx, name, username) if listed else None) for name, listed in found))
+    names = ((name, True) for name in own if name > after) if mine else _open_or_own(tx, set(own), after)
+    rows = ((name, _row(tx, name, username) if listed else None) for name, listed in names)
+    found = Sought.among(MOST_LOOKED_AT, limit, rows)
+    # Rooms that are not listed need not be named, so one goes on behind the last that is; where none is, that cannot be helped.
+    return replace(found, next=found.items[-1].room) if found.more and len(found.items) == limit else found
 
 
 def _open_or_own(tx: ReadTransaction, own: Set[str], after: str) -> Iterator[tuple[str, bool]]:

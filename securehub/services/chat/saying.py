@@ -105,7 +105,7 @@ def say(tx: Transaction, room: str, username: str, text: str, session: int, *, a
 
 def may_say(tx: ReadTransaction, room: str, username: str, at: datetime) -> tuple[Room, Seat]:
     """
-    @return: the room, and the seat of who wants to say something there.
+    @return: the room, and the seat of whoever wants to say something there.
 
     @raise Forbidden: they are not in it, or muted.
     @raise RateLimited: the room is slow, and they spoke just now.

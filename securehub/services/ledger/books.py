@@ -12,7 +12,7 @@ from operator import itemgetter
 import msgspec
 
 from securehub.arguments import MAX_LISTED
-from securehub.money import Currencies, Currency, currency
+from securehub.money import Currencies, Currency, currency, is_zero
 from securehub.reply import Listing, Reply, Roster, Row, table, when
 from securehub.services.ledger.accounts import own_account, parts
 from securehub.services.ledger.records import CASH, Account, Title, Transfer, Wallet, transfer_key
@@ -39,7 +39,7 @@ class Balance(Reply, frozen=True):
     def lines(self) -> Iterable[str]:
         """A table of one row, as the list of all accounts has it; what is held is in it if anything is."""
         names, values = ["account", "currency", "balance"], [self.account, self.currency, self.balance]
-        if self.held.strip("0."):
+        if not is_zero(self.held):
             names.append("held")
             values.append(self.held)
         return table([names, values], right=(2, 3))
@@ -99,7 +99,7 @@ class Booking(Row, frozen=True):
     Money that a treasurer has booked against C{@cash}, or booked back.
 
     @ivar amount: signed: what was paid in is positive, as in the member's history.
-    @ivar with: the member.
+    @ivar with_: the member.
     @ivar by: the treasurer.
     """
 

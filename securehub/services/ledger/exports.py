@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as xml
 
 from securehub.arguments import one_of
+from securehub.money import is_zero
 from securehub.services.ledger.books import HistoryRow, Statement
 from securehub.services.tables import as_table, harmless, stamp
 
@@ -43,7 +44,7 @@ def as_journal(statement: Statement, zone: tzinfo) -> Iterator[str]:
 
 def _journal(statement: Statement, zone: tzinfo, own: str, unit: str) -> Iterator[str]:
     yield f"; SecureHub account {statement.account}, from {stamp(statement.start)} up to {stamp(statement.end)}"
-    if statement.opening.strip("-0."):
+    if not is_zero(statement.opening):
         yield ""
         yield f"{statement.start.astimezone(zone):%Y-%m-%d} opening balance"
         yield f"    {own}  {statement.opening} {unit} = {statement.opening} {unit}"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from securehub import agenda, arguments, members
 from securehub.command import LOGGED_IN, MEMBER, Audited, command, named, optional
 from securehub.event import Event
-from securehub.money import Amount, Currency, currency
+from securehub.money import Amount, Currency, currency, is_zero
 from securehub.refusals import Conflict, Forbidden, LimitExceeded, NotFound
 from securehub.reply import Listing, MoneyReply, Reply, Row, when
 from securehub.services import times
@@ -108,7 +108,7 @@ class Captured(MoneyReply, frozen=True):
     currency: str
 
     def told(self) -> str:
-        freed = "" if not self.freed.strip("0.") else f" {self.freed} {self.currency} is freed."
+        freed = "" if is_zero(self.freed) else f" {self.freed} {self.currency} is freed."
         return f"Transfer {self.transfer}: {self.amount} {self.currency} out of hold {self.hold}.{freed}"
 
 

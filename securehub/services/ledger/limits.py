@@ -346,7 +346,7 @@ def _most(limits: Iterable[int | None]) -> int | None:
 
 
 def _spent(tx: ReadTransaction, number: str, account: Account, today: date, zone: tzinfo) -> Spent:
-    """What the owner has paid from an account today: what was counted, and what was booked since, be it without a limit at the time."""
+    """What the owner has paid from an account today: what was counted, and what was booked since, even if there was no limit then."""
     kept = tx.get(Spent, number)
     if kept is None or kept.day != today:
         kept = Spent(today, 0, 0)

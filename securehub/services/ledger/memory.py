@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from securehub.refusals import Conflict
 from securehub.remembering import Kept
 from securehub.reply import Row
-from securehub.services.ledger import holds, requests, schedules
+from securehub.services.ledger import holds, pending, requests, schedules
 from securehub.services.ledger.accounts import forget_wallet, wallet_of
 from securehub.services.ledger.holds import Hold
 from securehub.services.ledger.limits import AccountLimit
@@ -88,8 +88,8 @@ def refuse_to_forget(tx: ReadTransaction, username: str) -> None:
 
 def forget(tx: Transaction, username: str, after: str) -> str | None:
     """
-    Blank names and memos, end what is open, and at last forget which accounts it were; L{accounts.unname} has seen to it that nobody pays
-    into them.
+    Blank names and memos, end what is open, and at last forget which accounts they had; nobody pays into them any more,
+    see L{securehub.services.ledger.accounts.unname}.
 
     @param after: the place and key up to which it is done.
     """
@@ -145,12 +145,12 @@ def _from(tx: ReadTransaction, username: str, after: str) -> Iterator[_Place]:
 
 def _places(tx: ReadTransaction, username: str) -> Iterator[_Place]:
     for kind in (Schedule, Request):
-        yield _Place(kind, username)
-        yield _Place(kind, f"ended {username}")
+        for is_open in (True, False):
+            yield _Place(kind, pending.place(username, is_open))
     for number in _numbers(tx, username):
         yield _Place(Transfer, number, number)
-        yield _Place(Hold, number, number)
-        yield _Place(Hold, f"ended {number}", number)
+        for is_open in (True, False):
+            yield _Place(Hold, pending.place(number, is_open), number)
 
 
 def _shown(tx: ReadTransaction, place: _Place, key: str, record: Any) -> tuple[str, str, dict[str, Any]]:

@@ -265,7 +265,7 @@ def deposit(
     account = tx.fetch(Account, target)
     cash, cash_account = counterpart(tx, CASH, account.money, target)
     moved = move(tx, cash, cash_account, target, account, account.money.units(amount), "deposit", memo, by=by, at=at, watchers=watchers)
-    # Warnings are for who pays, which is nobody here.
+    # Warnings are for whoever pays, which is nobody here.
     return Deposited(moved.transfer, moved.amount, moved.currency, account.owner)
 
 

@@ -19,7 +19,7 @@ from securehub.command import MEMBER, command, named
 from securehub.event import Event
 from securehub.money import Amount, Currency, currency
 from securehub.refusals import BadArgument, Conflict, NotFound, Refusal
-from securehub.reply import Listing, Reply, Row, warned
+from securehub.reply import Listing, Reply, Row, warned, when
 from securehub.services import times
 from securehub.services.ledger import movement, pending
 from securehub.services.ledger.accounts import party_account
@@ -187,7 +187,7 @@ class ScheduleFailed(Event, frozen=True):
 
     def text(self) -> str:
         what = f"Schedule {self.schedule}: {self.amount} {self.currency} to {self.to} could not be paid"
-        follows = "It is left out." if self.again is None else f"It is tried again at {self.again:%Y-%m-%d %H:%M} UTC."
+        follows = "It is left out." if self.again is None else f"It is tried again at {when(self.again)}."
         return f"{what}: {self.reason.rstrip('.')}. {follows}"
 
 

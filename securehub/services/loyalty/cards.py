@@ -105,14 +105,8 @@ def count(tx: Transaction, customer: str, terms: Terms, order: int, *, at: datet
         vouchers = vouchers[: terms.voucher] + vouchers[terms.voucher + 1 :]
     if terms.promotion is not None:
         promotions.use(tx, terms.code, terms.promotion, customer)
-    points, entries = gain.earned - cost, card.entries
-    after = card.points + points
-    if points or terms.reward:
-        entries += 1
-        tx.put(change_key(customer, entries), Change(at, points, after, "order", order, terms.reward))
-    card = Card(card.orders + 1, after, entries, card.stamps + gain.stamps, spent, vouchers, card.open + 1)
-    tx.put(customer, card)
-    return card
+    card = replace(card, orders=card.orders + 1, stamps=card.stamps + gain.stamps, spent=spent, vouchers=vouchers, open=card.open + 1)
+    return _change(tx, customer, card, gain.earned - cost, "order", at=at, order=order, reward=terms.reward)
 
 
 def close(tx: Transaction, customer: str) -> None:

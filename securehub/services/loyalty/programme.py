@@ -34,9 +34,6 @@ MOST_PERCENT = 1_000
 """Ten times the usual points are enough for any tier."""
 
 
-"""What is said where an amount is to be none."""
-
-
 class RewardRow(Row, frozen=True):
     """
     A reward.

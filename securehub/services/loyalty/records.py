@@ -123,7 +123,7 @@ class Programme(Record, frozen=True):
     The programme as it is now. What an order has brought stands in the order, so a change here concerns later orders alone.
 
     @ivar per_point: units that bring a point; zero for no points.
-    @ivar free_every: every so-manieth order is free; zero for none.
+    @ivar free_every: 10 where every tenth order is free, and so on; zero for none.
     @ivar free_up_to: units that a free order saves at most; zero for no such limit.
     @ivar tiers: from the lowest on; the first is everybody's.
     """

@@ -172,7 +172,7 @@ def share(whole: int, part: int, of: int) -> int:
 
 
 def _saved_as_free(programme: Programme, card: Card, price: int, money: Currency) -> int:
-    """The units that an order saves for being the so-manieth; zero for all others."""
+    """The units that an order saves because it is its turn to be free; zero for all others."""
     if not programme.free_every or card.stamps < programme.stamps_for_free:
         return 0
     if not programme.free_up_to:

@@ -4,16 +4,16 @@ The catalogue: what sellers offer, at what price, and how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from securehub.folding import fold
+from securehub.casefolding import fold
 from securehub.members import Member
 from securehub.money import Amount, Currency
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, Refusal
-from securehub.reply import Listing, Reply, Row
+from securehub.reply import Reply, Row, Sought
 from securehub.services.ledger.accounts import first_account
 from securehub.services.orders.records import CATALOGUE, Item, Shop, Stock
 from securehub.store.records import behind
@@ -50,18 +50,8 @@ class ItemRow(Row, frozen=True):
     tags: tuple[str, ...]
 
 
-class Catalogue(Listing[ItemRow], frozen=True, omit_defaults=True):
-    """
-    Items, by their short names.
-
-    @ivar next: with which C{after} to ask for more, if there is more. A search looks at so many items at a time, and may have found none
-        among them.
-    """
-
-    next: str = ""
-
-    def status(self) -> str:
-        return f"there is more; ask with after={self.next}" if self.more else ""
+class Catalogue(Sought[ItemRow, str], frozen=True):
+    """Items, by their short names."""
 
 
 class ItemSet(Reply, frozen=True):
@@ -165,16 +155,15 @@ def catalogue(tx: ReadTransaction, seller: str | None, search: str | None, after
     @param search: a part of the name or the short name, or a tag.
     @param after: only what comes after that sku.
     """
-    found: list[ItemRow] = []
+    return Catalogue.among(MOST_LOOKED_AT, limit, _offered(tx, seller, search, after))
+
+
+def _offered(tx: ReadTransaction, seller: str | None, search: str | None, after: str) -> Iterator[tuple[str, ItemRow | None]]:
+    """All items behind one, with what is listed of each: nothing of one that cannot be ordered, or is not what is looked for."""
     selling: dict[str, bool] = {}
-    last = after
-    for count, (sku, item) in enumerate(_looked_through(tx, seller, after)):
-        if len(found) == limit or count == MOST_LOOKED_AT:
-            return Catalogue(found, more=True, next=last)
-        last = sku
-        if item.active and (not search or _matches(sku, item, search)) and _remembered(selling, tx, item.seller):
-            found.append(_row(sku, item, tx.fetch(Stock, sku).count))
-    return Catalogue(found)
+    for sku, item in tx.beneath(Item, CATALOGUE if seller is None else seller, start=behind(after)):
+        listed = item.active and (not search or _matches(sku, item, search)) and _remembered(selling, tx, item.seller)
+        yield sku, _row(sku, item, tx.fetch(Stock, sku).count) if listed else None
 
 
 def _row(sku: str, item: Item, count: int) -> ItemRow:
@@ -206,10 +195,6 @@ def item_of(tx: ReadTransaction, sku: str) -> tuple[Item, Stock]:
     if item is None or not item.active:
         raise NotFound(f"there is no item {sku}")
     return item, tx.fetch(Stock, sku)
-
-
-def _looked_through(tx: ReadTransaction, seller: str | None, after: str) -> Iterable[tuple[str, Item]]:
-    return tx.beneath(Item, CATALOGUE if seller is None else seller, start=behind(after))
 
 
 def _matches(sku: str, item: Item, search: str) -> bool:

@@ -4,14 +4,15 @@ Orders as their customers and sellers see them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
 
 import msgspec
 
-from securehub.reply import Listing, Reply, Row, shown, table, when
+from securehub.money import is_zero
+from securehub.reply import Listing, Reply, Row, Sought, shown, table, when
 from securehub.services.orders.records import Order, of_customer, of_seller, order_key
 from securehub.services.orders.stepping import find
 from securehub.store.transaction import ReadTransaction
@@ -60,18 +61,8 @@ class QueueRow(Row, frozen=True):
     items: list[Part]
 
 
-class Queue(Listing[QueueRow], frozen=True, omit_defaults=True):
-    """
-    Orders that are not delivered yet, the oldest first.
-
-    @ivar next: with which C{after} to ask for more, if there is more. So many orders are looked at at a time, and none of them may be in
-        the state that is asked for.
-    """
-
-    next: int | None = None
-
-    def status(self) -> str:
-        return f"there is more; ask with after={self.next}" if self.more else ""
+class Queue(Sought[QueueRow, int], frozen=True):
+    """Orders that are not delivered yet, the oldest first."""
 
 
 class SoldRow(Row, frozen=True):
@@ -90,18 +81,10 @@ class SoldRow(Row, frozen=True):
     items: list[Part]
 
 
-class Sold(Listing[SoldRow], frozen=True, omit_defaults=True):
-    """
-    Orders with a seller, the newest first.
+class Sold(Sought[SoldRow, int], frozen=True):
+    """Orders with a seller, the newest first."""
 
-    @ivar next: with which C{before} to ask for more, if there is more. So many orders are looked at at a time, and none of them may be
-        among those that are asked for.
-    """
-
-    next: int | None = None
-
-    def status(self) -> str:
-        return f"there is more; ask with before={self.next}" if self.more else ""
+    goes_on = "before"
 
 
 class LineRow(Row, frozen=True):
@@ -172,7 +155,7 @@ class Shown(Reply, frozen=True):
         for each in self.reductions:
             yield f"{each.kind}{f' {each.name}' if each.name else ''}: -{each.amount}"
         yield f"Total {self.total} {self.currency}{', held until it is delivered' if self.held else ''}"
-        if self.refunded.strip("0."):
+        if not is_zero(self.refunded):
             yield f"Refunded {self.refunded} {self.currency}"
         if self.deliver_to:
             yield f"To {shown(self.deliver_to)}"
@@ -196,8 +179,8 @@ def queue_of(tx: ReadTransaction, seller: str, status: str | None, *, limit: int
     """
     start = "" if after is None else order_key(after + 1)
     found = tx.beneath(Order, of_seller(seller, True), start=start)
-    orders, more, last = _look_through(found, lambda order: status in (None, order.status), limit, after)
-    return Queue([_queue_row(*each) for each in orders], more, last)
+    rows = ((int(key), _queue_row(int(key), order) if status in (None, order.status) else None) for key, order in found)
+    return Queue.among(MOST_LOOKED_AT, limit, rows)
 
 
 def sold_by(tx: ReadTransaction, seller: str, customer: str | None, status: str | None, *, limit: int, before: int | None) -> Sold:
@@ -211,29 +194,12 @@ def sold_by(tx: ReadTransaction, seller: str, customer: str | None, status: str 
     parents = [of_seller(seller, True), of_seller(seller, False)] if customer is None else [of_customer(customer)]
     end = None if before is None else order_key(before)
     found = merge(*(tx.beneath(Order, each, end=end, reverse=True) for each in parents), key=itemgetter(0), reverse=True)
-    orders, more, last = _look_through(found, lambda order: order.seller == seller and status in (None, order.status), limit, before)
-    return Sold([_sold_row(*each) for each in orders], more, last)
 
+    def wanted(order: Order) -> bool:
+        return order.seller == seller and status in (None, order.status)
 
-def _look_through(
-    found: Iterable[tuple[str, Order]], wanted: Callable[[Order], bool], limit: int, last: int | None
-) -> tuple[list[tuple[int, Order]], bool, int | None]:
-    """
-    The first orders that are wanted, of at most L{MOST_LOOKED_AT}.
-
-    @param last: the order behind which these are.
-
-    @return: the orders with their numbers; whether there are more; and then the last one that was looked at.
-    """
-    orders: list[tuple[int, Order]] = []
-    for count, (key, order) in enumerate(found):
-        fits = wanted(order)
-        if count == MOST_LOOKED_AT or (fits and len(orders) == limit):
-            return orders, True, last
-        last = int(key)
-        if fits:
-            orders.append((last, order))
-    return orders, False, None
+    rows = ((int(key), _sold_row(int(key), order) if wanted(order) else None) for key, order in found)
+    return Sold.among(MOST_LOOKED_AT, limit, rows)
 
 
 def show(tx: ReadTransaction, number: int, by: str) -> Shown:

@@ -5,6 +5,7 @@ What customer and seller are told about an order.
 from __future__ import annotations
 
 from securehub.event import Event
+from securehub.money import is_zero
 from securehub.services.orders.records import Order
 from securehub.store.transaction import Transaction
 from securehub.switchboard import member
@@ -31,7 +32,7 @@ class Updated(Event, frozen=True):
     by: str
 
     def text(self) -> str:
-        refunded = f" {self.refunded} {self.currency} was refunded." if self.refunded.strip("0.") else ""
+        refunded = "" if is_zero(self.refunded) else f" {self.refunded} {self.currency} was refunded."
         parties = f"{self.total} {self.currency} from {self.customer} to {self.seller}"
         return f"Order {self.order} is {self.status} ({parties}).{refunded}"
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from securehub.money import Currency
+from securehub.money import Currency, is_zero
 from securehub.refusals import BadArgument, Conflict, LimitExceeded
 from securehub.reply import MoneyReply
 from securehub.services.ledger import movement
@@ -52,7 +52,7 @@ class Basket(NamedTuple):
 
     @property
     def price(self) -> int:
-        return sum([line.units * line.quantity for line in self.lines])
+        return sum(line.price for line in self.lines)
 
 
 class Choice(NamedTuple):
@@ -97,7 +97,7 @@ class Placed(MoneyReply, frozen=True):
     held: bool
 
     def told(self) -> str:
-        off = f" ({self.discount} {self.currency} off)" if self.discount.strip("0.") else ""
+        off = "" if is_zero(self.discount) else f" ({self.discount} {self.currency} off)"
         held = ", held until it is delivered" if self.held else ""
         paid = f"Order {self.order} is {self.state}: {self.total} {self.currency} to {self.seller}{off}{held}."
         return f"{paid} Balance {self.balance} {self.currency}, points {self.points}, orders {self.order_count}."

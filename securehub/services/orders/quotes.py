@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from securehub import agenda
 from securehub.event import Event
+from securehub.money import is_zero
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
 from securehub.services.ledger.watching import Watcher
@@ -56,7 +57,7 @@ class Quoted(Reply, frozen=True):
     cost: int = 0
 
     def status(self) -> str:
-        off = f" ({self.discount} {self.currency} off)" if self.discount.strip("0.") else ""
+        off = "" if is_zero(self.discount) else f" ({self.discount} {self.currency} off)"
         points = f" and {self.cost} points" if self.cost else ""
         goods = ", ".join(f"{each.quantity} {each.sku}" for each in self.items)
         return (

@@ -164,7 +164,7 @@ class Order(Record, frozen=True):
     @property
     def price(self) -> int:
         """Units of all goods, before the reductions."""
-        return sum([line.units * line.quantity for line in self.lines])
+        return sum(line.price for line in self.lines)
 
     @property
     def price_of_returned(self) -> int:

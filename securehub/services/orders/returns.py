@@ -111,9 +111,9 @@ def pay_back(
         return order, None
     if order.is_held:
         return escrow.free(tx, number, order, units), None
-    # Whom nobody can pay any more cannot be paid back either.
+    # A member whom nobody can pay any more cannot be paid back either.
     members.fetch(tx, order.customer)
-    # Nor does anybody pay for who is erased, be it that they had a credit line.
+    # Nor does anybody pay for a seller who is erased, even if they had a credit line.
     members.fetch(tx, order.seller)
     seller, customer = tx.fetch(Account, order.target), tx.fetch(Account, order.source)
     reference = order_reference(number)

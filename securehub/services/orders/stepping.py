@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from securehub import members
-from securehub.money import Amount
+from securehub.money import Amount, is_zero
 from securehub.refusals import Forbidden, NotFound
 from securehub.reply import MoneyReply
 from securehub.services.ledger.watching import Watcher
@@ -38,7 +38,7 @@ class Advanced(MoneyReply, frozen=True):
     currency: str
 
     def told(self) -> str:
-        refunded = f" {self.refunded} {self.currency} is refunded." if self.refunded.strip("0.") else ""
+        refunded = "" if is_zero(self.refunded) else f" {self.refunded} {self.currency} is refunded."
         return f"Order {self.order} is {self.state}.{refunded}"
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from securehub import arguments
 from securehub.arguments import argument
-from securehub.folding import fold
+from securehub.casefolding import fold
 from securehub.refusals import BadArgument, shown
 from securehub.services.orders.states import STEPS
 

@@ -399,7 +399,7 @@ def reply(tx: Transaction, ticket: int, by: str, text: str, session: int, *, at:
 
 
 def note(tx: Transaction, ticket: int, by: str, text: str, session: int, *, at: datetime) -> Noted:
-    """An agent, be it who sees to the case or another one, writes what its customer never sees. Closed cases take notes as well."""
+    """An agent, who need not be the one who sees to the case, writes what its customer never sees. Closed cases take notes as well."""
     case = put_note(tx, ticket, as_agent(tx, ticket, by), Message(at, by, text), session)
     tx.put(case_key(ticket), case)
     return Noted(ticket, case.notes, at)

@@ -25,8 +25,8 @@ from securehub.services.messages import Message, Receipt
 from securehub.services.support import cases, looking
 from securehub.services.support.events import AGENT
 from securehub.services.support.records import Case, Given
-from securehub.session import Session, Store
-from securehub.store.transaction import ReadTransaction, Transaction
+from securehub.session import Session
+from securehub.store.transaction import ReadTransaction, Store, Transaction
 
 if TYPE_CHECKING:
     from securehub.hub import Hub

@@ -28,7 +28,7 @@ AT_ONCE = 60
 
 
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
-    """The member's cases, then what they said in cases, be it as an agent. What agents noted about them is not theirs to see."""
+    """The member's cases, then what they said in cases, as an agent, too. What agents noted about them is not theirs to see."""
     return page(_KEPT, tx, username, after, limit)
 
 

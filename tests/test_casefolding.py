@@ -6,7 +6,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.folding import fold
+from securehub.casefolding import fold
 
 
 class FoldTests(SynchronousTestCase):

@@ -17,9 +17,10 @@ from securehub.store.chain import Broken
 from securehub.store.files import RealDirectory
 from securehub.store.journal import collections_for
 from securehub.store.keys import wrapped
-from securehub.store.line import Damaged
+from securehub.store.layout import snapshot_name
+from securehub.store.lines import Damaged
 from securehub.store.records import Record, decoder, forms
-from securehub.store.recovery import newer_form, recover, snapshot_head, snapshot_name
+from securehub.store.recovery import newer_form, recover, snapshot_head
 from securehub.store.verification import Invariant
 
 

@@ -10,8 +10,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.store import line as lines
-from securehub.store.line import DELETED, FIRST_HASH, Commit, Damaged, Header
+from securehub.store import lines
+from securehub.store.lines import DELETED, FIRST_HASH, Commit, Damaged, Header
 from tests.store.setting import BEGIN
 
 COMMIT = Commit(7, BEGIN, 5, [("room", "é \U0001d11e", Raw(b'{"topic":"hi"}')), ("room", 'a"\\', DELETED)], {"transfer": 3})

@@ -1,8 +1,8 @@
 """
 The commands of those who have power over a room, and of the moderators.
 
-They check that power in their rules, as who operates a room has no role of the hub's. So they are open to whoever is logged in, the
-operator of the hub among them.
+Their rules check that power, because whoever operates a room has no role of the hub's. So they are open to whoever is logged in, and to the
+operator of the hub.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MODERATOR = role("moderator")
 
 
-class Keeping:
+class Moderating:
     """The part of the chat that keeps order."""
 
     def __init__(self, hub: Hub) -> None:
@@ -48,7 +48,7 @@ class Keeping:
 
         They may come back, unless the room is for the invited. Moderators may put anybody out of any room.
         """
-        await session.transact(moderation.kick, room, session.caller, username, reason, self.limits.told, at=self.clock.now())
+        await session.transact(moderation.kick, room, session.caller, username, reason, self.limits.told_members, at=self.clock.now())
 
     @command(
         None,
@@ -67,7 +67,7 @@ class Keeping:
         Without until= it has no end; chat.unban ends it.
         """
         imposing = {"at": self.clock.now(), "zone": self.zone}
-        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told, **imposing)
+        return await session.transact(moderation.ban, room, session.caller, username, until, reason, self.limits.told_members, **imposing)
 
     @command(None, access=LOGGED_IN, writes=True, audited=Audited.ALWAYS, room=words.room, username=arguments.username)
     async def unban(self, session: Session, room: str, username: str) -> None:
