@@ -86,10 +86,10 @@ export function treasury(app) {
         ["Transfer", (row) => row.transfer],
         ["When", (row) => time(row.at)],
         ["Member", (row) => row.with],
-        ["What", (row) => row.memo || row.kind],
+        ["What", (row) => [row.memo || row.kind, row.undone && el("span", { class: "hint" }, ` undone by ${row.undone}`)]],
         ["By", (row) => row.by],
         ["Amount", (row) => priced(row), true],
-        ["", (row) => (row.kind === "reversal" ? "" : button("Undo…", () => undo(row), { class: "quiet", "aria-label": `Undo transfer ${row.transfer}` }))],
+        ["", (row) => (row.kind === "reversal" || row.undone ? "" : button("Undo…", () => undo(row), { class: "quiet", "aria-label": `Undo transfer ${row.transfer}` }))],
       ], items, "Nothing was booked yet."),
   });
 

@@ -91,7 +91,7 @@ await play({
 
   async "the books are asked for once somebody looks at them, and a booking is undone where it is listed"() {
     const { view } = await atTheDesk();
-    const row = { transfer: 7, at: "2026-11-19T18:02:00Z", kind: "deposit", amount: "50.00", currency: "USD", with: "bob", by: "tess", memo: "from the jar" };
+    const row = { transfer: 7, at: "2026-11-19T18:02:00Z", kind: "deposit", amount: "50.00", currency: "USD", with: "bob", by: "tess", undone: null, memo: "from the jar" };
     const results = { ...ACCOUNTS, "ledger.counterparts": { items: [{ account: "@cash", currency: "USD", balance: "-50.00" }] }, "ledger.bookings": { items: [row] } };
     view.show();
     await answerAll(results);
@@ -113,8 +113,9 @@ await play({
     const { transfer, reason } = asked("ledger.reverse")[0];
     assert.deepEqual([transfer, reason], [7, "it was 5"]);
     await last().answer("ledger.reverse", { transfer: 8, of: 7 });
-    await answerAll({ ...results, "ledger.bookings": { items: [{ ...row, transfer: 8, kind: "reversal", amount: "-50.00" }] } });
+    await answerAll({ ...results, "ledger.bookings": { items: [{ ...row, transfer: 8, kind: "reversal", amount: "-50.00" }, { ...row, undone: 8 }] } });
     assert.equal(books.querySelector("form"), null);
+    assert.ok(books.textContent.includes("undone by 8"));
     assert.equal(named(books, "Undo…"), undefined);
     view.event("ledger.received");
     await elapse();

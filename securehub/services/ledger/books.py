@@ -16,6 +16,7 @@ from securehub.money import Currencies, Currency, currency, is_zero
 from securehub.reply import Listing, Reply, Roster, Row, table, when
 from securehub.services.ledger.accounts import own_account, parts
 from securehub.services.ledger.records import CASH, Account, Title, Transfer, Wallet, transfer_key
+from securehub.services.ledger.reversal import Reversal
 from securehub.store.transaction import ReadTransaction
 
 
@@ -101,6 +102,7 @@ class Booking(Row, frozen=True):
     @ivar amount: signed: what was paid in is positive, as in the member's history.
     @ivar with_: the member.
     @ivar by: the treasurer.
+    @ivar undone: the number of the transfer that has undone it; null if none has.
     """
 
     transfer: int
@@ -110,6 +112,7 @@ class Booking(Row, frozen=True):
     currency: str
     with_: str = msgspec.field(name="with")
     by: str
+    undone: int | None
     memo: str
 
 
@@ -192,7 +195,9 @@ def _booking(tx: ReadTransaction, key: str, transfer: Transfer) -> Booking:
     (side,) = (entry for entry in transfer.entries if not entry.account.startswith(CASH))
     account = tx.fetch(Account, side.account)
     amount = account.money.text(side.units)
-    return Booking(int(key), transfer.at, transfer.kind, amount, account.currency, account.owner, transfer.by, transfer.memo)
+    reversal = tx.get(Reversal, key)
+    undone = None if reversal is None else reversal.transfer
+    return Booking(int(key), transfer.at, transfer.kind, amount, account.currency, account.owner, transfer.by, undone, transfer.memo)
 
 
 def counterparts(tx: ReadTransaction) -> Listing[CounterpartRow]:
