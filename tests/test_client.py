@@ -5,10 +5,12 @@ The line client: whose turn it is, and what it offers of the hub's commands.
 from __future__ import annotations
 
 import json
+import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securehub.client.commands import QUESTION, Command, Commands, is_ours
+from securehub.client.connection import Connection
 from securehub.client.conversation import Conversation, Kind, is_answered
 from tests.world import World
 
@@ -86,6 +88,29 @@ class Turns(SynchronousTestCase):
         for line, goodbye in ((b" quit ", True), (b"hub.quit", True), (b'{"method":"hub.quit"}', True), (b"SAY lobby quit", False)):
             self.conversation.ask(line)
             self.assertEqual(self.conversation.goodbye, goodbye, line)
+
+
+class Sending(SynchronousTestCase):
+    """A hub that does not read keeps nobody waiting."""
+
+    def test_in_pieces(self) -> None:
+        """What it does not take at once is sent once it does, and none of it waits for a hub that is gone."""
+        ours, hub = socket.socketpair()
+        long = b"x" * 4_000_000
+        with Connection(ours) as connection, hub:
+            connection.send(long)
+            self.assertTrue(connection.sending)
+            heard = bytearray()
+            while connection.sending:
+                heard += hub.recv(65536)
+                connection.send_on()
+            while len(heard) <= len(long):
+                heard += hub.recv(65536)
+            self.assertEqual(heard, long + b"\n")
+            connection.send(long)
+            hub.close()
+            connection.send_on()
+            self.assertFalse(connection.sending)
 
 
 class Offers(SynchronousTestCase):
