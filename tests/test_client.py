@@ -9,7 +9,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.client.commands import QUESTION, Command, Commands, is_ours
+from securehub.client.commands import BACK, QUESTION, Command, Commands, is_ours
 from securehub.client.connection import Connection
 from securehub.client.conversation import Conversation, Kind, is_answered
 from tests.world import World
@@ -175,6 +175,17 @@ class Offers(SynchronousTestCase):
         self.commands = Commands.read(answer)
         self.assertEqual(self.words("logi"), ["LOGIN"])
         self.assertEqual(self.words("LOGIN alice o"), ["otp="])
+
+    def test_in_text(self) -> None:
+        """Who was only asked about for us still hears events as text."""
+        world = World()
+        alice, bob = world.member("alice"), world.member("bob")
+        alice.send(f"{QUESTION.decode()}\n{BACK.decode()}")
+        world.settle()
+        alice.received()
+        bob.send("MSG alice hello")
+        world.settle()
+        self.assertEqual(alice.received(), ["* bob to alice: hello"])
 
     def test_not_ours(self) -> None:
         """Answers to what somebody has typed are theirs, and a refusal offers nothing."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securehub.client.commands import QUESTION
+from securehub.client.commands import BACK, QUESTION
 from securehub.client.connection import Connection
 
 try:
@@ -61,9 +61,10 @@ class Hub:
 
     async def is_asked_for_commands(self) -> None:
         """Answer what the client asks for itself."""
-        asked = await self.hears()
-        assert asked == QUESTION.decode(), asked
+        asked = [await self.hears(), await self.hears()]
+        assert asked == [QUESTION.decode(), BACK.decode()], asked
         self.says(json.dumps({"jsonrpc": "2.0", "id": "securehub-client", "result": {"commands": COMMANDS}}, separators=(",", ":")))
+        self.says("OK securehub-client")
 
 
 class AtTheTerminal(SynchronousTestCase):
@@ -132,7 +133,8 @@ class AtTheTerminal(SynchronousTestCase):
         places = [screen.find(each) for each in ("* ready.\r\n", "* an event\r\n", "OK one\r\n", "ERR no two\r\n")]
         self.assertEqual(places, sorted(places))
         self.assertNotIn(-1, places)
-        self.assertNotIn("jsonrpc", screen)
+        for ours in ("jsonrpc", "securehub-client"):
+            self.assertNotIn(ours, screen)
 
     def test_secret(self) -> None:
         """A secret is shown by stars, sent, and not in the history."""

@@ -22,7 +22,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
-from securehub.client.commands import QUESTION, Commands, is_ours
+from securehub.client.commands import BACK, QUESTION, Commands, is_ours
 from securehub.client.connection import Connection
 from securehub.client.conversation import Conversation, Heard, Kind
 
@@ -153,7 +153,7 @@ class Terminal:
             if not self._known:
                 self._known = self._looking = True
                 self.conversation.ask(QUESTION)
-                self._send(QUESTION)
+                self._send(QUESTION + b"\n" + BACK)
             elif self._typed:
                 line = self._typed.popleft()
                 if not line.strip():
@@ -173,8 +173,10 @@ class Terminal:
             if heard.kind is Kind.PROMPT:
                 self._be_asked(heard.line)
             elif self._looking and is_ours(heard.line):
-                self._looking = False
                 self.commands = Commands.read(heard.line)
+                self.conversation.ask(BACK)
+            elif self._looking and heard.kind is not Kind.OTHER:
+                self._looking = False
             else:
                 said.append(_styled(heard))
         if said:
