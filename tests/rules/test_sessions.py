@@ -16,7 +16,7 @@ from securehub.members import Joined, Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens, ways
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
@@ -429,7 +429,7 @@ class Erased(Logging):
             self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
         for number in range(registered):
             shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
-            self.do(certificates.add, "alice", shown, limit=999, at=self.at, wall=self.at)
+            self.do(certificates.add, "alice", shown, ways.By(1), limit=999, at=self.at, wall=self.at)
         checks = (memory.refuse_to_forget, orders.refuse_to_forget)
         self.do(erasure.erase, "alice", checks, self.at, HASH, at=self.at)
         counts = self.setting.store.counts()
