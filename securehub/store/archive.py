@@ -5,7 +5,7 @@ days.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from securehub.store import line as lines
@@ -98,12 +98,13 @@ def sweep(directory: Directory) -> None:
             directory.remove(name)
 
 
-def over(directory: Directory, now: datetime, days: int) -> list[str]:
+def over(directory: Directory, now: datetime, days: int) -> Iterator[str]:
     """
     The segments in the archive whose days are over, oldest first. The days count from the beginning of the segment, because nothing in it
     is older. A segment that does not say when it began goes with the next one that does.
+
+    @return: found one by one, as there may be thousands; each may be removed before the next is asked for.
     """
-    found: list[str] = []
     undated: list[str] = []
     # A segment that a crash has left outside is moved in first, with the next snapshot; otherwise the chain would have a gap after it.
     outside = min(map(serial_of, segment_names(directory.names())), default=0)
@@ -116,21 +117,16 @@ def over(directory: Directory, now: datetime, days: int) -> list[str]:
             continue
         if now - begun < days * DAY:
             break
-        found += [*undated, name]
+        yield from undated
+        yield name
         undated.clear()
-    return found
 
 
-def prune(directory: Directory, names: Iterable[str]) -> None:
-    """
-    Remove segments from the archive.
-
-    @param names: the oldest, in their order.
-    """
-    for name in names:
-        # One after the other, so that no crash leaves a gap in the chain: earlier moves and removals are on the disk by now.
-        directory.sync_names(ARCHIVE)
-        directory.remove(f"{ARCHIVE}/{name}")
+def remove(directory: Directory, name: str) -> None:
+    """Remove the oldest segment from the archive."""
+    # One after the other, so that no crash leaves a gap in the chain: earlier moves and removals are on the disk by now.
+    directory.sync_names(ARCHIVE)
+    directory.remove(f"{ARCHIVE}/{name}")
 
 
 def _begun(directory: Directory, name: str) -> datetime | None:

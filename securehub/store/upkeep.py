@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -167,14 +167,15 @@ class Upkeep:
 
     def _prune(self, wall: datetime, days: int) -> None:
         """In the worker: remove from the archive what is old, unless the clock may have been set forward by mistake."""
-        names = archive.over(self._directory, wall, days)
+        old = archive.over(self._directory, wall, days)
+        oldest = next(old, None)
         leap = self._doubt.about(self._directory, wall, self._clock.passing())
-        doubts = bool(names) and leap is not None
-        if not doubts:
-            archive.prune(self._directory, names)
-            for name in names:
+        doubts = oldest is not None and leap is not None
+        if oldest is not None and not doubts:
+            for name in chain((oldest,), old):
+                archive.remove(self._directory, name)
                 _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
-        elif not self._doubts:
+        if doubts and not self._doubts:
             _log.warn(
                 "clock-ahead: by the clock, no file of the journal was begun for {leap} days. Should the clock be wrong, set it right: in "
                 "{doubt} days what is old by it is removed from the archive.",

@@ -684,8 +684,8 @@ class Pruning(SynchronousTestCase):
         setting.disk.put_away([first], archive.ARCHIVE)
         setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
         now = setting.clock.now()
-        self.assertEqual(archive.over(setting.disk, now, 1), [])  # type: ignore[arg-type]
-        self.assertEqual(archive.over(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, now, 1)), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, now, 0)), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
 
     def test_damaged(self) -> None:
         """One whose first line is damaged still has what others may need: it stays until the one behind it goes."""
@@ -699,8 +699,8 @@ class Pruning(SynchronousTestCase):
             path = f"{archive.ARCHIVE}/{name}"
             setting.disk.files[path] = b"[" + setting.disk.files[path][1:]
         begun = header(setting.disk.files[f"{archive.ARCHIVE}/{names[2]}"].splitlines()[0]).at
-        self.assertEqual(archive.over(setting.disk, begun + timedelta(days=9), 10), [])  # type: ignore[arg-type]
-        self.assertEqual(archive.over(setting.disk, begun + timedelta(days=10), 10), names[:3])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, begun + timedelta(days=9), 10)), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, begun + timedelta(days=10), 10)), names[:3])  # type: ignore[arg-type]
 
     def test_no_gap(self) -> None:
         """What lies outside of the archive goes first."""
@@ -709,9 +709,9 @@ class Pruning(SynchronousTestCase):
         first, second, *_ = segment_names(setting.disk.names())
         setting.disk.rename(second, f"archive/{second}")
         later = setting.clock.now() + timedelta(days=99)
-        self.assertEqual(archive.over(setting.disk, later, 1), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, later, 1)), [])  # type: ignore[arg-type]
         setting.disk.rename(first, f"archive/{first}")
-        self.assertEqual(archive.over(setting.disk, later, 1), [first, second])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, later, 1)), [first, second])  # type: ignore[arg-type]
 
     def test_no_gap_after_failures(self) -> None:
         """Whatever sync of the directory fails, and whenever the machine stops: what is left of the archive is its end."""
@@ -726,7 +726,8 @@ class Pruning(SynchronousTestCase):
                 for _ in range(20):
                     with contextlib.suppress(OSError):
                         directory.put_away([name for name in old if name in directory.names()], archive.ARCHIVE)
-                        archive.prune(directory, archive.over(directory, setting.clock.now() + timedelta(days=9), 1))
+                        for name in archive.over(directory, setting.clock.now() + timedelta(days=9), 1):
+                            archive.remove(directory, name)
             files = disk.after_crash()
             left = [name for name in old if name in files or f"{archive.ARCHIVE}/{name}" in files]
             self.assertEqual(left, old[len(old) - len(left) :], seed)
