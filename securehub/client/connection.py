@@ -143,8 +143,8 @@ def open_port(
         raise CannotConnect(f"{host}:{port}: the certificate is not trusted: {error.verify_message.rstrip('.')}{advice}") from None
     except (OSError, UnicodeError) as error:
         raise CannotConnect(f"{host}:{port}: {getattr(error, 'strerror', None) or error}") from None
-    found = sha256(opened.getpeercert(binary_form=True) or b"").hexdigest()
-    if fingerprint and fingerprint.replace(":", "").lower() != found:
+    found = sha256(opened.getpeercert(binary_form=True) or b"").digest().hex(":").upper()
+    if fingerprint and fingerprint.replace(":", "").upper() != found.replace(":", ""):
         raise CannotConnect(f"{host}:{port} has the certificate {found}, which is not the one that was asked for")
     return Connection(opened)
 
