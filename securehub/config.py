@@ -158,7 +158,13 @@ SETTINGS = (
     Setting("hub", "state", "", _directory, "The state directory; empty for securehub in the user's data directory."),
     Setting("hub", "port", "5555", _whole(0, 65535), "The TCP port to listen on, with TLS; 0 for any that is free."),
     Setting("hub", "interface", "127.0.0.1", _address, "The address to listen on; 0.0.0.0 or :: for all."),
-    Setting("hub", "services", "", str.split, "The services to run, separated by blanks; empty for all that are installed."),
+    Setting(
+        "hub",
+        "services",
+        "",
+        str.split,
+        "The services to run, separated by blanks, auth, hub and ledger among them; empty for all that are installed.",
+    ),
     Setting("hub", "time_zone", "UTC", _zone, "The time zone whose days and months count, such as America/Mexico_City."),
     Setting("hub", "log_format", "text", _one_of("text", "json"), "How the log is written: text, or json (an object a line)."),
     Setting(

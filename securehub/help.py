@@ -116,7 +116,7 @@ def overview(commands: Iterable[Command], hint: str) -> Help:
     """
     # Services may share the first part of their commands' names.
     rows = sorted(map(_row, commands), key=lambda row: row.service)
-    return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP chat{ALL} lists all of a service. {hint}".rstrip())
+    return Help(rows, f"HELP command explains one, HELP HELP how they are typed, HELP ledger{ALL} lists all of a service. {hint}".rstrip())
 
 
 def of_service(commands: Iterable[Command], word: str) -> ServiceHelp:

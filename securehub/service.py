@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
+NEEDED = ("auth", "hub", "ledger")
+"""
+Services that no hub can do without: somebody has to get in, every member has an account, and the greeting promises HELP.
+"""
+
 T = TypeVar("T")
 
 
@@ -88,12 +93,15 @@ def chosen(factories: Iterable[Any], wanted: Sequence[str]) -> list[Any]:
 
     @param wanted: their names; empty for all.
 
-    @raise BadServices: one of them is missing.
+    @raise BadServices: one of them is missing, or one that every hub needs is not among them.
     """
     by_name = {factory.name: factory for factory in factories}
     missing = [name for name in wanted if name not in by_name]
     if missing:
         raise BadServices(f"no plugin provides the service {missing[0]!r}; there are {', '.join(by_name)}")
+    left = [name for name in NEEDED if wanted and name not in wanted]
+    if left:
+        raise BadServices(f"the setting services leaves out {left[0]}; every hub needs {', '.join(NEEDED)}")
     return [by_name[name] for name in (wanted or by_name)]
 
 

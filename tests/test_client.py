@@ -5,10 +5,12 @@ The line client: whose turn it is, and what it offers of the hub's commands.
 from __future__ import annotations
 
 import json
+import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securehub.client.commands import QUESTION, Command, Commands, is_ours
+from securehub.client.commands import BACK, QUESTION, Command, Commands, is_ours
+from securehub.client.connection import Connection
 from securehub.client.conversation import Conversation, Kind, is_answered
 from tests.world import World
 
@@ -88,6 +90,29 @@ class Turns(SynchronousTestCase):
             self.assertEqual(self.conversation.goodbye, goodbye, line)
 
 
+class Sending(SynchronousTestCase):
+    """A hub that does not read keeps nobody waiting."""
+
+    def test_in_pieces(self) -> None:
+        """What it does not take at once is sent once it does, and none of it waits for a hub that is gone."""
+        ours, hub = socket.socketpair()
+        long = b"x" * 4_000_000
+        with Connection(ours) as connection, hub:
+            connection.send(long)
+            self.assertTrue(connection.sending)
+            heard = bytearray()
+            while connection.sending:
+                heard += hub.recv(65536)
+                connection.send_on()
+            while len(heard) <= len(long):
+                heard += hub.recv(65536)
+            self.assertEqual(heard, long + b"\n")
+            connection.send(long)
+            hub.close()
+            connection.send_on()
+            self.assertFalse(connection.sending)
+
+
 class Offers(SynchronousTestCase):
     """What a line may become."""
 
@@ -150,6 +175,17 @@ class Offers(SynchronousTestCase):
         self.commands = Commands.read(answer)
         self.assertEqual(self.words("logi"), ["LOGIN"])
         self.assertEqual(self.words("LOGIN alice o"), ["otp="])
+
+    def test_in_text(self) -> None:
+        """Who was only asked about for us still hears events as text."""
+        world = World()
+        alice, bob = world.member("alice"), world.member("bob")
+        alice.send(f"{QUESTION.decode()}\n{BACK.decode()}")
+        world.settle()
+        alice.received()
+        bob.send("MSG alice hello")
+        world.settle()
+        self.assertEqual(alice.received(), ["* bob to alice: hello"])
 
     def test_not_ours(self) -> None:
         """Answers to what somebody has typed are theirs, and a refusal offers nothing."""

@@ -76,7 +76,7 @@ class SetBackTests(SynchronousTestCase):
         self.world.skew = 60
         phone = self.world.connect()
         self.assertIn("result", phone.call("auth.login", username="alice", password=PASSWORD, otp=code(secret, self.world.now())))
-        self.assertIn("result", alice.call("auth.cert_add"))
+        self.assertIn("result", alice.call("auth.cert_add", password=PASSWORD))
         self.world.skew = 120
         back = self.world.connect(certificate=laptop)
         self.assertIn("result", back.call("auth.login", username="alice", otp=code(secret, self.world.now())))

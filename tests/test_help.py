@@ -4,9 +4,12 @@ Help, as somebody reads it on a terminal.
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.world import World
+from securehub.service import NEEDED, chosen
+from tests.world import World, installed
 
 
 class WidthTests(SynchronousTestCase):
@@ -26,3 +29,19 @@ class WidthTests(SynchronousTestCase):
             words = " ".join(" ".join(operator.ask(f"HELP {each['name']}")).split())
             for text in (told["usage"], told["summary"], told["manual"], *(one["expected"] for one in told["parameters"])):
                 self.assertIn(" ".join(text.split()), words)
+
+
+class SmallestTests(SynchronousTestCase):
+    """A hub with as few services as there can be."""
+
+    def test_what_is_named(self) -> None:
+        """What the hint and the manuals of commands tell one to ask, there is."""
+        world = World(factories=chosen(installed(), NEEDED))
+        guest = world.connect()
+        *_, hint = guest.ask("HELP")
+        asked = re.findall(r"HELP [a-z]+\.\*|HELP [A-Z]+", hint)
+        manuals = " ".join(f"{each.summary} {each.manual}" for each in world.hub.commands)
+        asked += [f"HELP {name}" for name in re.findall(r"\b(?:{})\.[a-z_]+".format("|".join(each.name for each in installed())), manuals)]
+        self.assertIn("HELP HELP", asked)
+        for each in asked:
+            self.assertTrue(guest.ask(each)[-1].startswith("OK"), each)

@@ -140,7 +140,7 @@ ALLOWED: dict[str, set[str]] = {
     "program": set(),
     "client": {"config", "program", "client.connection", "client.conversation", "client.plain", "client.terminal"},
     "client.__main__": {"client"},
-    "client.connection": {"config"},
+    "client.connection": {"config", "network.keepalive"},
     "client.conversation": {"refusals", "wire"},
     "client.commands": set(),
     "client.plain": {"client.connection", "client.conversation"},

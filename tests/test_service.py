@@ -143,7 +143,14 @@ class ThirdPartyTests(DistributionCase):
     def test_only_those_wanted(self) -> None:
         """In the order of the setting."""
         self.ship("dice", DICE)
-        self.assertEqual([each.name for each in service.find(["hub", "dice"])], ["hub", "dice"])
+        wanted = ["hub", "dice", "ledger", "auth"]
+        self.assertEqual([each.name for each in service.find(wanted)], wanted)
+
+    def test_those_that_every_hub_needs(self) -> None:
+        """Without the ledger a start would end in a traceback, and without the members' logins nobody could use it."""
+        for left in service.NEEDED:
+            error = self.assertRaises(service.BadServices, service.find, [each for each in service.NEEDED if each != left])
+            self.assertEqual(str(error), f"the setting services leaves out {left}; every hub needs auth, hub, ledger")
 
     def test_imported_in_another_module(self) -> None:
         """It is found twice, and is the same one."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securehub.client.commands import QUESTION
+from securehub.client.commands import BACK, QUESTION
 from securehub.client.connection import Connection
 
 try:
@@ -50,19 +50,27 @@ class Hub:
     def says(self, *lines: str) -> None:
         self._writer.write("".join(f"{line}\n" for line in lines).encode())
 
+    def stops_reading(self) -> None:
+        self._writer.transport.pause_reading()
+
+    def reads_again(self) -> None:
+        self._writer.transport.resume_reading()
+
     def goes(self) -> None:
         self._writer.close()
 
     async def is_asked_for_commands(self) -> None:
         """Answer what the client asks for itself."""
-        asked = await self.hears()
-        assert asked == QUESTION.decode(), asked
+        asked = [await self.hears(), await self.hears()]
+        assert asked == [QUESTION.decode(), BACK.decode()], asked
         self.says(json.dumps({"jsonrpc": "2.0", "id": "securehub-client", "result": {"commands": COMMANDS}}, separators=(",", ":")))
+        self.says("OK securehub-client")
 
 
 class AtTheTerminal(SynchronousTestCase):
     """
     @ivar screen: what was written to the screen.
+    @ivar connection: the terminal's with the hub.
     """
 
     def setUp(self) -> None:
@@ -80,8 +88,10 @@ class AtTheTerminal(SynchronousTestCase):
         async def run(keyboard: PipeInput) -> bool:
             self.keyboard = keyboard
             ours, theirs = socket.socketpair()
-            with Connection(ours) as connection:
-                self.terminal = Terminal(connection, input=keyboard, output=PlainTextOutput(self.screen))
+            # As little as the system lets wait for a hub that does not read.
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            with Connection(ours) as self.connection:
+                self.terminal = Terminal(self.connection, input=keyboard, output=PlainTextOutput(self.screen))
                 hub = Hub(*await asyncio.open_connection(sock=theirs))
                 talking = asyncio.ensure_future(self.terminal.run())
                 hub.says("* ready.")
@@ -123,7 +133,8 @@ class AtTheTerminal(SynchronousTestCase):
         places = [screen.find(each) for each in ("* ready.\r\n", "* an event\r\n", "OK one\r\n", "ERR no two\r\n")]
         self.assertEqual(places, sorted(places))
         self.assertNotIn(-1, places)
-        self.assertNotIn("jsonrpc", screen)
+        for ours in ("jsonrpc", "securehub-client"):
+            self.assertNotIn(ours, screen)
 
     def test_secret(self) -> None:
         """A secret is shown by stars, sent, and not in the history."""
@@ -287,6 +298,47 @@ class AtTheTerminal(SynchronousTestCase):
             self.type("a\r")
             self.assertEqual(await hub.hears(), "TRANSFER bob 5 key=a")
             hub.says("OK")
+            self.type(CTRL_D)
+
+        self.assertTrue(self.play(script))
+
+    def test_hub_not_reading(self) -> None:
+        """A line that the hub does not take keeps nobody from typing, nor from going; once it reads again, all of it comes."""
+        long = "PING " + "x" * 50_000
+
+        async def taken(hub: Hub) -> None:
+            hub.stops_reading()
+            self.type(f"\x1b[200~{long}\x1b[201~\rPI")
+            await self.until(lambda: self.edited() == "PI")
+            self.assertTrue(self.connection.sending)
+            self.type(f"NG\r{CTRL_D}")
+            hub.reads_again()
+            self.assertEqual(await hub.hears(), long)
+            hub.says("OK")
+            self.assertEqual(await hub.hears(), "PING")
+            hub.says("OK")
+
+        async def gone(hub: Hub) -> None:
+            hub.stops_reading()
+            self.type(f"\x1b[200~{long}\x1b[201~\r{CTRL_D}")
+            await self.until(lambda: self.terminal._ended)
+            hub.goes()
+
+        self.assertTrue(self.play(taken))
+        self.assertFalse(self.play(gone))
+
+    def test_waiting_dropped(self) -> None:
+        """Ctrl-C drops what waits for its turn, too, such as the rest of what was pasted by mistake."""
+
+        async def script(hub: Hub) -> None:
+            await self.until(lambda: self.terminal.commands.of("LOGIN"))
+            self.type("\x1b[200~PING one\nPING two\nPING three\x1b[201~\r")
+            self.assertEqual(await hub.hears(), "PING one")
+            self.type(f"{CTRL_C}PING four\r")
+            await self.until(lambda: "PING four" in self.terminal._typed)
+            hub.says("OK one")
+            self.assertEqual(await hub.hears(), "PING four")
+            hub.says("OK four")
             self.type(CTRL_D)
 
         self.assertTrue(self.play(script))

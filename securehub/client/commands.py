@@ -16,6 +16,9 @@ MARK = "securehub-client"
 QUESTION = msgspec.json.encode({"jsonrpc": "2.0", "id": MARK, "method": "hub.help"})
 _ANSWER = QUESTION.partition(b',"method"')[0] + b","
 
+BACK = b"PING securehub-client"
+"""Asked behind our question, as events come in the form of the latest request: from then on as text again."""
+
 _BY_NAME = re.compile(r"\[?(\w+=)\.\.\.\]?")
 
 

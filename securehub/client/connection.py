@@ -8,12 +8,12 @@ import re
 import socket
 import ssl
 import sys
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
 from securehub import config
+from securehub.network import keepalive
 
 PORT = 5555
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -27,13 +27,15 @@ class CannotConnect(Exception):
 
 class Connection:
     """
-    A connection with a hub.
+    A connection with a hub. Nothing here waits for the hub: to send or to receive.
 
     @ivar broken: no more will come, as its end has been read.
     """
 
     def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
         self._socket = connected
+        self._unsent = bytearray()
         self.broken = False
 
     def __enter__(self) -> Connection:
@@ -43,13 +45,17 @@ class Connection:
         self._socket.close()
 
     def fileno(self) -> int:
-        """To wait on until something can be received."""
+        """To wait on until something can be received, or sent."""
         return self._socket.fileno()
+
+    @property
+    def sending(self) -> bool:
+        """Whether something of what was said is not sent yet."""
+        return bool(self._unsent)
 
     def receive(self) -> bytes:
         """All that is there, without waiting for more."""
         # What makes the socket readable may be part of a TLS record, or no data at all (a session ticket): so never wait for more.
-        self._socket.setblocking(False)
         received = []
         try:
             while content := self._socket.recv(65536):
@@ -63,12 +69,23 @@ class Connection:
 
     def send(self, line: bytes) -> None:
         """
+        Send a line, as far as the hub takes it now; L{send_on} once it takes more.
+
         @param line: without its end.
         """
-        self._socket.setblocking(True)
-        # If the hub has ended the connection, read what it said last, and then the end.
-        with suppress(OSError):
-            self._socket.sendall(line + b"\n")
+        self._unsent += line + b"\n"
+        self.send_on()
+
+    def send_on(self) -> None:
+        """Send more of what is not sent yet."""
+        try:
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            # The hub has ended the connection: read what it said last, and then the end.
+            self._unsent.clear()
 
 
 def open_admin_door(state: Path) -> Connection:
@@ -118,14 +135,16 @@ def open_port(
         except OSError as error:
             raise CannotConnect(f"{certificate} cannot be used as a client certificate: {error}") from None
     try:
-        opened = context.wrap_socket(socket.create_connection((host, port), timeout=30), server_hostname=host)
+        connected = socket.create_connection((host, port), timeout=30)
+        keepalive.watch(connected)
+        opened = context.wrap_socket(connected, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         advice = "" if ca else "; give the hub's CA with --ca, or its --fingerprint"
         raise CannotConnect(f"{host}:{port}: the certificate is not trusted: {error.verify_message.rstrip('.')}{advice}") from None
     except (OSError, UnicodeError) as error:
-        raise CannotConnect(f"{host}:{port}: {error}") from None
-    found = sha256(opened.getpeercert(binary_form=True) or b"").hexdigest()
-    if fingerprint and fingerprint.replace(":", "").lower() != found:
+        raise CannotConnect(f"{host}:{port}: {getattr(error, 'strerror', None) or error}") from None
+    found = sha256(opened.getpeercert(binary_form=True) or b"").digest().hex(":").upper()
+    if fingerprint and fingerprint.replace(":", "").upper() != found.replace(":", ""):
         raise CannotConnect(f"{host}:{port} has the certificate {found}, which is not the one that was asked for")
     return Connection(opened)
 

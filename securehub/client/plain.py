@@ -30,17 +30,19 @@ class Plain:
     def talk(self) -> bool:
         """See L{securehub.client.Face}."""
         said, connection = self.conversation, self._connection
-        while said.waiting or not self._ended or self._typed:
-            if not said.waiting and self._send_next():
+        while (busy := said.waiting or connection.sending) or not self._ended or self._typed:
+            if not busy and self._send_next():
                 continue
-            sources: list[Connection | int] = [connection] if said.waiting or self._ended else [connection, STDIN]
-            ready, _, _ = select.select(sources, [], [])
+            sources: list[Connection | int] = [connection] if busy or self._ended else [connection, STDIN]
+            ready, taking, _ = select.select(sources, [connection] if connection.sending else [], [])
+            if taking:
+                connection.send_on()
             if STDIN in ready:
                 self._read_typed()
             if connection in ready:
                 self._hear(connection.receive())
                 if connection.broken:
-                    return (self._ended or said.goodbye) and not said.waiting and not self._typed.strip()
+                    return (self._ended or said.goodbye) and not said.waiting and not connection.sending and not self._typed.strip()
         return True
 
     def _send_next(self) -> bool:

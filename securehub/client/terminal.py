@@ -22,7 +22,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
-from securehub.client.commands import QUESTION, Commands, is_ours
+from securehub.client.commands import BACK, QUESTION, Commands, is_ours
 from securehub.client.connection import Connection
 from securehub.client.conversation import Conversation, Heard, Kind
 
@@ -82,12 +82,18 @@ class Terminal:
             with self._lines.input.raw_mode():
                 while not self._connection.broken and not self._ended:
                     await self._read_typed()
-            while not self._connection.broken and (self.conversation.waiting or self._typed):
+            while not self._connection.broken and self._busy:
                 self._news.clear()
                 await self._news.wait()
         finally:
             loop.remove_reader(self._connection)
-        return (self._ended or self.conversation.goodbye) and not self.conversation.waiting and not self._typed
+            loop.remove_writer(self._connection)
+        return (self._ended or self.conversation.goodbye) and not self._busy
+
+    @property
+    def _busy(self) -> bool:
+        """Whether something that was typed is not sent and answered yet."""
+        return self.conversation.waiting or self._connection.sending or bool(self._typed)
 
     async def _read_typed(self) -> None:
         """Take the next line that is typed."""
@@ -105,6 +111,8 @@ class Terminal:
             self._ended = self._prompt is None
             lines = [""]
         except KeyboardInterrupt:
+            # What was pasted, too, and waits for its turn.
+            self._typed.clear()
             lines = [""]
         except _Interrupted:
             return
@@ -124,15 +132,28 @@ class Terminal:
 
     def _answer_prompt(self) -> None:
         self._prompt = None
-        self._connection.send(_encoded(self._typed.popleft()))
+        self._send(_encoded(self._typed.popleft()))
+
+    def _send(self, line: bytes) -> None:
+        """Send a line, in pieces if the hub does not take all of it at once: meanwhile somebody may type."""
+        self._connection.send(line)
+        if self._connection.sending:
+            asyncio.get_running_loop().add_writer(self._connection, self._send_on)
+
+    def _send_on(self) -> None:
+        self._connection.send_on()
+        if not self._connection.sending:
+            asyncio.get_running_loop().remove_writer(self._connection)
+            self._send_next()
+            self._news.set()
 
     def _send_next(self) -> None:
         """Ask the next thing, if it is our turn. What the hub offers is asked first."""
-        while not self.conversation.waiting:
+        while not self.conversation.waiting and not self._connection.sending:
             if not self._known:
                 self._known = self._looking = True
                 self.conversation.ask(QUESTION)
-                self._connection.send(QUESTION)
+                self._send(QUESTION + b"\n" + BACK)
             elif self._typed:
                 line = self._typed.popleft()
                 if not line.strip():
@@ -141,7 +162,7 @@ class Terminal:
                 # Who logs in or out may use other commands.
                 self._known = not (found and found.name.startswith("auth."))
                 self.conversation.ask(_encoded(line))
-                self._connection.send(_encoded(line))
+                self._send(_encoded(line))
             else:
                 return
 
@@ -152,8 +173,10 @@ class Terminal:
             if heard.kind is Kind.PROMPT:
                 self._be_asked(heard.line)
             elif self._looking and is_ours(heard.line):
-                self._looking = False
                 self.commands = Commands.read(heard.line)
+                self.conversation.ask(BACK)
+            elif self._looking and heard.kind is not Kind.OTHER:
+                self._looking = False
             else:
                 said.append(_styled(heard))
         if said:

@@ -3,6 +3,13 @@
 const money = (of) => `${of.amount} ${of.currency}`;
 const why = (text) => (text ? `: ${text}` : "");
 
+const WAYS = {
+  "codes-on": "Logging in as you takes a one-time code from now on",
+  "codes-off": "Logging in as you takes no one-time code any more",
+  "certificate-added": "A client certificate logs in as you from now on, without the password",
+  "certificate-removed": "A client certificate logs in as you no longer",
+};
+
 const SAYS = {
   "ledger.received": (of) => [`${of.from_name} paid you ${money(of)}${why(of.memo)}`, "money"],
   "ledger.requested": (of) => [`${of.to_name} asks you for ${money(of)}${why(of.memo)}`, "money"],
@@ -11,6 +18,7 @@ const SAYS = {
   "ledger.reversed": (of) => [`${money(of)} that you had received went back to ${of.to_name}${why(of.reason)}`, "money"],
   "ledger.held": (of) => [`${of.from_name} has set ${money(of)} aside for you${why(of.memo)}`, "commands/ledger.holds"],
   "ledger.hold_ended": (of) => [`The ${money(of)} that ${of.from_name} had set aside for ${of.to_name} are ${of.state}`, "commands/ledger.holds"],
+  "auth.changed": (of) => [`${WAYS[of.change]}${of.address ? ` (from ${of.address})` : ""}`, of.fingerprint ? "commands/auth.certs" : "commands/auth.sessions"],
   "ledger.limits_changed": (of) => [`Your account ${of.account} has other limits now`, "commands/ledger.limits"],
   "ledger.schedule_paid": (of) => [`${money(of)} were paid to ${of.to_name}, as you had scheduled`, "money"],
   "ledger.schedule_failed": (of) => [`${money(of)} could not be paid to ${of.to}, as you had scheduled${why(of.reason)}`, "commands/ledger.schedules"],

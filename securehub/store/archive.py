@@ -5,6 +5,7 @@ days.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from securehub.store import lines, snapshot
@@ -17,6 +18,55 @@ KEPT_SNAPSHOTS = 2
 """The newest, and the one to go back to if that is damaged. The segments after the older one stay where a start looks for them."""
 
 DAY = timedelta(days=1)
+
+LEAP = timedelta(days=60)
+"""If no segment was begun for so long, nobody has used the hub, or a clock is wrong."""
+
+DOUBT = timedelta(days=2)
+"""For so long after a leap nothing is removed, so that somebody may set the clock right."""
+
+
+class Doubt:
+    """
+    Doubts about a clock by which the days of something in the archive are over: for what is removed there is no way back.
+
+    The age of segments is not counted as that of records is (docs/decisions/0116-age-of-records.md): an erasure promises a day.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, datetime | None] = {}
+        self._since: float | None = None
+
+    def about(self, directory: Directory, now: datetime, passed: float) -> timedelta | None:
+        """
+        @param passed: the seconds that have passed since some moment, whatever the clock is set to.
+
+        @return: over how long a time the clock has leapt not long ago; None if it is to be believed.
+        """
+        known, self._known = self._known, {}
+        since, self._since = self._since, None
+        later = None
+        # Only as far back as it matters: there may be thousands.
+        for path in reversed(_segments(directory)):
+            begun = self._known[path] = known[path] if path in known else _begun(directory, path)
+            if begun is None or begun > now:
+                continue
+            leap = (later or now) - begun
+            if leap > LEAP:
+                if later is None:
+                    # So far the clock alone says so.
+                    self._since = passed if since is None else since
+                    return leap if passed - self._since < DOUBT.total_seconds() else None
+                return leap
+            if now - begun >= DOUBT:
+                break
+            later = begun
+        return None
+
+
+def _segments(directory: Directory) -> list[str]:
+    """The paths of all segments, in the order in which they were begun."""
+    return [*(f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))), *segment_names(directory.names())]
 
 
 def put_away(directory: Directory) -> None:
@@ -47,14 +97,13 @@ def sweep(directory: Directory) -> None:
             directory.remove(name)
 
 
-def prune(directory: Directory, now: datetime, days: int) -> list[str]:
+def over(directory: Directory, now: datetime, days: int) -> Iterator[str]:
     """
-    Remove segments from the archive whose days are over. The days count from the beginning of the segment, because nothing in it is older.
-    A segment that does not say when it began goes with the next one that does.
+    The segments in the archive whose days are over, oldest first. The days count from the beginning of the segment, because nothing in it
+    is older. A segment that does not say when it began goes with the next one that does.
 
-    @return: the names of those that were removed.
+    @return: found one by one, as there may be thousands; each may be removed before the next is asked for.
     """
-    removed: list[str] = []
     undated: list[str] = []
     # A segment that a crash has left outside is moved in first, with the next snapshot; otherwise the chain would have a gap after it.
     outside = min(map(serial_of, segment_names(directory.names())), default=0)
@@ -67,13 +116,16 @@ def prune(directory: Directory, now: datetime, days: int) -> list[str]:
             continue
         if now - begun < days * DAY:
             break
-        for each in (*undated, name):
-            # One after the other, so that no crash leaves a gap in the chain: earlier moves and removals are on the disk by now.
-            directory.sync_names(ARCHIVE)
-            directory.remove(f"{ARCHIVE}/{each}")
-            removed.append(each)
+        yield from undated
+        yield name
         undated.clear()
-    return removed
+
+
+def remove(directory: Directory, name: str) -> None:
+    """Remove the oldest segment from the archive."""
+    # One after the other, so that no crash leaves a gap in the chain: earlier moves and removals are on the disk by now.
+    directory.sync_names(ARCHIVE)
+    directory.remove(f"{ARCHIVE}/{name}")
 
 
 def _begun(directory: Directory, name: str) -> datetime | None:

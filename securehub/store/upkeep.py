@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -115,6 +115,8 @@ class Upkeep:
         self._stopped = False
         self._not_before = 0.0
         self._keys: dict[str, str | None] = {}
+        self._doubt = archive.Doubt()
+        self._doubts = False
         self.trouble = ""
 
     def start(self) -> None:
@@ -148,9 +150,7 @@ class Upkeep:
         """
         archive.sweep(self._directory)
         self._store.writer.turn_page(now)
-        days = self._days()
-        for name in archive.prune(self._directory, wall, days):
-            _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
+        self._prune(wall, self._days())
         if not may_fold:
             return None
         try:
@@ -163,6 +163,25 @@ class Upkeep:
         if serial is None:
             self.trouble = ""
         return serial
+
+    def _prune(self, wall: datetime, days: int) -> None:
+        """In the worker: remove from the archive what is old, unless the clock may have been set forward by mistake."""
+        old = archive.over(self._directory, wall, days)
+        oldest = next(old, None)
+        leap = self._doubt.about(self._directory, wall, self._clock.passing())
+        doubts = oldest is not None and leap is not None
+        if oldest is not None and not doubts:
+            for name in chain((oldest,), old):
+                archive.remove(self._directory, name)
+                _log.info("{name} has been in the archive for {days} days, and is removed.", name=name, days=days)
+        if doubts and not self._doubts:
+            _log.warn(
+                "clock-ahead: by the clock, no file of the journal was begun for {leap} days. Should the clock be wrong, set it right: in "
+                "{doubt} days what is old by it is removed from the archive.",
+                leap=leap and leap.days,
+                doubt=archive.DOUBT.days,
+            )
+        self._doubts = doubts
 
     def _fold_until(self, now: datetime, *, at_once: bool = False) -> int | None:
         names = [name for name, key in self._keys_of().items() if key is not None]

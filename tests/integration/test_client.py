@@ -21,7 +21,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from securehub.client import plain
+from securehub.client import connection, plain
 from securehub.client.connection import Connection
 from tests.certificates import make_certificate
 from tests.integration.real import SECONDS
@@ -156,7 +156,16 @@ class ClientTests(DaemonCase):
         self.assertEqual(self.run_client("PING\n", self.address, "--fingerprint", printed[1])[:2], (0, ["OK"]))
         status, said, complaint = self.run_client("PING\n", self.address, "--fingerprint", "00" * 32)
         self.assertEqual((status, said), (2, []))
-        self.assertIn("is not the one that was asked for", complaint)
+        # As the hub itself and openssl write it.
+        self.assertIn(f"has the certificate {printed[1]}, which is not the one that was asked for", complaint)
+
+    def test_asked_after(self) -> None:
+        """The system asks after a hub that is silent: one that has vanished is not taken for a quiet one."""
+        with (
+            connection.open_port("localhost", self.daemon.port) as opened,
+            socket.fromfd(opened.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same,
+        ):
+            self.assertEqual(same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
 
     def test_ca(self) -> None:
         """Whoever gives the hub's CA talks to that hub alone, on this machine, too; elsewhere somebody has to be trusted."""

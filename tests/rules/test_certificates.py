@@ -10,10 +10,12 @@ from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Exists, LimitExceeded, Locked, NotFound
 from securehub.services.auth import certificates, credentials
 from securehub.services.auth.certificates import Certificate
+from securehub.services.auth.ways import By
 from tests.rules.test_auth import Logging
 from tests.store.setting import BEGIN
 
 LIMIT = 3
+BY = By(1)
 WRONG = str(credentials.wrong())
 
 
@@ -30,7 +32,7 @@ class CertificateTests(Logging):
             self.create(username)
 
     def add(self, number: int, username: str = "alice") -> str:
-        return self.do(certificates.add, username, certificate(number), limit=LIMIT, at=self.at, wall=self.at).fingerprint
+        return self.do(certificates.add, username, certificate(number), BY, limit=LIMIT, at=self.at, wall=self.at).fingerprint
 
     def fits(self, number: int, username: str = "alice") -> bool:
         return self.ask(certificates.fits, username, certificate(number), wall=self.at)
@@ -57,10 +59,10 @@ class CertificateTests(Logging):
 
     def test_one_members_alone(self) -> None:
         self.add(1)
-        self.refused(Exists, "another member", certificates.add, "bob", certificate(1), limit=LIMIT, at=self.at, wall=self.at)
-        self.refused(NotFound, "no such certificate", certificates.remove, "bob", certificate(1).fingerprint)
+        self.refused(Exists, "another member", certificates.add, "bob", certificate(1), BY, limit=LIMIT, at=self.at, wall=self.at)
+        self.refused(NotFound, "no such certificate", certificates.remove, "bob", certificate(1).fingerprint, BY)
         self.assertTrue(self.fits(1))
-        self.do(certificates.remove, "alice", certificate(1).fingerprint)
+        self.do(certificates.remove, "alice", certificate(1).fingerprint, BY)
         self.add(1, "bob")
         self.assertTrue(self.fits(1, "bob"))
 
@@ -73,24 +75,25 @@ class CertificateTests(Logging):
             certificates.add,
             "alice",
             certificate(4),
+            BY,
             limit=LIMIT,
             at=self.at,
             wall=self.at,
         )
-        self.do(certificates.remove, "alice", certificate(2).fingerprint)
+        self.do(certificates.remove, "alice", certificate(2).fingerprint, BY)
         self.add(4)
         self.assertEqual(self.listed(), [("01", False), ("03", False), ("04", False)])
 
     def test_none(self) -> None:
-        self.refused(Conflict, "has no client certificate", certificates.add, "alice", None, limit=LIMIT, at=self.at, wall=self.at)
+        self.refused(Conflict, "has no client certificate", certificates.add, "alice", None, BY, limit=LIMIT, at=self.at, wall=self.at)
 
     def test_remove(self) -> None:
         """Nothing of it is left."""
         mark = self.add(1)
-        self.do(certificates.remove, "alice", mark)
+        self.do(certificates.remove, "alice", mark, BY)
         self.assertFalse(self.fits(1))
         self.assertIsNone(self.setting.get(Certificate, mark))
-        self.refused(NotFound, "no such certificate", certificates.remove, "alice", mark)
+        self.refused(NotFound, "no such certificate", certificates.remove, "alice", mark, BY)
 
     def test_dates(self) -> None:
         """It is good from its first moment on, until its last, which is not part of it."""
@@ -100,7 +103,7 @@ class CertificateTests(Logging):
             self.at = at
             self.assertEqual(self.fits(1), good, at)
             if not good:
-                self.refused(Conflict, "which is not now", certificates.add, "alice", certificate(2), limit=LIMIT, at=BEGIN, wall=at)
+                self.refused(Conflict, "which is not now", certificates.add, "alice", certificate(2), BY, limit=LIMIT, at=BEGIN, wall=at)
 
     def test_log_in(self) -> None:
         """The same as a login by password, with what it leaves behind."""
@@ -114,7 +117,7 @@ class CertificateTests(Logging):
         """Between the question whether a password is needed, and the login."""
         mark = self.add(1)
         self.assertTrue(self.fits(1))
-        self.do(certificates.remove, "alice", mark)
+        self.do(certificates.remove, "alice", mark, BY)
         self.refused(BadCredentials, WRONG, certificates.log_in, "alice", certificate(1), self.at, self.welcome(), at=self.at)
 
     def test_another_name(self) -> None:

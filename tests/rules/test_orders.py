@@ -612,6 +612,16 @@ class QuoteTests(Shopping):
             choice = Choice(source=source)
             self.refused(refusal, text, quotes.quote, "alice", pairs(("coffee", 1)), choice, USUAL, seconds=60, **self.booking)
 
+    def test_nobody_who_cannot_pay(self) -> None:
+        """Otherwise somebody without money could keep all of a shop's goods from others, again and again."""
+        self.withdraw("alice", "80")
+        wanted = pairs(("coffee", 10))
+        self.refused(
+            InsufficientFunds, "Balance is 20.00 USD, 25.00", quotes.quote, "alice", wanted, Choice(), USUAL, seconds=60, **self.booking
+        )
+        self.assertEqual((self.stock("coffee"), self.ask(quotes.quotes_of, "alice").items), (10, []))
+        self.quote("coffee", 8)
+
     def test_not_enough_money(self) -> None:
         """The quote stays, for another try."""
         self.quote("coffee", 10)

@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from securehub.refusals import BadCredentials, Conflict, Locked, NotFound, Unavailable
 from securehub.services.auth import credentials, otp, rules
 from securehub.services.auth.otp import Given, OneTime, OtpRequired
+from securehub.services.auth.ways import By
 from securehub.vault import Vault
 from tests.authenticator import code
 from tests.disk import MemoryDirectory
 from tests.rules.test_auth import HASH, Logging
+
+BY = By(1)
 
 RFC = b32encode(b"12345678901234567890").decode()
 """The secret of the examples in RFC 6238, appendix B."""
@@ -49,7 +52,7 @@ class Codes(Logging):
         """Begin and confirm; gives the secret and the recovery codes."""
         secret = self.set_up()
         recovery = otp.new_recovery_codes(self.random)
-        self.assertEqual(self.do(otp.confirm, "alice", self.given(code(secret, self.at)), recovery).recovery_codes, recovery)
+        self.assertEqual(self.do(otp.confirm, "alice", self.given(code(secret, self.at)), recovery, BY).recovery_codes, recovery)
         return secret, recovery
 
     def lets_in(self, typed: str | None) -> bool:
@@ -198,34 +201,34 @@ class Codes(Logging):
         first = self.set_up()
         looked_at = self.given(code(first, self.at))
         secret = self.set_up()
-        self.refused(BadCredentials, "not the code", otp.confirm, "alice", looked_at, ())
-        self.do(otp.confirm, "alice", self.given(code(secret, self.at)), otp.new_recovery_codes(self.random))
+        self.refused(BadCredentials, "not the code", otp.confirm, "alice", looked_at, (), BY)
+        self.do(otp.confirm, "alice", self.given(code(secret, self.at)), otp.new_recovery_codes(self.random), BY)
         sealed = otp.new_secret(self.random, self.vault, "alice")[1]
         self.refused(Conflict, "with 10 recovery codes left", otp.set_up, "alice", sealed)
-        self.refused(Conflict, "codes are on", otp.confirm, "alice", self.given(code(secret, self.at)), ())
+        self.refused(Conflict, "codes are on", otp.confirm, "alice", self.given(code(secret, self.at)), (), BY)
 
     def test_confirming(self) -> None:
         """It takes a code of the secret, and a secret."""
         secret = self.set_up()
         wrong = self.given(code(secret, self.at + timedelta(hours=1)))
-        self.refused(BadCredentials, "not the code", otp.confirm, "alice", wrong, ())
-        self.refused(Conflict, "auth.otp_setup comes first", otp.confirm, "bob", wrong, ())
+        self.refused(BadCredentials, "not the code", otp.confirm, "alice", wrong, (), BY)
+        self.refused(Conflict, "auth.otp_setup comes first", otp.confirm, "bob", wrong, (), BY)
 
     def test_disable(self) -> None:
         """With the password, as it is now."""
         self.turn_on()
-        self.refused(BadCredentials, str(credentials.wrong()), otp.disable, "alice", "$argon2id$of another")
-        self.do(otp.disable, "alice", HASH)
+        self.refused(BadCredentials, str(credentials.wrong()), otp.disable, "alice", "$argon2id$of another", BY)
+        self.do(otp.disable, "alice", HASH, BY)
         self.assertTrue(self.lets_in(None))
-        self.refused(Conflict, "no one-time codes", otp.disable, "alice", HASH)
+        self.refused(Conflict, "no one-time codes", otp.disable, "alice", HASH, BY)
 
     def test_turn_off(self) -> None:
         """What an admin does."""
         self.turn_on()
-        self.do(otp.turn_off, "alice")
+        self.do(otp.turn_off, "alice", BY)
         self.assertTrue(self.lets_in(None))
-        self.refused(Conflict, "alice has no one-time codes", otp.turn_off, "alice")
-        self.refused(NotFound, "no member nobody", otp.turn_off, "nobody")
+        self.refused(Conflict, "alice has no one-time codes", otp.turn_off, "alice", BY)
+        self.refused(NotFound, "no member nobody", otp.turn_off, "nobody", BY)
 
     # What happens between looking at a code and using it
 
@@ -234,7 +237,7 @@ class Codes(Logging):
         secret, recovery = self.turn_on()
         self.later(minutes=1)
         given = [self.given(typed) for typed in (code(secret, self.at + timedelta(seconds=30)), recovery[0])]
-        self.do(otp.turn_off, "alice")
+        self.do(otp.turn_off, "alice", BY)
         self.turn_on()
         for each in given:
             self.refused(BadCredentials, "wrong", rules.log_in, "alice", HASH, None, self.welcome(), at=self.at, code=each)
@@ -247,7 +250,7 @@ class Codes(Logging):
     def test_turned_off_meanwhile(self) -> None:
         secret, _ = self.turn_on()
         given = self.given(code(secret, self.at))
-        self.do(otp.turn_off, "alice")
+        self.do(otp.turn_off, "alice", BY)
         self.do(rules.log_in, "alice", HASH, None, self.welcome(), at=self.at, code=given)
 
     def test_a_login_that_fails_uses_nothing_up(self) -> None:

@@ -15,7 +15,7 @@ from securehub.members import Joined, Member, Visits
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, BadCredentials, Conflict, Forbidden, Locked, NotFound, NotLoggedIn
 from securehub.services.admin import locks
-from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens
+from securehub.services.auth import certificates, codes, credentials, erasure, invitations, lifetimes, rules, sessions, tokens, ways
 from securehub.services.auth.invitations import CLOSED, INVITATION, OPEN, Code, Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
@@ -335,6 +335,26 @@ class Forgetting(Rules):
         bob = self.ask(books.balance_of, "bob", None)
         self.assertEqual((bob.balance, bob.held), ("55.00", "0.00"))
 
+    def test_what_others_scheduled(self) -> None:
+        """To the member, or to one of their accounts, nothing is paid any more: it ends, the payer is told once, and no memo is left."""
+        booked = {"limit": 9, "at": self.at, "zone": UTC}
+        for to, every in (("alice", "monthly"), (self.accounts[1], "once"), ("alice", "once"), ("carol", "monthly")):
+            if to == "carol":
+                self.open("carol")
+            self.do(schedules.schedule, "bob", to, amount("1"), every, None, None, "for alice", None, **booked)
+        self.do(schedules.unschedule, 3, "bob")
+        self.assertNotIn("schedule", [each.kind for each in self.ask(memory.remembered, "alice", "", 100)])
+        self.heard()
+        self.forget()
+        told = "Schedule {}: 1.00 USD to {} could not be paid: the member is erased, so it is cancelled. It is left out."
+        self.assertEqual(
+            [(channel, event.text()) for channel, event in self.heard()],
+            [("member/bob", told.format(1, "alice")), ("member/bob", told.format(2, self.accounts[1]))],
+        )
+        found = [self.setting.get(Schedule, transfer_key(number)) for number in (1, 2, 3, 4)]
+        self.assertEqual([(each.state, each.memo) for each in found], [*[("cancelled", "")] * 3, ("open", "for alice")])
+        self.assertEqual(len(self.setting.read(everything, Due)), 1)
+
     def test_what_has_ended(self) -> None:
         """It stays as it ended, without its memo."""
         self.do(movement.deposit, "bob", amount("50"), "", "operator", at=self.at)
@@ -428,7 +448,7 @@ class Erased(Logging):
             self.do(tokens.begin, "alice", self.token(), "", live=(), limit=999, at=self.at)
         for number in range(registered):
             shown = PeerCertificate(f"{number}", self.at, self.at + timedelta(days=1))
-            self.do(certificates.add, "alice", shown, limit=999, at=self.at, wall=self.at)
+            self.do(certificates.add, "alice", shown, ways.By(1), limit=999, at=self.at, wall=self.at)
         checks = (memory.refuse_to_forget, orders.refuse_to_forget)
         self.do(erasure.erase, "alice", checks, self.at, HASH, at=self.at)
         counts = self.setting.store.counts()

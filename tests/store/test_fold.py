@@ -388,6 +388,53 @@ class Keeping(SynchronousTestCase):
         self.look()
         self.assertEqual(self.serials("archive")[: len(archived)], archived)
 
+    def wrong_for(self, days: int) -> list[int]:
+        """
+        The clock is a year ahead for some days, over restarts, while much is written.
+
+        @return: the segments that were in the archive before and are there no more.
+        """
+        for _ in range(5):
+            self.setting.say(20)
+            self.look()
+            self.finish()
+        archived = self.serials("archive")
+        self.setting.wall += 365 * DAY
+        for _ in range(days):
+            self.upkeep.stop()
+            self.begin(self.setting.reopened())
+            for _ in range(5):
+                self.setting.say(20)
+                if self.look():
+                    self.finish()
+            self.look(DAY - 6 * LOOK_SECONDS)
+        return [each for each in archived if each not in self.serials("archive")]
+
+    def test_a_clock_that_is_wrong(self) -> None:
+        """What a year ahead would be old stays, until somebody may have set the clock right."""
+        told = logged(self)
+        self.assertEqual(self.wrong_for(1), [])
+        (line,) = [each for each in lines(told) if "clock-ahead" in each]
+        self.assertIn("for 365 days", line)
+        self.setting.wall -= 365 * DAY
+        self.look(30 * DAY)
+        self.assertNotEqual(self.serials("archive"), [])
+
+    def test_a_clock_that_is_believed(self) -> None:
+        """If it says so for days, it is so: the hub was stopped for long, or had nothing to write."""
+        self.assertNotEqual(self.wrong_for(3), [])
+
+    def test_nothing_written(self) -> None:
+        """Then there is nothing but the time that passes."""
+        for _ in range(5):
+            self.setting.say(20)
+            self.look()
+            self.finish()
+        self.look(400 * DAY)
+        self.assertNotEqual(self.serials("archive"), [])
+        self.look(2 * DAY)
+        self.assertEqual(self.serials("archive"), [])
+
     def test_old_files(self) -> None:
         """Two snapshots stay, with the segments behind the older one; what that covers is in the archive for its days."""
         for _ in range(5):
@@ -638,8 +685,8 @@ class Pruning(SynchronousTestCase):
         setting.disk.put_away([first], archive.ARCHIVE)
         setting.disk.files["archive/journal-000000000000000-0000.jsonl"] = b'{"for'
         now = setting.clock.now()
-        self.assertEqual(archive.prune(setting.disk, now, 1), [])  # type: ignore[arg-type]
-        self.assertEqual(archive.prune(setting.disk, now, 0), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, now, 1)), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, now, 0)), ["journal-000000000000000-0000.jsonl", first])  # type: ignore[arg-type]
 
     def test_damaged(self) -> None:
         """One whose first line is damaged still has what others may need: it stays until the one behind it goes."""
@@ -653,8 +700,8 @@ class Pruning(SynchronousTestCase):
             path = f"{archive.ARCHIVE}/{name}"
             setting.disk.files[path] = b"[" + setting.disk.files[path][1:]
         begun = header(setting.disk.files[f"{archive.ARCHIVE}/{names[2]}"].splitlines()[0]).at
-        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=9), 10), [])  # type: ignore[arg-type]
-        self.assertEqual(archive.prune(setting.disk, begun + timedelta(days=10), 10), names[:3])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, begun + timedelta(days=9), 10)), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, begun + timedelta(days=10), 10)), names[:3])  # type: ignore[arg-type]
 
     def test_no_gap(self) -> None:
         """What lies outside of the archive goes first."""
@@ -663,9 +710,9 @@ class Pruning(SynchronousTestCase):
         first, second, *_ = segment_names(setting.disk.names())
         setting.disk.rename(second, f"archive/{second}")
         later = setting.clock.now() + timedelta(days=99)
-        self.assertEqual(archive.prune(setting.disk, later, 1), [])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, later, 1)), [])  # type: ignore[arg-type]
         setting.disk.rename(first, f"archive/{first}")
-        self.assertEqual(archive.prune(setting.disk, later, 1), [first, second])  # type: ignore[arg-type]
+        self.assertEqual(list(archive.over(setting.disk, later, 1)), [first, second])  # type: ignore[arg-type]
 
     def test_no_gap_after_failures(self) -> None:
         """Whatever sync of the directory fails, and whenever the machine stops: what is left of the archive is its end."""
@@ -680,7 +727,8 @@ class Pruning(SynchronousTestCase):
                 for _ in range(20):
                     with contextlib.suppress(OSError):
                         directory.put_away([name for name in old if name in directory.names()], archive.ARCHIVE)
-                        archive.prune(directory, setting.clock.now() + timedelta(days=9), 1)
+                        for name in archive.over(directory, setting.clock.now() + timedelta(days=9), 1):
+                            archive.remove(directory, name)
             files = disk.after_crash()
             left = [name for name in old if name in files or f"{archive.ARCHIVE}/{name}" in files]
             self.assertEqual(left, old[len(old) - len(left) :], seed)

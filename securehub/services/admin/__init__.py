@@ -20,8 +20,9 @@ from securehub.service import IServiceFactory
 from securehub.services import times
 from securehub.services.admin import audit, connections, locks, reloading, roles, safety, status, users
 from securehub.services.admin.connections import Disconnected
-from securehub.services.auth import erasure, invitations, otp, passwords
+from securehub.services.auth import certificates, erasure, invitations, otp, passwords
 from securehub.services.auth import sessions as logins
+from securehub.services.auth.ways import By
 from securehub.services.times import When
 from securehub.session import Session
 
@@ -94,7 +95,8 @@ class Admin:
         """
         Give a member a new password.
 
-        This ends all their sessions and tokens. If you leave the password out, you are asked for it.
+        This ends all their sessions and tokens. Their client certificates and one-time codes stay; the answer says so. If you leave the
+        password out, you are asked for it.
         """
         passwords.refuse_weak(username, password)
         hashed = await self.hashing.hash(password, origin=origin(session.address).network)
@@ -141,7 +143,16 @@ class Admin:
 
         Make sure who is asking: from then on, the password alone is enough to log in.
         """
-        return await session.transact(otp.turn_off, username)
+        return await session.transact(otp.turn_off, username, By(session.number))
+
+    @command(None, access=ADMIN, writes=True, username=arguments.username)
+    async def cert_remove(self, session: Session, username: str) -> certificates.TakenAway:
+        """
+        Remove all client certificates of a member, such as one in whose account somebody else has been.
+
+        Sessions that began with them live on; admin.password ends these.
+        """
+        return await session.transact(certificates.take_away, username, By(session.number))
 
     @command(None, access=ADMIN, limit=named(arguments.listed), before=named(arguments.whole))
     def connections(

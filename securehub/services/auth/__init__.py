@@ -33,6 +33,7 @@ from securehub.services.auth import (
     rules,
     sessions,
     tokens,
+    ways,
 )
 from securehub.services.auth.buckets import Rate
 from securehub.services.auth.guessing import Guessing, Trial
@@ -40,6 +41,7 @@ from securehub.services.auth.lifetimes import Ageing
 from securehub.services.auth.newcomers import Newcomers
 from securehub.services.auth.sessions import Changed, listed_session
 from securehub.services.auth.tokens import Token
+from securehub.services.auth.ways import By
 from securehub.session import Gone, Session
 from securehub.switchboard import member
 
@@ -265,15 +267,21 @@ class Auth:
         username, verified = session.member, await self._own_password(session, password)
         return await self.erasing.erase(session, username, verified)
 
-    @command("OTP", access=MEMBER, writes=True, keyed=False)
-    async def otp_setup(self, session: Session) -> otp.Setup:
+    async def login_is_fresh(self, session: Session) -> bool:
+        """your login is at most 15 minutes old"""
+        return await self.store.read(ways.fresh, session.family, at=self.clock.now())
+
+    @command("OTP", access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password", unless=login_is_fresh))
+    async def otp_setup(self, session: Session, password: str | None = None) -> otp.Setup:
         """
         Begin with one-time codes: get a secret for an authenticator app.
 
-        Nothing changes for your logins until you confirm it with auth.otp_confirm. Until then, asking again replaces the secret.
+        Nothing changes for your logins until you confirm it with auth.otp_confirm. Until then, asking again replaces the secret. If you
+        have logged in more than 15 minutes ago, this needs your password.
         """
+        verified = None if password is None else await self._own_password(session, password)
         setup, sealed = otp.new_secret(self.random, self.vault, session.member)
-        await session.transact(otp.set_up, session.member, sealed)
+        await session.transact(otp.set_up, session.member, sealed, verified)
         return setup
 
     @command(None, access=MEMBER, writes=True, keyed=False, code=otp.code)
@@ -286,7 +294,7 @@ class Auth:
         """
         begun = await self.store.read(otp.begun, session.member)
         given = otp.compare(begun, session.member, code, self.vault, wall=self.clock.wall())
-        return await session.transact(otp.confirm, session.member, given, otp.new_recovery_codes(self.random))
+        return await session.transact(otp.confirm, session.member, given, otp.new_recovery_codes(self.random), _by(session))
 
     @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password"))
     async def otp_disable(self, session: Session, password: str) -> otp.TurnedOff:
@@ -296,19 +304,25 @@ class Auth:
         This needs your password. For a new phone or new recovery codes, turn them off and begin again with auth.otp_setup.
         """
         username, verified = session.member, await self._own_password(session, password)
-        return await session.transact(otp.disable, username, verified)
+        return await session.transact(otp.disable, username, verified, _by(session))
 
-    @command(None, access=MEMBER, writes=True, keyed=False)
-    async def cert_add(self, session: Session) -> certificates.Added:
+    async def certificate_is_known(self, session: Session) -> bool:
+        """your login is at most 15 minutes old, or the certificate is registered already"""
+        known = await self.store.read(certificates.registered, session.member, session.certificate())
+        return known or await self.login_is_fresh(session)
+
+    @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password", unless=certificate_is_known))
+    async def cert_add(self, session: Session, password: str | None = None) -> certificates.Added:
         """
         Register the client certificate of this connection, to log in with it.
 
         On a connection with it, LOGIN needs no password. Nobody has to have signed it. It works until it expires or you remove it, even
-        after a new password, and nobody else can register it.
+        after a new password, and nobody else can register it. If you have logged in more than 15 minutes ago, this needs your password.
         """
+        verified = None if password is None else await self._own_password(session, password)
         certificate, limit = session.certificate(), self.settings["certificates_per_member"]
         given = {"limit": limit, "at": self.clock.now(), "wall": self.clock.wall()}
-        return await session.transact(certificates.add, session.member, certificate, **given)
+        return await session.transact(certificates.add, session.member, certificate, _by(session), verified, **given)
 
     @command(None, access=MEMBER, limit=named(arguments.listed), after=last_seen(certificates.fingerprint))
     async def certs(self, session: Session, limit: int = 20, after: str | None = None) -> Roster[certificates.CertificateRow]:
@@ -326,7 +340,7 @@ class Auth:
 
         Sessions that began with it live on.
         """
-        await session.transact(certificates.remove, session.member, fingerprint)
+        await session.transact(certificates.remove, session.member, fingerprint, _by(session))
 
     async def _trial(self, session: Session, username: str) -> Trial:
         """A try to show that one is this member; see L{securehub.services.auth.guessing}."""
@@ -411,6 +425,10 @@ class Auth:
         _refuse_gone(session)
         live = tuple(each.family for each in self._live(username) if each.family)
         return rules.Welcome(Token.fresh(self.random, family), session.address, live, self.settings["sessions_per_member"])
+
+
+def _by(session: Session) -> By:
+    return By(session.number, session.address)
 
 
 async def _let_in(session: Session, username: str, resume: str) -> None:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from securehub import members
 from securehub.peer import PeerCertificate
 from securehub.refusals import BadArgument, Conflict, Exists, LimitExceeded, NotFound, shown
 from securehub.reply import Reply, Roster, Row
-from securehub.services.auth import rules
-from securehub.services.auth.credentials import wrong
+from securehub.services.auth import rules, ways
+from securehub.services.auth.credentials import refuse_changed, wrong
 from securehub.services.auth.otp import Given
 from securehub.services.auth.rules import LoggedIn, Welcome
+from securehub.services.auth.ways import By, Change
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 
@@ -77,6 +79,21 @@ class CertificateRow(Row, frozen=True):
     current: bool
 
 
+class TakenAway(Reply, frozen=True):
+    """
+    A member who logs in without certificates.
+
+    @ivar removed: how many there were.
+    """
+
+    username: str
+    removed: int
+
+    def status(self) -> str:
+        removed = "one was" if self.removed == 1 else f"{self.removed} were"
+        return f"{self.username} logs in without certificates now; {removed} removed."
+
+
 def fingerprint(word: str) -> str:
     """the SHA-256 fingerprint of a certificate: 64 hexadecimal digits, with colons or without"""
     digits = word.replace(":", "").upper()
@@ -119,16 +136,36 @@ def log_in(
     return rules.let_in(tx, username, code, welcome, at=at)
 
 
-def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, limit: int, at: datetime, wall: datetime) -> Added:
+def registered(tx: ReadTransaction, username: str, certificate: PeerCertificate | None) -> bool:
+    """Whether a member has registered a certificate, be it good at this moment or not."""
+    found = tx.get(Certificate, certificate.fingerprint) if certificate else None
+    return found is not None and found.username == username
+
+
+def add(
+    tx: Transaction,
+    username: str,
+    certificate: PeerCertificate | None,
+    by: By,
+    verified: str | None = None,
+    *,
+    limit: int,
+    at: datetime,
+    wall: datetime,
+) -> Added:
     """
     Register a certificate; that it is so already is no error.
 
+    @param verified: the hash against which the password was verified, if it was shown.
     @param wall: see L{fits}.
 
+    @raise BadCredentials: the password has been changed in the meantime.
     @raise Conflict: there is none, or it is not good at this moment.
     @raise Exists: another member has registered it.
     @raise LimitExceeded: the member has so many already.
     """
+    if verified is not None:
+        refuse_changed(tx, username, verified)
     if certificate is None:
         raise Conflict("this connection has no client certificate; connect with the one that you want to register")
     if not certificate.begins <= wall < certificate.ends:
@@ -143,6 +180,7 @@ def add(tx: Transaction, username: str, certificate: PeerCertificate | None, *, 
             raise LimitExceeded(f"{len(kept.fingerprints)} certificates are registered; {limit} are allowed")
         tx.put(mark, Certificate(username, at, certificate.ends))
         tx.put(username, Certificates((*kept.fingerprints, mark)))
+        ways.tell(tx, username, by, Change.CERTIFICATE_ADDED, mark)
     return Added(mark)
 
 
@@ -172,7 +210,7 @@ def _place(marks: Sequence[str], mark: str) -> int:
     return marks.index(mark)
 
 
-def remove(tx: Transaction, username: str, mark: str) -> None:
+def remove(tx: Transaction, username: str, mark: str, by: By) -> None:
     """
     Let a certificate of a member's be good no more.
 
@@ -182,6 +220,29 @@ def remove(tx: Transaction, username: str, mark: str) -> None:
     place = _place(marks, mark)
     tx.delete(Certificate, mark)
     tx.put(username, Certificates(marks[:place] + marks[place + 1 :]))
+    ways.tell(tx, username, by, Change.CERTIFICATE_REMOVED, mark)
+
+
+def take_away(tx: Transaction, username: str, by: By) -> TakenAway:
+    """
+    Let none of somebody's certificates be good any more.
+
+    @raise NotFound: there is no such member.
+    @raise Conflict: there are none.
+    """
+    members.fetch(tx, username)
+    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    if not marks:
+        raise Conflict(f"{username} has no certificates")
+    remove_all(tx, username)
+    for mark in marks:
+        ways.tell(tx, username, by, Change.CERTIFICATE_REMOVED, mark)
+    return TakenAway(username, len(marks))
+
+
+def how_many(tx: ReadTransaction, username: str) -> int:
+    """How many certificates a member has registered."""
+    return len((tx.get(Certificates, username) or Certificates()).fingerprints)
 
 
 def remove_all(tx: Transaction, username: str) -> None:

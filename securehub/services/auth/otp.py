@@ -23,8 +23,9 @@ from securehub import members
 from securehub.arguments import argument
 from securehub.refusals import BadCredentials, Conflict, Refusal, Unavailable
 from securehub.reply import Reply
-from securehub.services.auth import codes
+from securehub.services.auth import codes, ways
 from securehub.services.auth.credentials import refuse_changed
+from securehub.services.auth.ways import By, Change
 from securehub.store.records import Record
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.vault import CannotOpen, Random, Vault
@@ -178,19 +179,24 @@ def begun(tx: ReadTransaction, username: str) -> OneTime:
     return kept
 
 
-def set_up(tx: Transaction, username: str, sealed: bytes) -> None:
+def set_up(tx: Transaction, username: str, sealed: bytes, verified: str | None = None) -> None:
     """
     Begin with one-time codes. A secret that was not confirmed is forgotten.
 
+    @param verified: the hash against which the password was verified, if it was shown.
+
+    @raise BadCredentials: the password has been changed in the meantime.
     @raise Conflict: they are on already.
     """
+    if verified is not None:
+        refuse_changed(tx, username, verified)
     kept = tx.get(OneTime, username)
     if kept is not None:
         _refuse_on(kept)
     tx.put(username, OneTime(sealed))
 
 
-def confirm(tx: Transaction, username: str, given: Given, recovery_codes: tuple[str, ...]) -> Confirmed:
+def confirm(tx: Transaction, username: str, given: Given, recovery_codes: tuple[str, ...], by: By) -> Confirmed:
     """
     Turn one-time codes on, now that the member has shown one. It has let nobody in yet, so it is still good for one login: people try
     whether it works while their app shows it.
@@ -202,6 +208,7 @@ def confirm(tx: Transaction, username: str, given: Given, recovery_codes: tuple[
     if given.step is None or given.sealed != kept.sealed:
         raise BadCredentials("that is not the code of this moment; look at the clock of your phone, or begin again with auth.otp_setup")
     tx.put(username, OneTime(kept.sealed, True, given.step - 1, tuple(_digest(code(each)) for each in recovery_codes)))
+    ways.tell(tx, username, by, Change.CODES_ON)
     return Confirmed(recovery_codes)
 
 
@@ -236,7 +243,7 @@ def required() -> OtpRequired:
     return OtpRequired("a one-time code is needed: otp=...")
 
 
-def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
+def disable(tx: Transaction, username: str, verified: str, by: By) -> TurnedOff:
     """
     Let a member log in without codes who has shown the password.
 
@@ -246,10 +253,10 @@ def disable(tx: Transaction, username: str, verified: str) -> TurnedOff:
     @raise Conflict: there are no codes.
     """
     refuse_changed(tx, username, verified)
-    return turn_off(tx, username)
+    return turn_off(tx, username, by)
 
 
-def turn_off(tx: Transaction, username: str) -> TurnedOff:
+def turn_off(tx: Transaction, username: str, by: By) -> TurnedOff:
     """
     Let a member log in without codes; a secret that was not confirmed is forgotten as well.
 
@@ -260,6 +267,7 @@ def turn_off(tx: Transaction, username: str) -> TurnedOff:
     if tx.get(OneTime, username) is None:
         raise Conflict(f"{username} has no one-time codes")
     tx.delete(OneTime, username)
+    ways.tell(tx, username, by, Change.CODES_OFF)
     return TurnedOff(username)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from securehub import arguments, members
 from securehub.refusals import NotFound, NotLoggedIn, shown
 from securehub.reply import Listing, Reply, Row
-from securehub.services.auth import tokens
+from securehub.services.auth import certificates, otp, tokens
 from securehub.services.auth.credentials import refuse_changed
 from securehub.services.auth.lifetimes import Lifetimes
 from securehub.services.auth.records import Credential, Family, Logins
@@ -63,13 +63,22 @@ class Reset(Reply, frozen=True):
     A new password for somebody else.
 
     @ivar ended: how many logins of theirs have ended.
+    @ivar certificates: how many client certificates log in without it.
+    @ivar codes: whether a login needs a one-time code besides.
     """
 
     username: str
     ended: int
+    certificates: int = 0
+    codes: bool = False
 
     def status(self) -> str:
-        return f"The password of {self.username} is changed. {_logins(self.ended)}."
+        which = "A certificate of theirs still logs in" if self.certificates == 1 else f"{self.certificates} certificates still log in"
+        left = [f"{which} (admin.cert_remove)"] if self.certificates else []
+        if self.codes:
+            left.append("one-time codes are on (admin.otp_disable)")
+        more = ", and ".join(left)
+        return f"The password of {self.username} is changed. {_logins(self.ended)}." + (f" {more[0].upper()}{more[1:]}." if more else "")
 
 
 def sessions_of(
@@ -151,7 +160,8 @@ def reset_password(tx: Transaction, username: str, hashed: str) -> Reset:
     """
     members.fetch(tx, username)
     tx.put(username, Credential(hashed))
-    return Reset(username, tokens.end_all(tx, username, NEW_PASSWORD))
+    ended = tokens.end_all(tx, username, NEW_PASSWORD)
+    return Reset(username, ended, certificates.how_many(tx, username), otp.needed(tx, username) is not None)
 
 
 def _logins(ended: int, which: str = "") -> str:

@@ -1,12 +1,12 @@
 """
 What the ledger keeps about a member, and what of it is forgotten when the member is erased: the names of accounts, and every memo of what
 came from or went to them, whoever wrote it. Amounts, times and the numbers of accounts are the books, and stay. What is open ends: the
-member's schedules, requests, and holds that others made for them. Nobody watches the accounts any more.
+member's schedules and those that pay to them, requests, and holds that others made for them. Nobody watches the accounts any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -64,7 +64,7 @@ class _Place(NamedTuple):
 def remembered(tx: ReadTransaction, username: str, after: str, limit: int) -> list[Kept]:
     """The member's schedules and requests, then the accounts, each with its entries from the oldest on, and holds."""
     found: list[Kept] = []
-    for place in _from(tx, username, after):
+    for place in _from(_places(tx, username), after):
         if place.kind is Transfer and place.known is None:
             found.append(Kept("account", place.up_to(""), _account(tx, place.number)))
         for key, record in place.records(tx, max(0, limit - len(found))):
@@ -94,7 +94,7 @@ def forget(tx: Transaction, username: str, after: str) -> str | None:
     @param after: the place and key up to which it is done.
     """
     left = AT_ONCE
-    for place in _from(tx, username, after):
+    for place in _from([*_places(tx, username), *_places_of_payers(tx, username)], after):
         # There is no such record to hold on to, and no need of one: whoever is erased adds nothing any more.
         tx.get(place.kind, place.parent)
         if place.kind is Transfer and place.known is None:
@@ -119,7 +119,7 @@ def _blank(tx: Transaction, username: str, key: str, record: Transfer | Hold | R
     elif isinstance(record, Request):
         record = requests.give_up(tx, key, record, username)
     elif isinstance(record, Schedule):
-        record = schedules.give_up(tx, key, record)
+        record = schedules.give_up(tx, key, record) if record.payer == username else schedules.lose_payee(tx, key, record)
     if record.memo:
         tx.put(key, replace(record, memo=""))
 
@@ -128,13 +128,13 @@ def _numbers(tx: ReadTransaction, username: str) -> list[str]:
     return [number for number, _ in wallet_of(tx, username).accounts]
 
 
-def _from(tx: ReadTransaction, username: str, after: str) -> Iterator[_Place]:
+def _from(places: Iterable[_Place], after: str) -> Iterator[_Place]:
     """
     The places that are not done, in their order.
 
     @param after: what L{_Place.up_to} said; empty to begin. A place that is not there any more begins everything again.
     """
-    places = list(_places(tx, username))
+    places = list(places)
     name, _, key = after.partition("/")
     names = [place.name for place in places]
     if name in names:
@@ -151,6 +151,12 @@ def _places(tx: ReadTransaction, username: str) -> Iterator[_Place]:
         yield _Place(Transfer, number, number)
         for is_open in (True, False):
             yield _Place(Hold, pending.place(number, is_open), number)
+
+
+def _places_of_payers(tx: ReadTransaction, username: str) -> Iterator[_Place]:
+    """Where there is what others keep to themselves as long as the member is there."""
+    for to in (username, *_numbers(tx, username)):
+        yield _Place(Schedule, schedules.payee_place(to))
 
 
 def _shown(tx: ReadTransaction, place: _Place, key: str, record: Any) -> tuple[str, str, dict[str, Any]]:

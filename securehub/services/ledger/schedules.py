@@ -81,7 +81,7 @@ class Schedule(Record, frozen=True):
     state: str = "open"
 
     def beneath(self) -> Sequence[str]:
-        return [pending.place(self.payer, self.state == "open")]
+        return [pending.place(self.payer, self.state == "open"), payee_place(self.to)]
 
     @property
     def money(self) -> Currency:
@@ -92,6 +92,13 @@ class Schedule(Record, frozen=True):
         """That of the next transfer; None if there is none."""
         day = occurrence(self.start, self.every, self.past)
         return None if day is None or (self.until is not None and day > self.until) else day
+
+
+def payee_place(to: str) -> str:
+    """
+    Beneath what the schedules lie that pay to a username, or to the number of an account, ended ones among them.
+    """
+    return f"to {to}"
 
 
 class Scheduled(Reply, frozen=True):
@@ -310,6 +317,16 @@ def give_up(tx: Transaction, key: str, found: Schedule) -> Schedule:
     agenda.forget(tx, DUTY, key, found.due)
     ended = replace(found, state="cancelled")
     _end(tx, int(key), ended)
+    return ended
+
+
+def lose_payee(tx: Transaction, key: str, found: Schedule) -> Schedule:
+    """Cancel a schedule whose payee is being erased, if it is open; the payer is told."""
+    ended = give_up(tx, key, found)
+    if found.state == "open" and found.day is not None:
+        amount, reason = found.money.text(found.units), "the member is erased, so it is cancelled"
+        told = ScheduleFailed(int(key), found.day, found.to, amount, found.currency, NotFound.code, reason, None, None)
+        tx.announce(member(found.payer), told)
     return ended
 
 

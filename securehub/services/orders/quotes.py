@@ -12,6 +12,7 @@ from securehub.event import Event
 from securehub.money import is_zero
 from securehub.refusals import Conflict, LimitExceeded, NotFound
 from securehub.reply import Listing, Reply, Row, when
+from securehub.services.ledger import movement
 from securehub.services.ledger.watching import Watcher
 from securehub.services.loyalty.records import Programme
 from securehub.services.orders.placing import Basket, Choice, Placed, book, fill, paying_of, refuse_idle, take_off_stock, weigh
@@ -24,7 +25,7 @@ DUTY = "orders.quote"
 """The duty that ends quotes whose time has come."""
 
 MOST_QUOTES = 5
-"""That a member may have open: goods that are reserved are not sold to others."""
+"""That a member may have open, each for no more than they could pay: goods that are reserved are not sold to others."""
 
 
 class QuotedRow(Row, frozen=True):
@@ -110,12 +111,13 @@ def quote(
 
     @raise OutOfStock: there are not enough.
     @raise NotFound: there is no such item, reward, code or account.
+    @raise InsufficientFunds: the customer could not pay it now.
     @raise LimitExceeded: the customer has too many quotes open.
     """
     basket = fill(tx, wanted)
     terms = weigh(tx, customer, basket, choice, usual, at=at, zone=zone)
-    # Before goods are reserved that could never be paid.
-    paying_of(tx, customer, basket, choice.source, terms.total)
+    # Before goods are reserved that nobody pays for.
+    movement.refuse_lacking(paying_of(tx, customer, basket, choice.source, terms.total).payer, terms.total)
     _count(tx, customer, 1)
     take_off_stock(tx, basket)
     number = tx.number("quote")

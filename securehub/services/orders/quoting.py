@@ -58,7 +58,7 @@ class Quoting:
         """
         Ask what an order costs, and reserve the goods for some minutes.
 
-        Nothing is paid yet; CONFIRM places the order, at this price or a lower one.
+        Nothing is paid yet, but you need the money; CONFIRM places the order, at this price or a lower one.
         """
         choice = Choice(deliver_to, note, reward, code, from_)
         given = {"seconds": self.seconds, "at": self.clock.now(), "zone": self.zone}
