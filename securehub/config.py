@@ -193,6 +193,14 @@ SETTINGS = (
     Setting("members", "session_days", "90", _whole(2, 3650), "Days after which every login ends, used or not.", live=True),
     Setting(
         "members",
+        "password_again_minutes",
+        "0",
+        _whole(0, 129600),
+        "Minutes after a login from which one-time codes and certificates are set up only with the password; 0 for never.",
+        live=True,
+    ),
+    Setting(
+        "members",
         "archive_days",
         "365",
         _whole(0, 36500),

@@ -267,17 +267,17 @@ class Auth:
         username, verified = session.member, await self._own_password(session, password)
         return await self.erasing.erase(session, username, verified)
 
-    async def login_is_fresh(self, session: Session) -> bool:
-        """your login is at most 15 minutes old"""
-        return await self.store.read(ways.fresh, session.family, at=self.clock.now())
+    async def session_will_do(self, session: Session) -> bool:
+        """your login is recent enough for the hub (password_again_minutes)"""
+        return await self.store.read(ways.takes_session, session.family, self.settings["password_again_minutes"], at=self.clock.now())
 
-    @command("OTP", access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password", unless=login_is_fresh))
+    @command("OTP", access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password", unless=session_will_do))
     async def otp_setup(self, session: Session, password: str | None = None) -> otp.Setup:
         """
         Begin with one-time codes: get a secret for an authenticator app.
 
-        Nothing changes for your logins until you confirm it with auth.otp_confirm. Until then, asking again replaces the secret. If you
-        have logged in more than 15 minutes ago, this needs your password.
+        Nothing changes for your logins until you confirm it with auth.otp_confirm. Until then, asking again replaces the secret. Some
+        time after your login a hub may want your password for this.
         """
         verified = None if password is None else await self._own_password(session, password)
         setup, sealed = otp.new_secret(self.random, self.vault, session.member)
@@ -307,9 +307,9 @@ class Auth:
         return await session.transact(otp.disable, username, verified, _by(session))
 
     async def certificate_is_known(self, session: Session) -> bool:
-        """your login is at most 15 minutes old, or the certificate is registered already"""
+        """the certificate is registered already, or your login is recent enough for the hub (password_again_minutes)"""
         known = await self.store.read(certificates.registered, session.member, session.certificate())
-        return known or await self.login_is_fresh(session)
+        return known or await self.session_will_do(session)
 
     @command(None, access=MEMBER, writes=True, keyed=False, password=prompted(arguments.password, "Password", unless=certificate_is_known))
     async def cert_add(self, session: Session, password: str | None = None) -> certificates.Added:
@@ -317,7 +317,7 @@ class Auth:
         Register the client certificate of this connection, to log in with it.
 
         On a connection with it, LOGIN needs no password. Nobody has to have signed it. It works until it expires or you remove it, even
-        after a new password, and nobody else can register it. If you have logged in more than 15 minutes ago, this needs your password.
+        after a new password, and nobody else can register it. Some time after your login a hub may want your password for this.
         """
         verified = None if password is None else await self._own_password(session, password)
         certificate, limit = session.certificate(), self.settings["certificates_per_member"]

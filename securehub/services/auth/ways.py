@@ -1,5 +1,6 @@
 """
-The ways in that a member adds to the password, or puts in front of it: whoever has nothing but the session must not change them.
+The ways in that a member adds to the password, or puts in front of it. Whoever has nothing but the session could lock the member out by
+them, or stay for good; so the member hears of each change, and a hub may want the password again (decision 118).
 """
 
 from __future__ import annotations
@@ -12,10 +13,6 @@ from securehub.event import Event, ToOthers
 from securehub.services.auth.records import Family
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
-
-FRESH = timedelta(minutes=15)
-"""For so long after a login whoever has the session is taken for whoever has logged in."""
-
 
 class By(NamedTuple):
     """
@@ -66,12 +63,17 @@ class Changed(Event, frozen=True, omit_defaults=True):
         return f"{_TEXTS[Change(self.change)].format(self.fingerprint)} This was done {done}."
 
 
-def fresh(tx: ReadTransaction, family: str | None, *, at: datetime) -> bool:
+def takes_session(tx: ReadTransaction, family: str | None, minutes: int, *, at: datetime) -> bool:
     """
-    Whether a session's login has just been made. To resume it with a token makes none.
+    Whether whoever has a session is still taken for whoever logged in there.
+
+    @param family: the session's login; to resume it with a token makes no new one.
+    @param minutes: for how long after the login; zero for as long as it lasts.
     """
+    if not minutes:
+        return True
     found = tx.get(Family, family) if family else None
-    return found is not None and at - found.since <= FRESH
+    return found is not None and at - found.since <= timedelta(minutes=minutes)
 
 
 def tell(tx: Transaction, username: str, by: By, change: Change, fingerprint: str = "") -> None:
