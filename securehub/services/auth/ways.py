@@ -14,6 +14,7 @@ from securehub.services.auth.records import Family
 from securehub.store.transaction import ReadTransaction, Transaction
 from securehub.switchboard import member
 
+
 class By(NamedTuple):
     """
     Who does it.
