@@ -23,7 +23,7 @@ MAX_DEPTH = 32
 MAX_DIGITS = 15
 _TOO_LARGE = 10**MAX_DIGITS
 
-RequestId = int | str | None | UnsetType
+RequestId = int | float | str | None | UnsetType
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -35,7 +35,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 
     jsonrpc: str
     method: str
-    id: int | str | UnsetType | None = UNSET
+    id: RequestId = UNSET
     params: dict[str, Any] | list[Any] | UnsetType | None = UNSET
 
 
@@ -199,8 +199,8 @@ def _request(item: Any) -> Request:
     method, id, params = item.get("method"), item.get("id", UNSET), item.get("params", UNSET)
     if not isinstance(method, str):
         raise BadRequest('"method" must be a string')
-    if id is not UNSET and id is not None and id.__class__ not in (int, str):
-        raise BadRequest('"id" must be a string, a whole number or null')
+    if id is not UNSET and id is not None and id.__class__ not in (int, float, str):
+        raise BadRequest('"id" must be a string, a number or null')
     if isinstance(id, str):
         _check_id(id)
     if params is not UNSET and params is not None and not isinstance(params, (dict, list)):
