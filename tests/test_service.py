@@ -152,6 +152,15 @@ class ThirdPartyTests(DistributionCase):
             error = self.assertRaises(service.BadServices, service.find, [each for each in service.NEEDED if each != left])
             self.assertEqual(str(error), f"the setting services leaves out {left}; every hub needs auth, hub, ledger")
 
+    def test_any_other_left_out(self) -> None:
+        """The rest gets on without it, over a crash, too."""
+        for name in sorted({each.name for each in installed()} - set(service.NEEDED)):
+            world = World(factories=[each for each in installed() if each.name != name])
+            world.member("alice")
+            world.restart(crash=True)
+            alice = world.back("alice")
+            self.assertEqual(alice.call("ledger.balance")["result"]["balance"], "0.00", name)
+
     def test_imported_in_another_module(self) -> None:
         """It is found twice, and is the same one."""
         self.ship("dice", DICE)
