@@ -443,7 +443,7 @@ class OrderTests(ProtocolCase):
 
 
 class HalfClosedTests(ProtocolCase):
-    """A peer at the admin door who has said all, but still listens, as socat does at the end of its input."""
+    """A peer who has said all, but still listens, as socat does at the end of its input."""
 
     def half_closed(self, *lines: str) -> tuple[Client, list[str]]:
         operator = self.world.operator()

@@ -89,7 +89,7 @@ class Handshake:
                 pass
             except SSL.Error:
                 self.failed = True
-            self._to_hub()
+            self.to_hub()
             self._to_client()
             self.world.settle()
         return self
@@ -99,7 +99,7 @@ class Handshake:
             self.client.sendall(data[begin : begin + 10_000])
             self.run()
 
-    def _to_hub(self) -> None:
+    def to_hub(self) -> None:
         with contextlib.suppress(SSL.WantReadError):
             self._on_the_way += self.client.bio_read(65_536)
         if self._on_the_way and self.transport.producerState == "producing":
@@ -317,6 +317,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def _ask_in_vain(self, handshake: Handshake, asked: bytes) -> None:
         handshake.protocol.dataReceived(asked)
+        self.world.settle()
         self.assertTrue(handshake.failed)
         self.assertLess(len(handshake.transport.value()), 10_000)
 
@@ -326,6 +327,28 @@ class HandshakeTests(SynchronousTestCase):
         handshake.send(b"QUIT\n")
         self.assertIn(b"OK\n", handshake.received)
         self.assertTrue(handshake.client.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+
+    def test_goodbye_of_the_client(self) -> None:
+        """It has said all, but still listens, as socat and many a program do: it gets its answers, and then our goodbye."""
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            handshake = self.shake(version)
+            handshake.client.sendall(b"LOGIN alice correct-horse-battery\nPING one\nJOIN lobby\nPING last")
+            handshake.client.shutdown()
+            handshake.run()
+            answers = handshake.received.splitlines()[1:]
+            self.assertEqual([each.split()[:2] for each in answers], [[b"OK", b"Welcome"], [b"OK", b"one"], [b"OK", b"lobby"], [b"OK", b"last"]])
+            self.assertTrue(handshake.client.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
+            self.assertTrue(handshake.failed)
+
+    def test_nothing_is_read_behind_a_goodbye(self) -> None:
+        """Whoever goes on sending would fill the memory: OpenSSL keeps what it does not read."""
+        handshake = self.shake()
+        handshake.client.sendall(b"LOGIN alice\n")
+        handshake.client.shutdown()
+        handshake.to_hub()
+        self.assertEqual(handshake.transport.producerState, "paused")
+        handshake.protocol.wrappedProtocol.resumeProducing()
+        self.assertEqual(handshake.transport.producerState, "paused")
 
     def test_gone(self) -> None:
         """

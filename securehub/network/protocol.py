@@ -134,8 +134,6 @@ class HubProtocol(LineReceiver):
     def readConnectionLost(self) -> None:
         """
         The peer will send no more, but still listens: C{echo HELP | socat ...} does so. Its requests are answered, then we close.
-
-        Only on the admin door; TLS ends both directions at once.
         """
         self._ended = True
         if self._partial:

@@ -116,21 +116,55 @@ class Identity(NamedTuple):
             raise BadCertificate(f"the certificate begins on {self.certificate.not_valid_before_utc:%Y-%m-%d}")
 
 
-class ForgetfulTLS(TLSMemoryBIOProtocol):
+class HubTLS(TLSMemoryBIOProtocol):
     """
-    Twisted's TLS, of which nothing is left when it ends.
+    Twisted's TLS, with two differences in how it ends.
 
-    Twisted keeps the reason for the end with its traceback. There mostly is one, because few clients say goodbye properly. It refers to
-    itself, the protocol, and the OpenSSL connection with its buffers, and would keep them until the collector comes. Nobody reads it.
+    A peer that says goodbye has said all, but may still listen (RFC 8446, 6.1), as socat does, and C{socket.end} of Node. So the protocol
+    gets C{readConnectionLost}, and closes when everything is answered. Twisted closes at once, and so loses the answers to what is carried
+    out all the same. A connection that just ends, without a goodbye, is lost as ever: nobody knows what was still to come.
+
+    And nothing is left of it. Twisted keeps the reason for the end with its traceback. There mostly is one, because few clients say goodbye
+    properly. It refers to itself, the protocol, and the OpenSSL connection with its buffers, and would keep them until the collector comes.
+    Nobody reads it.
 
     @ivar steps: of its handshakes, alerts included.
     """
 
+    transport: Any
+    wrappedProtocol: Any
     steps = 0
+    _goodbye = False
+    _has_said_all = False
+
+    def resumeProducing(self) -> None:
+        """Read on, unless all has been said: nothing counts behind a goodbye, but OpenSSL would keep it."""
+        if not self._has_said_all:
+            self.transport.resumeProducing()
+
+    def _flushReceiveBIO(self) -> None:
+        super()._flushReceiveBIO()
+        if self._goodbye:
+            self._goodbye = self._lostTLSConnection = False
+            if not self._has_said_all:
+                self._has_said_all = True
+                self.transport.pauseProducing()
+                self.wrappedProtocol.readConnectionLost()
+
+    def _shutdownTLS(self) -> None:
+        # Twisted would answer the peer's goodbye before its requests.
+        if self.disconnecting:
+            super()._shutdownTLS()
+            if self._has_said_all:
+                super()._tlsShutdownFinished(None)
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         if reason is not None:
             reason.cleanFailure()
+        elif not self.disconnecting:
+            # The peer's goodbye. Twisted reads until the connection counts as lost; so it does until then.
+            self._goodbye = self._lostTLSConnection = True
+            return
         super()._tlsShutdownFinished(reason)
 
 
@@ -217,7 +251,7 @@ def wrap(tls: ServerTLS, factory: IProtocolFactory) -> EagerFactory:
     Twisted's own gathering of small writes is left out: the gate writes once a turn, and gathering would only delay that.
     """
     wrapped = TLSMemoryBIOFactory(tls, False, factory)
-    wrapped.protocol = ForgetfulTLS
+    wrapped.protocol = HubTLS
     return EagerFactory(wrapped)
 
 
@@ -258,7 +292,7 @@ def _count_step(connection: SSL.Connection, *_: int) -> None:
     In TLS 1.2 it may ask for another handshake, and is warned that there is none; in 1.3 it may ask for new keys, and gets them. OpenSSL
     answers as often as it is asked, and nothing above it notices: nobody would stop reading, or bound the answers that are not read.
     """
-    protocol: ForgetfulTLS = connection.get_app_data()
+    protocol: HubTLS = connection.get_app_data()
     protocol.steps += 1
     if protocol.steps > MOST_STEPS:
         connection.set_shutdown(SSL.RECEIVED_SHUTDOWN)
