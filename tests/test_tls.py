@@ -336,7 +336,9 @@ class HandshakeTests(SynchronousTestCase):
             handshake.client.shutdown()
             handshake.run()
             answers = handshake.received.splitlines()[1:]
-            self.assertEqual([each.split()[:2] for each in answers], [[b"OK", b"Welcome"], [b"OK", b"one"], [b"OK", b"lobby"], [b"OK", b"last"]])
+            self.assertEqual(
+                [each.split()[:2] for each in answers], [[b"OK", b"Welcome"], [b"OK", b"one"], [b"OK", b"lobby"], [b"OK", b"last"]]
+            )
             self.assertTrue(handshake.client.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
             self.assertTrue(handshake.failed)
 
