@@ -19,7 +19,7 @@ import securehub
 ROOT = Path(securehub.__file__).parent
 
 PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command"}
-PURE |= {"origins", "casefolding", "peer"}
+PURE |= {"origins", "casefolding", "docstrings", "peer"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
