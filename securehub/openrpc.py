@@ -6,22 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from securehub import __version__
 from securehub.command import Command, Parameter
+from securehub.docstrings import about, of_fields
 
 _SCHEMAS = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
+_REFER = "#/components/schemas/"
 
 
 def document(commands: Iterable[Command]) -> dict[str, Any]:
     """The whole document, as plain values."""
     commands = list(commands)
-    replies = list(dict.fromkeys(reply for command in commands for reply in command.replies if reply is not None))
-    schemas, components = msgspec.json.schema_components(replies, ref_template="#/components/schemas/{name}")
-    schema_of: dict[Any, dict[str, Any]] = {None: {"type": "object"}, **dict(zip(replies, schemas, strict=True))}
+    replies = [reply for command in commands for reply in command.replies if reply is not None]
+    structs = _structs(replies)
+    kinds = list(dict.fromkeys([*replies, *structs]))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=f"{_REFER}{{name}}")
+    schema_of: dict[Any, dict[str, Any]] = {None: {"type": "object"}, **dict(zip(kinds, schemas, strict=True))}
+    for struct in structs:
+        _tell(components[schema_of[struct]["$ref"].removeprefix(_REFER)], struct)
     return {
         "openrpc": "1.3.2",
         "info": {"title": "SecureHub", "version": __version__},
@@ -38,6 +44,31 @@ def refuse_untold(reply: Any) -> None:
     @raise TypeError: naming the type that has no schema.
     """
     msgspec.json.schema_components([reply])
+
+
+def _structs(hints: Iterable[Any]) -> list[Any]:
+    """The structs among types, and those in their fields."""
+    found: dict[Any, None] = {}
+    waiting = list(hints)
+    while waiting:
+        hint = waiting.pop()
+        kind = get_origin(hint) or hint
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            waiting += get_args(hint)
+        elif hint not in found:
+            found[hint] = None
+            waiting += [field.type for field, _ in of_fields(hint)]
+    return list(found)
+
+
+def _tell(schema: dict[str, Any], struct: Any) -> None:
+    """Say in a schema, in place of the docstring as it stands in the code, what is said of the struct and of each of its fields."""
+    schema["description"] = about(struct)
+    # A struct that is an array in JSON has none.
+    properties = schema.get("properties", {})
+    for field, meaning in of_fields(struct):
+        if meaning and field.encode_name in properties:
+            properties[field.encode_name]["description"] = meaning
 
 
 def _method(command: Command, replies: list[dict[str, Any]]) -> dict[str, Any]:

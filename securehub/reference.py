@@ -6,8 +6,6 @@ It is called in a checkout. With C{--check} it writes nothing, and fails if what
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 import types
 import typing
@@ -20,6 +18,7 @@ import msgspec
 
 from securehub import config, service
 from securehub.command import Command
+from securehub.docstrings import about, of_fields, prose
 from securehub.event import Event
 from securehub.refusals import Refusal
 from securehub.reply import Listing
@@ -52,8 +51,6 @@ _PLAIN = {
     type(None): "null",
     Any: "any",
 }
-_IVAR = re.compile(r"^@[ci]var (\w+): (.*(?:\n[ ]+.*)*)", re.MULTILINE)
-_MARKUP = re.compile(r"[CL]\{([^}]*)\}")
 
 Table = Iterable[Sequence[str]]
 
@@ -90,9 +87,9 @@ def _commands(found: dict[str, list[Command]]) -> Iterator[str]:
 def _command(command: Command) -> Iterator[str]:
     yield f"#### {command.name}\n"
     yield f"    {command.usage}\n"
-    yield _prose(command.summary) + "\n"
+    yield prose(command.summary) + "\n"
     if command.manual:
-        yield _prose(command.manual) + "\n"
+        yield prose(command.manual) + "\n"
     yield f"For {command.access.text}. It {'writes' if command.writes else 'only reads'}.\n"
     if command.wire_parameters:
         rows = [
@@ -115,12 +112,12 @@ def _result(reply: Any) -> Iterator[str]:
         yield "Result: an empty object.\n"
     elif issubclass(typing.get_origin(reply) or reply, Listing):
         row, *_ = typing.get_args(reply) or typing.get_args(reply.__orig_bases__[0])
-        yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {_about(row)}\n"
+        yield f"Result: `items`, an array, and `more`, which is true if there are more. An item: {about(row)}\n"
         yield from _fields(row)
         for name, kind, meaning in _told(reply)[len(Listing.__struct_fields__) :]:
             yield f"Besides {name}, {kind}: {meaning}\n"
     else:
-        yield f"Result: {_about(reply)}\n"
+        yield f"Result: {about(reply)}\n"
         yield from _fields(reply)
 
 
@@ -128,14 +125,14 @@ def _events() -> Iterator[str]:
     yield "## Events\n"
     for event in sorted((each for each in _below(Event) if "method" in vars(each)), key=lambda each: each.method):
         yield f"### {event.method}\n"
-        yield _about(event) + "\n"
+        yield about(event) + "\n"
         yield from _fields(event)
 
 
 def _errors() -> Iterator[str]:
     yield "## Errors\n"
     yield "The code stands after `ERR` in text, and in `error.data.code` in JSON; the number is JSON-RPC's `error.code`.\n"
-    refusals = sorted({(each.code, str(each.number), _about(each)) for each in _below(Refusal)})
+    refusals = sorted({(each.code, str(each.number), about(each)) for each in _below(Refusal)})
     yield from _table(("code", "number", "meaning"), [(f"`{code}`", number, meaning) for code, number, meaning in refusals])
 
 
@@ -156,10 +153,8 @@ def _fields(struct: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def _told(struct: Any) -> list[tuple[str, str, str]]:
-    """A struct's fields, each with its type and what its class says about it, or that from which it inherits it."""
-    docstrings = [inspect.cleandoc(each.__doc__ or "") for each in reversed((typing.get_origin(struct) or struct).__mro__)]
-    told = {name: _prose(" ".join(meaning.split())) for text in docstrings for name, meaning in _IVAR.findall(text)}
-    return [(f"`{each.encode_name}`", _type(each.type), told.get(each.name, "")) for each in msgspec.structs.fields(struct)]
+    """A struct's fields, each with its type and its meaning."""
+    return [(f"`{field.encode_name}`", _type(field.type), meaning) for field, meaning in of_fields(struct)]
 
 
 def _type(hint: Any) -> str:
@@ -175,15 +170,6 @@ def _type(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return "objects: " + ", ".join(f"`{each.encode_name}` ({_type(each.type)})" for each in msgspec.structs.fields(hint))
     return _PLAIN[hint]
-
-
-def _about(documented: type) -> str:
-    """What a docstring says before its first field."""
-    return " ".join(_prose(inspect.cleandoc(documented.__doc__ or "").partition("\n@")[0]).split())
-
-
-def _prose(text: str) -> str:
-    return _MARKUP.sub(r"`\1`", text)
 
 
 def _below(base: Any) -> Iterator[Any]:

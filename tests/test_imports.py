@@ -19,7 +19,7 @@ import securehub
 ROOT = Path(securehub.__file__).parent
 
 PURE = {"refusals", "clabe", "money", "outside", "clock", "event", "reply", "wire", "arguments", "command"}
-PURE |= {"origins", "casefolding", "peer"}
+PURE |= {"origins", "casefolding", "docstrings", "peer"}
 """They know values, and nothing of the network, the disk or the services."""
 
 ALLOWED: dict[str, set[str]] = {
@@ -38,7 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "command": {"refusals", "arguments", "reply"},
     # declarations and their readers
     "binding": {"refusals", "command", "wire"},
-    "openrpc": {"", "command"},
+    "docstrings": set(),
+    "openrpc": {"", "command", "docstrings"},
     "help": {"refusals", "command", "reply"},
     "mistakes": {"command"},
     "config": {"money"},
@@ -153,7 +154,7 @@ ALLOWED: dict[str, set[str]] = {
     "storetool": {"", "config", "hub", "program", "service", "store"},
     "servicetool": {"service"},
     "commandline": {"", "imports", "program", "servicetool", "storetool"},
-    "reference": {"command", "config", "event", "refusals", "reply", "service"},
+    "reference": {"command", "config", "docstrings", "event", "refusals", "reply", "service"},
 }
 
 FOR_TYPES_ALONE = {

@@ -56,6 +56,23 @@ class NullTests(SynchronousTestCase):
                 self.assertEqual(f"{method['name']} has no parameter 'no such'" in message, told, message)
 
 
+class ToldTests(SynchronousTestCase):
+    """What is said of answers and their fields."""
+
+    def setUp(self) -> None:
+        self.schemas = World().operator().call("rpc.discover")["result"]["components"]["schemas"]
+
+    def test_fields(self) -> None:
+        """Each has what its class says of it, or the one from which it is inherited, under the name that it has on the wire."""
+        self.assertEqual(self.schemas["Booking"]["description"], "Money that a treasurer has booked against `@cash`, or booked back.")
+        self.assertEqual(self.schemas["Booking"]["properties"]["with"]["description"], "the member.")
+        self.assertIn("give it as `after`", self.schemas["Sanctions"]["properties"]["next"]["description"])
+
+    def test_no_markup(self) -> None:
+        """Nothing of the docstrings' own markup is left over."""
+        self.assertNotRegex(json.dumps(self.schemas), r"[CLB]\{|@[ci]var|@param")
+
+
 class Found(Reply, frozen=True):
     """Something."""
 

@@ -151,7 +151,7 @@ class SwitchboardTests(Case):
             gc.garbage.clear()
 
     def test_an_end(self) -> None:
-        """Those whom it means are parted with, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
+        """Those whom it means are ended, each in its own form, before the commit is settled; goodbye is theirs to keep back."""
         people, program = self.ear("member/alice"), self.ear("member/alice", json=True)
         self.announce(("member/alice", Rung("bob")), ("member/alice", End("enough.", "family")), ("member/alice", End("no", "other")))
         self.assertEqual(people.heard, [b"ended", b"* Bye: enough.\n", b"* bob rings the bell.\n"])

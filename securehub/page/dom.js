@@ -233,13 +233,17 @@ export function time(at) {
   return el("time", { datetime: at, title: LONG.format(date) }, (today ? SHORT : LONG).format(date));
 }
 
-/** A list that grows to its end: pages of what the hub lists, newest first, with a button for the next one. */
+/**
+ * A list that grows to its end: pages of what the hub lists, in its order, with a button for the next one. A list of which the hub looks
+ * through much says itself where to go on, as there may be nothing in a page; all others go on behind their last item.
+ */
 export class Pages {
   constructor({ load, show, id }) {
     this.load = load;
     this.show = show;
     this.id = id;
     this.items = [];
+    this.behind = null;
     this.problem = problemLine();
     this.place = el("div", { tabindex: "-1" });
     this.more = actor("More", () => this.next(), this.problem, { class: "quiet", hidden: true });
@@ -261,16 +265,15 @@ export class Pages {
     const asked = ++this.asked;
     const page = await this.load({});
     if (asked !== this.asked) return;
-    const id = (item) => JSON.stringify(this.id(item));
-    const place = page.items.length ? this.items.findIndex((each) => id(each) === id(page.items.at(-1))) : -1;
+    const place = page.items.length ? this.items.findIndex((each) => this.id(each) === this.id(page.items.at(-1))) : -1;
     const kept = place < 0 ? [] : this.items.slice(place + 1);
     this.items = [];
-    this.add({ items: [...page.items, ...kept], more: kept.length ? !this.more.hidden : page.more });
+    this.add(kept.length ? { items: [...page.items, ...kept], more: !this.more.hidden, next: this.behind } : page);
   }
 
   async next() {
     const asked = this.asked;
-    const page = await this.load(this.id(this.items.at(-1)));
+    const page = await this.load({ before: this.behind });
     if (asked !== this.asked) return;
     this.add(page);
     if (this.more.hidden) this.place.focus({ preventScroll: true });
@@ -278,6 +281,7 @@ export class Pages {
 
   add(page) {
     this.items.push(...page.items);
+    this.behind = page.next ?? (this.items.length ? this.id(this.items.at(-1)) : null);
     this.more.hidden = !page.more;
     const shown = this.show(this.items);
     if (shown !== this.place.firstChild) redraw(this.place, shown);

@@ -17,7 +17,7 @@ export function market(app) {
 
   const catalogue = new Pages({
     load: (more) => hub.ask("orders.catalog", { ...sought, limit: 50, ...more }),
-    id: (last) => ({ after: last.sku }),
+    id: (item) => item.sku,
     show: (items) =>
       table("Catalogue", [
         ["What", (row) => el("span", {}, row.name, row.tags.length ? el("span", { class: "hint" }, ` ${row.tags.join(", ")}`) : null)],
@@ -72,7 +72,7 @@ export function market(app) {
   const showsOrder = (list) => (row) => button(`Order ${row.order}`, () => showOrder(row.order, list()), { class: "quiet" });
   const orders = new Pages({
     load: (more) => hub.ask("orders.list", more),
-    id: (last) => ({ before: last.order }),
+    id: (item) => item.order,
     show: (found) =>
       table("Your orders", [
         ["Order", showsOrder(() => orders)],
@@ -192,7 +192,7 @@ export function market(app) {
   const sells = app.roles.includes("seller");
   const queue = new Pages({
     load: (more) => hub.ask("orders.queue", { limit: 50, ...more }),
-    id: (last) => ({ after: last.order }),
+    id: (item) => item.order,
     show: (found) =>
       table("Orders with you", [
         ["Order", showsOrder(() => queue)],

@@ -40,7 +40,7 @@ export function money(app) {
 
   const history = new Pages({
     load: (more) => hub.ask("ledger.history", { ...(chosen && { account: chosen }), ...more }),
-    id: (last) => ({ before: last.transfer }),
+    id: (item) => item.transfer,
     show: (items) =>
       table("History", [
         ["When", (row) => time(row.at)],

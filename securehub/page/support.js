@@ -31,7 +31,7 @@ export function support(app) {
 
   const cases = new Pages({
     load: (more) => hub.ask("support.tickets", more),
-    id: (last) => ({ before: last.ticket }),
+    id: (item) => item.ticket,
     show: (items) => {
       for (const each of items) count(each.ticket, each.unread);
       return table("Your cases", [
@@ -47,7 +47,7 @@ export function support(app) {
   const link = (row) => el("a", { href: `#support/${row.ticket}` }, `Case ${row.ticket}`);
   const waiting = new Pages({
     load: (more) => hub.ask("support.queue", more),
-    id: (last) => ({ after: last.ticket }),
+    id: (item) => item.ticket,
     show: (items) =>
       table("Cases that wait", [
         ["Case", link],
@@ -58,7 +58,7 @@ export function support(app) {
   });
   const taken = new Pages({
     load: (more) => hub.ask("support.cases", { agent: app.username, ...more }),
-    id: (last) => ({ before: last.ticket }),
+    id: (item) => item.ticket,
     show: (items) =>
       table("Cases with you", [
         ["Case", link],
@@ -113,7 +113,7 @@ export function support(app) {
     const said = el("ol", { class: "messages", "aria-label": "Messages" });
     const log = new Pages({
       load: (more) => hub.ask("support.log", { ticket, limit: 50, ...more }),
-      id: (last) => ({ before: last.seq }),
+      id: (item) => item.seq,
       show: (items) => {
         keep(said, [...items].reverse(), (each) => each.seq, (each) => el("li", { class: each.from === app.username ? "own" : "" },
           el("strong", {}, each.from), " ", time(each.at), el("p", { class: "text" }, each.text)));

@@ -80,7 +80,7 @@ export function treasury(app) {
   const problem = problemLine();
   const bookings = new Pages({
     load: (more) => hub.ask("ledger.bookings", more),
-    id: (last) => ({ before: last.transfer }),
+    id: (item) => item.transfer,
     show: (items) =>
       table("Bookings", [
         ["Transfer", (row) => row.transfer],

@@ -48,7 +48,7 @@ class RPC:
         """Describe all methods that you may use, as an OpenRPC document."""
         roles = await session.roles()
         commands = [each for each in self.commands if each.access.allows(roles, session.operator)]
-        # There are as many documents as sets of roles that somebody has, and ways to set the hub; making one takes half a millisecond.
+        # There are as many documents as sets of roles that somebody has, and ways to set the hub; making one takes about 20 ms.
         told = frozenset((each.name, each.note()) for each in commands)
         if told not in self.documents:
             self.documents[told] = Document(**openrpc.document(commands))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from securehub.store import lines, snapshot
 from securehub.store.files import TEMPORARY, Directory
 from securehub.store.keys import NoKey
-from securehub.store.layout import ARCHIVE, segment_names, serial_of, snapshot_names
+from securehub.store.layout import ARCHIVE, segment_names, segment_paths, serial_of, snapshot_names
 from securehub.store.lines import Damaged
 
 KEPT_SNAPSHOTS = 2
@@ -47,7 +47,7 @@ class Doubt:
         since, self._since = self._since, None
         later = None
         # Only as far back as it matters: there may be thousands.
-        for path in reversed(_segments(directory)):
+        for path in reversed(segment_paths(directory).values()):
             begun = self._known[path] = known[path] if path in known else _begun(directory, path)
             if begun is None or begun > now:
                 continue
@@ -62,11 +62,6 @@ class Doubt:
                 break
             later = begun
         return None
-
-
-def _segments(directory: Directory) -> list[str]:
-    """The paths of all segments, in the order in which they were begun."""
-    return [*(f"{ARCHIVE}/{name}" for name in segment_names(directory.names(ARCHIVE))), *segment_names(directory.names())]
 
 
 def put_away(directory: Directory) -> None:

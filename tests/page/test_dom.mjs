@@ -18,12 +18,34 @@ await play({
     await last().answer("chat.log", { items: [message(2), message(1)], more: false });
     assert.ok(older.hidden);
     assert.equal(document.activeElement, view.element.querySelector("ol"));
-    const pages = new Pages({ load: async ({ before }) => ({ items: [before ? 1 : 2], more: !before }), id: (before) => ({ before }), show: (items) => items.join(" ") });
+    const pages = new Pages({ load: async ({ before }) => ({ items: [before ? 1 : 2], more: !before }), id: (item) => item, show: (items) => items.join(" ") });
     await pages.first();
     pages.more.focus();
     await pages.next();
     assert.equal(pages.place.textContent, "2 1");
     assert.equal(document.activeElement, pages.place);
+  },
+
+  async "a list that looks through much goes on where it stopped looking, and not where it found something last"() {
+    const asked = [];
+    const found = [{ items: [], more: true, next: "m" }, { items: ["n"], more: true, next: "s" }, { items: ["t"], more: true }, { items: [] }];
+    const pages = new Pages({ load: async (more) => (asked.push(more.before), found[asked.length - 1]), id: (item) => item, show: (items) => items.join(" ") });
+    await pages.first();
+    while (!pages.more.hidden) await pages.next();
+    assert.deepEqual(asked, [undefined, "m", "s", "t"]);
+    assert.equal(pages.place.textContent, "n t");
+  },
+
+  async "a list that has changed goes on behind what was shown"() {
+    const asked = [];
+    const found = [{ items: [9], more: true, next: 7 }, { items: [6], more: true, next: 4 }, { items: [10, 9], more: true, next: 8 }, { items: [] }];
+    const pages = new Pages({ load: async (more) => (asked.push(more.before), found[asked.length - 1]), id: (item) => item, show: (items) => items.join(" ") });
+    await pages.first();
+    await pages.next();
+    await pages.again();
+    await pages.next();
+    assert.deepEqual(asked, [undefined, 7, undefined, 4]);
+    assert.equal(pages.place.textContent, "10 9 6");
   },
 
   async "a button that waits keeps the focus, and is not pressed twice"() {

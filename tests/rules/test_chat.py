@@ -405,7 +405,7 @@ class Memberships(Talking):
         self.assertRaises(BadArgument, self.do, reading.mark, "bob", "lobby", 4, SESSION, at=self.at)
 
 
-class Keeping(Talking):
+class Moderating(Talking):
     """What those do who have power."""
 
     def test_bans_end(self) -> None:
