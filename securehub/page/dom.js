@@ -44,6 +44,9 @@ async function waiting(buttons, act) {
   }
 }
 
+/** Whether the focus may be moved in `place`: not if somebody is writing elsewhere by now. Around it there may be what Safari gives it to at a click. */
+export const isFree = (place) => document.activeElement.contains(place) || place.contains(document.activeElement);
+
 const isWaiting = (pressed) => pressed.hasAttribute("aria-disabled");
 
 /** Where a refusal is said, for screen readers, too. */
@@ -113,7 +116,7 @@ export function form({ fields, label, submit, missed, cancel, keeps = false, ...
     each.input.setAttribute("aria-invalid", "true");
     each.more.classList.add("problem");
     each.more.textContent = text;
-    each.input.focus();
+    if (isFree(element)) each.input.focus();
   };
   const ask = async () => {
     clear();

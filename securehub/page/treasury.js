@@ -1,6 +1,6 @@
 // For treasurers: cash that members bring or are given, and what the books say.
 
-import { Pages, actor, button, el, form, problemLine, reason, redraw, say, table, time } from "./dom.js";
+import { Pages, actor, button, el, form, isFree, problemLine, reason, redraw, say, table, time } from "./dom.js";
 
 const AMOUNT = { name: "amount", label: "Amount", required: true, inputmode: "decimal", placeholder: "12.50" };
 const MEMO = { name: "memo", label: "Memo", hint: "The member sees it." };
@@ -41,14 +41,18 @@ export function treasury(app) {
         cancel: back,
       });
       sure.element.insertBefore(question, sure.element.firstChild);
-      place.replaceChildren(sure.element);
       // Not a button: whoever holds the Enter key would confirm unread.
-      question.focus();
+      show(sure, question);
     }
 
     function back() {
-      place.replaceChildren(entry.element);
-      Object.values(entry.inputs)[0].focus();
+      show(entry, Object.values(entry.inputs)[0]);
+    }
+
+    function show(asked, first) {
+      const free = isFree(place);
+      place.replaceChildren(asked.element);
+      if (free) first.focus();
     }
 
     place.append(entry.element);
@@ -95,14 +99,19 @@ export function treasury(app) {
 
   function undo(row) {
     const close = () => {
+      // By now another booking may be asked about.
+      if (!undoing.contains(asked.element)) return;
+      const free = isFree(undoing);
       undoing.replaceChildren();
-      bookings.place.focus({ preventScroll: true });
+      if (free) bookings.place.focus({ preventScroll: true });
     };
     const asked = form({
       label: "Undo",
       fields: [{ name: "reason", label: "Why", required: true, hint: "The member sees it." }],
       async submit({ reason }) {
-        await hub.write("ledger.reverse", { transfer: row.transfer, reason });
+        const { transfer } = await hub.write("ledger.reverse", { transfer: row.transfer, reason });
+        // Far down the list it is not asked for again.
+        row.undone = transfer;
         close();
         await fill();
       },

@@ -93,6 +93,7 @@ export function begin() {
   localStorage.clear();
   sessionStorage.clear();
   sockets.length = 0;
+  document.activeElement = document.body;
 }
 
 /** All that waits for nothing but its turn. */
@@ -226,7 +227,8 @@ Object.assign(globalThis, {
     removeEventListener() {},
     hidden: false,
     byTouch: false,
-    body: new Element("body"),
+    // It has what nobody has put anywhere.
+    body: Object.assign(new Element("body"), { contains: () => true }),
     activeElement: null,
   },
   setTimeout: (act, wait = 0) => timers.set(++number, { act, wait }) && number,

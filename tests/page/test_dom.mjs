@@ -89,6 +89,21 @@ await play({
     assert.equal(document.activeElement, made.inputs.to);
   },
 
+  async "what is refused late takes the focus from nobody who writes elsewhere by now"() {
+    let refuse = null;
+    const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }], submit: () => new Promise((_, reject) => (refuse = reject)) });
+    const [elsewhere, around] = [new Element("input"), new Element("main")];
+    around.append(made.element);
+    for (const [at, then] of [[elsewhere, elsewhere], [around, made.inputs.to]]) {
+      made.element.requestSubmit();
+      at.focus();
+      refuse(Object.assign(new Error("to: there is no member erin"), { told: true }));
+      await turn();
+      assert.ok(made.element.textContent.includes("there is no member erin"));
+      assert.equal(document.activeElement, then);
+    }
+  },
+
   async "what is on its way cannot be given up any more, as it would be done all the same"() {
     let release = null;
     let given = 0;

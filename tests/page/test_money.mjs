@@ -26,6 +26,30 @@ async function atTheDesk() {
   return { view, notices, card, check, confirm };
 }
 
+const booked = (transfer, more) => ({ transfer, at: "2026-11-19T18:02:00Z", kind: "deposit", amount: "50.00", currency: "USD", with: "bob", by: "tess", undone: null, memo: "from the jar", ...more });
+
+/** Tess has opened the books: two bookings on pages of their own. */
+async function atTheBooks() {
+  const { view } = await atTheDesk();
+  const books = view.element.querySelector("details");
+  books.open = true;
+  books.dispatchEvent(new Event("toggle"));
+  await answerAll({ "ledger.counterparts": { items: [] }, "ledger.bookings": { items: [booked(8)], more: true } });
+  named(books, "More").dispatchEvent(new Event("click"));
+  await turn();
+  await last().answer("ledger.bookings", { items: [booked(7)], more: false });
+  const undo = (transfer) => books.querySelectorAll("button").find((each) => each.getAttribute("aria-label") === `Undo transfer ${transfer}`);
+  const ask = async (transfer) => {
+    undo(transfer).dispatchEvent(new Event("click"));
+    const form = books.querySelector("form");
+    form.querySelector("input").value = "it was 5";
+    form.requestSubmit();
+    await turn();
+    return form;
+  };
+  return { books, undo, ask };
+}
+
 const asked = (method) => last().said.filter((each) => each.method === method).map((each) => each.params);
 
 await play({
@@ -80,6 +104,20 @@ await play({
     assert.notEqual(asked("ledger.withdraw").at(-1).key, asked("ledger.withdraw")[1].key);
   },
 
+  async "an answer that comes late takes the focus from nobody who writes elsewhere by now"() {
+    const { card, check, confirm } = await atTheDesk();
+    const title = "Deposit for a member";
+    const elsewhere = card("Withdraw for a member").querySelector("input");
+    await check(title, { to: "bob", amount: "50" });
+    elsewhere.focus();
+    await last().answer("ledger.deposit", { transfer: 1, amount: "50.00", currency: "USD", to_name: "bob", try: true });
+    assert.equal(document.activeElement, elsewhere);
+    await confirm(title);
+    await last().answer("ledger.deposit", { transfer: 1, amount: "50.00", currency: "USD", to_name: "bob" });
+    assert.ok(card(title).textContent.includes("Transfer 1: 50.00 USD to bob."));
+    assert.equal(document.activeElement, elsewhere);
+  },
+
   async "the hub says at once what cannot be booked, beside the field that it is about"() {
     const { card, check } = await atTheDesk();
     const title = "Deposit for a member";
@@ -121,5 +159,26 @@ await play({
     await elapse();
     await answerAll(results);
     assert.ok(named(books, "Undo…"));
+  },
+
+  async "what is undone far down the list is not offered to be undone once more"() {
+    const { undo, ask, books } = await atTheBooks();
+    await ask(7);
+    await last().answer("ledger.reverse", { transfer: 9, of: 7 });
+    await answerAll({ "ledger.counterparts": { items: [] }, "ledger.bookings": { items: [booked(9, { kind: "reversal" }), booked(8)], more: true } });
+    assert.ok(books.textContent.includes("undone by 9"));
+    assert.equal(undo(7), undefined);
+    assert.ok(undo(8));
+  },
+
+  async "whoever asks for the next to be undone while one is on its way keeps what they write"() {
+    const { ask, books, undo } = await atTheBooks();
+    const first = await ask(7);
+    undo(8).dispatchEvent(new Event("click"));
+    const second = books.querySelector("form");
+    second.querySelector("input").value = "it was 5";
+    await last().answer("ledger.reverse", { transfer: 9, of: 7 });
+    assert.ok(first !== second && books.querySelector("form") === second);
+    assert.equal(document.activeElement, second.querySelector("input"));
   },
 });

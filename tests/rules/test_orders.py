@@ -622,6 +622,17 @@ class QuoteTests(Shopping):
         self.assertEqual((self.stock("coffee"), self.ask(quotes.quotes_of, "alice").items), (10, []))
         self.quote("coffee", 8)
 
+    def test_nothing_to_pay(self) -> None:
+        """What costs nothing needs no money, as with an order: a credit that was taken back is no hindrance."""
+        self.do(limits.set_limits, "alice", {"credit": amount("10")}, at=self.at, zone=UTC)
+        self.withdraw("alice", "105")
+        self.do(limits.set_limits, "alice", {"credit": None}, at=self.at, zone=UTC)
+        draft = promotions.Draft(None, 100, *[None] * 5)
+        self.do(promotions.set_promotion, "bob", "gift", draft, USD, at=self.at, zone=UTC)
+        self.assertEqual(self.order("coffee", 1, code="gift").total, "0.00")
+        self.assertEqual(self.quote("coffee", 1, code="gift").total, "0.00")
+        self.assertEqual(self.confirm(1).total, "0.00")
+
     def test_not_enough_money(self) -> None:
         """The quote stays, for another try."""
         self.quote("coffee", 10)

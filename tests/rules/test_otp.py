@@ -230,6 +230,16 @@ class Codes(Logging):
         self.refused(Conflict, "alice has no one-time codes", otp.turn_off, "alice", BY)
         self.refused(NotFound, "no member nobody", otp.turn_off, "nobody", BY)
 
+    def test_what_changes_is_told(self) -> None:
+        """A secret that was not confirmed was no way in, and in nobody's way: that it is forgotten is no news."""
+        self.heard()
+        self.set_up()
+        self.do(otp.turn_off, "alice", BY)
+        self.assertEqual(self.heard(), [])
+        self.turn_on()
+        self.do(otp.disable, "alice", HASH, BY)
+        self.assertEqual([event.event.change for _, event in self.heard()], ["codes-on", "codes-off"])
+
     # What happens between looking at a code and using it
 
     def test_another_secret_meanwhile(self) -> None:

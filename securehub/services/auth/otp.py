@@ -264,10 +264,12 @@ def turn_off(tx: Transaction, username: str, by: By) -> TurnedOff:
     @raise Conflict: there are no codes.
     """
     members.fetch(tx, username)
-    if tx.get(OneTime, username) is None:
+    kept = tx.get(OneTime, username)
+    if kept is None:
         raise Conflict(f"{username} has no one-time codes")
     tx.delete(OneTime, username)
-    ways.tell(tx, username, by, Change.CODES_OFF)
+    if kept.on:
+        ways.tell(tx, username, by, Change.CODES_OFF)
     return TurnedOff(username)
 
 

@@ -117,7 +117,9 @@ def quote(
     basket = fill(tx, wanted)
     terms = weigh(tx, customer, basket, choice, usual, at=at, zone=zone)
     # Before goods are reserved that nobody pays for.
-    movement.refuse_lacking(paying_of(tx, customer, basket, choice.source, terms.total).payer, terms.total)
+    paying = paying_of(tx, customer, basket, choice.source, terms.total)
+    if paying.units:
+        movement.refuse_lacking(paying.payer, paying.units)
     _count(tx, customer, 1)
     take_off_stock(tx, basket)
     number = tx.number("quote")
