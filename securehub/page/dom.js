@@ -135,6 +135,7 @@ export function form({ fields, label, submit, missed, cancel, keeps = false, ...
         element.reset();
         for (const [place, each] of made.entries()) if (each.stays) each.input.value = sent[place];
       }
+      for (const [place, each] of made.entries()) if (each.input.type === "password" && each.input.value === sent[place]) each.input.value = "";
       say(done, told ?? "");
     } catch (error) {
       say(done, "");

@@ -63,6 +63,16 @@ await play({
     assert.equal(pressed, 2);
   },
 
+  async "a form that keeps what was written leaves no password on the screen"() {
+    const fields = [{ name: "username", label: "Username" }, { name: "password", label: "Password", kind: "password" }];
+    const { element, inputs } = form({ label: "Do it", keeps: true, fields, submit: async () => "Done." });
+    inputs.username.value = "bob";
+    inputs.password.value = "staple-battery-horse";
+    element.dispatchEvent(new Event("submit"));
+    await turn();
+    assert.deepEqual([inputs.username.value, inputs.password.value], ["bob", ""]);
+  },
+
   async "a form says that it waits, and keeps what is written meanwhile"() {
     let answer = null;
     const made = form({ label: "Pay", fields: [{ name: "to", label: "To" }], submit: () => new Promise((resolve, reject) => (answer = { resolve, reject })) });
