@@ -2,7 +2,7 @@
 
 import { actor, byTouch, drawing, el, form, keep, problemLine, reason, redraw, say, sendsByEnter, soon } from "./dom.js";
 import { messages } from "./messages.js";
-import { MOST_KEPT, Room } from "./room.js";
+import { MOST_KEPT, Room, asRemoved } from "./room.js";
 
 const PAGE = 50;
 const MOST_DIRECT = 100; // direct conversations in the list, but for those in which something is unread
@@ -286,7 +286,7 @@ export function chat(app) {
     "chat.message": (of) => hear(room(of.room), of),
     "chat.direct": (of) => hear(room(`@${of.from === app.username ? of.to : of.from}`), of),
     "chat.edited": (of) => change(of, { text: of.text, edited: of.at }),
-    "chat.removed": (of) => change(of, { text: "", removed: of.by, reason: of.reason, receipt: undefined }),
+    "chat.removed": (of) => change(of, asRemoved(of.by, of.reason)),
     "chat.moderated": (of) => {
       if (of.username !== app.username || !["appoint", "dismiss"].includes(of.act)) return;
       room(of.room).operator = of.act === "appoint";

@@ -2,6 +2,7 @@
 
 import { byTouch, el, form, keep, sendsByEnter, time } from "./dom.js";
 import { menu } from "./menu.js";
+import { asRemoved } from "./room.js";
 
 const MOST_LINES = 12; // of the field in which a message is changed
 
@@ -138,7 +139,7 @@ export function messages(app, changed) {
       async submit({ reason }, which, close) {
         await hub.write("chat.remove", { ...which, reason });
         close();
-        changed(which, { text: "", removed: app.username, reason, receipt: undefined }, `Message ${of.seq} is removed.`);
+        changed(which, asRemoved(app.username, reason), `Message ${of.seq} is removed.`);
       },
     });
   }

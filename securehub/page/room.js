@@ -2,6 +2,9 @@
 
 export const MOST_KEPT = 1000; // messages of a room; of more than that half are asked for again if somebody wants to see them
 
+/** What is so of a message that was removed: there is nothing to read any more, only by whom and why. */
+export const asRemoved = (by, reason) => ({ text: "", removed: by, reason, receipt: undefined });
+
 /**
  * Its messages by number, once they were looked at, and how many are unread. `last` is the newest that was heard of; `draft` is what somebody has
  * begun to write there, `sending` what is on its way, and `refused` how the draft begins: with what came back. `begun` is what they are about to

@@ -136,6 +136,11 @@ def log_in(
     return rules.let_in(tx, username, code, welcome, at=at)
 
 
+def marks_of(tx: ReadTransaction, username: str) -> tuple[str, ...]:
+    """The fingerprints of the certificates that a member has registered, in their order."""
+    return (tx.get(Certificates, username) or Certificates()).fingerprints
+
+
 def registered(tx: ReadTransaction, username: str, certificate: PeerCertificate | None) -> bool:
     """Whether a member has registered a certificate, be it good at this moment or not."""
     found = tx.get(Certificate, certificate.fingerprint) if certificate else None
@@ -174,12 +179,12 @@ def add(
     found = tx.get(Certificate, mark)
     if found is not None and found.username != username:
         raise Exists("another member has registered this certificate")
-    kept = tx.get(Certificates, username) or Certificates()
     if found is None:
-        if len(kept.fingerprints) >= limit:
-            raise LimitExceeded(f"{len(kept.fingerprints)} certificates are registered; {limit} are allowed")
+        marks = marks_of(tx, username)
+        if len(marks) >= limit:
+            raise LimitExceeded(f"{len(marks)} certificates are registered; {limit} are allowed")
         tx.put(mark, Certificate(username, at, certificate.ends))
-        tx.put(username, Certificates((*kept.fingerprints, mark)))
+        tx.put(username, Certificates((*marks, mark)))
         ways.tell(tx, username, by, Change.CERTIFICATE_ADDED, mark)
     return Added(mark)
 
@@ -195,7 +200,7 @@ def of_member(
 
     @raise NotFound: the member has not registered that.
     """
-    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    marks = marks_of(tx, username)
     start = 0 if after is None else _place(marks, after) + 1
     return Roster.up_to(limit, (_row(mark, tx.fetch(Certificate, mark), current) for mark in marks[start:]))
 
@@ -216,7 +221,7 @@ def remove(tx: Transaction, username: str, mark: str, by: By) -> None:
 
     @raise NotFound: the member has not registered it; somebody else may have.
     """
-    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    marks = marks_of(tx, username)
     place = _place(marks, mark)
     tx.delete(Certificate, mark)
     tx.put(username, Certificates(marks[:place] + marks[place + 1 :]))
@@ -231,7 +236,7 @@ def take_away(tx: Transaction, username: str, by: By) -> TakenAway:
     @raise Conflict: there are none.
     """
     members.fetch(tx, username)
-    marks = (tx.get(Certificates, username) or Certificates()).fingerprints
+    marks = marks_of(tx, username)
     if not marks:
         raise Conflict(f"{username} has no certificates")
     remove_all(tx, username)
@@ -240,14 +245,8 @@ def take_away(tx: Transaction, username: str, by: By) -> TakenAway:
     return TakenAway(username, len(marks))
 
 
-def how_many(tx: ReadTransaction, username: str) -> int:
-    """How many certificates a member has registered."""
-    return len((tx.get(Certificates, username) or Certificates()).fingerprints)
-
-
 def remove_all(tx: Transaction, username: str) -> None:
     """Let none of a member's certificates be good any more."""
-    kept = tx.get(Certificates, username) or Certificates()
-    for mark in kept.fingerprints:
+    for mark in marks_of(tx, username):
         tx.delete(Certificate, mark)
     tx.delete(Certificates, username)

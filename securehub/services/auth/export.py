@@ -18,7 +18,7 @@ from securehub.refusals import BadArgument, shown
 from securehub.remembering import Kept
 from securehub.reply import Reply, Row, table
 from securehub.reply import shown as as_text
-from securehub.services.auth.certificates import Certificate, Certificates
+from securehub.services.auth.certificates import Certificate, marks_of
 from securehub.services.auth.invitations import Invitation, Vouched
 from securehub.services.auth.known import Known
 from securehub.services.auth.otp import OneTime
@@ -127,7 +127,7 @@ def _few(tx: ReadTransaction, username: str) -> Iterable[Kept]:
     one_time = tx.get(OneTime, username)
     if one_time is not None:
         yield Kept("codes", "codes", {"secret": "kept sealed", "on": one_time.on, "recovery_codes_left": len(one_time.recovery)})
-    for fingerprint in (tx.get(Certificates, username) or Certificates()).fingerprints:
+    for fingerprint in marks_of(tx, username):
         kept = _values(tx.fetch(Certificate, fingerprint), "added", "ends")
         yield Kept("certificate", f"certificate/{fingerprint}", {"fingerprint": fingerprint} | kept)
     vouched = tx.get(Vouched, username)

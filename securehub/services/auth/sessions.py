@@ -161,7 +161,7 @@ def reset_password(tx: Transaction, username: str, hashed: str) -> Reset:
     members.fetch(tx, username)
     tx.put(username, Credential(hashed))
     ended = tokens.end_all(tx, username, NEW_PASSWORD)
-    return Reset(username, ended, certificates.how_many(tx, username), otp.needed(tx, username) is not None)
+    return Reset(username, ended, len(certificates.marks_of(tx, username)), otp.needed(tx, username) is not None)
 
 
 def _logins(ended: int, which: str = "") -> str:
